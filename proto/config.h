@@ -1,0 +1,126 @@
+/* The configuration: one table (config.c) of key, type, range, default and meaning drives the strict YAML
+ * reader, `--set`, `--print-config` and the help text, so that they cannot drift apart.
+ *
+ * Paths are as the user wrote them, relative to the working directory.
+ */
+#ifndef DAIL_PROTO_CONFIG_H
+#define DAIL_PROTO_CONFIG_H
+
+#include "proto/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum config_scope { CONFIG_SCOPE_ALL, CONFIG_SCOPE_DATASET };
+enum config_domain_schedule { CONFIG_DOMAIN_CONSTANT, CONFIG_DOMAIN_GANIN };
+enum config_schedule { CONFIG_SCHEDULE_POLY, CONFIG_SCHEDULE_STEP, CONFIG_SCHEDULE_COSINE };
+
+struct config_dataset {
+    char *manifest;
+    double weight; /* multiplies this dataset's losses; default 1 */
+};
+
+struct config {
+    struct {
+        char *name;
+        char *dir;
+        uint64_t seed;
+    } run;
+    struct {
+        int lanes; /* 0: as many as workers at the run's first start */
+        struct config_dataset *datasets;
+        size_t dataset_count;
+        bool augment_flip;
+        int augment_shift; /* pixels */
+    } data;
+    struct {
+        char **paths; /* pairs files */
+        size_t count;
+    } validation;
+    struct {
+        char *arch; /* iresnet10, 18, 34, 50, 100, 200 */
+        int input;
+        int embedding;
+        double width;
+        double dropout;
+        char *init; /* "random" or a checkpoint directory */
+    } model;
+    struct {
+        double margin[3]; /* m1, m2, m3; named ones resolved */
+        double scale;
+        enum config_scope scope;
+        double crossing_dropout;
+    } loss;
+    struct {
+        double lambda;
+        double start; /* fraction of the training */
+        enum config_domain_schedule schedule;
+        int *hidden;
+        size_t hidden_count;
+        bool balance;
+    } domain;
+    struct {
+        int rows_min;
+    } classifier;
+    struct {
+        int lane; /* images of one lane's micro-batch */
+    } batch;
+    struct {
+        double lr;
+        double momentum;
+        double weight_decay;
+        double clip; /* 0: no clipping */
+    } optimizer;
+    struct {
+        enum config_schedule kind;
+        double epochs;
+        double warmup_epochs;
+        double *milestones; /* kind step: fractions of the training at which lr is divided by 10 */
+        size_t milestone_count;
+    } schedule;
+    struct {
+        int every_steps; /* 0: never by steps */
+        double every_minutes; /* 0: never by time */
+        int keep; /* the newest so many stay; 0: all */
+        char *resume; /* "auto", "never" or a checkpoint directory */
+    } checkpoint;
+    struct {
+        int every_steps; /* 0: only at the end */
+        bool at_end;
+    } eval;
+    struct {
+        int threads; /* 0: auto */
+        double bucket_mb;
+        double liveness_seconds; /* silence after which a worker counts as lost */
+    } runtime;
+    struct {
+        int every; /* steps between two step records */
+    } log;
+    struct {
+        int64_t trace_step; /* 0: none; steps count from 1 */
+        int64_t stop_after_step; /* 0: none; stops as SIGTERM would, after that step */
+    } debug;
+};
+
+/* Reads `path`, then applies `overrides` ("a.b=c", later ones win), then checks every range and every rule
+ * that spans keys. On failure: STATUS_USAGE, with file:line, key, what was expected and the nearest key.
+ * On success the caller owns `*config` and frees it with config_free. */
+enum status config_load(const char *path, const char *const *overrides, size_t override_count,
+                        struct config *config, struct error *error);
+
+/* The same from text (`name` stands for the file in messages): workers get the resolved text so. */
+enum status config_parse(const char *text, const char *name, const char *const *overrides,
+                         size_t override_count, struct config *config, struct error *error);
+
+void config_free(struct config *config);
+
+/* The resolved whole as YAML, every key with its value; with `comments` each with its one-line meaning.
+ * What it prints, config_parse reads back to the same values. The caller frees the text. NULL: no memory. */
+char *config_format(const struct config *config, bool comments);
+
+/* A 16-hex-digit digest of everything that decides the arithmetic of the run (not log, runtime, checkpoint,
+ * eval, debug, run.name/dir): two runs of one digest train the same model. */
+void config_digest(const struct config *config, char digest[17]);
+
+#endif

@@ -1,0 +1,45 @@
+/* Errors are values. A function that can fail returns an `enum status` and, unless that is STATUS_OK,
+ * fills the caller's `struct error` with what went wrong, where, and what to do next.
+ *
+ * The status is also the exit code of both programs (README, "Exit codes"): only a program's `main`
+ * turns one into the other.
+ */
+#ifndef DAIL_PROTO_ERROR_H
+#define DAIL_PROTO_ERROR_H
+
+#include <stddef.h>
+
+enum status {
+    STATUS_OK = 0,
+    STATUS_INTERNAL = 1, /* a bug of ours, or memory that ran out */
+    STATUS_USAGE = 2, /* configuration or command line */
+    STATUS_DATA = 3, /* a file is missing, corrupt or inconsistent */
+    STATUS_NUMERIC = 4, /* a loss or gradient that is not finite */
+    STATUS_LOST = 5, /* a rank or a host was lost */
+    STATUS_STORAGE = 6, /* a write failed, or no space is left */
+    STATUS_STOPPED = 75 /* stopped on request with a checkpoint in place */
+};
+
+struct error {
+    enum status status;
+    char what[512]; /* the fault, as a sentence without its full stop */
+    char where[512]; /* file, dataset, shard, rank@host; may be empty */
+    char next[256]; /* what the user should do; may be empty */
+};
+
+/* Fills `error` (which may be NULL: then nothing is stored) and returns `status`, so that a caller
+ * can write `return error_set(error, STATUS_DATA, path, "pack the dataset again", "label %u ...", label);`.
+ * `where` and `next` may be NULL. `format` is printf's. Text that does not fit is cut. */
+enum status error_set(struct error *error, enum status status, const char *where, const char *next,
+                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Puts `prefix` and ": " before `error->where`: callers further up add what they know (a dataset, a rank). */
+void error_prefix_where(struct error *error, const char *prefix);
+
+/* Writes "what (where); next" in one line to `line`, always terminated; returns `line`. */
+const char *error_format(const struct error *error, char *line, size_t size);
+
+/* A short word for a status ("ok", "usage", "data", "numeric", "lost", "storage", "stopped", "internal"). */
+const char *status_name(enum status status);
+
+#endif

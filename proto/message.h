@@ -1,0 +1,184 @@
+/* Control messages between the coordinator and the workers: small, versioned, and checked on arrival,
+ * since a byte stream from another process is input like any other.
+ *
+ * On the wire: magic "DAIL", u16 version, u16 kind, u32 payload length, then the payload's fields in the
+ * order of the structure, little-endian; strings are fixed arrays, cut and terminated.
+ */
+#ifndef DAIL_PROTO_MESSAGE_H
+#define DAIL_PROTO_MESSAGE_H
+
+#include "proto/error.h"
+
+#include <stdint.h>
+
+#define MESSAGE_VERSION 1
+#define MESSAGE_SIZE_MAX (1u << 20)
+#define MESSAGE_LEASES_MAX 16384
+
+enum message_kind {
+    MESSAGE_HELLO = 1, /* worker to coordinator, once: who I am */
+    MESSAGE_BEAT, /* worker to coordinator, about once a second: alive, and what I am doing */
+    MESSAGE_STEP, /* worker to coordinator: a step's figures (all workers; global ones equal on all) */
+    MESSAGE_LEASE_DONE, /* worker to coordinator: a lane came to the end of its leases of an epoch */
+    MESSAGE_EVAL, /* first worker to coordinator: the result of one verification set */
+    MESSAGE_PART, /* worker to coordinator: one file of a checkpoint is written and synced */
+    MESSAGE_FAULT, /* worker to coordinator: I failed; also how a bad checkpoint part is told */
+    MESSAGE_WARNING, /* worker to coordinator: goes to the status log */
+    MESSAGE_DONE, /* worker to coordinator: I have left the training loop, with this status */
+    MESSAGE_START, /* coordinator to worker: begin, from this step */
+    MESSAGE_LEASES, /* coordinator to worker: one lane's leases of one epoch */
+    MESSAGE_CONTROL, /* coordinator to first worker: wishes to carry in the next step's control word */
+    MESSAGE_COMMITTED /* coordinator to worker: the checkpoint of this step is committed (or given up) */
+};
+
+enum message_phase {
+    PHASE_START,
+    PHASE_DATA,
+    PHASE_FORWARD,
+    PHASE_CLASSIFIER,
+    PHASE_BACKWARD,
+    PHASE_EXCHANGE,
+    PHASE_UPDATE,
+    PHASE_CHECKPOINT,
+    PHASE_EVALUATE
+};
+
+/* Bits of the control word. */
+#define CONTROL_STOP 1u
+#define CONTROL_CHECKPOINT 2u
+#define CONTROL_EVALUATE 4u
+
+struct message_hello {
+    char version[32]; /* the program's; a difference ends the run */
+    char host[128];
+    int64_t pid;
+    int32_t threads;
+    int32_t cores_allowed; /* in this rank's affinity mask */
+    char cores[256]; /* the mask as a list: "0-3,8" */
+    char isa[16]; /* avx512, avx2, generic */
+    char interfaces[256]; /* up interfaces that are not loopback: "eth0 10.0.0.3, ib0 10.1.0.3" */
+    int64_t memory_needed; /* bytes this rank will use */
+    int64_t memory_available; /* bytes the host (or its cgroup) has left */
+    double seconds_per_image; /* measured: one forward and backward of the network, 0 if unknown */
+};
+
+struct message_beat {
+    int64_t step;
+    uint32_t phase; /* enum message_phase */
+};
+
+struct message_step {
+    int64_t step;
+    int64_t epoch; /* from 0 */
+    double loss, loss_cls, loss_dom;
+    double accuracy; /* of the classifier among the classes compared */
+    double domain_accuracy;
+    double lambda, lr, grad_norm;
+    double images_per_second;
+    double seconds_data, seconds_compute,
+        seconds_exchange; /* of this worker, mean per step since the last report */
+};
+
+struct message_lease_done {
+    int64_t epoch;
+    int32_t lane;
+    int64_t images; /* trained on */
+    int64_t dropped; /* of the tail */
+};
+
+struct message_eval {
+    int64_t step;
+    char set[128];
+    int64_t pairs;
+    double accuracy, accuracy_std, threshold, auc, norm;
+    double tar[3]; /* at far 1e-2, 1e-3, 1e-4; negative: the set is too small for it */
+};
+
+struct message_part {
+    int64_t step;
+    char file[256]; /* relative to the checkpoint's directory */
+    uint64_t bytes;
+    uint32_t crc;
+};
+
+struct message_fault {
+    uint32_t status; /* enum status */
+    int64_t step;
+    char what[512], where[512], next[256];
+};
+
+struct message_warning {
+    char what[512];
+};
+
+struct message_done {
+    uint32_t status;
+    int64_t step;
+};
+
+struct message_start {
+    char checkpoint[512]; /* resume from this directory; empty: from the start */
+    int64_t step; /* steps already done */
+    int64_t steps; /* of the whole training */
+    int64_t steps_per_epoch;
+    int32_t lanes;
+};
+
+struct message_lease {
+    uint32_t dataset; /* index in config order */
+    uint32_t shard;
+    uint32_t begin; /* first image within the shard */
+    uint32_t count;
+};
+
+struct message_leases {
+    int64_t epoch;
+    int32_t lane;
+    uint32_t count; /* of all leases of this lane and epoch: at most MESSAGE_LEASES_MAX */
+    struct message_lease *leases; /* decoded: points into memory that message_free releases */
+};
+
+struct message_control {
+    uint32_t wishes; /* CONTROL_ bits */
+};
+
+struct message_committed {
+    int64_t step;
+    uint32_t status;
+};
+
+struct message {
+    enum message_kind kind;
+    union {
+        struct message_hello hello;
+        struct message_beat beat;
+        struct message_step step;
+        struct message_lease_done lease_done;
+        struct message_eval eval;
+        struct message_part part;
+        struct message_fault fault;
+        struct message_warning warning;
+        struct message_done done;
+        struct message_start start;
+        struct message_leases leases;
+        struct message_control control;
+        struct message_committed committed;
+    };
+};
+
+/* Encodes to a new buffer that the caller frees. STATUS_INTERNAL if a message is too large or memory ran out.
+ */
+enum status message_encode(const struct message *message, unsigned char **bytes, size_t *size,
+                           struct error *error);
+
+/* Decodes `size` bytes. STATUS_LOST with a clear text on another magic, version, kind or length. On success
+ * the caller calls message_free. */
+enum status message_decode(const unsigned char *bytes, size_t size, struct message *message,
+                           struct error *error);
+
+void message_free(struct message *message);
+
+/* "forward", "exchange", ...: what a beat's phase is called in messages to people. */
+const char *message_phase_name(uint32_t phase);
+
+#endif

@@ -1,0 +1,54 @@
+/* A manifest: a dataset's YAML list of its shards, `<dataset>.yaml`, beside them.
+ *
+ *   dail_format: manifest
+ *   version: 1
+ *   name, dataset_id, classes, images, image_size (side in pixels), encoding,
+ *   shards: [{file, images, bytes, crc}], class_names (file: one identity a line), source
+ */
+#ifndef DAIL_SHARD_MANIFEST_H
+#define DAIL_SHARD_MANIFEST_H
+
+#include "proto/error.h"
+#include "shard/shard.h"
+
+#include <stdint.h>
+
+struct manifest_shard {
+    char *file; /* relative to the manifest's directory; no "..", not absolute */
+    uint32_t images;
+    uint64_t bytes; /* of the file */
+    uint32_t crc; /* of the file */
+};
+
+struct manifest {
+    char path[1024];
+    char directory[1024];
+    char name[SHARD_NAME_MAX];
+    uint32_t dataset_id;
+    uint32_t classes;
+    uint64_t images;
+    int image_size;
+    enum image_encoding encoding;
+    struct manifest_shard *shards; /* [shard_count], owned */
+    uint32_t shard_count;
+    char *class_names; /* file, or NULL */
+    char *source; /* where the images came from, or NULL */
+};
+
+/* Strictly read: an unknown key, a missing one, a wrong type is STATUS_DATA with file and line. */
+enum status manifest_open(const char *path, struct manifest *manifest, struct error *error);
+void manifest_close(struct manifest *manifest);
+enum status manifest_is_valid(const struct manifest *manifest, struct error *error);
+/* Writes by a temporary name and rename. */
+enum status manifest_write(const struct manifest *manifest, const char *path, struct error *error);
+
+/* Opens shard `index` of the manifest and checks that it is the one the manifest means: name, id, number,
+ * counts, classes. Does not read the whole file (dail verify does). */
+enum status manifest_open_shard(const struct manifest *manifest, uint32_t index, struct shard *shard,
+                                struct error *error);
+
+/* Reads the class names: one line each. The caller frees names[i] and names. STATUS_DATA unless there are
+ * `classes` of them. */
+enum status manifest_class_names(const struct manifest *manifest, char ***names, struct error *error);
+
+#endif

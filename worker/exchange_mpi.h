@@ -1,0 +1,14 @@
+/* The exchange over MPI: every collective is started as a nonblocking one and waited for with a test loop,
+ * so that a rank never sits silent in a call that may not return. */
+#ifndef DAIL_WORKER_EXCHANGE_MPI_H
+#define DAIL_WORKER_EXCHANGE_MPI_H
+
+#include "worker/exchange.h"
+
+#include <mpi.h>
+
+/* `communicator` holds the workers alone; it is duplicated. The caller calls operations->close before
+ * MPI_Finalize. */
+enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchange, struct error *error);
+
+#endif

@@ -1,0 +1,98 @@
+/* The classifier: class weights of every dataset, each dataset's rows split in contiguous blocks over its
+ * owner group, and the dataset-aware margin softmax over them (README, "The classifier").
+ *
+ * Owner groups: g_k = clamp(ceil(C_k / rows_min), 1, W) workers; the first worker of dataset k is
+ * (sum of g_i for i < k) mod W, and groups wrap around. Block p of g holds rows C p / g .. C (p+1) / g.
+ *
+ * Per micro-batch round all workers score the gathered samples of all workers; results equal an
+ * unpartitioned softmax to float32 rounding for any number of workers. Logits are computed in tiles of at
+ * most CLASSIFIER_TILE_BYTES, so that memory does not grow with batch times classes.
+ */
+#ifndef DAIL_WORKER_LOSS_CLASSIFIER_H
+#define DAIL_WORKER_LOSS_CLASSIFIER_H
+
+#include "proto/error.h"
+#include "worker/exchange.h"
+#include "worker/loss/margin.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLASSIFIER_TILE_BYTES (32u << 20)
+
+struct classifier_config {
+    int embedding; /* D */
+    size_t datasets; /* K */
+    const uint32_t *classes; /* C_k [K] */
+    const double *weight; /* of each dataset's losses [K] */
+    uint32_t rows_min;
+    struct margin margin;
+    double scale;
+    bool scope_all; /* denominators run over every dataset's classes */
+    double crossing_dropout; /* with scope dataset: probability of each other dataset's class */
+    uint64_t seed;
+    int round_max; /* samples of one round: workers * lane batch */
+    int threads;
+};
+
+/* The rows of dataset k that this worker owns: none when rows is 0. */
+struct classifier_block {
+    uint32_t row_begin, row_end;
+    int part, parts;
+    float *weight; /* [row_end - row_begin][D] */
+    float *gradient; /* the same */
+    float *momentum; /* the same */
+};
+
+struct classifier;
+
+/* One sample as all workers know it. */
+struct sample {
+    uint32_t dataset; /* index in config order */
+    uint32_t label;
+    uint64_t id; /* dataset index << 40 | image number within the dataset */
+};
+
+struct classifier_sums {
+    double loss; /* sum over this worker's own samples of weight * L_i */
+    double correct; /* own samples whose target has the largest cosine among the classes compared */
+    double compared; /* classes in this worker's denominators: for reports */
+};
+
+/* A drawn cross-dataset class among the rows this worker owns, for the trace. */
+struct crossing_draw {
+    uint32_t sample; /* index in the round */
+    uint32_t class_index; /* counted over all datasets in config order */
+};
+
+/* Collective. `exchange` must outlive the classifier. */
+enum status classifier_create(const struct classifier_config *config, struct exchange *exchange,
+                              struct classifier **classifier, struct error *error);
+void classifier_free(struct classifier *classifier);
+
+/* Class weights N(0, 0.01), keyed by (dataset, row): the same for every partition. */
+void classifier_init(struct classifier *classifier);
+struct classifier_block *classifier_block(struct classifier *classifier, size_t dataset);
+/* First worker and number of workers of dataset k's owner group. */
+void classifier_owners(const struct classifier *classifier, size_t dataset, int *first, int *count);
+/* Who would own what, without building anything: for plans and tables. */
+void classifier_layout(const uint32_t *classes, size_t datasets, uint32_t rows_min, int workers,
+                       size_t dataset, int *first, int *count);
+size_t classifier_memory_bytes(const struct classifier *classifier);
+void classifier_zero_gradient(struct classifier *classifier);
+
+/* One round, forward and backward at once. Collective over all workers, each with the same count.
+ *   embedding [count, D]: this worker's; sample [count]
+ *   global_batch: the denominator of the mean
+ *   step: keys the crossing draws
+ *   grad_embedding [count, D]: overwritten with d loss / d embedding of own samples
+ * Adds to the owned blocks' gradients and to *sums. A loss that is not finite is no error here. */
+enum status classifier_step(struct classifier *classifier, int count, const float *embedding,
+                            const struct sample *sample, int64_t global_batch, int64_t step,
+                            float *grad_embedding, struct classifier_sums *sums, struct error *error);
+
+/* The draws of the last classifier_step among owned rows; sample indices count over the gathered round
+ * (worker * count + position). Valid until the next step. */
+const struct crossing_draw *classifier_draws(const struct classifier *classifier, size_t *count);
+
+#endif

@@ -1,0 +1,60 @@
+/* Convolution, 3x3 (padding 1) or 1x1 (padding 0), stride 1 or 2, without bias.
+ *
+ * Layouts in memory: activations NHWC; weights [kernel][kernel][channels_in][channels_out] (HWIO), whatever
+ * the files hold. The algorithm is chosen per shape by a documented rule (conv.c); CONV_REFERENCE, a plain
+ * loop nest, is always there and is what the others are tested against.
+ *
+ * OpenMP threads share the work over images or tile blocks; every sgemm runs single-threaded. For a fixed
+ * number of threads the result is the same bits every time.
+ */
+#ifndef DAIL_WORKER_NN_CONV_H
+#define DAIL_WORKER_NN_CONV_H
+
+#include "proto/error.h"
+#include "worker/nn/isa.h"
+
+#include <stddef.h>
+
+enum conv_algorithm {
+    CONV_AUTO,
+    CONV_REFERENCE, /* loops, double accumulation */
+    CONV_GEMM, /* im2col per block of rows and sgemm; 1x1 is sgemm alone */
+    CONV_WINOGRAD /* F(4x4,3x3): 3x3 stride 1 (Lavin and Gray, arXiv 1509.09308) */
+};
+
+struct conv_shape {
+    int height, width; /* of the input */
+    int channels_in, channels_out;
+    int kernel; /* 1 or 3 */
+    int stride; /* 1 or 2 */
+};
+
+int conv_height_out(const struct conv_shape *shape);
+int conv_width_out(const struct conv_shape *shape);
+
+struct conv;
+
+/* Plans a convolution for micro-batches of up to `batch_max` images on `threads` threads. The plan owns its
+ * transformed weights; scratch is the caller's (conv_scratch_bytes, 64-byte aligned, shared by all plans
+ * that do not run at the same time). */
+enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algorithm, enum isa isa,
+                        int batch_max, int threads, struct conv **conv, struct error *error);
+void conv_free(struct conv *conv);
+size_t conv_scratch_bytes(const struct conv *conv);
+enum conv_algorithm conv_algorithm_of(const struct conv *conv);
+
+/* Takes new weights: to be called after every change of `weight` [k,k,ci,co], which is kept by reference. */
+void conv_set_weight(struct conv *conv, const float *weight);
+
+/* input [batch,h,w,ci] -> output [batch,ho,wo,co], overwritten. */
+void conv_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch);
+
+/* grad_output [batch,ho,wo,co] -> grad_input [batch,h,w,ci], overwritten. */
+void conv_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
+                        void *scratch);
+
+/* grad_weight [k,k,ci,co] += the gradient over this micro-batch. */
+void conv_backward_weight(struct conv *conv, int batch, const float *input, const float *grad_output,
+                          float *grad_weight, void *scratch);
+
+#endif

@@ -1,0 +1,117 @@
+/* InsightFace's iresnet: stem (conv 3x3 3->64, BN, PReLU), four layers of basic blocks (BN, conv, BN, PReLU,
+ * conv with the stride, BN, plus identity or 1x1 conv + BN), BN, dropout, FC, BN with its weight fixed at 1.
+ *
+ * Trained parameters live in one flat vector, gradients and momenta in vectors of the same layout, ordered so
+ * that the backward pass completes the gradient from the vector's end to its beginning. Running statistics
+ * live in a second flat vector. Layouts in these vectors are the network's own; parameter_to_file and
+ * parameter_from_file translate to PyTorch's shapes and orders.
+ */
+#ifndef DAIL_WORKER_NN_IRESNET_H
+#define DAIL_WORKER_NN_IRESNET_H
+
+#include "proto/error.h"
+#include "worker/nn/isa.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum parameter_kind {
+    PARAMETER_TRAINED, /* in the weight vector at `offset` */
+    PARAMETER_STATISTIC, /* running_mean or running_var, in the statistics vector at `offset` */
+    PARAMETER_CONSTANT /* features.weight: all ones, in no vector */
+};
+
+struct parameter {
+    char name[64]; /* InsightFace's state_dict name */
+    enum parameter_kind kind;
+    int rank; /* dimensions */
+    size_t shape[4]; /* PyTorch's */
+    size_t count;
+    size_t offset;
+};
+
+struct iresnet_config {
+    const char *arch; /* iresnet10, iresnet18, iresnet34, iresnet50, iresnet100, iresnet200 */
+    int input; /* side in pixels, a multiple of 16 */
+    int embedding; /* D */
+    double width; /* scales 64,128,256,512; each rounded to a multiple of 8, at least 8 */
+    double dropout; /* before the FC: probability of a zero */
+    int batch_max; /* images of a micro-batch */
+    int threads;
+    bool train; /* false: no memory for gradients and the backward pass */
+    bool reference_kernels; /* the plain convolutions, for tests and comparison */
+};
+
+struct iresnet;
+
+/* STATUS_USAGE for an unknown arch or a bad size; STATUS_INTERNAL when memory runs out. */
+enum status iresnet_create(const struct iresnet_config *config, struct iresnet **net, struct error *error);
+void iresnet_free(struct iresnet *net);
+
+/* Every parameter in InsightFace's state_dict order (num_batches_tracked left out). */
+const struct parameter *iresnet_parameters(const struct iresnet *net, size_t *count);
+/* Trained and constant values together: r18 24,025,600 at width 1, input 112, D 512. */
+size_t iresnet_parameter_count(const struct iresnet *net);
+size_t iresnet_weight_count(const struct iresnet *net); /* floats in the weight vector */
+size_t iresnet_statistic_count(const struct iresnet *net); /* floats in the statistics vector */
+size_t iresnet_memory_bytes(const struct iresnet *net); /* all that the network allocated */
+int iresnet_embedding(const struct iresnet *net);
+
+/* The vectors, owned by the network. gradient is NULL unless `train`. After writing to the weights call
+ * iresnet_weights_changed, which renews what is derived from them. */
+float *iresnet_weights(struct iresnet *net);
+float *iresnet_gradient(struct iresnet *net);
+float *iresnet_statistics(struct iresnet *net);
+/* Sums over the micro-batches since iresnet_zero_gradient of the batch mean and unbiased variance, in the
+ * statistics vector's layout. */
+float *iresnet_batch_statistics(struct iresnet *net);
+void iresnet_weights_changed(struct iresnet *net);
+
+/* Initial weights as DESIGN: conv N(0, 0.1), BN 1 and 0, PReLU 0.25, FC uniform as PyTorch's Linear
+ * (bound 1/sqrt(fan in) for weight and bias); running mean 0, variance 1. */
+void iresnet_init(struct iresnet *net, uint64_t seed);
+
+/* vector (weights, gradient or momenta layout; or statistics) -> values [count] in PyTorch's shape, and back.
+ * For PARAMETER_CONSTANT to_file writes ones and from_file ignores the values. */
+void parameter_to_file(const struct iresnet *net, const struct parameter *parameter, const float *vector,
+                       float *values);
+void parameter_from_file(const struct iresnet *net, const struct parameter *parameter, const float *values,
+                         float *vector);
+
+/* Handed to a pass: called between layers (exchange progress, signs of life). May be NULL. */
+typedef void (*iresnet_between)(void *context);
+/* Handed to the backward pass: gradient[begin, end) is final for this micro-batch, and everything behind
+ * `end` was reported before. May be NULL. */
+typedef void (*iresnet_ready)(void *context, size_t begin, size_t end);
+
+struct iresnet_hooks {
+    iresnet_between between;
+    iresnet_ready ready;
+    void *context;
+};
+
+/* One micro-batch in training mode: batch statistics, dropout with `dropout_mask` [batch][last width*h*w in
+ * PyTorch's C,H,W order] holding 0 or 1/(1-p) (NULL: no dropout).
+ * image f32 [batch,H,W,3] (NHWC), embedding f32 [batch,D]. Keeps what the backward pass needs. */
+void iresnet_forward(struct iresnet *net, int batch, const float *image, const float *dropout_mask,
+                     float *embedding, const struct iresnet_hooks *hooks);
+/* Length of one sample's dropout mask. */
+size_t iresnet_dropout_count(const struct iresnet *net);
+
+/* The backward pass of the last iresnet_forward: adds to the gradient vector.
+ * grad_embedding f32 [batch,D]. */
+void iresnet_backward(struct iresnet *net, int batch, const float *grad_embedding,
+                      const struct iresnet_hooks *hooks);
+
+/* Sets the gradient and batch statistics to zero: at the beginning of a step. */
+void iresnet_zero_gradient(struct iresnet *net);
+
+/* Inference with the running statistics. Same shapes. */
+void iresnet_infer(struct iresnet *net, int batch, const float *image, float *embedding,
+                   const struct iresnet_hooks *hooks);
+
+/* running = 0.9 running + 0.1 batch_statistics / lanes: once a step, after their exchange. */
+void iresnet_update_statistics(struct iresnet *net, int lanes);
+
+#endif

@@ -1,0 +1,24 @@
+/* SGD as PyTorch's: v = m v + (g + wd w); w -= lr v. Clipping by the global norm; learning rate schedules. */
+#ifndef DAIL_WORKER_OPTIMIZER_H
+#define DAIL_WORKER_OPTIMIZER_H
+
+#include "proto/config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The first step's momentum is the gradient itself, as PyTorch's: the vectors start at zero. In place;
+ * `scale` multiplies the gradient first (clipping). */
+void optimizer_step(float *weight, float *momentum, const float *gradient, size_t count, double scale,
+                    double lr, double momentum_factor, double weight_decay, int threads);
+
+/* Sum of squares in double, in a fixed order whatever the number of threads. */
+double optimizer_square_sum(const float *values, size_t count);
+
+/* Learning rate of step `step` (from 0) of `steps`: linear warm-up from lr/warmup_steps to lr over
+ * warmup_steps, then over the fraction q of what is left: poly lr (1 - q)^2; cosine lr (1 + cos(pi q)) / 2;
+ * step lr 0.1^(milestones passed by step / steps). */
+double optimizer_learning_rate(const struct config *config, int64_t step, int64_t steps,
+                               int64_t steps_per_epoch);
+
+#endif

@@ -1,0 +1,35 @@
+/* A worker rank's whole life: it is handed the configuration, the exchange among the workers, and a link to
+ * whoever gives it leases and hears its reports, and trains until the steps are done or a stop is asked for.
+ */
+#ifndef DAIL_WORKER_WORKER_H
+#define DAIL_WORKER_WORKER_H
+
+#include "proto/config.h"
+#include "proto/message.h"
+#include "worker/exchange.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+/* The way to the coordinator. Neither call blocks for long. */
+struct worker_link {
+    void *context;
+    enum status (*send)(void *context, const struct message *message, struct error *error);
+    /* true: *message is filled (the worker calls message_free). */
+    bool (*receive)(void *context, struct message *message);
+};
+
+struct worker_context {
+    const struct config *config;
+    struct exchange *exchange;
+    struct worker_link link;
+    const volatile sig_atomic_t *stop_signal; /* nonzero: this rank was asked to stop */
+    int threads;
+    const char *version;
+};
+
+/* Returns STATUS_OK when training and final evaluation are done, STATUS_STOPPED after a requested stop with
+ * its checkpoint, else the failure, which it has also sent as MESSAGE_FAULT. */
+enum status worker_run(const struct worker_context *context, struct error *error);
+
+#endif
