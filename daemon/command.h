@@ -1,0 +1,19 @@
+/* The commands of `dail`: one function each, listed in dail.c's table with their one-line help.
+ *
+ * argv[0] is the command's name. What a command returns is the program's exit code; the error is printed (one
+ * line, by main) if error->status is not STATUS_OK. So a command may end with a code of its own meaning, such
+ * as `dail tail --once`, by returning it and leaving the error alone.
+ */
+#ifndef DAIL_DAEMON_COMMAND_H
+#define DAIL_DAEMON_COMMAND_H
+
+#include "proto/error.h"
+
+enum status command_synth(int argc, char **argv, struct error *error);
+enum status command_pack(int argc, char **argv, struct error *error);
+enum status command_verify(int argc, char **argv, struct error *error);
+enum status command_info(int argc, char **argv, struct error *error);
+enum status command_tail(int argc, char **argv, struct error *error);
+enum status command_eval(int argc, char **argv, struct error *error);
+
+#endif
