@@ -1,0 +1,70 @@
+#include "worker/optimizer.h"
+
+#include <math.h>
+
+/* Independent partial sums, so that the additions can run side by side. */
+#define SQUARE_LANES 8
+/* Vectors shorter than this are not worth waking threads for. */
+#define PARALLEL_COUNT 65536
+
+void optimizer_step(float *weight, float *momentum, const float *gradient, size_t count, double scale,
+                    double lr, double momentum_factor, double weight_decay, int threads)
+{
+    float gradient_scale = (float)scale;
+    float rate = (float)lr;
+    float keep = (float)momentum_factor;
+    float decay = (float)weight_decay;
+#pragma omp parallel for simd num_threads(threads)                                                           \
+    schedule(static) if (threads > 1 && count >= PARALLEL_COUNT)
+    for (size_t i = 0; i < count; i++) {
+        float velocity = keep * momentum[i] + (gradient_scale * gradient[i] + decay * weight[i]);
+        momentum[i] = velocity;
+        weight[i] -= rate * velocity;
+    }
+}
+
+double optimizer_square_sum(const float *values, size_t count)
+{
+    double sum[SQUARE_LANES] = {0};
+    size_t whole = count - count % SQUARE_LANES;
+    for (size_t i = 0; i < whole; i += SQUARE_LANES) {
+#pragma omp simd
+        for (size_t lane = 0; lane < SQUARE_LANES; lane++) {
+            double value = (double)values[i + lane];
+            sum[lane] += value * value;
+        }
+    }
+    for (size_t i = whole; i < count; i++) {
+        sum[i - whole] += (double)values[i] * (double)values[i];
+    }
+    double total = 0;
+    for (size_t lane = 0; lane < SQUARE_LANES; lane++) {
+        total += sum[lane];
+    }
+    return total;
+}
+
+double optimizer_learning_rate(const struct config *config, int64_t step, int64_t steps,
+                               int64_t steps_per_epoch)
+{
+    const double pi = 3.14159265358979323846;
+    double lr = config->optimizer.lr;
+    int64_t warmup = llround(config->schedule.warmup_epochs * (double)steps_per_epoch);
+    if (step < warmup) {
+        return lr * (double)(step + 1) / (double)warmup;
+    }
+    if (config->schedule.kind == CONFIG_SCHEDULE_STEP) {
+        double progress = (double)step / (double)steps;
+        for (size_t i = 0; i < config->schedule.milestone_count; i++) {
+            if (progress >= config->schedule.milestones[i]) {
+                lr *= 0.1;
+            }
+        }
+        return lr;
+    }
+    double done = steps > warmup ? (double)(step - warmup) / (double)(steps - warmup) : 1.0;
+    if (config->schedule.kind == CONFIG_SCHEDULE_COSINE) {
+        return lr * (1.0 + cos(pi * done)) / 2.0;
+    }
+    return lr * (1.0 - done) * (1.0 - done);
+}
