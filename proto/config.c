@@ -1,0 +1,358 @@
+/* Reading a configuration: the file, then the overrides, then the rules across keys. See config.h. */
+#include "proto/config.h"
+
+#include "proto/config_table.h"
+#include "proto/config_value.h"
+#include "proto/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONFIG_ROWS_MAX = 96, CONFIG_KEY_MAX = 128, CONFIG_FILE_MAX = 1 << 20 };
+
+/* A YAML text being read into a configuration. */
+struct reading {
+    struct config *config;
+    struct config_source source;
+    bool seen[CONFIG_ROWS_MAX];
+};
+
+static const struct config_row *find_row(const char *key, size_t *index)
+{
+    size_t count;
+    const struct config_row *rows = config_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(rows[i].key, key) == 0) {
+            *index = i;
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_group(const char *key)
+{
+    size_t count, length = strlen(key);
+    const struct config_row *rows = config_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(rows[i].key, key, length) == 0 && rows[i].key[length] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status refuse_key(const struct reading *reading, const yaml_node_t *node, const char *key,
+                              struct error *error)
+{
+    char where[256], next[256];
+    const char *nearest = config_nearest(key);
+    config_where(&reading->source, node, where, sizeof where);
+    if (nearest) {
+        snprintf(next, sizeof next, "did you mean %s?", nearest);
+    } else {
+        snprintf(next, sizeof next, "daild --print-config lists every key");
+    }
+    return error_set(error, STATUS_USAGE, where, next, "unknown key %s", key);
+}
+
+static enum status read_mapping(struct reading *reading, const char *prefix, const yaml_node_t *mapping,
+                                struct error *error);
+
+/* The value of a full key: a leaf of the table, or a group. */
+static enum status read_key(struct reading *reading, const char *key, const yaml_node_t *key_node,
+                            const yaml_node_t *value, struct error *error)
+{
+    char where[256];
+    size_t index;
+    const struct config_row *row = find_row(key, &index);
+    if (!row && !is_group(key)) {
+        return refuse_key(reading, key_node, key, error);
+    }
+    if (!row && value->type != YAML_MAPPING_NODE) {
+        config_where(&reading->source, value, where, sizeof where);
+        return error_set(error, STATUS_USAGE, where, "daild --print-config shows the form",
+                         "%s: expected a group of keys", key);
+    }
+    if (!row) {
+        return read_mapping(reading, key, value, error);
+    }
+    if (reading->seen[index]) {
+        config_where(&reading->source, key_node, where, sizeof where);
+        return error_set(error, STATUS_USAGE, where, "keep one of them", "%s is given twice", key);
+    }
+    reading->seen[index] = true;
+    return config_value_set(reading->config, row, &reading->source, value, error);
+}
+
+static enum status read_mapping(struct reading *reading, const char *prefix, const yaml_node_t *mapping,
+                                struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+         pair < mapping->data.mapping.pairs.top && status == STATUS_OK; pair++) {
+        char key[CONFIG_KEY_MAX], where[256];
+        yaml_node_t *name = yaml_document_get_node(reading->source.document, pair->key);
+        yaml_node_t *value = yaml_document_get_node(reading->source.document, pair->value);
+        const char *text =
+            name->type == YAML_SCALAR_NODE ? (const char *)name->data.scalar.value : "(no name)";
+        int length = snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", text);
+        if (name->type != YAML_SCALAR_NODE || length >= (int)sizeof key) {
+            config_where(&reading->source, name, where, sizeof where);
+            return error_set(error, STATUS_USAGE, where, "daild --print-config lists every key",
+                             "a key that is no plain word");
+        }
+        status = read_key(reading, key, name, value, error);
+    }
+    return status;
+}
+
+/* Parses one YAML document and hands its root to `use`; an empty text has no root. */
+static enum status with_document(const char *text, const char *name, yaml_document_t *document,
+                                 yaml_node_t **root, struct error *error)
+{
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        return error_set(error, STATUS_INTERNAL, name, NULL, "out of memory");
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
+    if (!yaml_parser_load(&parser, document)) {
+        char where[256];
+        snprintf(where, sizeof where, "%s:%zu", name, parser.problem_mark.line + 1);
+        error_set(error, STATUS_USAGE, where, "mend the YAML", "not readable as YAML: %s",
+                  parser.problem ? parser.problem : "unknown problem");
+        yaml_parser_delete(&parser);
+        return STATUS_USAGE;
+    }
+    *root = yaml_document_get_root_node(document);
+    yaml_parser_delete(&parser);
+    return STATUS_OK;
+}
+
+static enum status read_text(struct config *config, const char *text, const char *name, struct error *error)
+{
+    yaml_document_t document;
+    yaml_node_t *root;
+    enum status status = with_document(text, name, &document, &root, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct reading reading = {.config = config,
+                              .source = {.document = &document, .name = name, .has_lines = true}};
+    if (root && root->type != YAML_MAPPING_NODE) {
+        status = error_set(error, STATUS_USAGE, name, "see etc/dail.yaml for the form",
+                           "expected keys and values");
+    } else if (root) {
+        status = read_mapping(&reading, "", root, error);
+    }
+    yaml_document_delete(&document);
+    return status;
+}
+
+/* Sets one key from YAML text: a default, or what --set gives. */
+static enum status set_key(struct config *config, const char *key, const char *text, const char *name,
+                           struct error *error)
+{
+    yaml_document_t document;
+    yaml_node_t *root;
+    enum status status = with_document(text, name, &document, &root, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct reading reading = {.config = config, .source = {.document = &document, .name = name}};
+    yaml_node_t empty = {.type = YAML_SCALAR_NODE};
+    empty.data.scalar.value = (unsigned char *)"";
+    status = read_key(&reading, key, root ? root : &empty, root ? root : &empty, error);
+    yaml_document_delete(&document);
+    return status;
+}
+
+static enum status override(struct config *config, const char *text, struct error *error)
+{
+    char key[CONFIG_KEY_MAX], name[256];
+    const char *equals = strchr(text, '=');
+    snprintf(name, sizeof name, "--set %s", text);
+    if (!equals || equals == text || (size_t)(equals - text) >= sizeof key) {
+        return error_set(error, STATUS_USAGE, name, "write --set key=value", "expected key=value");
+    }
+    snprintf(key, sizeof key, "%.*s", (int)(equals - text), text);
+    return set_key(config, key, equals + 1, name, error);
+}
+
+static enum status set_defaults(struct config *config, struct error *error)
+{
+    size_t count;
+    const struct config_row *rows = config_rows(&count);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (rows[i].initial) {
+            status = set_key(config, rows[i].key, rows[i].initial, "default", error);
+        }
+    }
+    return status;
+}
+
+/* Defaults that depend on other keys. */
+static enum status derive(struct config *config, struct error *error)
+{
+    if (config->run.dir) {
+        return STATUS_OK;
+    }
+    size_t size = strlen(config->run.name) + sizeof "build/runs/";
+    config->run.dir = malloc(size);
+    if (!config->run.dir) {
+        return error_set(error, STATUS_INTERNAL, "configuration", NULL, "out of memory");
+    }
+    snprintf(config->run.dir, size, "build/runs/%s", config->run.name);
+    return STATUS_OK;
+}
+
+/* The rules that no single key can state. */
+static enum status check_rules(const struct config *config, const char *name, struct error *error)
+{
+    if (config->data.dataset_count == 0) {
+        return error_set(error, STATUS_USAGE, name, "list at least one manifest under data.datasets",
+                         "data.datasets is empty");
+    }
+    if (config->model.input % 16 != 0) {
+        return error_set(error, STATUS_USAGE, name, "use 112, 64 or another multiple of 16",
+                         "model.input: %d is not a multiple of 16", config->model.input);
+    }
+    if (config->loss.crossing_dropout > 0 && config->loss.scope != CONFIG_SCOPE_DATASET) {
+        return error_set(error, STATUS_USAGE, name, "set loss.scope to dataset, or crossing_dropout to 0",
+                         "loss.crossing_dropout needs loss.scope dataset");
+    }
+    if (config->schedule.warmup_epochs > config->schedule.epochs) {
+        return error_set(error, STATUS_USAGE, name, "shorten the warm-up",
+                         "schedule.warmup_epochs %g is longer than schedule.epochs %g",
+                         config->schedule.warmup_epochs, config->schedule.epochs);
+    }
+    for (size_t i = 1; i < config->schedule.milestone_count; i++) {
+        if (config->schedule.milestones[i] <= config->schedule.milestones[i - 1]) {
+            return error_set(error, STATUS_USAGE, name, "sort them", "schedule.milestones do not rise");
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status config_parse(const char *text, const char *name, const char *const *overrides,
+                         size_t override_count, struct config *config, struct error *error)
+{
+    memset(config, 0, sizeof *config);
+    enum status status = set_defaults(config, error);
+    if (status == STATUS_OK) {
+        status = read_text(config, text, name, error);
+    }
+    for (size_t i = 0; i < override_count && status == STATUS_OK; i++) {
+        status = override(config, overrides[i], error);
+    }
+    if (status == STATUS_OK) {
+        status = derive(config, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_rules(config, name, error);
+    }
+    if (status != STATUS_OK) {
+        config_free(config);
+    }
+    return status;
+}
+
+enum status config_load(const char *path, const char *const *overrides, size_t override_count,
+                        struct config *config, struct error *error)
+{
+    char *text;
+    size_t size;
+    if (file_read(path, CONFIG_FILE_MAX, &text, &size, error) != STATUS_OK) {
+        error->status = STATUS_USAGE; /* a configuration that is not there is a slip of the command line */
+        return STATUS_USAGE;
+    }
+    enum status status;
+    if (strlen(text) != size) {
+        status = error_set(error, STATUS_USAGE, path, "mend the file", "not a text: it has a zero byte");
+    } else {
+        status = config_parse(text, path, overrides, override_count, config, error);
+    }
+    free(text);
+    return status;
+}
+
+void config_free(struct config *config)
+{
+    size_t count;
+    const struct config_row *rows = config_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        config_value_free(config, &rows[i]);
+    }
+    memset(config, 0, sizeof *config);
+}
+
+/* Opens the groups of `key` that `previous` was not in. Returns the depth of the leaf. */
+static int print_groups(FILE *stream, const char *previous, const char *key)
+{
+    int depth = 0;
+    const char *begin = key;
+    bool same = true;
+    for (const char *dot = strchr(begin, '.'); dot; dot = strchr(begin, '.')) {
+        size_t length = (size_t)(dot - key) + 1;
+        same = same && strncmp(previous, key, length) == 0;
+        if (!same) {
+            fprintf(stream, "%*s%.*s:\n", 2 * depth, "", (int)(dot - begin), begin);
+        }
+        begin = dot + 1;
+        depth++;
+    }
+    return depth;
+}
+
+char *config_format(const struct config *config, bool comments)
+{
+    char *text = NULL;
+    size_t size, count;
+    const struct config_row *rows = config_rows(&count);
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream) {
+        return NULL;
+    }
+    const char *previous = "";
+    for (size_t i = 0; i < count; i++) {
+        int depth = print_groups(stream, previous, rows[i].key);
+        const char *dot = strrchr(rows[i].key, '.');
+        if (comments) {
+            fprintf(stream, "%*s# %s\n", 2 * depth, "", rows[i].meaning);
+        }
+        fprintf(stream, "%*s%s: ", 2 * depth, "", dot ? dot + 1 : rows[i].key);
+        config_value_print(config, &rows[i], stream);
+        fputc('\n', stream);
+        previous = rows[i].key;
+    }
+    if (fclose(stream) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+void config_digest(const struct config *config, char digest[17])
+{
+    char *text = NULL;
+    size_t size, count;
+    const struct config_row *rows = config_rows(&count);
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits */
+    FILE *stream = open_memstream(&text, &size);
+    for (size_t i = 0; stream && i < count; i++) {
+        if (rows[i].decides) {
+            fprintf(stream, "%s: ", rows[i].key);
+            config_value_print(config, &rows[i], stream);
+            fputc('\n', stream);
+        }
+    }
+    if (stream && fclose(stream) == 0) {
+        for (size_t i = 0; i < size; i++) {
+            hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
+        }
+    }
+    free(text);
+    snprintf(digest, 17, "%016llx", (unsigned long long)hash);
+}

@@ -1,0 +1,220 @@
+#include "proto/config_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OFFSET(member) offsetof(struct config, member)
+#define LARGE 1e15
+
+static const struct config_row rows[] = {
+    {"run.name", CONFIG_STRING, OFFSET(run.name), 0, 0, 0, NULL, "dail", false, "the run's name, for people"},
+    {"run.dir", CONFIG_STRING, OFFSET(run.dir), 0, 0, 0, NULL, NULL, false,
+     "folder of logs, checkpoints and traces; by default build/runs/ and the run's name"},
+    {"run.seed", CONFIG_UINT64, OFFSET(run.seed), 0, 0, 9e18, NULL, "1", true,
+     "every random draw depends on it"},
+    {"data.lanes", CONFIG_AUTO, OFFSET(data.lanes), 0, 1, 65536, NULL, "auto", true,
+     "streams of images, fixed for the run's life; the number of workers must divide it; auto: as many as "
+     "workers"},
+    {"data.datasets", CONFIG_DATASETS, OFFSET(data.datasets), OFFSET(data.dataset_count), 0, 1e6, NULL, NULL,
+     true, "manifests, each a path or {manifest: path, weight: factor of that dataset's losses}"},
+    {"data.augment.flip", CONFIG_BOOL, OFFSET(data.augment_flip), 0, 0, 0, NULL, "true", true,
+     "mirror every other image at random"},
+    {"data.augment.shift", CONFIG_INT, OFFSET(data.augment_shift), 0, 0, 64, NULL, "0", true,
+     "move images at random by up to so many pixels each way"},
+    {"validation", CONFIG_STRING_LIST, OFFSET(validation.paths), OFFSET(validation.count), 0, 0, NULL, "[]",
+     false, "verification sets, as pairs files"},
+    {"model.arch", CONFIG_STRING, OFFSET(model.arch), 0, 0, 0,
+     "iresnet10|iresnet18|iresnet34|iresnet50|iresnet100|iresnet200", "iresnet50", true, "the backbone"},
+    {"model.input", CONFIG_INT, OFFSET(model.input), 0, 16, 1024, NULL, "112", true,
+     "side of the square images in pixels, a multiple of 16"},
+    {"model.embedding", CONFIG_INT, OFFSET(model.embedding), 0, 1, 8192, NULL, "512", true,
+     "length of the embedding"},
+    {"model.width", CONFIG_DOUBLE, OFFSET(model.width), 0, 0.01, 8, NULL, "1", true,
+     "scales the number of channels; 0.25 for small experiments"},
+    {"model.dropout", CONFIG_DOUBLE, OFFSET(model.dropout), 0, 0, 0.95, NULL, "0", true,
+     "probability of a zero before the last layer"},
+    {"model.init", CONFIG_STRING, OFFSET(model.init), 0, 0, 0, NULL, "random", true,
+     "random, or a checkpoint whose backbone and matching class rows start this run"},
+    {"loss.margin", CONFIG_MARGIN, OFFSET(loss.margin), 0, -10, 10, NULL, "cm", true,
+     "softmax, sphereface, arcface, cosface, cm, or [m1, m2, m3] of cos(m1 t + m2) - m3"},
+    {"loss.scale", CONFIG_DOUBLE, OFFSET(loss.scale), 0, 1e-3, 1e4, NULL, "64", true,
+     "multiplies the cosines"},
+    {"loss.scope", CONFIG_CHOICE, OFFSET(loss.scope), 0, 0, 0, "all|dataset", "dataset", true,
+     "classes a sample is compared with: every dataset's, or its own dataset's"},
+    {"loss.crossing_dropout", CONFIG_DOUBLE, OFFSET(loss.crossing_dropout), 0, 0, 1, NULL, "0", true,
+     "with scope dataset: probability that a class of another dataset is compared with too"},
+    {"domain.lambda", CONFIG_DOUBLE, OFFSET(domain.lambda), 0, 0, 1e3, NULL, "0.1", true,
+     "strength of the reversed gradient in stage 2"},
+    {"domain.start", CONFIG_DOUBLE, OFFSET(domain.start), 0, 0, 1, NULL, "0.5", true,
+     "fraction of the training after which stage 2 begins"},
+    {"domain.schedule", CONFIG_CHOICE, OFFSET(domain.schedule), 0, 0, 0, "constant|ganin", "constant", true,
+     "lambda in stage 2: held, or raised from 0"},
+    {"domain.hidden", CONFIG_INT_LIST, OFFSET(domain.hidden), OFFSET(domain.hidden_count), 1, 65536, NULL,
+     "[512]", true, "widths of the domain head's hidden layers; []: one linear layer"},
+    {"domain.balance", CONFIG_BOOL, OFFSET(domain.balance), 0, 0, 0, NULL, "false", true,
+     "weigh each dataset's samples in the domain loss by the inverse of its share"},
+    {"classifier.rows_min", CONFIG_INT, OFFSET(classifier.rows_min), 0, 1, 1e9, NULL, "1024", false,
+     "class rows that make another owner worth while: a dataset has ceil(classes / rows_min) owners"},
+    {"batch.lane", CONFIG_INT, OFFSET(batch.lane), 0, 2, 65536, NULL, "16", true,
+     "images of one lane's micro-batch; the global batch is lanes times this"},
+    {"optimizer.lr", CONFIG_DOUBLE, OFFSET(optimizer.lr), 0, 0, 1e3, NULL, "0.1", true, "peak learning rate"},
+    {"optimizer.momentum", CONFIG_DOUBLE, OFFSET(optimizer.momentum), 0, 0, 0.9999, NULL, "0.9", true,
+     "of SGD"},
+    {"optimizer.weight_decay", CONFIG_DOUBLE, OFFSET(optimizer.weight_decay), 0, 0, 1, NULL, "0.0005", true,
+     "of SGD"},
+    {"optimizer.clip", CONFIG_DOUBLE, OFFSET(optimizer.clip), 0, 0, 1e9, NULL, "5", true,
+     "largest gradient norm of backbone and domain head together; 0: none"},
+    {"schedule.kind", CONFIG_CHOICE, OFFSET(schedule.kind), 0, 0, 0, "poly|step|cosine", "poly", true,
+     "how the learning rate falls: poly is (1 - q)^2"},
+    {"schedule.epochs", CONFIG_DOUBLE, OFFSET(schedule.epochs), 0, 0.001, 1e6, NULL, "20", true,
+     "length of the training"},
+    {"schedule.warmup_epochs", CONFIG_DOUBLE, OFFSET(schedule.warmup_epochs), 0, 0, 1e6, NULL, "0", true,
+     "length of the linear rise of the learning rate"},
+    {"schedule.milestones", CONFIG_DOUBLE_LIST, OFFSET(schedule.milestones), OFFSET(schedule.milestone_count),
+     0, 1, NULL, "[0.4, 0.7, 0.9]", true,
+     "kind step: fractions of the training at which the learning rate is divided by 10"},
+    {"checkpoint.every_steps", CONFIG_INT, OFFSET(checkpoint.every_steps), 0, 0, 1e9, NULL, "0", false,
+     "steps between two checkpoints; 0: by time alone"},
+    {"checkpoint.every_minutes", CONFIG_DOUBLE, OFFSET(checkpoint.every_minutes), 0, 0, 1e6, NULL, "30",
+     false, "minutes between two checkpoints; 0: by steps alone"},
+    {"checkpoint.keep", CONFIG_INT, OFFSET(checkpoint.keep), 0, 0, 1e6, NULL, "3", false,
+     "the newest so many checkpoints stay; 0: all"},
+    {"checkpoint.resume", CONFIG_STRING, OFFSET(checkpoint.resume), 0, 0, 0, NULL, "auto", false,
+     "auto: go on from run.dir's newest checkpoint; never; or a checkpoint"},
+    {"eval.every_steps", CONFIG_INT, OFFSET(eval.every_steps), 0, 0, 1e9, NULL, "0", false,
+     "steps between two verifications; 0: at the end alone"},
+    {"eval.at_end", CONFIG_BOOL, OFFSET(eval.at_end), 0, 0, 0, NULL, "true", false,
+     "verify after the last step"},
+    {"runtime.threads", CONFIG_AUTO, OFFSET(runtime.threads), 0, 1, 4096, NULL, "auto", false,
+     "threads of a worker; auto: a host's allowed cores divided among its workers"},
+    {"runtime.bucket_mb", CONFIG_DOUBLE, OFFSET(runtime.bucket_mb), 0, 1e-3, 4096, NULL, "8", false,
+     "MiB of gradient that travel together"},
+    {"runtime.liveness_seconds", CONFIG_DOUBLE, OFFSET(runtime.liveness_seconds), 0, 1, 1e6, NULL, "60",
+     false, "silence after which a worker counts as lost"},
+    {"log.every", CONFIG_INT, OFFSET(log.every), 0, 1, 1e9, NULL, "10", false,
+     "steps between two step records"},
+    {"debug.trace_step", CONFIG_INT64, OFFSET(debug.trace_step), 0, 0, LARGE, NULL, "0", false,
+     "the step, counted from 1, to write a trace of; 0: none"},
+    {"debug.stop_after_step", CONFIG_INT64, OFFSET(debug.stop_after_step), 0, 0, LARGE, NULL, "0", false,
+     "stop after this step as if asked to; 0: never"}};
+
+static const struct config_margin margins[] = {{"softmax", {1, 0, 0}},
+                                               {"sphereface", {1.35, 0, 0}},
+                                               {"arcface", {1, 0.5, 0}},
+                                               {"cosface", {1, 0, 0.35}},
+                                               {"cm", {0.9, 0.4, 0.15}}};
+
+const struct config_row *config_rows(size_t *count)
+{
+    *count = sizeof rows / sizeof rows[0];
+    return rows;
+}
+
+const struct config_margin *config_margins(size_t *count)
+{
+    *count = sizeof margins / sizeof margins[0];
+    return margins;
+}
+
+static void list_words(const char *words, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "one of ");
+    for (; *words != '\0' && used + 3 < size; words++) {
+        if (*words == '|') {
+            text[used++] = ',';
+            text[used++] = ' ';
+        } else {
+            text[used++] = *words;
+        }
+    }
+    text[used] = '\0';
+}
+
+void config_expected(const struct config_row *row, char *text, size_t size)
+{
+    if (row->choices) {
+        list_words(row->choices, text, size);
+        return;
+    }
+    switch (row->type) {
+    case CONFIG_STRING:
+        snprintf(text, size, "a text");
+        break;
+    case CONFIG_INT:
+    case CONFIG_INT64:
+    case CONFIG_UINT64:
+        snprintf(text, size, "an integer from %.15g to %.15g", row->min, row->max);
+        break;
+    case CONFIG_AUTO:
+        snprintf(text, size, "auto or an integer from %.15g to %.15g", row->min, row->max);
+        break;
+    case CONFIG_DOUBLE:
+        snprintf(text, size, "a number from %g to %g", row->min, row->max);
+        break;
+    case CONFIG_BOOL:
+        snprintf(text, size, "true or false");
+        break;
+    case CONFIG_DATASETS:
+        snprintf(text, size, "a list of manifests, each a path or {manifest, weight}");
+        break;
+    case CONFIG_STRING_LIST:
+        snprintf(text, size, "a list of texts");
+        break;
+    case CONFIG_INT_LIST:
+        snprintf(text, size, "a list of integers from %g to %g", row->min, row->max);
+        break;
+    case CONFIG_DOUBLE_LIST:
+        snprintf(text, size, "a list of numbers from %g to %g", row->min, row->max);
+        break;
+    case CONFIG_MARGIN:
+        snprintf(text, size, "softmax, sphereface, arcface, cosface, cm, or three numbers");
+        break;
+    case CONFIG_CHOICE:
+        break;
+    }
+}
+
+/* Levenshtein's distance, one row at a time; texts longer than the row count as far. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t previous[128];
+    size_t columns = strlen(b);
+    if (columns >= sizeof previous / sizeof previous[0]) {
+        return columns;
+    }
+    for (size_t j = 0; j <= columns; j++) {
+        previous[j] = j;
+    }
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = previous[0];
+        previous[0] = i;
+        for (size_t j = 1; j <= columns; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = previous[j];
+            best = best < previous[j] + 1 ? best : previous[j] + 1;
+            best = best < previous[j - 1] + 1 ? best : previous[j - 1] + 1;
+            previous[j] = best;
+        }
+    }
+    return previous[columns];
+}
+
+const char *config_nearest(const char *key)
+{
+    const char *nearest = NULL;
+    size_t least = strlen(key) / 2 + 1;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t distance = edit_distance(key, rows[i].key);
+        const char *leaf = strrchr(rows[i].key, '.');
+        const char *own_leaf = strrchr(key, '.');
+        /* The right word in the wrong place is near too. */
+        if (leaf && strcmp(leaf + 1, own_leaf ? own_leaf + 1 : key) == 0 && distance > 1) {
+            distance = 1;
+        }
+        if (distance < least) {
+            least = distance;
+            nearest = rows[i].key;
+        }
+    }
+    return nearest;
+}

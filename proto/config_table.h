@@ -1,0 +1,49 @@
+/* The one table of configuration keys. Private to proto/. */
+#ifndef DAIL_PROTO_CONFIG_TABLE_H
+#define DAIL_PROTO_CONFIG_TABLE_H
+
+#include "proto/config.h"
+
+enum config_type {
+    CONFIG_STRING, /* char * */
+    CONFIG_INT, /* int */
+    CONFIG_AUTO, /* int: "auto" is 0 */
+    CONFIG_INT64, /* int64_t */
+    CONFIG_UINT64, /* uint64_t */
+    CONFIG_DOUBLE, /* double */
+    CONFIG_BOOL, /* bool */
+    CONFIG_CHOICE, /* an enum: index into choices */
+    CONFIG_DATASETS, /* struct config_dataset *, size_t */
+    CONFIG_STRING_LIST, /* char **, size_t */
+    CONFIG_INT_LIST, /* int *, size_t */
+    CONFIG_DOUBLE_LIST, /* double *, size_t */
+    CONFIG_MARGIN /* double[3]: a name or three numbers */
+};
+
+struct config_row {
+    const char *key; /* dotted */
+    enum config_type type;
+    size_t offset; /* in struct config */
+    size_t count_offset; /* of a list's count */
+    double min, max; /* of numbers, and of a list's elements */
+    const char *choices; /* words parted by '|', for CONFIG_CHOICE */
+    const char *initial; /* the default, as YAML; NULL: none, see config.c */
+    bool decides; /* enters the digest: it decides what is trained */
+    const char *meaning; /* one line */
+};
+
+struct config_margin {
+    const char *name;
+    double margin[3];
+};
+
+const struct config_row *config_rows(size_t *count);
+const struct config_margin *config_margins(size_t *count);
+
+/* What a value of this row looks like: "an integer from 1 to 10", "one of poly, step, cosine". */
+void config_expected(const struct config_row *row, char *text, size_t size);
+
+/* The key or group that is nearest to `key` by edit distance; NULL when nothing is near. */
+const char *config_nearest(const char *key);
+
+#endif

@@ -1,0 +1,166 @@
+#include "proto/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum status file_storage_error(struct error *error, const char *path, const char *doing, int number)
+{
+    if (number == ENOSPC || number == EDQUOT) {
+        return error_set(error, STATUS_STORAGE, path, "free some space, or choose another folder",
+                         "no space left while %s", doing);
+    }
+    return error_set(error, STATUS_STORAGE, path, "check the folder and its permissions", "%s failed: %s",
+                     doing, strerror(number));
+}
+
+enum status file_write_all(int descriptor, const void *bytes, size_t size, const char *path,
+                           struct error *error)
+{
+    const char *next = bytes;
+    while (size > 0) {
+        ssize_t written = write(descriptor, next, size);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            return file_storage_error(error, path, "writing", errno);
+        }
+        next += written;
+        size -= (size_t)written;
+    }
+    return STATUS_OK;
+}
+
+enum status file_sync_directory(const char *path, struct error *error)
+{
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return file_storage_error(error, path, "opening the folder", errno);
+    }
+    /* Some network file systems refuse to sync a directory: they do it with the rename. */
+    int failed = fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;
+    close(descriptor);
+    return failed ? file_storage_error(error, path, "syncing the folder", failed) : STATUS_OK;
+}
+
+/* The folder of `path`, into directory[size]. */
+static void directory_of(const char *path, char *directory, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) {
+        snprintf(directory, size, ".");
+    } else {
+        snprintf(directory, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    }
+}
+
+static enum status write_synced(const char *path, const void *bytes, size_t size, struct error *error)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0) {
+        return file_storage_error(error, path, "creating the file", errno);
+    }
+    enum status status = file_write_all(descriptor, bytes, size, path, error);
+    if (status == STATUS_OK && fsync(descriptor) != 0) {
+        status = file_storage_error(error, path, "syncing the file", errno);
+    }
+    if (close(descriptor) != 0 && status == STATUS_OK) {
+        status = file_storage_error(error, path, "closing the file", errno);
+    }
+    return status;
+}
+
+enum status file_write_atomic(const char *path, const void *bytes, size_t size, struct error *error)
+{
+    char temporary[4096], directory[4096];
+    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary) {
+        return file_storage_error(error, path, "naming the file", ENAMETOOLONG);
+    }
+    enum status status = write_synced(temporary, bytes, size, error);
+    if (status == STATUS_OK && rename(temporary, path) != 0) {
+        status = file_storage_error(error, path, "renaming the file", errno);
+    }
+    if (status != STATUS_OK) {
+        unlink(temporary);
+        return status;
+    }
+    directory_of(path, directory, sizeof directory);
+    return file_sync_directory(directory, error);
+}
+
+static enum status read_stream(FILE *stream, const char *path, size_t limit, char **bytes, size_t *size,
+                               struct error *error)
+{
+    size_t room = 4096, used = 0;
+    char *text = malloc(room + 1);
+    while (text) {
+        used += fread(text + used, 1, room - used, stream);
+        if (used < room || used > limit) {
+            break;
+        }
+        room *= 2;
+        char *grown = realloc(text, room + 1);
+        if (!grown) {
+            free(text);
+        }
+        text = grown;
+    }
+    if (!text) {
+        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+    }
+    if (used > limit || ferror(stream)) {
+        free(text);
+        return error_set(error, STATUS_DATA, path, NULL,
+                         used > limit ? "larger than the %zu bytes such a file may have"
+                                      : "reading failed within %zu bytes",
+                         limit);
+    }
+    text[used] = '\0';
+    *bytes = text;
+    *size = used;
+    return STATUS_OK;
+}
+
+enum status file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *error)
+{
+    struct stat info;
+    FILE *stream = fopen(path, "rbe");
+    if (!stream || fstat(fileno(stream), &info) != 0 || S_ISDIR(info.st_mode)) {
+        int number = stream ? EISDIR : errno;
+        if (stream) {
+            fclose(stream);
+        }
+        return error_set(error, STATUS_DATA, path, "check the path", "cannot read the file: %s",
+                         strerror(number));
+    }
+    enum status status = read_stream(stream, path, limit, bytes, size, error);
+    fclose(stream);
+    return status;
+}
+
+enum status file_make_directory(const char *path, struct error *error)
+{
+    char partial[4096];
+    if (snprintf(partial, sizeof partial, "%s", path) >= (int)sizeof partial) {
+        return file_storage_error(error, path, "naming the folder", ENAMETOOLONG);
+    }
+    for (char *slash = partial + 1;; slash++) {
+        if (*slash != '/' && *slash != '\0') {
+            continue;
+        }
+        char kept = *slash;
+        *slash = '\0';
+        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
+            return file_storage_error(error, partial, "making the folder", errno);
+        }
+        *slash = kept;
+        if (kept == '\0') {
+            return STATUS_OK;
+        }
+    }
+}

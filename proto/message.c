@@ -1,0 +1,313 @@
+#include "proto/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Each kind's payload is a table of its fields in the order of the structure: the one description that the
+ * encoder and the decoder both walk. */
+enum field_type { FIELD_U32, FIELD_I32, FIELD_U64, FIELD_I64, FIELD_DOUBLE, FIELD_TEXT };
+
+struct field {
+    enum field_type type;
+    size_t offset; /* within struct message */
+    size_t size; /* of the member */
+};
+
+#define MEMBER_SIZE(member) sizeof(((struct message *)0)->member)
+#define FIELD(kind, member)                                                                                  \
+    {                                                                                                        \
+        FIELD_##kind, offsetof(struct message, member), MEMBER_SIZE(member)                                  \
+    }
+
+static const struct field hello_fields[] = {FIELD(TEXT, hello.version),
+                                            FIELD(TEXT, hello.host),
+                                            FIELD(I64, hello.pid),
+                                            FIELD(I32, hello.threads),
+                                            FIELD(I32, hello.cores_allowed),
+                                            FIELD(TEXT, hello.cores),
+                                            FIELD(TEXT, hello.isa),
+                                            FIELD(TEXT, hello.interfaces),
+                                            FIELD(I64, hello.memory_needed),
+                                            FIELD(I64, hello.memory_available),
+                                            FIELD(DOUBLE, hello.seconds_per_image)};
+static const struct field beat_fields[] = {FIELD(I64, beat.step), FIELD(U32, beat.phase)};
+static const struct field step_fields[] = {FIELD(I64, step.step),
+                                           FIELD(I64, step.epoch),
+                                           FIELD(DOUBLE, step.loss),
+                                           FIELD(DOUBLE, step.loss_cls),
+                                           FIELD(DOUBLE, step.loss_dom),
+                                           FIELD(DOUBLE, step.accuracy),
+                                           FIELD(DOUBLE, step.domain_accuracy),
+                                           FIELD(DOUBLE, step.lambda),
+                                           FIELD(DOUBLE, step.lr),
+                                           FIELD(DOUBLE, step.grad_norm),
+                                           FIELD(DOUBLE, step.images_per_second),
+                                           FIELD(DOUBLE, step.seconds_data),
+                                           FIELD(DOUBLE, step.seconds_compute),
+                                           FIELD(DOUBLE, step.seconds_exchange)};
+static const struct field lease_done_fields[] = {FIELD(I64, lease_done.epoch), FIELD(I32, lease_done.lane),
+                                                 FIELD(I64, lease_done.images),
+                                                 FIELD(I64, lease_done.dropped)};
+static const struct field eval_fields[] = {FIELD(I64, eval.step),
+                                           FIELD(TEXT, eval.set),
+                                           FIELD(I64, eval.pairs),
+                                           FIELD(DOUBLE, eval.accuracy),
+                                           FIELD(DOUBLE, eval.accuracy_std),
+                                           FIELD(DOUBLE, eval.threshold),
+                                           FIELD(DOUBLE, eval.auc),
+                                           FIELD(DOUBLE, eval.norm),
+                                           FIELD(DOUBLE, eval.tar[0]),
+                                           FIELD(DOUBLE, eval.tar[1]),
+                                           FIELD(DOUBLE, eval.tar[2])};
+static const struct field part_fields[] = {FIELD(I64, part.step), FIELD(TEXT, part.file),
+                                           FIELD(U64, part.bytes), FIELD(U32, part.crc)};
+static const struct field fault_fields[] = {FIELD(U32, fault.status), FIELD(I64, fault.step),
+                                            FIELD(TEXT, fault.what), FIELD(TEXT, fault.where),
+                                            FIELD(TEXT, fault.next)};
+static const struct field warning_fields[] = {FIELD(TEXT, warning.what)};
+static const struct field done_fields[] = {FIELD(U32, done.status), FIELD(I64, done.step)};
+static const struct field start_fields[] = {FIELD(TEXT, start.checkpoint), FIELD(I64, start.step),
+                                            FIELD(I64, start.steps), FIELD(I64, start.steps_per_epoch),
+                                            FIELD(I32, start.lanes)};
+static const struct field leases_fields[] = {FIELD(I64, leases.epoch), FIELD(I32, leases.lane),
+                                             FIELD(U32, leases.count)};
+static const struct field control_fields[] = {FIELD(U32, control.wishes)};
+static const struct field committed_fields[] = {FIELD(I64, committed.step), FIELD(U32, committed.status)};
+
+struct layout {
+    const struct field *fields;
+    size_t count;
+};
+
+#define LAYOUT(name)                                                                                         \
+    {                                                                                                        \
+        name##_fields, sizeof name##_fields / sizeof name##_fields[0]                                        \
+    }
+
+static const struct layout layouts[] = {
+    [MESSAGE_HELLO] = LAYOUT(hello),        [MESSAGE_BEAT] = LAYOUT(beat),
+    [MESSAGE_STEP] = LAYOUT(step),          [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
+    [MESSAGE_EVAL] = LAYOUT(eval),          [MESSAGE_PART] = LAYOUT(part),
+    [MESSAGE_FAULT] = LAYOUT(fault),        [MESSAGE_WARNING] = LAYOUT(warning),
+    [MESSAGE_DONE] = LAYOUT(done),          [MESSAGE_START] = LAYOUT(start),
+    [MESSAGE_LEASES] = LAYOUT(leases),      [MESSAGE_CONTROL] = LAYOUT(control),
+    [MESSAGE_COMMITTED] = LAYOUT(committed)};
+
+enum { HEADER_SIZE = 12, LEASE_SIZE = 16 };
+static const unsigned char magic[4] = {'D', 'A', 'I', 'L'};
+
+static void put_number(unsigned char *bytes, uint64_t value, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = (unsigned char)(value >> (8 * i));
+    }
+}
+
+static uint64_t get_number(const unsigned char *bytes, size_t size)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; i++) {
+        value |= (uint64_t)bytes[i] << (8 * i);
+    }
+    return value;
+}
+
+static size_t payload_size(const struct message *message)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < layouts[message->kind].count; i++) {
+        size += layouts[message->kind].fields[i].size;
+    }
+    return message->kind == MESSAGE_LEASES ? size + (size_t)message->leases.count * LEASE_SIZE : size;
+}
+
+static void encode_field(const struct field *field, const struct message *message, unsigned char *bytes)
+{
+    const unsigned char *member = (const unsigned char *)message + field->offset;
+    uint64_t wide = 0;
+    uint32_t narrow = 0;
+    switch (field->type) {
+    case FIELD_U32:
+    case FIELD_I32:
+        memcpy(&narrow, member, sizeof narrow);
+        put_number(bytes, narrow, sizeof narrow);
+        break;
+    case FIELD_U64:
+    case FIELD_I64:
+    case FIELD_DOUBLE:
+        memcpy(&wide, member, sizeof wide);
+        put_number(bytes, wide, sizeof wide);
+        break;
+    case FIELD_TEXT: {
+        size_t length = strnlen((const char *)member, field->size - 1);
+        memset(bytes, 0, field->size);
+        memcpy(bytes, member, length);
+        break;
+    }
+    }
+}
+
+static enum status decode_field(const struct field *field, const unsigned char *bytes,
+                                struct message *message, struct error *error)
+{
+    unsigned char *member = (unsigned char *)message + field->offset;
+    uint64_t wide;
+    uint32_t narrow;
+    switch (field->type) {
+    case FIELD_U32:
+    case FIELD_I32:
+        narrow = (uint32_t)get_number(bytes, sizeof narrow);
+        memcpy(member, &narrow, sizeof narrow);
+        break;
+    case FIELD_U64:
+    case FIELD_I64:
+    case FIELD_DOUBLE:
+        wide = get_number(bytes, sizeof wide);
+        memcpy(member, &wide, sizeof wide);
+        break;
+    case FIELD_TEXT:
+        if (!memchr(bytes, '\0', field->size)) {
+            return error_set(error, STATUS_LOST, "control message", NULL,
+                             "a text in a message of kind %d does not end", (int)message->kind);
+        }
+        memcpy(member, bytes, field->size);
+        break;
+    }
+    return STATUS_OK;
+}
+
+static void encode_leases(const struct message_leases *leases, unsigned char *bytes)
+{
+    for (uint32_t i = 0; i < leases->count; i++, bytes += LEASE_SIZE) {
+        put_number(bytes, leases->leases[i].dataset, 4);
+        put_number(bytes + 4, leases->leases[i].shard, 4);
+        put_number(bytes + 8, leases->leases[i].begin, 4);
+        put_number(bytes + 12, leases->leases[i].count, 4);
+    }
+}
+
+static enum status decode_leases(const unsigned char *bytes, size_t size, struct message_leases *leases,
+                                 struct error *error)
+{
+    leases->leases = NULL;
+    if (leases->count > MESSAGE_LEASES_MAX || size != (size_t)leases->count * LEASE_SIZE) {
+        return error_set(error, STATUS_LOST, "control message", NULL, "%u leases in %zu bytes", leases->count,
+                         size);
+    }
+    leases->leases = malloc((leases->count + (size_t)1) * sizeof *leases->leases);
+    if (!leases->leases) {
+        return error_set(error, STATUS_INTERNAL, "control message", NULL, "out of memory");
+    }
+    for (uint32_t i = 0; i < leases->count; i++, bytes += LEASE_SIZE) {
+        leases->leases[i] = (struct message_lease){.dataset = (uint32_t)get_number(bytes, 4),
+                                                   .shard = (uint32_t)get_number(bytes + 4, 4),
+                                                   .begin = (uint32_t)get_number(bytes + 8, 4),
+                                                   .count = (uint32_t)get_number(bytes + 12, 4)};
+    }
+    return STATUS_OK;
+}
+
+enum status message_encode(const struct message *message, unsigned char **bytes, size_t *size,
+                           struct error *error)
+{
+    if (message->kind == MESSAGE_LEASES && message->leases.count > MESSAGE_LEASES_MAX) {
+        return error_set(error, STATUS_INTERNAL, "control message", "pack larger shards",
+                         "%u leases are more than a message holds", message->leases.count);
+    }
+    size_t payload = payload_size(message);
+    unsigned char *out = malloc(HEADER_SIZE + payload);
+    if (!out) {
+        return error_set(error, STATUS_INTERNAL, "control message", NULL, "out of memory");
+    }
+    memcpy(out, magic, sizeof magic);
+    put_number(out + 4, MESSAGE_VERSION, 2);
+    put_number(out + 6, (uint64_t)message->kind, 2);
+    put_number(out + 8, payload, 4);
+    unsigned char *next = out + HEADER_SIZE;
+    for (size_t i = 0; i < layouts[message->kind].count; i++) {
+        encode_field(&layouts[message->kind].fields[i], message, next);
+        next += layouts[message->kind].fields[i].size;
+    }
+    if (message->kind == MESSAGE_LEASES) {
+        encode_leases(&message->leases, next);
+    }
+    *bytes = out;
+    *size = HEADER_SIZE + payload;
+    return STATUS_OK;
+}
+
+/* Checks the header and gives the kind. */
+static enum status decode_header(const unsigned char *bytes, size_t size, enum message_kind *kind,
+                                 struct error *error)
+{
+    const char *where = "control message";
+    if (size < HEADER_SIZE || memcmp(bytes, magic, sizeof magic) != 0) {
+        return error_set(error, STATUS_LOST, where, NULL, "%zu bytes that are no message of ours", size);
+    }
+    unsigned version = (unsigned)get_number(bytes + 4, 2);
+    unsigned number = (unsigned)get_number(bytes + 6, 2);
+    uint64_t payload = get_number(bytes + 8, 4);
+    if (version != MESSAGE_VERSION) {
+        return error_set(error, STATUS_LOST, where, "start every rank from the same build",
+                         "message version %u, ours is %d", version, MESSAGE_VERSION);
+    }
+    if (number < MESSAGE_HELLO || number > MESSAGE_COMMITTED) {
+        return error_set(error, STATUS_LOST, where, NULL, "unknown message kind %u", number);
+    }
+    if (payload != size - HEADER_SIZE) {
+        return error_set(error, STATUS_LOST, where, NULL, "message kind %u says %llu bytes and has %zu",
+                         number, (unsigned long long)payload, size - HEADER_SIZE);
+    }
+    *kind = (enum message_kind)number;
+    return STATUS_OK;
+}
+
+enum status message_decode(const unsigned char *bytes, size_t size, struct message *message,
+                           struct error *error)
+{
+    enum message_kind kind = MESSAGE_HELLO;
+    memset(message, 0, sizeof *message);
+    enum status status = decode_header(bytes, size, &kind, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    message->kind = kind;
+    const unsigned char *next = bytes + HEADER_SIZE;
+    size_t left = size - HEADER_SIZE;
+    for (size_t i = 0; i < layouts[kind].count; i++) {
+        const struct field *field = &layouts[kind].fields[i];
+        if (left < field->size) {
+            return error_set(error, STATUS_LOST, "control message", NULL, "a message of kind %d is cut short",
+                             (int)kind);
+        }
+        status = decode_field(field, next, message, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        next += field->size;
+        left -= field->size;
+    }
+    if (kind == MESSAGE_LEASES) {
+        return decode_leases(next, left, &message->leases, error);
+    }
+    if (left != 0) {
+        return error_set(error, STATUS_LOST, "control message", NULL,
+                         "a message of kind %d has %zu bytes too many", (int)kind, left);
+    }
+    return STATUS_OK;
+}
+
+void message_free(struct message *message)
+{
+    if (message->kind == MESSAGE_LEASES) {
+        free(message->leases.leases);
+        message->leases.leases = NULL;
+    }
+}
+
+const char *message_phase_name(uint32_t phase)
+{
+    static const char *const names[] = {"start",    "data",   "forward",    "classifier", "backward",
+                                        "exchange", "update", "checkpoint", "evaluate"};
+    return phase < sizeof names / sizeof names[0] ? names[phase] : "unknown";
+}
