@@ -1,0 +1,193 @@
+#include "proto/status.h"
+
+#include "proto/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 65536 };
+
+static double unix_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Where seq goes on: one more than the last whole record's. */
+static int64_t seq_after(const char *path)
+{
+    struct status_reader reader;
+    int64_t next = 0;
+    status_reader_open(&reader, path);
+    for (json_t *record = status_reader_next(&reader); record; record = status_reader_next(&reader)) {
+        next = json_integer_value(json_object_get(record, "seq")) + 1;
+        json_decref(record);
+    }
+    status_reader_close(&reader);
+    return next;
+}
+
+/* A torn last line must not swallow the next record. */
+static enum status end_torn_line(int descriptor, const char *path, struct error *error)
+{
+    char last = '\n';
+    off_t size = lseek(descriptor, 0, SEEK_END);
+    if (size > 0 && pread(descriptor, &last, 1, size - 1) != 1) {
+        return file_storage_error(error, path, "reading the status log", errno);
+    }
+    return last == '\n' ? STATUS_OK : file_write_all(descriptor, "\n", 1, path, error);
+}
+
+enum status status_log_open(struct status_log *log, const char *path, struct error *error)
+{
+    *log = (struct status_log){.descriptor = -1};
+    snprintf(log->path, sizeof log->path, "%s", path);
+    log->next_seq = seq_after(path);
+    log->descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (log->descriptor < 0) {
+        return file_storage_error(error, path, "opening the status log", errno);
+    }
+    return end_torn_line(log->descriptor, path, error);
+}
+
+enum status status_log_write(struct status_log *log, const char *kind, json_t *object, struct error *error)
+{
+    json_t *record =
+        json_pack("{s:f, s:I, s:s}", "t", unix_seconds(), "seq", (json_int_t)log->next_seq, "kind", kind);
+    if (!object || !record || json_object_update(record, object) != 0) {
+        json_decref(object);
+        json_decref(record);
+        return error_set(error, STATUS_INTERNAL, log->path, NULL, "a %s record could not be made", kind);
+    }
+    json_decref(object);
+    char *line = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    json_decref(record);
+    size_t length = line ? strlen(line) : 0;
+    char *ended = line ? realloc(line, length + 2) : NULL;
+    if (!ended) {
+        free(line);
+        return error_set(error, STATUS_INTERNAL, log->path, NULL, "a %s record could not be written", kind);
+    }
+    ended[length] = '\n';
+    enum status status = file_write_all(log->descriptor, ended, length + 1, log->path, error);
+    free(ended);
+    log->next_seq += status == STATUS_OK;
+    return status;
+}
+
+void status_log_close(struct status_log *log)
+{
+    if (log->descriptor >= 0) {
+        close(log->descriptor);
+    }
+    log->descriptor = -1;
+}
+
+void status_reader_open(struct status_reader *reader, const char *path)
+{
+    *reader = (struct status_reader){.descriptor = -1};
+    snprintf(reader->path, sizeof reader->path, "%s", path);
+}
+
+bool status_reader_exists(const struct status_reader *reader)
+{
+    struct stat info;
+    return reader->descriptor >= 0 || stat(reader->path, &info) == 0;
+}
+
+void status_reader_close(struct status_reader *reader)
+{
+    if (reader->descriptor >= 0) {
+        close(reader->descriptor);
+    }
+    free(reader->line);
+    *reader = (struct status_reader){.descriptor = -1};
+}
+
+/* Notices rotation (another file has the name) and truncation, and begins anew. */
+static bool follow(struct status_reader *reader)
+{
+    struct stat info;
+    if (stat(reader->path, &info) != 0) {
+        return reader->descriptor >= 0;
+    }
+    if (reader->descriptor >= 0 && info.st_ino == reader->inode && info.st_size >= reader->offset) {
+        return true;
+    }
+    if (reader->descriptor >= 0) {
+        close(reader->descriptor);
+    }
+    reader->descriptor = open(reader->path, O_RDONLY | O_CLOEXEC);
+    if (reader->descriptor < 0 || fstat(reader->descriptor, &info) != 0) {
+        return false;
+    }
+    reader->inode = info.st_ino;
+    reader->offset = 0;
+    reader->length = 0;
+    return true;
+}
+
+/* Appends what the file has to the unfinished line. False: nothing new. */
+static bool fill(struct status_reader *reader)
+{
+    if (reader->length > STATUS_LINE_MAX) {
+        reader->length = 0; /* no record is that long: drop it, its end will count as garbage */
+        reader->garbage++;
+    }
+    if (reader->room < reader->length + READ_SIZE) {
+        char *grown = realloc(reader->line, reader->length + READ_SIZE);
+        if (!grown) {
+            return false;
+        }
+        reader->line = grown;
+        reader->room = reader->length + READ_SIZE;
+    }
+    ssize_t count =
+        pread(reader->descriptor, reader->line + reader->length, READ_SIZE, (off_t)reader->offset);
+    if (count <= 0) {
+        return false;
+    }
+    reader->length += (size_t)count;
+    reader->offset += count;
+    return true;
+}
+
+/* Takes the first whole line out of the buffer and parses it. */
+static json_t *take_line(struct status_reader *reader, bool *taken)
+{
+    char *end = reader->length > 0 ? memchr(reader->line, '\n', reader->length) : NULL;
+    *taken = end != NULL;
+    if (!end) {
+        return NULL;
+    }
+    size_t size = (size_t)(end - reader->line);
+    json_t *record = json_loadb(reader->line, size, JSON_REJECT_DUPLICATES, NULL);
+    reader->length -= size + 1;
+    memmove(reader->line, end + 1, reader->length);
+    if (record && json_is_object(record) && json_is_string(json_object_get(record, "kind"))) {
+        return record;
+    }
+    json_decref(record);
+    reader->garbage += size > 0;
+    return NULL;
+}
+
+json_t *status_reader_next(struct status_reader *reader)
+{
+    for (;;) {
+        bool taken;
+        json_t *record = take_line(reader, &taken);
+        if (record) {
+            return record;
+        }
+        if (!taken && (!follow(reader) || !fill(reader))) {
+            return NULL;
+        }
+    }
+}

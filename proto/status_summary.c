@@ -1,0 +1,193 @@
+#include "proto/status_summary.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Numbers that JSON cannot hold are null in the log, and missing here means as much. */
+static double number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static int64_t integer(const json_t *object, const char *key)
+{
+    return (int64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void text(const json_t *object, const char *key, char *to, size_t size)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    snprintf(to, size, "%s", value ? value : "");
+}
+
+void status_summary_init(struct status_summary *summary)
+{
+    memset(summary, 0, sizeof *summary);
+    summary->checkpoint_step = -1;
+}
+
+static void fold_start(struct status_summary *summary, const json_t *record, double t)
+{
+    if (!json_is_string(json_object_get(record, "resumed_from"))) {
+        status_summary_init(summary);
+    }
+    summary->state = SUMMARY_RUNNING;
+    summary->begin = t;
+    summary->exit_code = 0;
+    summary->warning[0] = summary->fault[0] = '\0';
+    text(record, "name", summary->name, sizeof summary->name);
+    text(record, "version", summary->version, sizeof summary->version);
+    summary->lanes = (int)integer(record, "lanes");
+    summary->global_batch = integer(record, "global_batch");
+    summary->parameters = integer(record, "parameters");
+    summary->steps = integer(record, "steps");
+    summary->steps_per_epoch = integer(record, "steps_per_epoch");
+    summary->step = integer(record, "step");
+    summary->epoch = summary->steps_per_epoch > 0 ? summary->step / summary->steps_per_epoch : 0;
+    summary->worker_count = 0;
+    size_t index;
+    const json_t *worker;
+    json_array_foreach(json_object_get(record, "workers"), index, worker)
+    {
+        if (summary->worker_count == SUMMARY_WORKERS) {
+            break;
+        }
+        struct summary_worker *entry = &summary->workers[summary->worker_count++];
+        *entry = (struct summary_worker){.rank = (int)integer(worker, "rank"),
+                                         .threads = (int)integer(worker, "threads"),
+                                         .data = NAN,
+                                         .compute = NAN,
+                                         .exchange = NAN};
+        text(worker, "host", entry->host, sizeof entry->host);
+        text(worker, "isa", entry->isa, sizeof entry->isa);
+    }
+}
+
+static void push_history(struct status_summary *summary)
+{
+    if (summary->history == SUMMARY_HISTORY) {
+        size_t kept = sizeof(double) * (SUMMARY_HISTORY - 1);
+        memmove(summary->loss_history, summary->loss_history + 1, kept);
+        memmove(summary->domain_history, summary->domain_history + 1, kept);
+        summary->history--;
+    }
+    summary->loss_history[summary->history] = summary->loss_cls;
+    summary->domain_history[summary->history] = summary->loss_dom;
+    summary->history++;
+}
+
+static void fold_step_workers(struct status_summary *summary, const json_t *workers)
+{
+    size_t index;
+    const json_t *worker;
+    json_array_foreach(workers, index, worker)
+    {
+        int rank = (int)integer(worker, "rank");
+        for (int i = 0; i < summary->worker_count; i++) {
+            if (summary->workers[i].rank == rank) {
+                summary->workers[i].data = number(worker, "data");
+                summary->workers[i].compute = number(worker, "compute");
+                summary->workers[i].exchange = number(worker, "exchange");
+            }
+        }
+    }
+}
+
+static void fold_step(struct status_summary *summary, const json_t *record)
+{
+    const json_t *seconds = json_object_get(record, "seconds");
+    summary->epoch = integer(record, "epoch");
+    summary->step = integer(record, "step");
+    summary->steps = integer(record, "steps");
+    summary->loss = number(record, "loss");
+    summary->loss_cls = number(record, "loss_cls");
+    summary->loss_dom = number(record, "loss_dom");
+    summary->accuracy = number(record, "accuracy");
+    summary->domain_accuracy = number(record, "domain_accuracy");
+    summary->lambda = number(record, "lambda");
+    summary->lr = number(record, "lr");
+    summary->grad_norm = number(record, "grad_norm");
+    summary->images_per_second = number(record, "images_per_second");
+    summary->eta_seconds = number(record, "eta_seconds");
+    summary->data = number(seconds, "data");
+    summary->compute = number(seconds, "compute");
+    summary->exchange = number(seconds, "exchange");
+    push_history(summary);
+    fold_step_workers(summary, json_object_get(record, "workers"));
+}
+
+static void fold_eval(struct status_summary *summary, const json_t *record)
+{
+    char set[sizeof summary->evals[0].set];
+    int i = 0;
+    text(record, "set", set, sizeof set);
+    while (i < summary->eval_count && strcmp(summary->evals[i].set, set) != 0) {
+        i++;
+    }
+    if (i == SUMMARY_SETS) {
+        return;
+    }
+    summary->eval_count += i == summary->eval_count;
+    struct summary_eval *eval = &summary->evals[i];
+    *eval = (struct summary_eval){.step = integer(record, "step"),
+                                  .pairs = integer(record, "pairs"),
+                                  .accuracy = number(record, "accuracy"),
+                                  .accuracy_std = number(record, "accuracy_std"),
+                                  .auc = number(record, "auc")};
+    memcpy(eval->set, set, sizeof set);
+}
+
+static void fold_fault(struct status_summary *summary, const json_t *record)
+{
+    char host[128], what[256];
+    text(record, "host", host, sizeof host);
+    text(record, "what", what, sizeof what);
+    snprintf(summary->fault, sizeof summary->fault, "rank %d@%s: %s", (int)integer(record, "rank"), host,
+             what);
+    summary->state = SUMMARY_FAILED;
+}
+
+static void fold_stop(struct status_summary *summary, const json_t *record)
+{
+    summary->exit_code = (int)integer(record, "exit_code");
+    summary->state = summary->exit_code == 0    ? SUMMARY_DONE
+                     : summary->exit_code == 75 ? SUMMARY_STOPPED
+                                                : SUMMARY_FAILED;
+}
+
+void status_summary_fold(struct status_summary *summary, const json_t *record)
+{
+    const char *kind = json_string_value(json_object_get(record, "kind"));
+    double t = number(record, "t");
+    if (!kind) {
+        return;
+    }
+    if (strcmp(kind, "start") == 0) {
+        fold_start(summary, record, t);
+    } else if (strcmp(kind, "step") == 0) {
+        fold_step(summary, record);
+    } else if (strcmp(kind, "eval") == 0) {
+        fold_eval(summary, record);
+    } else if (strcmp(kind, "checkpoint") == 0) {
+        summary->checkpoint_step = integer(record, "step");
+        summary->checkpoint_t = t;
+        text(record, "path", summary->checkpoint_path, sizeof summary->checkpoint_path);
+    } else if (strcmp(kind, "warning") == 0) {
+        text(record, "what", summary->warning, sizeof summary->warning);
+    } else if (strcmp(kind, "fault") == 0) {
+        fold_fault(summary, record);
+    } else if (strcmp(kind, "stop") == 0) {
+        fold_stop(summary, record);
+    }
+    if (isfinite(t)) {
+        summary->last_t = t;
+    }
+}
+
+const char *status_summary_state_name(enum summary_state state)
+{
+    static const char *const names[] = {"none", "running", "done", "stopped", "failed"};
+    return names[state];
+}

@@ -1,0 +1,74 @@
+/* What a status log says of its run, folded record by record: what `dail tail` shows. */
+#ifndef DAIL_PROTO_STATUS_SUMMARY_H
+#define DAIL_PROTO_STATUS_SUMMARY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SUMMARY_HISTORY 240
+#define SUMMARY_WORKERS 1024
+#define SUMMARY_SETS 32
+
+enum summary_state {
+    SUMMARY_NONE, /* no record yet */
+    SUMMARY_RUNNING, /* started, and no stop since */
+    SUMMARY_DONE, /* stop with exit code 0 */
+    SUMMARY_STOPPED, /* stop with exit code 75: to be gone on with */
+    SUMMARY_FAILED /* stop with another exit code, or a fault and nothing after it */
+};
+
+struct summary_worker {
+    int rank;
+    int threads;
+    char host[128];
+    char isa[16];
+    double data, compute, exchange; /* seconds per step, of the last step record */
+};
+
+struct summary_eval {
+    char set[128];
+    int64_t step, pairs;
+    double accuracy, accuracy_std, auc;
+};
+
+struct status_summary {
+    enum summary_state state;
+    char name[128], version[32];
+    double begin; /* t of the last start */
+    double last_t; /* of the last record */
+    int lanes;
+    int64_t global_batch, parameters;
+    int exit_code; /* of the last stop */
+
+    int64_t epoch, step, steps, steps_per_epoch;
+    double loss, loss_cls, loss_dom, accuracy, domain_accuracy;
+    double lambda, lr, grad_norm, images_per_second, eta_seconds;
+    double data, compute, exchange; /* means over the workers */
+
+    /* The last SUMMARY_HISTORY step records, oldest first. */
+    double loss_history[SUMMARY_HISTORY], domain_history[SUMMARY_HISTORY];
+    int history;
+
+    struct summary_worker workers[SUMMARY_WORKERS];
+    int worker_count;
+    struct summary_eval evals[SUMMARY_SETS]; /* the newest of each set */
+    int eval_count;
+
+    int64_t checkpoint_step; /* -1: none */
+    double checkpoint_t;
+    char checkpoint_path[512];
+    char warning[512]; /* the last one since the start; may be empty */
+    char fault[512]; /* the last one since the start, with rank and host; may be empty */
+};
+
+void status_summary_init(struct status_summary *summary);
+
+/* Takes one record into account; unknown kinds and members are passed over. A new start keeps the history,
+ * evaluations and checkpoint of the run that it resumes and forgets them otherwise. */
+void status_summary_fold(struct status_summary *summary, const json_t *record);
+
+/* "running", "done", "stopped", "failed", "none". */
+const char *status_summary_state_name(enum summary_state state);
+
+#endif
