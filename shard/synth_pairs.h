@@ -1,0 +1,14 @@
+/* The verification sets of held-out synthetic people. Private to shard/. */
+#ifndef DAIL_SHARD_SYNTH_PAIRS_H
+#define DAIL_SHARD_SYNTH_PAIRS_H
+
+#include "shard/synth_dataset.h"
+
+/* How many images one set has. */
+uint64_t synth_pairs_images(const struct synth_config *config);
+
+/* Writes <name>.h5. `dataset`: whose look all images have, or -1: both images of a pair differ in it. */
+enum status synth_pairs_write(const struct synth_config *config, const char *name, int dataset,
+                              struct synth_progress *progress, struct error *error);
+
+#endif
