@@ -25,11 +25,12 @@ struct worker_context {
     struct worker_link link;
     const volatile sig_atomic_t *stop_signal; /* nonzero: this rank was asked to stop */
     int threads;
-    const char *version;
+    struct message_hello hello; /* what is known of this rank's place; the worker adds what it measures */
 };
 
 /* Returns STATUS_OK when training and final evaluation are done, STATUS_STOPPED after a requested stop with
- * its checkpoint, else the failure, which it has also sent as MESSAGE_FAULT. */
+ * its checkpoint, else the failure. The worker that failed has sent it as MESSAGE_FAULT; the others leave the
+ * loop at the same step with the same status and an error without text. MESSAGE_DONE is sent in any case. */
 enum status worker_run(const struct worker_context *context, struct error *error);
 
 #endif

@@ -1,0 +1,273 @@
+#include "worker/trainer.h"
+
+#include "proto/random.h"
+#include "worker/checkpoint.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Micro-batches that the loader keeps ready ahead of each lane. */
+#define TRAINER_LOADER_DEPTH 2
+/* Images used to measure the network's speed: enough to fill the kernels' blocks, few enough to be quick. */
+#define TRAINER_MEASURE_IMAGES 16
+
+double trainer_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_INTERNAL, "worker", "use a smaller batch.lane or model, or more memory",
+                     "out of memory");
+}
+
+static enum status open_datasets(struct trainer *trainer, struct error *error)
+{
+    const struct config *config = trainer->config;
+    size_t count = config->data.dataset_count;
+    trainer->manifests = calloc(count, sizeof *trainer->manifests);
+    trainer->classes = calloc(count, sizeof *trainer->classes);
+    trainer->dataset_weight = calloc(count, sizeof *trainer->dataset_weight);
+    trainer->domain_weight = calloc(count, sizeof *trainer->domain_weight);
+    if (!trainer->manifests || !trainer->classes || !trainer->dataset_weight || !trainer->domain_weight) {
+        return out_of_memory(error);
+    }
+    double images = 0;
+    for (size_t k = 0; k < count; k++) {
+        enum status status = manifest_open(config->data.datasets[k].manifest, &trainer->manifests[k], error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        trainer->datasets = k + 1;
+        trainer->classes[k] = trainer->manifests[k].classes;
+        trainer->dataset_weight[k] = config->data.datasets[k].weight;
+        images += (double)trainer->manifests[k].images;
+    }
+    for (size_t k = 0; k < count; k++) {
+        double share = (double)trainer->manifests[k].images / images;
+        double balance = config->domain.balance ? 1.0 / (share * (double)count) : 1.0;
+        trainer->domain_weight[k] = trainer->dataset_weight[k] * balance;
+    }
+    return STATUS_OK;
+}
+
+static enum status create_backbone(struct trainer *trainer, int threads, struct error *error)
+{
+    const struct config *config = trainer->config;
+    struct iresnet_config net = {.arch = config->model.arch,
+                                 .input = config->model.input,
+                                 .embedding = config->model.embedding,
+                                 .width = config->model.width,
+                                 .dropout = config->model.dropout,
+                                 .batch_max = config->batch.lane,
+                                 .threads = threads,
+                                 .train = true};
+    return iresnet_create(&net, &trainer->net, error);
+}
+
+static enum status create_losses(struct trainer *trainer, int threads, struct error *error)
+{
+    const struct config *config = trainer->config;
+    struct classifier_config classifier = {
+        .embedding = config->model.embedding,
+        .datasets = trainer->datasets,
+        .classes = trainer->classes,
+        .weight = trainer->dataset_weight,
+        .rows_min = (uint32_t)config->classifier.rows_min,
+        .margin = {config->loss.margin[0], config->loss.margin[1], config->loss.margin[2]},
+        .scale = config->loss.scale,
+        .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
+        .crossing_dropout = config->loss.crossing_dropout,
+        .seed = config->run.seed,
+        .round_max = trainer->exchange->size * config->batch.lane,
+        .threads = threads};
+    enum status status = classifier_create(&classifier, trainer->exchange, &trainer->classifier, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct domain_config domain = {.embedding = config->model.embedding,
+                                   .datasets = (int)trainer->datasets,
+                                   .hidden = config->domain.hidden,
+                                   .hidden_count = config->domain.hidden_count,
+                                   .weight = trainer->domain_weight,
+                                   .batch_max = config->batch.lane};
+    return domain_create(&domain, &trainer->domain, error);
+}
+
+static enum status create_buffers(struct trainer *trainer, struct error *error)
+{
+    const struct config *config = trainer->config;
+    size_t batch = (size_t)config->batch.lane;
+    size_t values = batch * (size_t)config->model.embedding;
+    size_t side = (size_t)config->model.input;
+    trainer->momentum = calloc(iresnet_weight_count(trainer->net), sizeof(float));
+    trainer->domain_momentum = calloc(domain_weight_count(trainer->domain), sizeof(float));
+    trainer->embedding = calloc(values, sizeof(float));
+    trainer->grad_embedding = calloc(values, sizeof(float));
+    trainer->empty_image = calloc(batch * side * side * 3, sizeof(float));
+    trainer->empty_sample = calloc(batch, sizeof *trainer->empty_sample);
+    if (config->model.dropout > 0) {
+        trainer->dropout_mask = calloc(batch * iresnet_dropout_count(trainer->net), sizeof(float));
+        if (!trainer->dropout_mask) {
+            return out_of_memory(error);
+        }
+    }
+    if (!trainer->momentum || !trainer->domain_momentum || !trainer->embedding || !trainer->grad_embedding ||
+        !trainer->empty_image || !trainer->empty_sample) {
+        return out_of_memory(error);
+    }
+    buckets_init(&trainer->buckets, trainer->exchange, iresnet_gradient(trainer->net),
+                 iresnet_weight_count(trainer->net), (size_t)(config->runtime.bucket_mb * 1024 * 1024));
+    return STATUS_OK;
+}
+
+enum status trainer_create(struct trainer *trainer, const struct config *config, struct exchange *exchange,
+                           int threads, struct error *error)
+{
+    *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads};
+    enum status status = open_datasets(trainer, error);
+    if (status == STATUS_OK) {
+        status = create_backbone(trainer, threads, error);
+    }
+    if (status == STATUS_OK) {
+        status = create_losses(trainer, threads, error);
+    }
+    return status == STATUS_OK ? create_buffers(trainer, error) : status;
+}
+
+void trainer_free(struct trainer *trainer)
+{
+    if (trainer->loader) {
+        loader_free(trainer->loader);
+    }
+    if (trainer->classifier) {
+        classifier_free(trainer->classifier);
+    }
+    if (trainer->domain) {
+        domain_free(trainer->domain);
+    }
+    if (trainer->net) {
+        iresnet_free(trainer->net);
+    }
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        manifest_close(&trainer->manifests[k]);
+    }
+    free(trainer->manifests);
+    free(trainer->classes);
+    free(trainer->dataset_weight);
+    free(trainer->domain_weight);
+    free(trainer->momentum);
+    free(trainer->domain_momentum);
+    free(trainer->embedding);
+    free(trainer->grad_embedding);
+    free(trainer->dropout_mask);
+    free(trainer->empty_image);
+    free(trainer->empty_sample);
+    *trainer = (struct trainer){0};
+}
+
+/* A checkpoint as the starting point: its backbone, and the class rows of the datasets that are the same. */
+static enum status init_from_checkpoint(struct trainer *trainer, const char *path, struct error *error)
+{
+    struct checkpoint_state state = {0};
+    enum status status = checkpoint_verify(path, 1, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_read_state(path, &state, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_read_model(path, trainer->net, NULL, NULL, NULL, error);
+    }
+    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
+        const struct manifest *manifest = &trainer->manifests[k];
+        for (size_t i = 0; i < state.dataset_count && status == STATUS_OK; i++) {
+            const struct checkpoint_dataset *old = &state.datasets[i];
+            if (old->id == manifest->dataset_id && old->classes == manifest->classes &&
+                state.embedding == trainer->config->model.embedding) {
+                status = checkpoint_read_classifier(path, old, state.embedding,
+                                                    classifier_block(trainer->classifier, k), 0, error);
+            }
+        }
+    }
+    checkpoint_state_free(&state);
+    return status;
+}
+
+enum status trainer_init(struct trainer *trainer, struct error *error)
+{
+    const struct config *config = trainer->config;
+    iresnet_init(trainer->net, config->run.seed);
+    domain_init(trainer->domain, config->run.seed);
+    classifier_init(trainer->classifier);
+    enum status status = STATUS_OK;
+    if (strcmp(config->model.init, "random") != 0) {
+        status = init_from_checkpoint(trainer, config->model.init, error);
+    }
+    iresnet_weights_changed(trainer->net);
+    return status;
+}
+
+enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,
+                          struct error *error)
+{
+    const struct config *config = trainer->config;
+    trainer->lanes = lanes;
+    trainer->own_lanes = lanes / trainer->exchange->size;
+    trainer->first_lane = trainer->own_lanes * trainer->exchange->rank;
+    trainer->global_batch = (int64_t)lanes * config->batch.lane;
+    trainer->steps = steps;
+    trainer->steps_per_epoch = steps_per_epoch;
+    struct loader_config loader = {.manifests = trainer->manifests,
+                                   .datasets = trainer->datasets,
+                                   .seed = config->run.seed,
+                                   .side = config->model.input,
+                                   .batch = config->batch.lane,
+                                   .flip = config->data.augment_flip,
+                                   .shift = config->data.augment_shift,
+                                   .first_lane = trainer->first_lane,
+                                   .lanes = trainer->own_lanes,
+                                   .depth = TRAINER_LOADER_DEPTH};
+    return loader_create(&loader, &trainer->loader, error);
+}
+
+int64_t trainer_memory_bytes(const struct trainer *trainer)
+{
+    const struct config *config = trainer->config;
+    int64_t side = config->model.input;
+    int64_t micro_batch = config->batch.lane * side * side * 3 * (int64_t)sizeof(float);
+    int64_t lanes = config->data.lanes > 0 ? config->data.lanes : trainer->exchange->size;
+    int64_t queue = micro_batch * (lanes / trainer->exchange->size) * TRAINER_LOADER_DEPTH;
+    int64_t vectors = (int64_t)(sizeof(float) * (iresnet_weight_count(trainer->net) +
+                                                 3 * domain_weight_count(trainer->domain)));
+    return (int64_t)iresnet_memory_bytes(trainer->net) +
+           (int64_t)classifier_memory_bytes(trainer->classifier) + queue + micro_batch + vectors;
+}
+
+double trainer_measure(struct trainer *trainer)
+{
+    const struct config *config = trainer->config;
+    int batch = config->batch.lane < TRAINER_MEASURE_IMAGES ? config->batch.lane : TRAINER_MEASURE_IMAGES;
+    size_t side = (size_t)config->model.input;
+    size_t count = (size_t)batch * side * side * 3;
+    struct random random = random_stream(config->run.seed, RANDOM_AUGMENT, 0, 0);
+    for (size_t i = 0; i < count; i++) {
+        trainer->empty_image[i] = 2 * random_uniform(&random) - 1;
+    }
+    for (size_t i = 0; i < (size_t)batch * (size_t)config->model.embedding; i++) {
+        trainer->grad_embedding[i] = random_uniform(&random) - 0.5f;
+    }
+    double seconds = 0;
+    for (int pass = 0; pass < 2; pass++) { /* the first one only touches memory */
+        double begin = trainer_clock();
+        iresnet_forward(trainer->net, batch, trainer->empty_image, NULL, trainer->embedding, NULL);
+        iresnet_backward(trainer->net, batch, trainer->grad_embedding, NULL);
+        seconds = trainer_clock() - begin;
+    }
+    iresnet_zero_gradient(trainer->net);
+    memset(trainer->empty_image, 0, count * sizeof(float));
+    return seconds / batch;
+}

@@ -1,0 +1,93 @@
+/* The trainer: everything a worker holds of the model, and one step of its training. Private to worker/.
+ *
+ * A step (README of this folder, "One step") runs one round per lane: forward, classifier, domain head,
+ * backward; in the last round gradient buckets go out as the backward pass completes them.
+ */
+#ifndef DAIL_WORKER_TRAINER_H
+#define DAIL_WORKER_TRAINER_H
+
+#include "proto/config.h"
+#include "shard/manifest.h"
+#include "worker/bucket.h"
+#include "worker/exchange.h"
+#include "worker/loader.h"
+#include "worker/loss/classifier.h"
+#include "worker/loss/domain.h"
+#include "worker/nn/iresnet.h"
+
+struct trainer {
+    const struct config *config;
+    struct exchange *exchange;
+    struct manifest *manifests;  /* [datasets] */
+    size_t datasets;
+    uint32_t *classes;           /* [datasets] */
+    double *dataset_weight;      /* [datasets]: of each dataset's losses */
+    double *domain_weight;       /* [datasets]: the same, balanced if the configuration says so */
+    int threads;
+    int lanes, first_lane, own_lanes;
+    int64_t steps, steps_per_epoch, global_batch;
+
+    struct iresnet *net;
+    float *momentum;             /* in the layout of the network's weights */
+    struct domain *domain;
+    float *domain_momentum;
+    struct classifier *classifier;
+    struct loader *loader;
+    struct buckets buckets;
+
+    float *embedding;            /* [batch.lane, D] */
+    float *grad_embedding;       /* [batch.lane, D] */
+    float *dropout_mask;         /* [batch.lane, iresnet_dropout_count], NULL without dropout */
+    float *empty_image;          /* a micro-batch of zeros: stands in when the loader failed */
+    struct sample *empty_sample;
+
+    /* Called between layers and while waiting, with the phase the step is in. */
+    void (*alive)(void *context, enum message_phase phase);
+    void *alive_context;
+    enum message_phase phase;
+    bool last_round;
+};
+
+/* What the workers tell each other in the step's reduction, beside the losses. */
+struct step_control {
+    unsigned wishes;     /* CONTROL_ bits: of this worker going in, of any worker coming out */
+    enum status failure; /* of this worker going in, the gravest of any worker coming out */
+};
+
+/* A step's figures; the same on every worker, but for the seconds. */
+struct step_result {
+    double loss, loss_cls, loss_dom;
+    double accuracy, domain_accuracy;
+    double lambda, lr, grad_norm;
+    bool skipped; /* the loss or a gradient was not finite: nothing was updated */
+    double seconds_data, seconds_compute, seconds_exchange;
+};
+
+/* Builds the model and everything but the loader and the plan. The caller calls trainer_free in any case. */
+enum status trainer_create(struct trainer *trainer, const struct config *config, struct exchange *exchange,
+                           int threads, struct error *error);
+void trainer_free(struct trainer *trainer);
+
+/* Initial weights, or `model.init`'s. */
+enum status trainer_init(struct trainer *trainer, struct error *error);
+
+/* Takes the plan (the number of workers divides `lanes`) and starts the loader thread. */
+enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,
+                          struct error *error);
+
+/* Bytes that the trainer holds, the loader's queue and open leases estimated. */
+int64_t trainer_memory_bytes(const struct trainer *trainer);
+
+/* Seconds of one image's forward and backward pass, measured on noise; leaves no trace in the model. */
+double trainer_measure(struct trainer *trainer);
+
+/* Trains on the next micro-batch of every lane. `step` counts from 1. Collective over the workers.
+ * A failure of this worker's own (of its loader, or of the exchange) is the return value; one that another
+ * worker told of is control->failure alone. In both cases nothing was updated. */
+enum status trainer_step(struct trainer *trainer, int64_t step, struct step_control *control,
+                         struct step_result *result, struct error *error);
+
+/* Seconds on a clock that only goes forward. */
+double trainer_clock(void);
+
+#endif

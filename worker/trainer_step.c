@@ -1,0 +1,338 @@
+/* One step of training. See trainer.h, and "One step" in this folder's README. */
+#include "proto/random.h"
+#include "worker/optimizer.h"
+#include "worker/trainer.h"
+#include "worker/trainer_trace.h"
+
+#include <math.h>
+
+/* What the workers sum at a step's end. */
+enum step_sum {
+    SUM_LOSS_CLS,
+    SUM_LOSS_DOM,
+    SUM_CORRECT,
+    SUM_DOMAIN_CORRECT,
+    SUM_STOP,
+    SUM_CHECKPOINT,
+    SUM_EVALUATE,
+    SUM_FAILED_DATA, /* the gravest first: see gravest_failure */
+    SUM_FAILED_NUMERIC,
+    SUM_FAILED_STORAGE,
+    SUM_FAILED_OTHER,
+    SUM_COUNT
+};
+
+/* State of a step under way. */
+struct step {
+    struct trainer *trainer;
+    int64_t number;
+    double lambda;
+    struct classifier_sums classifier;
+    struct domain_sums domain;
+    enum status failure;     /* of this worker's loader */
+    struct error *error;     /* the first one */
+    enum status between;     /* of the progress made between layers */
+    struct error between_error;
+    struct step_trace *trace; /* NULL unless this step is traced */
+    double seconds_data;
+};
+
+static void set_phase(struct trainer *trainer, enum message_phase phase)
+{
+    trainer->phase = phase;
+    if (trainer->alive) {
+        trainer->alive(trainer->alive_context, phase);
+    }
+}
+
+static void between_layers(void *context)
+{
+    struct step *step = context;
+    struct trainer *trainer = step->trainer;
+    if (trainer->alive) {
+        trainer->alive(trainer->alive_context, trainer->phase);
+    }
+    if (trainer->phase == PHASE_BACKWARD && trainer->last_round && step->between == STATUS_OK) {
+        step->between =
+            trainer->exchange->operations->buckets_progress(trainer->exchange, &step->between_error);
+    }
+}
+
+static void gradient_ready(void *context, size_t begin, size_t end)
+{
+    struct step *step = context;
+    if (step->trainer->last_round) {
+        buckets_ready(&step->trainer->buckets, begin, end);
+    }
+}
+
+static void wait_for_data(void *context)
+{
+    struct trainer *trainer = context;
+    if (trainer->alive) {
+        trainer->alive(trainer->alive_context, PHASE_DATA);
+    }
+}
+
+/* The next micro-batch of a lane. A failure is kept and zeros stand in: this worker has to go on through the
+ * step's collectives until it can tell the others. */
+static const struct micro_batch *next_micro_batch(struct step *step, int lane,
+                                                  struct micro_batch *stand_in)
+{
+    struct trainer *trainer = step->trainer;
+    const struct micro_batch *batch = NULL;
+    double begin = trainer_clock();
+    set_phase(trainer, PHASE_DATA);
+    if (step->failure == STATUS_OK) {
+        step->failure = loader_next(trainer->loader, lane, wait_for_data, trainer, &batch, step->error);
+    }
+    step->seconds_data += trainer_clock() - begin;
+    if (step->failure != STATUS_OK) {
+        *stand_in = (struct micro_batch){
+            .lane = lane, .image = trainer->empty_image, .sample = trainer->empty_sample};
+        return stand_in;
+    }
+    return batch;
+}
+
+static void draw_dropout(struct trainer *trainer, int64_t step, const struct sample *sample)
+{
+    const struct config *config = trainer->config;
+    size_t count = iresnet_dropout_count(trainer->net);
+    float kept = (float)(1.0 / (1.0 - config->model.dropout));
+    float drop = (float)config->model.dropout;
+    for (int i = 0; i < config->batch.lane; i++) {
+        struct random random =
+            random_stream(config->run.seed, RANDOM_DROPOUT, (uint64_t)step, sample[i].id);
+        float *mask = trainer->dropout_mask + (size_t)i * count;
+        for (size_t j = 0; j < count; j++) {
+            mask[j] = random_uniform(&random) < drop ? 0.0f : kept;
+        }
+    }
+}
+
+/* Everything that is complete before the backbone's backward pass goes out ahead of it. */
+static enum status start_early_sums(struct trainer *trainer, struct error *error)
+{
+    struct exchange *exchange = trainer->exchange;
+    enum status status =
+        exchange->operations->bucket_start(exchange, domain_gradient(trainer->domain),
+                                           domain_weight_count(trainer->domain), error);
+    if (status == STATUS_OK) {
+        status = exchange->operations->bucket_start(exchange, iresnet_batch_statistics(trainer->net),
+                                                    iresnet_statistic_count(trainer->net), error);
+    }
+    return status;
+}
+
+/* Forward, losses and backward of one lane's micro-batch. */
+static enum status run_round(struct step *step, int round, struct error *error)
+{
+    struct trainer *trainer = step->trainer;
+    const struct config *config = trainer->config;
+    int count = config->batch.lane;
+    struct iresnet_hooks hooks = {between_layers, gradient_ready, step};
+    struct micro_batch stand_in;
+    trainer->last_round = round == trainer->own_lanes - 1;
+    const struct micro_batch *batch = next_micro_batch(step, trainer->first_lane + round, &stand_in);
+    if (trainer->dropout_mask) {
+        draw_dropout(trainer, step->number, batch->sample);
+    }
+
+    set_phase(trainer, PHASE_FORWARD);
+    iresnet_forward(trainer->net, count, batch->image, trainer->dropout_mask, trainer->embedding, &hooks);
+
+    set_phase(trainer, PHASE_CLASSIFIER);
+    enum status status =
+        classifier_step(trainer->classifier, count, trainer->embedding, batch->sample, trainer->global_batch,
+                        step->number, trainer->grad_embedding, &step->classifier, error);
+    if (status == STATUS_OK) {
+        domain_step(trainer->domain, count, trainer->embedding, batch->sample, trainer->global_batch,
+                    step->lambda, trainer->grad_embedding, &step->domain);
+        if (step->trace) {
+            status = step_trace_round(step->trace, trainer, round, batch, error);
+        }
+    }
+    if (status == STATUS_OK && trainer->last_round) {
+        status = start_early_sums(trainer, error);
+    }
+    if (status == STATUS_OK) {
+        set_phase(trainer, PHASE_BACKWARD);
+        iresnet_backward(trainer->net, count, trainer->grad_embedding, &hooks);
+    }
+    if (batch != &stand_in) {
+        loader_release(trainer->loader, batch);
+    }
+    return status;
+}
+
+static enum step_sum failure_slot(enum status failure)
+{
+    switch (failure) {
+    case STATUS_DATA:
+        return SUM_FAILED_DATA;
+    case STATUS_NUMERIC:
+        return SUM_FAILED_NUMERIC;
+    case STATUS_STORAGE:
+        return SUM_FAILED_STORAGE;
+    default:
+        return SUM_FAILED_OTHER;
+    }
+}
+
+static enum status gravest_failure(const double *sums)
+{
+    if (sums[SUM_FAILED_DATA] > 0) {
+        return STATUS_DATA;
+    }
+    if (sums[SUM_FAILED_NUMERIC] > 0) {
+        return STATUS_NUMERIC;
+    }
+    if (sums[SUM_FAILED_STORAGE] > 0) {
+        return STATUS_STORAGE;
+    }
+    return sums[SUM_FAILED_OTHER] > 0 ? STATUS_INTERNAL : STATUS_OK;
+}
+
+/* The step's own reduction: losses, and the control word by which all workers decide alike. */
+static enum status reduce_step(struct step *step, struct step_control *control, struct step_result *result,
+                               struct error *error)
+{
+    struct trainer *trainer = step->trainer;
+    struct exchange *exchange = trainer->exchange;
+    double sums[SUM_COUNT] = {0};
+    double batch = (double)trainer->global_batch;
+    sums[SUM_LOSS_CLS] = step->classifier.loss;
+    sums[SUM_LOSS_DOM] = step->domain.loss;
+    sums[SUM_CORRECT] = step->classifier.correct;
+    sums[SUM_DOMAIN_CORRECT] = step->domain.correct;
+    sums[SUM_STOP] = (control->wishes & CONTROL_STOP) != 0;
+    sums[SUM_CHECKPOINT] = (control->wishes & CONTROL_CHECKPOINT) != 0;
+    sums[SUM_EVALUATE] = (control->wishes & CONTROL_EVALUATE) != 0;
+    if (control->failure != STATUS_OK) {
+        sums[failure_slot(control->failure)] = 1;
+    }
+    enum status status = exchange->operations->sum_double(exchange, sums, SUM_COUNT, error);
+    control->wishes = (sums[SUM_STOP] > 0 ? CONTROL_STOP : 0) |
+                      (sums[SUM_CHECKPOINT] > 0 ? CONTROL_CHECKPOINT : 0) |
+                      (sums[SUM_EVALUATE] > 0 ? CONTROL_EVALUATE : 0);
+    control->failure = gravest_failure(sums);
+    result->loss_cls = sums[SUM_LOSS_CLS] / batch;
+    result->loss_dom = sums[SUM_LOSS_DOM] / batch;
+    result->loss = result->loss_cls + result->loss_dom;
+    result->accuracy = sums[SUM_CORRECT] / batch;
+    result->domain_accuracy = sums[SUM_DOMAIN_CORRECT] / batch;
+    return status;
+}
+
+static void update(struct trainer *trainer, const struct step_result *result, double scale)
+{
+    const struct config *config = trainer->config;
+    double momentum = config->optimizer.momentum;
+    double decay = config->optimizer.weight_decay;
+    optimizer_step(iresnet_weights(trainer->net), trainer->momentum, iresnet_gradient(trainer->net),
+                   iresnet_weight_count(trainer->net), scale, result->lr, momentum, decay, trainer->threads);
+    optimizer_step(domain_weights(trainer->domain), trainer->domain_momentum,
+                   domain_gradient(trainer->domain), domain_weight_count(trainer->domain), scale, result->lr,
+                   momentum, decay, trainer->threads);
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        struct classifier_block *block = classifier_block(trainer->classifier, k);
+        size_t count = (size_t)(block->row_end - block->row_begin) * (size_t)config->model.embedding;
+        optimizer_step(block->weight, block->momentum, block->gradient, count, 1.0, result->lr, momentum,
+                       decay, trainer->threads);
+    }
+    iresnet_update_statistics(trainer->net, trainer->lanes);
+    iresnet_weights_changed(trainer->net);
+}
+
+/* The norm over backbone and domain head, and what clipping makes of it (as PyTorch's clip_grad_norm_). */
+static double clip_scale(struct trainer *trainer, double *norm)
+{
+    double clip = trainer->config->optimizer.clip;
+    double squares =
+        optimizer_square_sum(iresnet_gradient(trainer->net), iresnet_weight_count(trainer->net)) +
+        optimizer_square_sum(domain_gradient(trainer->domain), domain_weight_count(trainer->domain));
+    *norm = sqrt(squares);
+    double scale = clip / (*norm + 1e-6);
+    return clip > 0 && scale < 1 ? scale : 1;
+}
+
+static enum status exchange_and_update(struct step *step, struct step_control *control,
+                                       struct step_result *result, struct error *error)
+{
+    struct trainer *trainer = step->trainer;
+    struct exchange *exchange = trainer->exchange;
+    set_phase(trainer, PHASE_EXCHANGE);
+    enum status status = buckets_flush(&trainer->buckets, error);
+    if (status == STATUS_OK && step->between != STATUS_OK) {
+        *error = step->between_error;
+        status = step->between;
+    }
+    if (status == STATUS_OK) {
+        status = reduce_step(step, control, result, error);
+    }
+    if (status == STATUS_OK) {
+        status = exchange->operations->buckets_wait(exchange, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    set_phase(trainer, PHASE_UPDATE);
+    double scale = clip_scale(trainer, &result->grad_norm);
+    result->skipped = !isfinite(result->loss) || !isfinite(result->grad_norm);
+    if (step->trace && control->failure == STATUS_OK) {
+        status = step_trace_gradient(step->trace, trainer, result, error);
+    }
+    if (!result->skipped && control->failure == STATUS_OK && status == STATUS_OK) {
+        update(trainer, result, scale);
+        status = step->trace ? step_trace_after(step->trace, trainer, error) : STATUS_OK;
+    }
+    return status;
+}
+
+enum status trainer_step(struct trainer *trainer, int64_t number, struct step_control *control,
+                         struct step_result *result, struct error *error)
+{
+    const struct config *config = trainer->config;
+    double begin = trainer_clock();
+    double waited = trainer->exchange->seconds_waited;
+    struct error first_error = {0};
+    struct step step = {.trainer = trainer, .number = number, .error = &first_error};
+    struct step_trace trace;
+    double progress = (double)(number - 1) / (double)trainer->steps;
+    step.lambda = domain_lambda(config->domain.lambda, config->domain.start,
+                                config->domain.schedule == CONFIG_DOMAIN_GANIN, progress);
+    *result = (struct step_result){.lambda = step.lambda};
+    result->lr = optimizer_learning_rate(config, number - 1, trainer->steps, trainer->steps_per_epoch);
+
+    iresnet_zero_gradient(trainer->net);
+    domain_zero_gradient(trainer->domain);
+    classifier_zero_gradient(trainer->classifier);
+    buckets_begin(&trainer->buckets);
+    enum status status = STATUS_OK;
+    if (number == config->debug.trace_step) {
+        step.trace = &trace;
+        status = step_trace_begin(&trace, trainer, number, result->lambda, result->lr, error);
+    }
+    for (int round = 0; round < trainer->own_lanes && status == STATUS_OK; round++) {
+        status = run_round(&step, round, error);
+    }
+    if (step.failure != STATUS_OK) {
+        control->failure = step.failure;
+    }
+    if (status == STATUS_OK) {
+        status = exchange_and_update(&step, control, result, error);
+    }
+    if (step.trace) {
+        status = step_trace_end(&trace, status, error);
+    }
+    result->seconds_data = step.seconds_data;
+    result->seconds_exchange = trainer->exchange->seconds_waited - waited;
+    result->seconds_compute =
+        trainer_clock() - begin - result->seconds_data - result->seconds_exchange;
+    if (status == STATUS_OK && step.failure != STATUS_OK) {
+        *error = first_error;
+        return step.failure;
+    }
+    return status;
+}

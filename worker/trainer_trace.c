@@ -1,0 +1,188 @@
+#include "worker/trainer_trace.h"
+
+#include <stdlib.h>
+
+static enum status write_classifiers(struct step_trace *trace, struct trainer *trainer,
+                                     enum trace_state state, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
+        const struct classifier_block *block = classifier_block(trainer->classifier, k);
+        const float *values = state == TRACE_MOMENTUM ? block->momentum
+                              : state == TRACE_GRAD   ? block->gradient
+                                                      : block->weight;
+        status = trace_classifier(trace->trace, trainer->manifests[k].name, state, values, block->row_begin,
+                                  block->row_end, trainer->config->model.embedding, error);
+    }
+    return status;
+}
+
+/* Backbone, domain head and class rows in one of their states. */
+static enum status write_state(struct step_trace *trace, struct trainer *trainer, enum trace_state state,
+                               struct error *error)
+{
+    enum status status = STATUS_OK;
+    loader_pause(trainer->loader);
+    if (trainer->exchange->rank == 0) {
+        bool values = state == TRACE_BEFORE || state == TRACE_AFTER;
+        const float *weights = state == TRACE_MOMENTUM ? trainer->momentum
+                               : state == TRACE_GRAD   ? iresnet_gradient(trainer->net)
+                                                       : iresnet_weights(trainer->net);
+        const float *domain = state == TRACE_MOMENTUM ? trainer->domain_momentum
+                              : state == TRACE_GRAD   ? domain_gradient(trainer->domain)
+                                                      : domain_weights(trainer->domain);
+        status =
+            trace_model(trace->trace, state, trainer->net, weights,
+                        values ? iresnet_statistics(trainer->net) : NULL, trainer->domain, domain, error);
+    }
+    if (status == STATUS_OK) {
+        status = write_classifiers(trace, trainer, state, error);
+    }
+    loader_resume(trainer->loader);
+    trace->failed = trace->failed || status != STATUS_OK;
+    return status;
+}
+
+static enum status write_root(struct step_trace *trace, const struct trainer *trainer, int64_t step,
+                              double lambda, double lr, struct error *error)
+{
+    const struct config *config = trainer->config;
+    const char **names = calloc(trainer->datasets, sizeof *names);
+    if (!names) {
+        return error_set(error, STATUS_INTERNAL, "trace", NULL, "out of memory");
+    }
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        names[k] = trainer->manifests[k].name;
+    }
+    struct trace_step root = {.step = step,
+                              .epoch = (step - 1) / trainer->steps_per_epoch,
+                              .global_batch = trainer->global_batch,
+                              .lanes = trainer->lanes,
+                              .dataset_count = trainer->datasets,
+                              .datasets = names,
+                              .classes = trainer->classes,
+                              .dataset_weight = trainer->dataset_weight,
+                              .domain_weight = trainer->domain_weight,
+                              .domain_balance = config->domain.balance,
+                              .domain_hidden = config->domain.hidden,
+                              .domain_hidden_count = config->domain.hidden_count,
+                              .lambda = lambda,
+                              .lr = lr,
+                              .scale = config->loss.scale,
+                              .margin = {config->loss.margin[0], config->loss.margin[1],
+                                         config->loss.margin[2]},
+                              .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
+                              .crossing_dropout = config->loss.crossing_dropout,
+                              .arch = config->model.arch,
+                              .input = config->model.input,
+                              .embedding = config->model.embedding,
+                              .width = config->model.width,
+                              .dropout = config->model.dropout,
+                              .momentum = config->optimizer.momentum,
+                              .weight_decay = config->optimizer.weight_decay,
+                              .clip = config->optimizer.clip};
+    enum status status = trace_root(trace->trace, &root, error);
+    free(names);
+    return status;
+}
+
+enum status step_trace_begin(struct step_trace *trace, struct trainer *trainer, int64_t step, double lambda,
+                             double lr, struct error *error)
+{
+    *trace = (struct step_trace){0};
+    loader_pause(trainer->loader);
+    enum status status = trace_open(trainer->config->run.dir, step, trainer->exchange->rank + 1,
+                                    &trace->trace, error);
+    if (status == STATUS_OK) {
+        status = write_root(trace, trainer, step, lambda, lr, error);
+    }
+    loader_resume(trainer->loader);
+    if (status == STATUS_OK) {
+        status = write_state(trace, trainer, TRACE_BEFORE, error);
+    }
+    if (status == STATUS_OK) {
+        status = write_state(trace, trainer, TRACE_MOMENTUM, error);
+    }
+    trace->failed = trace->failed || status != STATUS_OK;
+    return status;
+}
+
+/* The classifier counts samples over the gathered round; the trace wants lane and position. */
+static enum status write_crossing(struct step_trace *trace, const struct trainer *trainer, int round,
+                                  struct error *error)
+{
+    size_t count;
+    const struct crossing_draw *draws = classifier_draws(trainer->classifier, &count);
+    uint32_t batch = (uint32_t)trainer->config->batch.lane;
+    if (count > trace->crossing_max) {
+        uint32_t *grown = realloc(trace->crossing, count * 3 * sizeof *grown);
+        if (!grown) {
+            return error_set(error, STATUS_INTERNAL, "trace", NULL, "out of memory");
+        }
+        trace->crossing = grown;
+        trace->crossing_max = count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t worker = draws[i].sample / batch;
+        trace->crossing[3 * i] = worker * (uint32_t)trainer->own_lanes + (uint32_t)round;
+        trace->crossing[3 * i + 1] = draws[i].sample % batch;
+        trace->crossing[3 * i + 2] = draws[i].class_index;
+    }
+    return trace_crossing(trace->trace, trace->crossing, count, error);
+}
+
+enum status step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
+                             const struct micro_batch *batch, struct error *error)
+{
+    const struct config *config = trainer->config;
+    struct trace_lane lane = {
+        .lane = batch->lane,
+        .batch = config->batch.lane,
+        .side = config->model.input,
+        .embedding = config->model.embedding,
+        .datasets = (int)trainer->datasets,
+        .image = batch->image,
+        .sample = batch->sample,
+        .embedding_values = trainer->embedding,
+        .domain_logit = domain_logits(trainer->domain),
+        .dropout_mask = trainer->dropout_mask,
+        .dropout_count = trainer->dropout_mask ? iresnet_dropout_count(trainer->net) : 0};
+    loader_pause(trainer->loader);
+    enum status status = trace_lane(trace->trace, &lane, error);
+    if (status == STATUS_OK) {
+        status = write_crossing(trace, trainer, round, error);
+    }
+    loader_resume(trainer->loader);
+    trace->failed = trace->failed || status != STATUS_OK;
+    return status;
+}
+
+enum status step_trace_gradient(struct step_trace *trace, struct trainer *trainer,
+                                const struct step_result *result, struct error *error)
+{
+    struct trace_result root = {.loss = result->loss,
+                                .loss_cls = result->loss_cls,
+                                .loss_dom = result->loss_dom,
+                                .grad_norm = result->grad_norm,
+                                .skipped = result->skipped};
+    loader_pause(trainer->loader);
+    enum status status = trace_results(trace->trace, &root, error);
+    loader_resume(trainer->loader);
+    trace->failed = trace->failed || status != STATUS_OK;
+    return status == STATUS_OK ? write_state(trace, trainer, TRACE_GRAD, error) : status;
+}
+
+enum status step_trace_after(struct step_trace *trace, struct trainer *trainer, struct error *error)
+{
+    return write_state(trace, trainer, TRACE_AFTER, error);
+}
+
+enum status step_trace_end(struct step_trace *trace, enum status status, struct error *error)
+{
+    free(trace->crossing);
+    if (status != STATUS_OK || trace->failed) {
+        trace_abandon(trace->trace);
+        return status;
+    }
+    return trace_close(trace->trace, error);
+}

@@ -1,0 +1,485 @@
+/* The life of a worker rank. See worker.h. */
+#include "worker/worker.h"
+
+#include "worker/evaluation.h"
+#include "worker/save.h"
+#include "worker/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Signs of life are sent about this often, however often the code passes by. */
+#define BEAT_SECONDS 1.0
+/* Pause between two looks for a message while there is nothing else to do. */
+#define POLL_NANOSECONDS 2000000
+/* Updates in a row that may be skipped for a loss or gradient that is not finite. */
+#define NUMERIC_SKIPS_MAX 10
+
+/* Leases of an epoch, counted as they come in. */
+struct worker_epoch {
+    int64_t epoch; /* -1: none */
+    int lanes;     /* whose leases have come */
+    int64_t *images; /* [own lanes] leased */
+};
+
+struct worker {
+    const struct worker_context *context;
+    struct trainer trainer;
+    struct pairs *pairs; /* [validation.count] */
+    size_t pairs_open;
+    bool started;
+    struct message_start start;
+    int64_t step; /* steps done */
+    unsigned wishes;
+    int64_t committed_step; /* of the last MESSAGE_COMMITTED */
+    enum status committed_status;
+    struct worker_epoch epochs[2]; /* by the epoch's lowest bit */
+    int skips;
+    double last_beat;
+    struct {
+        double begin, data, compute, exchange;
+        int steps;
+    } window; /* since the last step report */
+};
+
+static enum status worker_send(struct worker *worker, const struct message *message, struct error *error)
+{
+    return worker->context->link.send(worker->context->link.context, message, error);
+}
+
+static void worker_alive(void *context, enum message_phase phase)
+{
+    struct worker *worker = context;
+    double now = trainer_clock();
+    if (now - worker->last_beat < BEAT_SECONDS) {
+        return;
+    }
+    worker->last_beat = now;
+    struct message message = {.kind = MESSAGE_BEAT,
+                              .beat = {.step = worker->step + 1, .phase = (uint32_t)phase}};
+    worker_send(worker, &message, NULL); /* a lost link shows at the next message that matters */
+}
+
+static void worker_idle(void *context)
+{
+    struct worker *worker = context;
+    worker_alive(worker, worker->trainer.phase);
+}
+
+static enum status take_leases(struct worker *worker, const struct message_leases *leases,
+                               struct error *error)
+{
+    struct trainer *trainer = &worker->trainer;
+    struct worker_epoch *epoch = &worker->epochs[leases->epoch & 1];
+    int own = leases->lane - trainer->first_lane;
+    if (!worker->started || own < 0 || own >= trainer->own_lanes) {
+        return error_set(error, STATUS_LOST, "worker", NULL, "leases of lane %d came unasked", leases->lane);
+    }
+    if (epoch->epoch != leases->epoch) {
+        epoch->epoch = leases->epoch;
+        epoch->lanes = 0;
+    }
+    epoch->images[own] = 0;
+    for (uint32_t i = 0; i < leases->count; i++) {
+        epoch->images[own] += leases->leases[i].count;
+    }
+    int64_t use = trainer->steps_per_epoch * trainer->config->batch.lane;
+    int64_t done = worker->step - leases->epoch * trainer->steps_per_epoch;
+    int64_t skip = done > 0 ? done * trainer->config->batch.lane : 0;
+    epoch->lanes++;
+    return loader_set_leases(trainer->loader, leases, skip, use, error);
+}
+
+static enum status take_start(struct worker *worker, const struct message_start *start, struct error *error)
+{
+    struct trainer *trainer = &worker->trainer;
+    worker->start = *start;
+    worker->step = start->step;
+    worker->started = true;
+    enum status status =
+        trainer_start(trainer, start->lanes, start->steps, start->steps_per_epoch, error);
+    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
+        worker->epochs[i].epoch = -1;
+        worker->epochs[i].images = calloc((size_t)trainer->own_lanes, sizeof(int64_t));
+        if (!worker->epochs[i].images) {
+            status = error_set(error, STATUS_INTERNAL, "worker", NULL, "out of memory");
+        }
+    }
+    return status;
+}
+
+/* Handles everything that has come in. */
+static enum status worker_pump(struct worker *worker, struct error *error)
+{
+    const struct worker_link *link = &worker->context->link;
+    struct message message;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && link->receive(link->context, &message)) {
+        switch (message.kind) {
+        case MESSAGE_START:
+            status = take_start(worker, &message.start, error);
+            break;
+        case MESSAGE_LEASES:
+            status = take_leases(worker, &message.leases, error);
+            break;
+        case MESSAGE_CONTROL:
+            worker->wishes |= message.control.wishes;
+            break;
+        case MESSAGE_COMMITTED:
+            worker->committed_step = message.committed.step;
+            worker->committed_status = (enum status)message.committed.status;
+            break;
+        default:
+            status = error_set(error, STATUS_LOST, "worker", NULL, "a message of kind %d came unasked",
+                               (int)message.kind);
+        }
+        message_free(&message);
+    }
+    return status;
+}
+
+/* Waits for messages until `done` says so, sending signs of life. */
+static enum status worker_wait(struct worker *worker, bool (*done)(const struct worker *),
+                               enum message_phase phase, struct error *error)
+{
+    enum status status = worker_pump(worker, error);
+    while (status == STATUS_OK && !done(worker)) {
+        worker_alive(worker, phase);
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NANOSECONDS}, NULL);
+        status = worker_pump(worker, error);
+    }
+    return status;
+}
+
+static bool is_started(const struct worker *worker)
+{
+    return worker->started;
+}
+
+static bool is_committed(const struct worker *worker)
+{
+    return worker->committed_step == worker->step;
+}
+
+static bool has_leases(const struct worker *worker)
+{
+    int64_t epoch = worker->step / worker->trainer.steps_per_epoch;
+    const struct worker_epoch *leases = &worker->epochs[epoch & 1];
+    return leases->epoch == epoch && leases->lanes == worker->trainer.own_lanes;
+}
+
+static enum status say_hello(struct worker *worker, struct error *error)
+{
+    struct message message = {.kind = MESSAGE_HELLO, .hello = worker->context->hello};
+    enum isa isa;
+    enum status status = isa_detect(&isa, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    snprintf(message.hello.isa, sizeof message.hello.isa, "%s", isa_name(isa));
+    message.hello.threads = worker->context->threads;
+    message.hello.memory_needed = trainer_memory_bytes(&worker->trainer);
+    message.hello.seconds_per_image = trainer_measure(&worker->trainer);
+    return worker_send(worker, &message, error);
+}
+
+/* The weights to begin with: the checkpoint's that the coordinator named, or initial ones. */
+static enum status load_weights(struct worker *worker, struct error *error)
+{
+    struct trainer *trainer = &worker->trainer;
+    enum status status;
+    loader_pause(trainer->loader);
+    if (worker->start.checkpoint[0] == '\0') {
+        status = trainer_init(trainer, error);
+    } else {
+        status = save_restore(trainer, worker->start.checkpoint, error);
+    }
+    loader_resume(trainer->loader);
+    return status;
+}
+
+static enum status open_validation(struct worker *worker, struct error *error)
+{
+    const struct config *config = worker->context->config;
+    worker->pairs = calloc(config->validation.count + 1, sizeof *worker->pairs);
+    if (!worker->pairs) {
+        return error_set(error, STATUS_INTERNAL, "worker", NULL, "out of memory");
+    }
+    for (size_t i = 0; i < config->validation.count; i++) {
+        enum status status = pairs_open(config->validation.paths[i], &worker->pairs[i], error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        worker->pairs_open = i + 1;
+    }
+    return STATUS_OK;
+}
+
+static enum status report_step(struct worker *worker, const struct step_result *result,
+                               struct error *error)
+{
+    const struct trainer *trainer = &worker->trainer;
+    int every = worker->context->config->log.every;
+    worker->window.data += result->seconds_data;
+    worker->window.compute += result->seconds_compute;
+    worker->window.exchange += result->seconds_exchange;
+    worker->window.steps++;
+    bool stop_here = worker->context->config->debug.stop_after_step == worker->step;
+    if (worker->step % every != 0 && worker->step != trainer->steps && !stop_here) {
+        return STATUS_OK;
+    }
+    double steps = worker->window.steps;
+    double now = trainer_clock();
+    struct message message = {
+        .kind = MESSAGE_STEP,
+        .step = {.step = worker->step,
+                 .epoch = (worker->step - 1) / trainer->steps_per_epoch,
+                 .loss = result->loss,
+                 .loss_cls = result->loss_cls,
+                 .loss_dom = result->loss_dom,
+                 .accuracy = result->accuracy,
+                 .domain_accuracy = result->domain_accuracy,
+                 .lambda = result->lambda,
+                 .lr = result->lr,
+                 .grad_norm = result->grad_norm,
+                 .images_per_second =
+                     steps * (double)trainer->global_batch / (now - worker->window.begin),
+                 .seconds_data = worker->window.data / steps,
+                 .seconds_compute = worker->window.compute / steps,
+                 .seconds_exchange = worker->window.exchange / steps}};
+    memset(&worker->window, 0, sizeof worker->window);
+    worker->window.begin = now;
+    return worker_send(worker, &message, error);
+}
+
+static enum status report_leases(struct worker *worker, struct error *error)
+{
+    const struct trainer *trainer = &worker->trainer;
+    if (worker->step % trainer->steps_per_epoch != 0) {
+        return STATUS_OK;
+    }
+    int64_t epoch = worker->step / trainer->steps_per_epoch - 1;
+    int64_t used = trainer->steps_per_epoch * trainer->config->batch.lane;
+    enum status status = STATUS_OK;
+    for (int i = 0; i < trainer->own_lanes && status == STATUS_OK; i++) {
+        int64_t leased = worker->epochs[epoch & 1].images[i];
+        struct message message = {.kind = MESSAGE_LEASE_DONE,
+                                  .lease_done = {.epoch = epoch,
+                                                 .lane = trainer->first_lane + i,
+                                                 .images = used,
+                                                 .dropped = leased - used}};
+        status = worker_send(worker, &message, error);
+    }
+    return status;
+}
+
+/* Asked inside an evaluation: has any worker been told to stop? */
+static bool evaluation_stop(void *context)
+{
+    struct worker *worker = context;
+    struct exchange *exchange = worker->context->exchange;
+    struct error error;
+    bool failed = worker_pump(worker, &error) != STATUS_OK;
+    double stop = *worker->context->stop_signal || (worker->wishes & CONTROL_STOP) || failed;
+    return exchange->operations->sum_double(exchange, &stop, 1, &error) != STATUS_OK || stop > 0;
+}
+
+static void evaluation_between(void *context)
+{
+    worker_alive(context, PHASE_EVALUATE);
+}
+
+static enum status evaluate(struct worker *worker, struct error *error)
+{
+    const struct config *config = worker->context->config;
+    struct exchange *exchange = worker->context->exchange;
+    struct iresnet_hooks hooks = {.between = evaluation_between, .context = worker};
+    enum status status = STATUS_OK;
+    worker->trainer.phase = PHASE_EVALUATE;
+    for (size_t i = 0; i < config->validation.count && status == STATUS_OK; i++) {
+        const struct pairs *pairs = &worker->pairs[i];
+        struct verification result;
+        status = evaluation_run(worker->trainer.net, config->model.input, config->batch.lane, pairs,
+                                exchange, &hooks, evaluation_stop, worker, &result, error);
+        if (status == STATUS_OK && exchange->rank == 0) {
+            struct message message = {.kind = MESSAGE_EVAL,
+                                      .eval = {.step = worker->step,
+                                               .pairs = (int64_t)result.pairs,
+                                               .accuracy = result.accuracy,
+                                               .accuracy_std = result.accuracy_std,
+                                               .threshold = result.threshold,
+                                               .auc = result.auc,
+                                               .norm = result.norm}};
+            snprintf(message.eval.set, sizeof message.eval.set, "%s", pairs->name);
+            memcpy(message.eval.tar, result.tar, sizeof result.tar);
+            status = worker_send(worker, &message, error);
+        }
+    }
+    worker->window.begin = trainer_clock();
+    return status;
+}
+
+/* Writes this worker's parts and waits until the coordinator has committed them. */
+static enum status checkpoint(struct worker *worker, struct error *error)
+{
+    if (worker->committed_step == worker->step) {
+        return STATUS_OK;
+    }
+    worker->trainer.phase = PHASE_CHECKPOINT;
+    enum status status = save_parts(&worker->trainer, worker->step, &worker->context->link, error);
+    if (status == STATUS_OK) {
+        status = worker_wait(worker, is_committed, PHASE_CHECKPOINT, error);
+    }
+    if (status == STATUS_OK && worker->committed_status != STATUS_OK) {
+        *error = (struct error){.status = worker->committed_status};
+        status = worker->committed_status;
+    }
+    worker->window.begin = trainer_clock();
+    return status;
+}
+
+static enum status count_skips(struct worker *worker, const struct step_result *result,
+                               struct error *error)
+{
+    worker->skips = result->skipped ? worker->skips + 1 : 0;
+    if (!result->skipped || worker->context->exchange->rank != 0) {
+        return worker->skips > NUMERIC_SKIPS_MAX ? STATUS_NUMERIC : STATUS_OK;
+    }
+    if (worker->skips > NUMERIC_SKIPS_MAX) {
+        return error_set(error, STATUS_NUMERIC, "step", "lower optimizer.lr, or lengthen the warm-up",
+                         "the loss or gradient was not finite for %d steps in a row, last at step %lld",
+                         worker->skips, (long long)worker->step);
+    }
+    struct message message = {.kind = MESSAGE_WARNING};
+    snprintf(message.warning.what, sizeof message.warning.what,
+             "step %lld: the loss or gradient is not finite; its update was skipped",
+             (long long)worker->step);
+    return worker_send(worker, &message, error);
+}
+
+/* What is due after step `worker->step`: the same decisions on every worker. */
+static enum status after_step(struct worker *worker, unsigned wishes, struct error *error)
+{
+    const struct config *config = worker->context->config;
+    const struct trainer *trainer = &worker->trainer;
+    int64_t step = worker->step;
+    bool last = step == trainer->steps;
+    bool stop = ((wishes & CONTROL_STOP) || config->debug.stop_after_step == step) && !last;
+    int every = config->checkpoint.every_steps;
+    int eval_every = config->eval.every_steps;
+    enum status status = STATUS_OK;
+    if (stop || last || (wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0)) {
+        status = checkpoint(worker, error);
+    }
+    if (status == STATUS_OK && !stop && !last &&
+        ((wishes & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0))) {
+        status = evaluate(worker, error);
+        if (status == STATUS_STOPPED) {
+            stop = true;
+            status = checkpoint(worker, error);
+        }
+    }
+    return status == STATUS_OK && stop ? STATUS_STOPPED : status;
+}
+
+static enum status train_step(struct worker *worker, struct error *error)
+{
+    struct trainer *trainer = &worker->trainer;
+    struct step_control control = {.wishes = worker->wishes};
+    struct step_result result;
+    if (*worker->context->stop_signal) {
+        control.wishes |= CONTROL_STOP;
+    }
+    worker->wishes = 0;
+    enum status status = trainer_step(trainer, worker->step + 1, &control, &result, error);
+    if (status == STATUS_OK && control.failure != STATUS_OK) {
+        *error = (struct error){.status = control.failure};
+        status = control.failure;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    worker->step++;
+    status = report_step(worker, &result, error);
+    if (status == STATUS_OK) {
+        status = count_skips(worker, &result, error);
+    }
+    if (status == STATUS_OK) {
+        status = report_leases(worker, error);
+    }
+    return status == STATUS_OK ? after_step(worker, control.wishes, error) : status;
+}
+
+static enum status train(struct worker *worker, struct error *error)
+{
+    const struct config *config = worker->context->config;
+    enum status status = STATUS_OK;
+    worker->window.begin = trainer_clock();
+    while (status == STATUS_OK && worker->step < worker->trainer.steps) {
+        status = worker_wait(worker, has_leases, PHASE_DATA, error);
+        if (status == STATUS_OK) {
+            status = train_step(worker, error);
+        }
+    }
+    if (status == STATUS_OK && config->eval.at_end) {
+        status = evaluate(worker, error);
+    }
+    return status;
+}
+
+static enum status live(struct worker *worker, struct error *error)
+{
+    const struct worker_context *context = worker->context;
+    struct trainer *trainer = &worker->trainer;
+    enum status status =
+        trainer_create(trainer, context->config, context->exchange, context->threads, error);
+    trainer->alive = worker_alive;
+    trainer->alive_context = worker;
+    context->exchange->idle = worker_idle;
+    context->exchange->idle_context = worker;
+    if (status == STATUS_OK) {
+        status = open_validation(worker, error);
+    }
+    if (status == STATUS_OK) {
+        status = say_hello(worker, error);
+    }
+    if (status == STATUS_OK) {
+        status = worker_wait(worker, is_started, PHASE_START, error);
+    }
+    if (status == STATUS_OK) {
+        status = load_weights(worker, error);
+    }
+    return status == STATUS_OK ? train(worker, error) : status;
+}
+
+static void say_goodbye(struct worker *worker, enum status status, const struct error *error)
+{
+    if (status != STATUS_OK && status != STATUS_STOPPED && error->what[0] != '\0') {
+        struct message fault = {.kind = MESSAGE_FAULT,
+                                .fault = {.status = (uint32_t)status, .step = worker->step}};
+        memcpy(fault.fault.what, error->what, sizeof error->what);
+        memcpy(fault.fault.where, error->where, sizeof error->where);
+        memcpy(fault.fault.next, error->next, sizeof error->next);
+        worker_send(worker, &fault, NULL);
+    }
+    struct message done = {.kind = MESSAGE_DONE,
+                           .done = {.status = (uint32_t)status, .step = worker->step}};
+    worker_send(worker, &done, NULL);
+}
+
+enum status worker_run(const struct worker_context *context, struct error *error)
+{
+    struct worker worker = {.context = context, .committed_step = -1};
+    enum status status = live(&worker, error);
+    say_goodbye(&worker, status, error);
+    context->exchange->idle = NULL;
+    trainer_free(&worker.trainer);
+    for (size_t i = 0; i < worker.pairs_open; i++) {
+        pairs_close(&worker.pairs[i]);
+    }
+    free(worker.pairs);
+    free(worker.epochs[0].images);
+    free(worker.epochs[1].images);
+    return status;
+}
