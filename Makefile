@@ -9,6 +9,9 @@ WERROR  ?= -Werror
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SAN     ?=
+# V=1 shows every command whole.
+V       ?= 0
+QUIET   := $(if $(filter 1,$(V)),,@)
 OPT     ?= -O2
 
 ROOMS := proto shard worker/nn worker/loss worker daemon
@@ -67,39 +70,98 @@ deps: ## install the dependencies (Debian and Ubuntu)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(MPI_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(if $(QUIET),@echo '  CC   $<')
+	$(QUIET)$(CC) $(CPPFLAGS) $(MPI_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # One kernel source, compiled once per instruction set.
 define isa_rule
 $(BUILD)/obj/%.$(1).o: %.isa.c $(BUILD)/config.mk
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(ISA_FLAGS_$(1)) -DISA_SUFFIX=$(1) -MMD -MP -c -o $$@ $$<
+	$$(if $$(QUIET),@echo '  CC   $$< for $(1)')
+	$$(QUIET)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(ISA_FLAGS_$(1)) -DISA_SUFFIX=$(1) -MMD -MP -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 define room_rule
 $(call archive,$(1)): $(call objects,$(1))
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(QUIET)$$(AR) rcs $$@ $$^
 endef
 $(foreach room,$(ROOMS),$(eval $(call room_rule,$(room))))
 
 $(BUILD)/daild: $(BUILD)/obj/daemon/daild.o $(A_daemon)
-	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS) $(MPI_LIBS)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS) $(MPI_LIBS)
 
 $(BUILD)/dail: $(BUILD)/obj/daemon/dail.o $(A_daemon)
-	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS)
 
 # tests/unit/<room>_<what>_test.c is linked with the archives of its room's floor and those below.
 define unit_rule
 $(BUILD)/tests/unit/$(1)_%test: $(BUILD)/obj/tests/unit/$(1)_%test.o $(A_$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(A_$(1)) -Wl,--end-group $$(LIBS) $$(CMOCKA_LIBS)
+	$$(if $$(QUIET),@echo '  LINK $$@')
+	$$(QUIET)$$(CC) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(A_$(1)) -Wl,--end-group $$(LIBS) $$(CMOCKA_LIBS)
 endef
 $(foreach room,proto shard nn loss worker daemon,$(eval $(call unit_rule,$(room))))
 
 $(BUILD)/tests/mpi/%_test: $(BUILD)/obj/tests/mpi/%_test.o $(A_worker)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_worker) -Wl,--end-group $(LIBS) $(MPI_LIBS)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_worker) -Wl,--end-group $(LIBS) $(MPI_LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+demo: all ## make three overlapping datasets, train on them with two workers, verify (under 5 minutes)
+	DAIL_BUILD=$(BUILD) etc/demo.sh
+
+faces: all ## pack the real faces of FACES=<folder> (default ../shared/faces) for etc/faces.yaml
+	DAIL_BUILD=$(BUILD) etc/faces.sh $(FACES)
+
+# The tests, one floor after the other. CHECK_JOBS: prove's jobs.
+check: check-unit check-mpi check-system check-oracle ## every test
+
+check-unit: $(UNIT)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove --exec '' $(UNIT)
+
+check-mpi: all $(MPITEST)
+	DAIL_BUILD=$(BUILD) prove tests/mpi
+
+check-system: all
+	DAIL_BUILD=$(BUILD) prove --timer tests/system
+
+check-oracle: all
+	@etc/install-deps.sh --if-missing --oracle
+	DAIL_BUILD=$(BUILD) prove --timer tests/oracle
+
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+check-asan: ## unit, MPI and system tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 DAIL_SANITIZED=1 \
+	    $(MAKE) BUILD=$(BUILD)/asan SAN="$(ASAN)" OPT=-O1 check-unit check-mpi check-system
+
+bench: all ## measure, on this machine now
+	DAIL_BUILD=$(BUILD) tests/bench/run.sh
+
+SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench,$(wildcard $(room)/*.[ch]))
+lint: ## compile clean under gcc and clang, formatted, and the floors kept apart
+	@etc/install-deps.sh --if-missing --lint
+	clang-format --dry-run -Werror $(SOURCES)
+	tests/floors.sh
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
+	$(MAKE) BUILD=$(BUILD) all
+
+format: ## lay out the sources as .clang-format says
+	clang-format -i $(SOURCES)
+
+install: all ## into PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/dail/etc $(DESTDIR)$(PREFIX)/share/dail/slurm
+	install $(BUILD)/daild $(BUILD)/dail $(DESTDIR)$(PREFIX)/bin
+	install -m 644 etc/*.yaml $(DESTDIR)$(PREFIX)/share/dail/etc
+	install slurm/dail.sh $(DESTDIR)$(PREFIX)/share/dail/slurm
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' Makefile

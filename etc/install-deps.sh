@@ -1,2 +1,105 @@
 #!/bin/sh
-exit 0
+# Installs what DAIL is built and run with. Debian and Ubuntu: by apt, as root or through sudo. Elsewhere it
+# names what is missing, with the usual module and Spack names, and fails.
+#
+#   etc/install-deps.sh               everything that is missing
+#   etc/install-deps.sh --if-missing  say nothing when nothing is missing
+#   etc/install-deps.sh --oracle      also what the PyTorch comparisons need (python3-torch and others)
+#   etc/install-deps.sh --lint        also the second compiler and the formatter
+set -eu
+
+quiet=0
+want="build"
+for argument in "$@"; do
+    case $argument in
+    --if-missing) quiet=1 ;;
+    --oracle) want="$want oracle" ;;
+    --lint) want="$want lint" ;;
+    *)
+        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint)" >&2
+        exit 2
+        ;;
+    esac
+done
+
+has_package() {
+    for name in $1; do
+        pkg-config --exists "$name" 2>/dev/null && return 0
+    done
+    return 1
+}
+has_command() { command -v "$1" >/dev/null 2>&1; }
+has_python() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
+
+# kind | how to recognise it | Debian package | module | Spack package
+list() {
+    cat <<'TABLE'
+build|command pkg-config|pkg-config|pkgconf|pkgconf
+build|command mpicc|libopenmpi-dev|openmpi|openmpi
+build|command mpirun|openmpi-bin|openmpi|openmpi
+build|package openblas openblas64|libopenblas-dev|openblas|openblas
+build|package hdf5-serial hdf5 or h5cc|libhdf5-dev|hdf5|hdf5~mpi
+build|package yaml-0.1|libyaml-dev|libyaml|libyaml
+build|package libjpeg|libjpeg62-turbo-dev|libjpeg-turbo|libjpeg-turbo
+build|package libpng|libpng-dev|libpng|libpng
+build|package zlib|zlib1g-dev|zlib|zlib
+build|package jansson|libjansson-dev|jansson|jansson
+build|package cmocka|libcmocka-dev|cmocka|cmocka
+build|command prove|perl|perl|perl
+oracle|python torch|python3-torch|py-torch|py-torch
+oracle|python h5py|python3-h5py|py-h5py|py-h5py
+oracle|python yaml|python3-yaml|py-pyyaml|py-pyyaml
+lint|command clang|clang|llvm|llvm
+lint|command clang-format|clang-format|llvm|llvm
+lint|omp clang|libomp-dev|llvm|llvm-openmp
+TABLE
+}
+
+is_there() {
+    case $1 in
+    "package hdf5-serial hdf5 or h5cc") has_package "hdf5-serial hdf5" || has_command h5cc ;;
+    package\ *) has_package "${1#package }" ;;
+    command\ *) has_command "${1#command }" ;;
+    python\ *) has_python "${1#python }" ;;
+    omp\ *) ls /usr/lib/llvm-*/lib/libomp.so* >/dev/null 2>&1 ;;
+    esac
+}
+
+missing_debian=""
+missing_lines=""
+while IFS='|' read -r kind test debian module spack; do
+    case " $want " in *" $kind "*) ;; *) continue ;; esac
+    if ! is_there "$test"; then
+        missing_debian="$missing_debian $debian"
+        missing_lines="$missing_lines  ${test#* }: module load $module, or spack install $spack
+"
+    fi
+done <<EOF_LIST
+$(list)
+EOF_LIST
+
+if [ -z "$missing_debian" ]; then
+    [ "$quiet" = 1 ] || echo "install-deps: everything is here"
+    exit 0
+fi
+
+if has_command apt-get; then
+    as_root=""
+    if [ "$(id -u)" != 0 ]; then
+        if ! has_command sudo; then
+            echo "install-deps: not root and no sudo; ask for:$missing_debian" >&2
+            exit 1
+        fi
+        as_root="sudo"
+    fi
+    echo "install-deps: installing$missing_debian" >&2
+    $as_root apt-get update -qq
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        $missing_debian >/dev/null
+    exit 0
+fi
+
+printf 'install-deps: this is not Debian or Ubuntu, so install these by hand (etc/spack.yaml has them all):\n%s' \
+    "$missing_lines" >&2
+exit 1
