@@ -50,6 +50,10 @@ struct h5_array {
 enum status h5_create_file(const char *path, struct h5_file *file, struct error *error);
 /* Opens read-only. A truncated or foreign file is STATUS_DATA. */
 enum status h5_open_file(const char *path, struct h5_file *file, struct error *error);
+/* Checks the root attributes dail_format (a text) and version (1..`version`): STATUS_DATA names what was
+ * found, and a newer version as such. */
+enum status h5_check_format(const struct h5_file *file, const char *format, uint64_t version,
+                            struct error *error);
 /* Flushes and closes; a closed file (or {0}) is left alone. `error` may be NULL where a file is given up. */
 enum status h5_close_file(struct h5_file *file, struct error *error);
 
@@ -86,6 +90,17 @@ enum status h5_open_array(const struct h5_file *file, const char *name, struct h
 enum status h5_read_rows(const struct h5_array *array, uint64_t begin, uint64_t count, void *data,
                          struct error *error);
 void h5_close_array(struct h5_array *array);
+
+/* Where an array's bytes lie in its file, for reading them without HDF5: in pieces of `piece_bytes` (the last
+ * may be used in part only) from file offset piece[i] on. */
+struct h5_location {
+    int descriptor; /* of the file, open for reading: the caller closes it */
+    uint64_t piece_bytes;
+    uint64_t pieces;
+    uint64_t *piece; /* [pieces]: the caller frees it */
+};
+/* STATUS_DATA unless the array is uint8 of one dimension, not compressed, and wholly within the file. */
+enum status h5_locate(const struct h5_array *array, struct h5_location *location, struct error *error);
 
 /* --- Groups --- */
 

@@ -13,6 +13,8 @@
 
 #include <stdint.h>
 
+#define MANIFEST_VERSION 1
+
 struct manifest_shard {
     char *file; /* relative to the manifest's directory; no "..", not absolute */
     uint32_t images;
@@ -28,7 +30,7 @@ struct manifest {
     uint32_t classes;
     uint64_t images;
     int image_size;
-    enum image_encoding encoding;
+    enum image_encoding encoding; /* IMAGE_UNKNOWN: "mixed", the shards' may differ */
     struct manifest_shard *shards; /* [shard_count], owned */
     uint32_t shard_count;
     char *class_names; /* file, or NULL */

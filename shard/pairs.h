@@ -11,11 +11,13 @@
 
 #include <stdint.h>
 
+#define PAIRS_VERSION 1
+
 struct pairs {
     char path[1024];
     char name[128];
     int image_size;
-    enum image_encoding encoding;
+    enum image_encoding encoding; /* IMAGE_UNKNOWN: "mixed", as in a shard */
     uint32_t images;
     uint64_t bytes;
     uint8_t *image; /* [bytes]: all encoded images, owned */
