@@ -4,6 +4,7 @@
 #include "shard/file.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,14 +260,33 @@ enum status manifest_open(const char *path, struct manifest *manifest, struct er
 
 /* --- Writing --- */
 
+/* Whether YAML can hold the text as it is: a file name may be any bytes. */
+static bool is_utf8(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
+        int more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : *c >= 0xe0 && *c < 0xf0 ? 2 : 3;
+        if ((*c >= 0x80 && *c < 0xc2) || *c > 0xf4)
+            return false;
+        for (unsigned lead = *c; more > 0; more--, lead = 0) {
+            c++;
+            bool bad = (lead == 0xe0 && *c < 0xa0) || (lead == 0xed && *c > 0x9f) ||
+                       (lead == 0xf0 && *c < 0x90) || (lead == 0xf4 && *c > 0x8f);
+            if ((*c & 0xc0) != 0x80 || bad)
+                return false;
+        }
+    }
+    return true;
+}
+
 /* A text in double quotes, so that nothing in it means anything to YAML. */
 static void write_text(FILE *file, const char *key, const char *text)
 {
     fprintf(file, "%s: \"", key);
+    bool ascii = !is_utf8(text);
     for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
         if (*c == '"' || *c == '\\')
             fprintf(file, "\\%c", *c);
-        else if (*c < 32 || *c == 127)
+        else if (*c < 32 || *c == 127 || (ascii && *c > 127))
             fprintf(file, "\\x%02x", *c);
         else
             fputc(*c, file);
