@@ -1,0 +1,306 @@
+#include "worker/loss/classifier.h"
+
+#include "proto/random.h"
+#include "worker/loss/classifier_state.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INITIAL_DEVIATION 0.01f
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_INTERNAL, "classifier",
+                     "use more workers or hosts: the class weights are shared out over them",
+                     "out of memory");
+}
+
+/* Memory of the classifier, counted; never NULL but when it runs out. */
+static void *take(struct classifier *classifier, size_t count, size_t size)
+{
+    classifier->bytes += count * size;
+    return calloc(count > 0 ? count : 1, size);
+}
+
+static bool copy_config(struct classifier *classifier, const struct classifier_config *config)
+{
+    size_t datasets = config->datasets;
+    classifier->config = *config;
+    classifier->classes = take(classifier, datasets, sizeof *classifier->classes);
+    classifier->weight = take(classifier, datasets, sizeof *classifier->weight);
+    classifier->first_class = take(classifier, datasets, sizeof *classifier->first_class);
+    classifier->block = take(classifier, datasets, sizeof *classifier->block);
+    classifier->group = take(classifier, datasets, sizeof(struct exchange_group *));
+    classifier->dataset_first = take(classifier, datasets + 1, sizeof *classifier->dataset_first);
+    if (!classifier->classes || !classifier->weight || !classifier->first_class || !classifier->block ||
+        !classifier->group || !classifier->dataset_first) {
+        return false;
+    }
+    memcpy(classifier->classes, config->classes, datasets * sizeof *config->classes);
+    memcpy(classifier->weight, config->weight, datasets * sizeof *config->weight);
+    classifier->config.classes = classifier->classes;
+    classifier->config.weight = classifier->weight;
+    for (size_t k = 0; k < datasets; k++) {
+        classifier->first_class[k] = classifier->all_classes;
+        classifier->all_classes += config->classes[k];
+    }
+    classifier->global = config->scope_all || config->crossing_dropout > 0;
+    return true;
+}
+
+static bool create_block(struct classifier *classifier, size_t dataset)
+{
+    struct classifier_block *block = &classifier->block[dataset];
+    struct exchange *exchange = classifier->exchange;
+    uint64_t classes = classifier->classes[dataset];
+    int first;
+    classifier_owners(classifier, dataset, &first, &block->parts);
+    block->part = (exchange->rank - first + exchange->size) % exchange->size;
+    if (block->part >= block->parts) {
+        block->part = 0;
+        return true;
+    }
+    block->row_begin = (uint32_t)(classes * (uint64_t)block->part / (uint64_t)block->parts);
+    block->row_end = (uint32_t)(classes * (uint64_t)(block->part + 1) / (uint64_t)block->parts);
+    size_t values = (size_t)(block->row_end - block->row_begin) * (size_t)classifier->config.embedding;
+    block->weight = take(classifier, values, sizeof(float));
+    block->gradient = take(classifier, values, sizeof(float));
+    block->momentum = take(classifier, values, sizeof(float));
+    return block->weight && block->gradient && block->momentum;
+}
+
+static size_t owned_rows(const struct classifier *classifier, size_t dataset)
+{
+    return classifier->block[dataset].row_end - classifier->block[dataset].row_begin;
+}
+
+/* Cuts the owned blocks into chunks. */
+static bool create_chunks(struct classifier *classifier)
+{
+    size_t round_max = (size_t)classifier->config.round_max;
+    size_t fitting = CLASSIFIER_TILE_BYTES / sizeof(float) / round_max;
+    size_t rows_max = fitting < 1 ? 1 : fitting < CHUNK_ROWS ? fitting : CHUNK_ROWS;
+    size_t rows = 0;
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        rows += owned_rows(classifier, k);
+        classifier->chunks += (owned_rows(classifier, k) + rows_max - 1) / rows_max;
+    }
+    classifier->chunk_rows = (int)rows_max;
+    classifier->chunk = take(classifier, classifier->chunks, sizeof *classifier->chunk);
+    classifier->inverse_norm = take(classifier, rows, sizeof(float));
+    classifier->arena_count = CLASSIFIER_TILE_BYTES / sizeof(float);
+    if (rows * round_max < classifier->arena_count) {
+        classifier->arena_count = rows * round_max;
+    }
+    classifier->arena = take(classifier, classifier->arena_count, sizeof(float));
+    if (!classifier->chunk || !classifier->inverse_norm || !classifier->arena) {
+        return false;
+    }
+    struct chunk *chunk = classifier->chunk;
+    float *inverse_norm = classifier->inverse_norm;
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        size_t owned = owned_rows(classifier, k);
+        for (size_t begin = 0; begin < owned; begin += rows_max, chunk++) {
+            size_t left = owned - begin;
+            *chunk = (struct chunk){.dataset = k,
+                                    .begin = (uint32_t)begin,
+                                    .rows = (int)(left < rows_max ? left : rows_max),
+                                    .inverse_norm = inverse_norm};
+            inverse_norm += chunk->rows;
+        }
+    }
+    return true;
+}
+
+static bool create_buffers(struct classifier *classifier)
+{
+    size_t round_max = (size_t)classifier->config.round_max;
+    size_t values = round_max * (size_t)classifier->config.embedding;
+    size_t returned = values + round_max * RETURN_COUNT;
+    classifier->gathered_sample = take(classifier, round_max, sizeof *classifier->gathered_sample);
+    classifier->gathered_embedding = take(classifier, values, sizeof(float));
+    classifier->scored = take(classifier, round_max, sizeof *classifier->scored);
+    classifier->embedding = take(classifier, values, sizeof(float));
+    classifier->denominator = take(classifier, round_max, sizeof *classifier->denominator);
+    classifier->local_sum = take(classifier, round_max, sizeof *classifier->local_sum);
+    classifier->largest = take(classifier, round_max, sizeof(float));
+    classifier->sum = take(classifier, round_max, sizeof(float));
+    classifier->factor = take(classifier, round_max, sizeof(float));
+    classifier->outgoing = take(classifier, returned, sizeof(float));
+    classifier->incoming = take(classifier, returned / (size_t)classifier->exchange->size + 1, sizeof(float));
+    classifier->part = take(classifier, (size_t)classifier->config.threads, sizeof *classifier->part);
+    if (!classifier->gathered_sample || !classifier->gathered_embedding || !classifier->scored ||
+        !classifier->embedding || !classifier->denominator || !classifier->local_sum ||
+        !classifier->largest || !classifier->sum || !classifier->factor || !classifier->outgoing ||
+        !classifier->incoming || !classifier->part) {
+        return false;
+    }
+    for (int t = 0; t < classifier->config.threads; t++) {
+        struct thread_part *part = &classifier->part[t];
+        part->largest = take(classifier, round_max, sizeof *part->largest);
+        part->sum = take(classifier, round_max, sizeof *part->sum);
+        part->grad_embedding = take(classifier, values, sizeof(float));
+        part->tile = take(classifier, round_max * (size_t)classifier->chunk_rows, sizeof(float));
+        part->row_dot = take(classifier, (size_t)classifier->chunk_rows, sizeof(float));
+        if (!part->largest || !part->sum || !part->grad_embedding || !part->tile || !part->row_dot) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Room for what a round is expected to draw, and then some; a round that draws more makes more room. */
+static bool create_pairs(struct classifier *classifier)
+{
+    double rows = 0;
+    if (classifier->config.scope_all || classifier->config.crossing_dropout <= 0) {
+        return true;
+    }
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        rows += (double)owned_rows(classifier, k);
+    }
+    double expected = classifier->config.crossing_dropout * rows * (double)classifier->config.round_max;
+    classifier->pair_capacity = (size_t)(expected + 8 * sqrt(expected)) + 64;
+    classifier->pair = take(classifier, classifier->pair_capacity, sizeof *classifier->pair);
+    classifier->draw = take(classifier, classifier->pair_capacity, sizeof *classifier->draw);
+    return classifier->pair && classifier->draw;
+}
+
+static enum status create_groups(struct classifier *classifier, struct error *error)
+{
+    struct exchange *exchange = classifier->exchange;
+    size_t wanted = classifier->global ? 1 : classifier->config.datasets;
+    enum status status = STATUS_OK;
+    for (size_t k = 0; k < wanted && status == STATUS_OK; k++) {
+        int first = 0;
+        int count = exchange->size;
+        if (!classifier->global) {
+            classifier_owners(classifier, k, &first, &count);
+        }
+        status = exchange->operations->group_create(exchange, first, count, &classifier->group[k], error);
+        classifier->groups += status == STATUS_OK;
+    }
+    return status;
+}
+
+enum status classifier_create(const struct classifier_config *config, struct exchange *exchange,
+                              struct classifier **created, struct error *error)
+{
+    *created = NULL;
+    openblas_set_num_threads(1);
+    struct classifier *classifier = calloc(1, sizeof *classifier);
+    if (!classifier) {
+        return out_of_memory(error);
+    }
+    classifier->exchange = exchange;
+    classifier->bytes = sizeof *classifier;
+    bool whole = copy_config(classifier, config);
+    for (size_t k = 0; k < config->datasets && whole; k++) {
+        whole = create_block(classifier, k);
+    }
+    whole = whole && create_chunks(classifier) && create_buffers(classifier) && create_pairs(classifier);
+    enum status status = STATUS_OK;
+    if (!whole) {
+        status = out_of_memory(error);
+    } else if (classifier->all_classes > UINT32_MAX) {
+        status = error_set(error, STATUS_USAGE, "classifier", "leave a dataset out",
+                           "the datasets have more than %u classes together", UINT32_MAX);
+    } else {
+        status = create_groups(classifier, error);
+    }
+    if (status != STATUS_OK) {
+        classifier_free(classifier);
+        return status;
+    }
+    *created = classifier;
+    return STATUS_OK;
+}
+
+static void free_parts(struct classifier *classifier)
+{
+    for (int t = 0; classifier->part && t < classifier->config.threads; t++) {
+        free(classifier->part[t].largest);
+        free(classifier->part[t].sum);
+        free(classifier->part[t].grad_embedding);
+        free(classifier->part[t].tile);
+        free(classifier->part[t].row_dot);
+    }
+    free(classifier->part);
+}
+
+void classifier_free(struct classifier *classifier)
+{
+    if (!classifier) {
+        return;
+    }
+    for (size_t k = 0; k < classifier->groups; k++) {
+        classifier->exchange->operations->group_free(classifier->exchange, classifier->group[k]);
+    }
+    for (size_t k = 0; classifier->block && k < classifier->config.datasets; k++) {
+        free(classifier->block[k].weight);
+        free(classifier->block[k].gradient);
+        free(classifier->block[k].momentum);
+    }
+    free_parts(classifier);
+    void *const buffers[] = {classifier->classes,   classifier->weight,       classifier->first_class,
+                             classifier->block,     classifier->group,        classifier->dataset_first,
+                             classifier->chunk,     classifier->inverse_norm, classifier->arena,
+                             classifier->embedding, classifier->scored,       classifier->gathered_sample,
+                             classifier->largest,   classifier->sum,          classifier->gathered_embedding,
+                             classifier->factor,    classifier->denominator,  classifier->local_sum,
+                             classifier->outgoing,  classifier->incoming,     classifier->pair,
+                             classifier->draw};
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        free(buffers[i]);
+    }
+    free(classifier);
+}
+
+void classifier_init(struct classifier *classifier)
+{
+    size_t dimension = (size_t)classifier->config.embedding;
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        struct classifier_block *block = &classifier->block[k];
+        for (uint32_t row = block->row_begin; row < block->row_end; row++) {
+            struct random random = random_stream(classifier->config.seed, RANDOM_CLASSIFIER, k, row);
+            float *weight = block->weight + (size_t)(row - block->row_begin) * dimension;
+            for (size_t i = 0; i < dimension; i++) {
+                weight[i] = INITIAL_DEVIATION * random_normal(&random);
+            }
+        }
+    }
+}
+
+struct classifier_block *classifier_block(struct classifier *classifier, size_t dataset)
+{
+    return &classifier->block[dataset];
+}
+
+void classifier_owners(const struct classifier *classifier, size_t dataset, int *first, int *count)
+{
+    classifier_layout(classifier->classes, classifier->config.datasets, classifier->config.rows_min,
+                      classifier->exchange->size, dataset, first, count);
+}
+
+size_t classifier_memory_bytes(const struct classifier *classifier)
+{
+    return classifier->bytes;
+}
+
+void classifier_zero_gradient(struct classifier *classifier)
+{
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        size_t values = owned_rows(classifier, k) * (size_t)classifier->config.embedding;
+        if (values > 0) {
+            memset(classifier->block[k].gradient, 0, values * sizeof(float));
+        }
+    }
+}
+
+const struct crossing_draw *classifier_draws(const struct classifier *classifier, size_t *count)
+{
+    *count = classifier->pairs;
+    return classifier->draw;
+}

@@ -1,0 +1,241 @@
+/* classifier_step: one round as the numbers flow between the workers. */
+#include "worker/loss/classifier_score.h"
+#include "worker/loss/classifier_tile.h"
+
+#include <math.h>
+#include <string.h>
+
+#define DENOMINATOR_FLOATS (sizeof(struct denominator) / sizeof(float))
+
+static double inverse_norm(const float *embedding, size_t dimension)
+{
+    double square = 0;
+    for (size_t i = 0; i < dimension; i++) {
+        square += (double)embedding[i] * (double)embedding[i];
+    }
+    double norm = sqrt(square);
+    return norm < TILE_NORM_FLOOR ? 0.0 : 1.0 / norm;
+}
+
+static enum status gather(struct classifier *classifier, int count, const float *embedding,
+                          const struct sample *sample, struct error *error)
+{
+    struct exchange *exchange = classifier->exchange;
+    size_t samples = (size_t)count;
+    if (count * exchange->size > classifier->config.round_max) {
+        return error_set(error, STATUS_INTERNAL, "classifier", NULL,
+                         "a round of %d samples from each of %d workers is more than the %d made room for",
+                         count, exchange->size, classifier->config.round_max);
+    }
+    enum status status = exchange->operations->allgather(exchange, sample, samples * sizeof *sample,
+                                                         classifier->gathered_sample, error);
+    if (status == STATUS_OK) {
+        status = exchange->operations->allgather(
+            exchange, embedding, samples * (size_t)classifier->config.embedding * sizeof *embedding,
+            classifier->gathered_embedding, error);
+    }
+    /* All workers look at the same samples, so all turn back here or none. */
+    for (int i = 0; i < count * exchange->size && status == STATUS_OK; i++) {
+        const struct sample *seen = &classifier->gathered_sample[i];
+        if (seen->dataset >= classifier->config.datasets ||
+            seen->label >= classifier->classes[seen->dataset]) {
+            status = error_set(error, STATUS_INTERNAL, "classifier", NULL,
+                               "a sample with label %u of dataset %u reached the loss", seen->label,
+                               seen->dataset);
+        }
+    }
+    return status;
+}
+
+/* Puts the gathered samples in order of dataset, their embeddings normalised. */
+static void sort_samples(struct classifier *classifier, int count, int64_t global_batch)
+{
+    size_t dimension = (size_t)classifier->config.embedding;
+    size_t datasets = classifier->config.datasets;
+    int *next = classifier->dataset_first;
+    memset(next, 0, (datasets + 1) * sizeof *next);
+    for (int i = 0; i < count; i++) {
+        next[classifier->gathered_sample[i].dataset + 1]++;
+    }
+    for (size_t k = 0; k < datasets; k++) {
+        next[k + 1] += next[k];
+    }
+    for (int i = 0; i < count; i++) {
+        const struct sample *sample = &classifier->gathered_sample[i];
+        const float *embedding = classifier->gathered_embedding + (size_t)i * dimension;
+        int at = next[sample->dataset]++;
+        float *normalised = classifier->embedding + (size_t)at * dimension;
+        double inverse = inverse_norm(embedding, dimension);
+        classifier->scored[at] =
+            (struct scored){.sample = *sample,
+                            .place = (uint32_t)i,
+                            .share = classifier->weight[sample->dataset] / (double)global_batch,
+                            .inverse_norm = inverse};
+        for (size_t j = 0; j < dimension; j++) {
+            normalised[j] = (float)((double)embedding[j] * inverse);
+        }
+    }
+    /* Each entry now is where the next dataset begins. */
+    memmove(next + 1, next, datasets * sizeof *next);
+    next[0] = 0;
+}
+
+typedef enum status (*group_reduction)(struct exchange *exchange, struct exchange_group *group, float *values,
+                                       size_t count, struct error *error);
+
+/* Reduces [count][each] over whoever has a part in each sample's denominator: all groups at once. */
+static enum status reduce(struct classifier *classifier, int count, group_reduction reduction, float *values,
+                          size_t each, struct error *error)
+{
+    struct exchange *exchange = classifier->exchange;
+    enum status status = STATUS_OK;
+    if (classifier->global) {
+        status = reduction(exchange, classifier->group[0], values, (size_t)count * each, error);
+    }
+    for (size_t k = 0; k < classifier->config.datasets && !classifier->global && status == STATUS_OK; k++) {
+        size_t first = (size_t)classifier->dataset_first[k];
+        size_t end = (size_t)classifier->dataset_first[k + 1];
+        if (end > first) {
+            status =
+                reduction(exchange, classifier->group[k], values + first * each, (end - first) * each, error);
+        }
+    }
+    return status == STATUS_OK ? exchange->operations->group_wait(exchange, error) : status;
+}
+
+/* Maxima would swallow what is not a number, so that travels in the sums. */
+static enum status reduce_denominators(struct classifier *classifier, int count, struct error *error)
+{
+    double scale = classifier->config.scale;
+    for (int i = 0; i < count; i++) {
+        struct denominator *denominator = &classifier->denominator[i];
+        const struct scored *scored = &classifier->scored[i];
+        *denominator = (struct denominator){classifier->largest[i], -INFINITY, -INFINITY};
+        if (scored->target_owned) {
+            bool finite = isfinite(scored->target_cosine);
+            denominator->psi =
+                finite ? (float)margin_forward(&classifier->config.margin, scored->target_cosine) : 0.0f;
+            denominator->cosine = finite ? (float)scored->target_cosine : 0.0f;
+            if (!finite) {
+                classifier->local_sum[i] = (double)NAN;
+            }
+        }
+    }
+    const struct exchange_operations *operations = classifier->exchange->operations;
+    enum status status = reduce(classifier, count, operations->group_max, &classifier->denominator->largest,
+                                DENOMINATOR_FLOATS, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (int i = 0; i < count; i++) {
+        double behind = (double)classifier->largest[i] - (double)classifier->denominator[i].largest;
+        classifier->sum[i] = (float)(classifier->local_sum[i] * exp(scale * behind));
+        classifier->largest[i] = classifier->denominator[i].largest;
+    }
+    return reduce(classifier, count, operations->group_sum, classifier->sum, 1, error);
+}
+
+/* With a the logarithm of the rivals' sum over the target's exponential, the loss is log(1 + e^a), and
+ * e^a / (1 + e^a) the probability that the rivals hold: neither cancels where the target has won. */
+static void finish_sample(struct classifier *classifier, int i)
+{
+    double scale = classifier->config.scale;
+    struct scored *scored = &classifier->scored[i];
+    const struct denominator *denominator = &classifier->denominator[i];
+    double sum = (double)classifier->sum[i];
+    classifier->factor[i] = 0.0f;
+    if (!isfinite(denominator->psi)) {
+        return; /* of a dataset that this worker has no part in */
+    }
+    double a = scale * (double)denominator->largest + log(sum) - scale * (double)denominator->psi;
+    double rivals = 1.0 / (1.0 + exp(-a));
+    if (!(sum <= 0.0)) {
+        classifier->factor[i] = (float)(scored->share * scale * rivals / sum);
+    }
+    if (scored->target_owned) {
+        scored->loss = a > 0.0 ? a + log1p(exp(-a)) : log1p(exp(a));
+        scored->correct = denominator->cosine > denominator->largest ? 1.0 : 0.0;
+        scored->target_slope = -scored->share * scale * rivals *
+                               margin_backward(&classifier->config.margin, scored->target_cosine);
+    }
+}
+
+/* Sends each sample's gradient, summed over all owners, back to the worker it came from. */
+static enum status send_back(struct classifier *classifier, int count, struct error *error)
+{
+    struct exchange *exchange = classifier->exchange;
+    size_t dimension = (size_t)classifier->config.embedding;
+    size_t each = dimension + RETURN_COUNT;
+#pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
+    for (int i = 0; i < count; i++) {
+        const struct scored *scored = &classifier->scored[i];
+        float *out = classifier->outgoing + (size_t)scored->place * each;
+        memcpy(out, classifier->part[0].grad_embedding + (size_t)i * dimension, dimension * sizeof *out);
+        for (int t = 1; t < classifier->config.threads; t++) {
+            const float *part = classifier->part[t].grad_embedding + (size_t)i * dimension;
+            for (size_t j = 0; j < dimension; j++) {
+                out[j] += part[j];
+            }
+        }
+        out[dimension + RETURN_LOSS] = (float)scored->loss;
+        out[dimension + RETURN_CORRECT] = (float)scored->correct;
+        out[dimension + RETURN_DRAWN] = (float)scored->drawn;
+    }
+    return exchange->operations->reduce_scatter(exchange, classifier->outgoing, classifier->incoming,
+                                                (size_t)(count / exchange->size) * each, error);
+}
+
+/* What came back for this worker's own samples, through the normalisation's Jacobian. */
+static void take_back(struct classifier *classifier, int count, const float *embedding,
+                      const struct sample *sample, float *grad_embedding, struct classifier_sums *sums)
+{
+    size_t dimension = (size_t)classifier->config.embedding;
+    for (int i = 0; i < count; i++) {
+        const float *in = classifier->incoming + (size_t)i * (dimension + RETURN_COUNT);
+        const float *own = embedding + (size_t)i * dimension;
+        float *grad = grad_embedding + (size_t)i * dimension;
+        double inverse = inverse_norm(own, dimension);
+        double dot = 0;
+        for (size_t j = 0; j < dimension; j++) {
+            dot += (double)in[j] * (double)own[j] * inverse;
+        }
+        for (size_t j = 0; j < dimension; j++) {
+            grad[j] = (float)(((double)in[j] - dot * (double)own[j] * inverse) * inverse);
+        }
+        sums->loss += classifier->weight[sample[i].dataset] * (double)in[dimension + RETURN_LOSS];
+        sums->correct += (double)in[dimension + RETURN_CORRECT];
+        sums->compared += classifier->config.scope_all ? (double)classifier->all_classes
+                                                       : (double)classifier->classes[sample[i].dataset];
+        sums->compared += (double)in[dimension + RETURN_DRAWN];
+    }
+}
+
+enum status classifier_step(struct classifier *classifier, int count, const float *embedding,
+                            const struct sample *sample, int64_t global_batch, int64_t step,
+                            float *grad_embedding, struct classifier_sums *sums, struct error *error)
+{
+    int gathered = count * classifier->exchange->size;
+    enum status status = gather(classifier, count, embedding, sample, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    sort_samples(classifier, gathered, global_batch);
+    status = score_draw(classifier, gathered, step, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    score_forward(classifier, gathered);
+    status = reduce_denominators(classifier, gathered, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (int i = 0; i < gathered; i++) {
+        finish_sample(classifier, i);
+    }
+    score_backward(classifier);
+    status = send_back(classifier, gathered, error);
+    if (status == STATUS_OK) {
+        take_back(classifier, count, embedding, sample, grad_embedding, sums);
+    }
+    return status;
+}

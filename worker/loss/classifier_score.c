@@ -1,0 +1,350 @@
+#include "worker/loss/classifier_score.h"
+
+#include "worker/loss/classifier_tile.h"
+#include "worker/loss/crossing.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static float *embedding_of(const struct classifier *classifier, int scored)
+{
+    return classifier->embedding + (size_t)scored * (size_t)classifier->config.embedding;
+}
+
+/* Where chunk rows lie in the block's arrays. */
+static size_t chunk_offset(const struct classifier *classifier, const struct chunk *chunk)
+{
+    return (size_t)chunk->begin * (size_t)classifier->config.embedding;
+}
+
+/* Which samples meet which chunk, on which thread, and whose cosines are kept. */
+static void plan_round(struct classifier *classifier, int count)
+{
+    double total = 0;
+    size_t kept = 0;
+    for (size_t c = 0; c < classifier->chunks; c++) {
+        struct chunk *chunk = &classifier->chunk[c];
+        const int *first = &classifier->dataset_first[chunk->dataset];
+        chunk->first = classifier->config.scope_all ? 0 : first[0];
+        chunk->samples = classifier->config.scope_all ? count : first[1] - first[0];
+        size_t size = (size_t)chunk->samples * (size_t)chunk->rows;
+        chunk->kept = NULL;
+        if (kept + size <= classifier->arena_count) {
+            chunk->kept = classifier->arena + kept;
+            kept += size;
+        }
+        total += (double)size;
+    }
+    double before = 0;
+    for (size_t c = 0; c < classifier->chunks; c++) {
+        struct chunk *chunk = &classifier->chunk[c];
+        double size = (double)chunk->samples * (double)chunk->rows;
+        double middle = total > 0 ? (before + size / 2) / total : 0;
+        chunk->thread = (int)(middle * classifier->config.threads);
+        before += size;
+    }
+}
+
+static struct tile tile_of(const struct classifier *classifier, const struct chunk *chunk,
+                           const struct thread_part *part)
+{
+    return (struct tile){.rows = chunk->rows,
+                         .samples = chunk->samples,
+                         .dimension = classifier->config.embedding,
+                         .weight = classifier->block[chunk->dataset].weight + chunk_offset(classifier, chunk),
+                         .inverse_norm = chunk->inverse_norm,
+                         .embedding = embedding_of(classifier, chunk->first),
+                         .cosine = chunk->kept ? chunk->kept : part->tile};
+}
+
+/* The row of the sample's own class within the chunk, or -1. */
+static int target_row(const struct classifier *classifier, const struct chunk *chunk,
+                      const struct sample *sample)
+{
+    uint32_t begin = classifier->block[chunk->dataset].row_begin + chunk->begin;
+    if (sample->dataset != chunk->dataset || sample->label < begin ||
+        sample->label >= begin + (uint32_t)chunk->rows) {
+        return -1;
+    }
+    return (int)(sample->label - begin);
+}
+
+static void mask_targets(const struct classifier *classifier, const struct chunk *chunk,
+                         const struct tile *tile)
+{
+    for (int i = 0; i < tile->samples; i++) {
+        int row = target_row(classifier, chunk, &classifier->scored[chunk->first + i].sample);
+        if (row >= 0) {
+            tile->cosine[(size_t)i * (size_t)tile->rows + (size_t)row] = TILE_MASKED;
+        }
+    }
+}
+
+/* The margin is steep where angles are small, so the target's cosine is taken in double from what came in. */
+static double target_cosine(const struct scored *scored, const float *embedding, const float *weight,
+                            int dimension)
+{
+    double dot = 0;
+    double square = 0;
+    for (int i = 0; i < dimension; i++) {
+        dot += (double)embedding[i] * (double)weight[i];
+        square += (double)weight[i] * (double)weight[i];
+    }
+    double norm = sqrt(square);
+    return norm < TILE_NORM_FLOOR ? 0.0 : dot * scored->inverse_norm / norm;
+}
+
+static void find_targets(struct classifier *classifier, const struct chunk *chunk, const struct tile *tile)
+{
+    for (int i = 0; i < tile->samples; i++) {
+        struct scored *scored = &classifier->scored[chunk->first + i];
+        int row = target_row(classifier, chunk, &scored->sample);
+        if (row >= 0) {
+            size_t dimension = (size_t)tile->dimension;
+            scored->target_owned = true;
+            scored->target_cosine =
+                target_cosine(scored, classifier->gathered_embedding + scored->place * dimension,
+                              tile->weight + (size_t)row * dimension, tile->dimension);
+        }
+    }
+}
+
+static void forward_chunk(struct classifier *classifier, const struct chunk *chunk, struct thread_part *part)
+{
+    struct tile tile = tile_of(classifier, chunk, part);
+    for (int j = 0; j < chunk->rows; j++) {
+        chunk->inverse_norm[j] =
+            tile_inverse_norm(tile.weight + (size_t)j * (size_t)tile.dimension, tile.dimension);
+    }
+    tile_cosines(&tile);
+    find_targets(classifier, chunk, &tile);
+    mask_targets(classifier, chunk, &tile);
+    tile_accumulate(&tile, (float)classifier->config.scale, part->largest + chunk->first,
+                    part->sum + chunk->first);
+}
+
+static void forward_thread(struct classifier *classifier, int thread, int count)
+{
+    struct thread_part *part = &classifier->part[thread];
+    for (int i = 0; i < count; i++) {
+        part->largest[i] = TILE_NO_RIVAL;
+        part->sum[i] = 0;
+    }
+    memset(part->grad_embedding, 0,
+           (size_t)count * (size_t)classifier->config.embedding * sizeof *part->grad_embedding);
+    for (size_t c = 0; c < classifier->chunks; c++) {
+        const struct chunk *chunk = &classifier->chunk[c];
+        if (chunk->thread == thread && chunk->samples > 0) {
+            forward_chunk(classifier, chunk, part);
+        }
+    }
+}
+
+static void merge_threads(struct classifier *classifier, int count)
+{
+    double scale = classifier->config.scale;
+    for (int i = 0; i < count; i++) {
+        float largest = TILE_NO_RIVAL;
+        double sum = 0;
+        for (int t = 0; t < classifier->config.threads; t++) {
+            const struct thread_part *part = &classifier->part[t];
+            largest = part->largest[i] > largest ? part->largest[i] : largest;
+        }
+        for (int t = 0; t < classifier->config.threads; t++) {
+            const struct thread_part *part = &classifier->part[t];
+            sum += part->sum[i] * exp(scale * ((double)part->largest[i] - (double)largest));
+        }
+        classifier->largest[i] = largest;
+        classifier->local_sum[i] = sum;
+    }
+}
+
+static const float *pair_weight(const struct classifier *classifier, const struct crossing_pair *pair)
+{
+    return pair->block->weight + (size_t)pair->row * (size_t)classifier->config.embedding;
+}
+
+static void forward_pairs(struct classifier *classifier)
+{
+    int dimension = classifier->config.embedding;
+#pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
+    for (size_t p = 0; p < classifier->pairs; p++) {
+        struct crossing_pair *pair = &classifier->pair[p];
+        const float *weight = pair_weight(classifier, pair);
+        pair->inverse_norm = tile_inverse_norm(weight, dimension);
+        pair->cosine = pair->inverse_norm *
+                       cblas_sdot(dimension, weight, 1, embedding_of(classifier, (int)pair->scored), 1);
+    }
+    for (size_t p = 0; p < classifier->pairs; p++) {
+        const struct crossing_pair *pair = &classifier->pair[p];
+        double *sum = &classifier->local_sum[pair->scored];
+        float *largest = &classifier->largest[pair->scored];
+        double scale = classifier->config.scale;
+        if (pair->cosine > *largest) {
+            *sum *= exp(scale * ((double)*largest - (double)pair->cosine));
+            *largest = pair->cosine;
+        }
+        *sum += exp(scale * ((double)pair->cosine - (double)*largest));
+    }
+}
+
+void score_forward(struct classifier *classifier, int count)
+{
+    int threads = classifier->config.threads;
+    plan_round(classifier, count);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int thread = 0; thread < threads; thread++) {
+        forward_thread(classifier, thread, count);
+    }
+    merge_threads(classifier, count);
+    forward_pairs(classifier);
+}
+
+static void backward_chunk(struct classifier *classifier, const struct chunk *chunk, struct thread_part *part)
+{
+    struct tile tile = tile_of(classifier, chunk, part);
+    size_t dimension = (size_t)tile.dimension;
+    if (!chunk->kept) {
+        tile_cosines(&tile);
+        mask_targets(classifier, chunk, &tile);
+    }
+    tile_slopes(&tile, (float)classifier->config.scale, classifier->largest + chunk->first,
+                classifier->factor + chunk->first, part->row_dot);
+    for (int i = 0; i < tile.samples; i++) {
+        const struct scored *scored = &classifier->scored[chunk->first + i];
+        int row = target_row(classifier, chunk, &scored->sample);
+        if (row >= 0) {
+            tile.cosine[(size_t)i * (size_t)tile.rows + (size_t)row] =
+                (float)(scored->target_slope * (double)tile.inverse_norm[row]);
+            part->row_dot[row] += (float)(scored->target_slope * scored->target_cosine);
+        }
+    }
+    tile_spread(&tile, part->row_dot,
+                classifier->block[chunk->dataset].gradient + chunk_offset(classifier, chunk),
+                part->grad_embedding + (size_t)chunk->first * dimension);
+}
+
+/* Each thread adds to its own part of the embeddings' gradient, and of the rows' to those that are its own.
+ */
+static void backward_pairs(struct classifier *classifier, int thread)
+{
+    int dimension = classifier->config.embedding;
+    size_t threads = (size_t)classifier->config.threads;
+    float *grad_embedding = classifier->part[thread].grad_embedding;
+    size_t begin = classifier->pairs * (size_t)thread / threads;
+    size_t end = classifier->pairs * ((size_t)thread + 1) / threads;
+    for (size_t p = 0; p < classifier->pairs; p++) {
+        const struct crossing_pair *pair = &classifier->pair[p];
+        const float *weight = pair_weight(classifier, pair);
+        float inverse = pair->inverse_norm;
+        if (p >= begin && p < end) {
+            cblas_saxpy(dimension, pair->slope * inverse, weight, 1,
+                        grad_embedding + (size_t)pair->scored * (size_t)dimension, 1);
+        }
+        if (pair->row % threads == (size_t)thread) {
+            float *gradient = pair->block->gradient + (size_t)pair->row * (size_t)dimension;
+            cblas_saxpy(dimension, pair->slope * inverse, embedding_of(classifier, (int)pair->scored), 1,
+                        gradient, 1);
+            cblas_saxpy(dimension, -pair->slope * pair->cosine * inverse * inverse, weight, 1, gradient, 1);
+        }
+    }
+}
+
+static void slope_pairs(struct classifier *classifier)
+{
+    for (size_t p = 0; p < classifier->pairs; p++) {
+        struct crossing_pair *pair = &classifier->pair[p];
+        double behind = (double)pair->cosine - (double)classifier->largest[pair->scored];
+        pair->slope = classifier->factor[pair->scored] * (float)exp(classifier->config.scale * behind);
+    }
+}
+
+void score_backward(struct classifier *classifier)
+{
+    int threads = classifier->config.threads;
+    slope_pairs(classifier);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int thread = 0; thread < threads; thread++) {
+        for (size_t c = 0; c < classifier->chunks; c++) {
+            const struct chunk *chunk = &classifier->chunk[c];
+            if (chunk->thread == thread && chunk->samples > 0) {
+                backward_chunk(classifier, chunk, &classifier->part[thread]);
+            }
+        }
+    }
+    if (classifier->pairs == 0) {
+        return;
+    }
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int thread = 0; thread < threads; thread++) {
+        backward_pairs(classifier, thread);
+    }
+}
+
+static enum status reserve_pair(struct classifier *classifier, struct error *error)
+{
+    if (classifier->pairs < classifier->pair_capacity) {
+        return STATUS_OK;
+    }
+    size_t capacity = 2 * classifier->pair_capacity;
+    struct crossing_pair *pair = realloc(classifier->pair, capacity * sizeof *pair);
+    classifier->pair = pair ? pair : classifier->pair;
+    struct crossing_draw *draw = realloc(classifier->draw, capacity * sizeof *draw);
+    classifier->draw = draw ? draw : classifier->draw;
+    if (!pair || !draw) {
+        return error_set(error, STATUS_INTERNAL, "classifier", "use a smaller loss.crossing_dropout",
+                         "out of memory for %zu crossing classes", capacity);
+    }
+    classifier->bytes += (capacity - classifier->pair_capacity) * (sizeof *pair + sizeof *draw);
+    classifier->pair_capacity = capacity;
+    return STATUS_OK;
+}
+
+static enum status draw_from_block(struct classifier *classifier, int scored, size_t dataset,
+                                   const struct crossing_key *key, struct error *error)
+{
+    struct classifier_block *block = &classifier->block[dataset];
+    uint64_t first = classifier->first_class[dataset];
+    uint64_t class_index;
+    struct crossing_walk walk = crossing_begin(key, first + block->row_begin, first + block->row_end);
+    while (crossing_next(&walk, &class_index)) {
+        enum status status = reserve_pair(classifier, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        classifier->pair[classifier->pairs] =
+            (struct crossing_pair){.scored = (uint32_t)scored,
+                                   .row = (uint32_t)(class_index - first) - block->row_begin,
+                                   .block = block};
+        classifier->draw[classifier->pairs] = (struct crossing_draw){
+            .sample = classifier->scored[scored].place, .class_index = (uint32_t)class_index};
+        classifier->pairs++;
+        classifier->scored[scored].drawn++;
+    }
+    return STATUS_OK;
+}
+
+enum status score_draw(struct classifier *classifier, int count, int64_t step, struct error *error)
+{
+    enum status status = STATUS_OK;
+    classifier->pairs = 0;
+    if (classifier->config.scope_all || classifier->config.crossing_dropout <= 0) {
+        return STATUS_OK;
+    }
+    for (int i = 0; i < count && status == STATUS_OK; i++) {
+        const struct sample *sample = &classifier->scored[i].sample;
+        struct crossing_key key = {.seed = classifier->config.seed,
+                                   .step = (uint64_t)step,
+                                   .sample = sample->id,
+                                   .probability = classifier->config.crossing_dropout};
+        for (size_t k = 0; k < classifier->config.datasets && status == STATUS_OK; k++) {
+            const struct classifier_block *block = &classifier->block[k];
+            if (k != sample->dataset && block->row_end > block->row_begin) {
+                status = draw_from_block(classifier, i, k, &key, error);
+            }
+        }
+    }
+    return status;
+}

@@ -1,0 +1,103 @@
+/* What the classifier holds; private to worker/loss. classifier.c builds it, classifier_round.c uses it. */
+#ifndef DAIL_WORKER_LOSS_CLASSIFIER_STATE_H
+#define DAIL_WORKER_LOSS_CLASSIFIER_STATE_H
+
+#include "worker/loss/classifier.h"
+
+/* Rows of one tile: with an embedding of 512 they are half a mebibyte, which stays in a core's own cache
+ * between the products that use them. */
+#define CHUNK_ROWS 256
+
+/* Neighbouring rows of one block: what a thread scores at a time. */
+struct chunk {
+    size_t dataset;
+    uint32_t begin; /* first row, counted within the block */
+    int rows;
+    float *inverse_norm; /* [rows], of the round under way */
+    /* Of the round under way. */
+    int first, samples; /* of the samples in order of dataset, those scored against this chunk */
+    int thread;
+    float *kept; /* [samples][rows] in the arena from the first pass to the second, or NULL: made again */
+};
+
+/* A sample of the round. They are kept in order of dataset, so that those of one are neighbours. */
+struct scored {
+    struct sample sample;
+    uint32_t place; /* worker * count + position */
+    double share; /* its loss's part in the mean: dataset weight / global batch */
+    double inverse_norm; /* of the embedding */
+    /* Of those whose class is among the owned rows. */
+    bool target_owned;
+    double target_cosine;
+    double target_slope; /* d loss / d cosine of the target */
+    double loss, correct;
+    double drawn; /* crossing classes among the owned rows */
+};
+
+/* A sample's denominator; the first three are what workers take the maximum of. */
+struct denominator {
+    float largest; /* cosine among the rivals */
+    float psi; /* of the target: its owner alone has it at first */
+    float cosine; /* of the target: the same */
+};
+
+/* A crossing class among the owned rows. */
+struct crossing_pair {
+    uint32_t scored; /* index in order of dataset */
+    uint32_t row; /* within the block */
+    struct classifier_block *block;
+    float inverse_norm, cosine, slope;
+};
+
+/* What one thread adds up. */
+struct thread_part {
+    float *largest; /* [round_max] */
+    double *sum; /* [round_max] */
+    float *grad_embedding; /* [round_max][D], in order of dataset */
+    float *tile; /* [round_max][chunk_rows]: cosines that are not kept */
+    float *row_dot; /* [chunk_rows] */
+};
+
+struct classifier {
+    struct classifier_config config; /* classes and weight point to copies below */
+    uint32_t *classes;
+    double *weight;
+    struct exchange *exchange;
+    struct classifier_block *block; /* [datasets] */
+    uint64_t *first_class; /* [datasets]: counted over all datasets */
+    uint64_t all_classes;
+    struct exchange_group **group; /* [datasets], or one over all workers */
+    size_t groups;
+    bool global; /* every worker may have a part in every denominator */
+
+    int chunk_rows;
+    struct chunk *chunk; /* of all owned blocks */
+    size_t chunks;
+    float *inverse_norm; /* of all owned rows */
+    float *arena; /* kept cosines */
+    size_t arena_count;
+    struct thread_part *part; /* [threads] */
+
+    /* [round_max] each */
+    struct sample *gathered_sample;
+    float *gathered_embedding; /* [D] each, in order of place */
+    struct scored *scored;
+    float *embedding; /* [D] each, normalised, in order of dataset */
+    struct denominator *denominator;
+    double *local_sum; /* over the owned rows */
+    float *largest, *sum, *factor;
+    float *outgoing; /* [D + RETURN_COUNT] each, in order of place */
+    float *incoming; /* the same, of one worker's samples */
+    int *dataset_first; /* [datasets + 1]: where its samples begin in order of dataset */
+
+    struct crossing_pair *pair;
+    struct crossing_draw *draw; /* of the same index */
+    size_t pairs, pair_capacity;
+    size_t bytes;
+};
+
+/* What goes back to a sample's worker behind the gradient: each is set by one owner and 0 from the others,
+ * but for the number of drawn classes, which adds up. */
+enum { RETURN_LOSS, RETURN_CORRECT, RETURN_DRAWN, RETURN_COUNT };
+
+#endif
