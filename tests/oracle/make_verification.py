@@ -102,7 +102,7 @@ def array(kind, name, values):
 
 
 def main():
-    print("/* Written by make_verification.py. */\n#include <stdint.h>\n")
+    print("/* Written by make_verification.py. */\n/* clang-format off */\n#include <stdint.h>\n")
     cases = [("contiguous", 1, 120, 6, 2403, 0), ("own", 2, 80, 6, 317, 7)]
     for name, seed, images, width, pairs, folds in cases:
         sums, pair, same, fold = make(seed, images, width, pairs, folds)
