@@ -1,7 +1,8 @@
 #include "shard/dataset_writer.h"
 
-#include "shard/file.h"
+#include "proto/file.h"
 #include "shard/manifest.h"
+#include "shard/path.h"
 #include "shard/shard.h"
 
 #include <dirent.h>
@@ -13,7 +14,7 @@
 
 struct dataset_writer {
     struct dataset_plan plan;
-    char hidden[FILE_PATH_MAX]; /* the folder */
+    char hidden[PATH_SIZE]; /* the folder */
     struct manifest manifest; /* as far as it is known */
     struct shard_writer *shard; /* the open one, or NULL */
     uint64_t next; /* image */
@@ -32,10 +33,10 @@ static void remove_hidden(const char *hidden)
     DIR *directory = opendir(hidden);
     if (directory == NULL)
         return;
-    char path[FILE_PATH_MAX];
+    char path[PATH_SIZE];
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            file_join(hidden, entry->d_name, path, NULL) == STATUS_OK)
+            path_join(hidden, entry->d_name, path, NULL) == STATUS_OK)
             unlink(path);
     closedir(directory);
     rmdir(hidden);
@@ -43,13 +44,13 @@ static void remove_hidden(const char *hidden)
 
 enum status dataset_writer_check(const char *directory, const char *name, bool force, struct error *error)
 {
-    char file[SHARD_NAME_MAX + 8], path[FILE_PATH_MAX];
+    char file[SHARD_NAME_MAX + 8], path[PATH_SIZE];
     if (!shard_name_is_valid(name))
         return error_set(error, STATUS_USAGE, name, "use letters, digits, '.', '_' and '-'",
                          "a dataset cannot have this name");
     snprintf(file, sizeof file, "%s.yaml", name);
-    enum status status = file_join(directory, file, path, error);
-    if (status == STATUS_OK && !force && file_exists(path))
+    enum status status = path_join(directory, file, path, error);
+    if (status == STATUS_OK && !force && path_exists(path))
         status = error_set(error, STATUS_USAGE, path, "choose another name, or replace it with --force",
                            "the dataset exists already");
     return status;
@@ -64,7 +65,7 @@ static enum status prepare(struct dataset_writer *writer, struct error *error)
         return error_set(error, STATUS_DATA, plan->name, NULL, "%llu images of %u classes make no dataset",
                          (unsigned long long)plan->images, plan->classes);
     snprintf(folder, sizeof folder, ".%s.packing", plan->name);
-    enum status status = file_join(plan->directory, folder, writer->hidden, error);
+    enum status status = path_join(plan->directory, folder, writer->hidden, error);
     if (status != STATUS_OK)
         return status;
     manifest->dataset_id = plan->dataset_id;
@@ -118,13 +119,13 @@ static enum status begin_shard(struct dataset_writer *writer, struct error *erro
     const struct dataset_plan *plan = &writer->plan;
     struct manifest *manifest = &writer->manifest;
     uint32_t number = manifest->shard_count;
-    char file[SHARD_NAME_MAX + 16], path[FILE_PATH_MAX];
+    char file[SHARD_NAME_MAX + 16], path[PATH_SIZE];
     snprintf(file, sizeof file, "%s-%05u.h5", plan->name, number);
     manifest->shards[number].file = strdup(file);
     if (manifest->shards[number].file == NULL)
         return error_set(error, STATUS_INTERNAL, plan->name, NULL, "no memory to write a dataset");
     manifest->shard_count++;
-    enum status status = file_join(writer->hidden, file, path, error);
+    enum status status = path_join(writer->hidden, file, path, error);
     if (status == STATUS_OK)
         status = shard_writer_create(path, plan->name, plan->dataset_id, number, plan->shards, plan->classes,
                                      plan->encoding, &writer->shard, error);
@@ -186,38 +187,39 @@ enum status dataset_writer_skip(struct dataset_writer *writer, struct error *err
 static enum status write_names(const struct dataset_writer *writer, const char *const *names,
                                struct error *error)
 {
-    char path[FILE_PATH_MAX];
-    enum status status = file_join(writer->hidden, writer->manifest.class_names, path, error);
+    char path[PATH_SIZE], *text = NULL;
+    size_t size = 0;
+    enum status status = path_join(writer->hidden, writer->manifest.class_names, path, error);
     if (status != STATUS_OK)
         return status;
-    FILE *file = fopen(path, "w");
-    for (uint32_t i = 0; file != NULL && i < writer->plan.classes; i++)
-        fprintf(file, "%s\n", names[i]);
-    bool failed = file == NULL || ferror(file) != 0;
-    if (file != NULL && fclose(file) != 0)
+    FILE *stream = open_memstream(&text, &size);
+    for (uint32_t i = 0; stream != NULL && i < writer->plan.classes; i++)
+        fprintf(stream, "%s\n", names[i]);
+    bool failed = stream == NULL || ferror(stream) != 0;
+    if (stream != NULL && fclose(stream) != 0)
         failed = true;
-    if (failed)
-        return error_set(error, STATUS_STORAGE, path, "check the disk's space and permissions",
-                         "cannot write the names of classes: %s", strerror(errno));
-    return file_sync(path, error);
+    status = failed ? error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the names of classes")
+                    : file_write_atomic(path, text, size, error);
+    free(text);
+    return status;
 }
 
 static enum status move(const struct dataset_writer *writer, const char *file, struct error *error)
 {
-    char from[FILE_PATH_MAX], to[FILE_PATH_MAX];
-    enum status status = file_join(writer->hidden, file, from, error);
+    char from[PATH_SIZE], to[PATH_SIZE];
+    enum status status = path_join(writer->hidden, file, from, error);
     if (status == STATUS_OK)
-        status = file_join(writer->plan.directory, file, to, error);
-    return status == STATUS_OK ? file_rename(from, to, error) : status;
+        status = path_join(writer->plan.directory, file, to, error);
+    return status == STATUS_OK ? path_rename(from, to, error) : status;
 }
 
 /* Shards of the dataset that is replaced, beyond those of the new one. */
 static void remove_old_shards(const struct dataset_writer *writer)
 {
-    char file[SHARD_NAME_MAX + 16], path[FILE_PATH_MAX];
+    char file[SHARD_NAME_MAX + 16], path[PATH_SIZE];
     for (uint32_t number = writer->manifest.shard_count;; number++) {
         snprintf(file, sizeof file, "%s-%05u.h5", writer->plan.name, number);
-        if (file_join(writer->plan.directory, file, path, NULL) != STATUS_OK || unlink(path) != 0)
+        if (path_join(writer->plan.directory, file, path, NULL) != STATUS_OK || unlink(path) != 0)
             return;
     }
 }
@@ -226,9 +228,9 @@ static void remove_old_shards(const struct dataset_writer *writer)
 static enum status move_all(const struct dataset_writer *writer, struct error *error)
 {
     const struct manifest *manifest = &writer->manifest;
-    char file[SHARD_NAME_MAX + 8], path[FILE_PATH_MAX];
+    char file[SHARD_NAME_MAX + 8], path[PATH_SIZE];
     snprintf(file, sizeof file, "%s.yaml", writer->plan.name);
-    enum status status = file_join(writer->plan.directory, file, path, error);
+    enum status status = path_join(writer->plan.directory, file, path, error);
     if (status == STATUS_OK && writer->plan.force && unlink(path) != 0 && errno != ENOENT)
         status = error_set(error, STATUS_STORAGE, path, "check the permissions",
                            "cannot replace the dataset: %s", strerror(errno));
@@ -245,11 +247,11 @@ static enum status move_all(const struct dataset_writer *writer, struct error *e
 static void remove_moved(const struct dataset_writer *writer)
 {
     const struct manifest *manifest = &writer->manifest;
-    char path[FILE_PATH_MAX];
+    char path[PATH_SIZE];
     for (uint32_t i = 0; i < manifest->shard_count; i++)
-        if (file_join(writer->plan.directory, manifest->shards[i].file, path, NULL) == STATUS_OK)
+        if (path_join(writer->plan.directory, manifest->shards[i].file, path, NULL) == STATUS_OK)
             unlink(path);
-    if (file_join(writer->plan.directory, manifest->class_names, path, NULL) == STATUS_OK)
+    if (path_join(writer->plan.directory, manifest->class_names, path, NULL) == STATUS_OK)
         unlink(path);
 }
 

@@ -1,6 +1,7 @@
 #include "shard/manifest.h"
 
-#include "shard/file.h"
+#include "proto/file.h"
+#include "shard/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,12 +129,12 @@ static enum status check_shard(const struct manifest *manifest, uint32_t index, 
 enum status manifest_open_shard(const struct manifest *manifest, uint32_t index, struct shard *shard,
                                 struct error *error)
 {
-    char path[FILE_PATH_MAX];
+    char path[PATH_SIZE];
     memset(shard, 0, sizeof *shard);
     if (index >= manifest->shard_count)
         return error_set(error, STATUS_INTERNAL, manifest->path, NULL, "shard %u of %u is asked for", index,
                          manifest->shard_count);
-    enum status status = file_join(manifest->directory, manifest->shards[index].file, path, error);
+    enum status status = path_join(manifest->directory, manifest->shards[index].file, path, error);
     if (status == STATUS_OK)
         status = shard_open(path, shard, error);
     if (status != STATUS_OK)
@@ -179,16 +180,16 @@ static enum status copy_names(const struct manifest *manifest, const char *path,
 
 enum status manifest_class_names(const struct manifest *manifest, char ***names, struct error *error)
 {
-    char path[FILE_PATH_MAX];
+    char path[PATH_SIZE];
     char *text;
     size_t size;
     *names = NULL;
     if (manifest->class_names == NULL)
         return error_set(error, STATUS_DATA, manifest->path, NULL,
                          "the manifest names no file of class names");
-    enum status status = file_join(manifest->directory, manifest->class_names, path, error);
+    enum status status = path_join(manifest->directory, manifest->class_names, path, error);
     if (status == STATUS_OK)
-        status = file_read(path, (uint64_t)1 << 32, &text, &size, error);
+        status = file_read(path, (size_t)1 << 32, &text, &size, error);
     if (status != STATUS_OK)
         return status;
     *names = calloc(manifest->classes, sizeof **names);

@@ -1,17 +1,17 @@
 /* A manifest's YAML, both ways. */
 #include "shard/manifest.h"
 
-#include "shard/file.h"
+#include "proto/file.h"
+#include "shard/path.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <yaml.h>
 
-#define MANIFEST_BYTES_MAX ((uint64_t)1 << 28)
+#define MANIFEST_BYTES_MAX ((size_t)1 << 28)
 
 /* --- Reading --- */
 
@@ -245,7 +245,7 @@ enum status manifest_open(const char *path, struct manifest *manifest, struct er
     size_t size;
     memset(manifest, 0, sizeof *manifest);
     snprintf(manifest->path, sizeof manifest->path, "%s", path);
-    file_directory(path, manifest->directory);
+    path_directory(path, manifest->directory);
     enum status status = file_read(path, MANIFEST_BYTES_MAX, &text, &size, error);
     if (status != STATUS_OK)
         return status;
@@ -316,27 +316,19 @@ static void write_all(FILE *file, const struct manifest *manifest)
 
 enum status manifest_write(const struct manifest *manifest, const char *path, struct error *error)
 {
-    char temporary[FILE_PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return error_set(error, STATUS_USAGE, path, "use a shorter path", "the path is too long");
     enum status status = manifest_is_valid(manifest, error);
     if (status != STATUS_OK)
         return status;
-    FILE *file = fopen(temporary, "w");
-    if (file == NULL)
-        return error_set(error, STATUS_STORAGE, temporary, "check the disk's space and permissions",
-                         "cannot write the manifest: %s", strerror(errno));
-    write_all(file, manifest);
-    bool failed = ferror(file) != 0;
-    if (fclose(file) != 0 || failed)
-        status = error_set(error, STATUS_STORAGE, temporary, "check the disk's space and permissions",
-                           "cannot write the manifest: %s", strerror(errno));
-    if (status == STATUS_OK)
-        status = file_sync(temporary, error);
-    if (status == STATUS_OK)
-        status = file_rename(temporary, path, error);
-    if (status != STATUS_OK)
-        unlink(temporary);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream != NULL)
+        write_all(stream, manifest);
+    bool failed = stream == NULL || ferror(stream) != 0;
+    if (stream != NULL && fclose(stream) != 0)
+        failed = true;
+    status = failed ? error_set(error, STATUS_INTERNAL, path, NULL, "no memory to write the manifest")
+                    : file_write_atomic(path, text, size, error);
+    free(text);
     return status;
 }

@@ -1,7 +1,7 @@
 #include "shard/pairs.h"
 
-#include "shard/file.h"
 #include "shard/hdf5.h"
+#include "shard/path.h"
 #include "shard/shard.h"
 
 #include <stdio.h>
@@ -216,7 +216,7 @@ static enum status write_attributes(const struct pairs *pairs, struct h5_file *f
 
 enum status pairs_write(const struct pairs *pairs, const char *path, struct error *error)
 {
-    char temporary[FILE_PATH_MAX];
+    char temporary[PATH_SIZE];
     int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
     if (length < 0 || (size_t)length >= sizeof temporary)
         return error_set(error, STATUS_USAGE, path, "use a shorter path", "the path is too long");
@@ -234,9 +234,9 @@ enum status pairs_write(const struct pairs *pairs, const char *path, struct erro
     if (status == STATUS_OK)
         status = closed;
     if (status == STATUS_OK)
-        status = file_sync(temporary, error);
+        status = path_sync(temporary, error);
     if (status == STATUS_OK)
-        status = file_rename(temporary, path, error);
+        status = path_rename(temporary, path, error);
     if (status != STATUS_OK)
         unlink(temporary);
     return status;

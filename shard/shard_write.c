@@ -1,7 +1,7 @@
 #include "shard/shard.h"
 
-#include "shard/file.h"
 #include "shard/hdf5.h"
+#include "shard/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,11 +202,11 @@ enum status shard_writer_finish(struct shard_writer *writer, uint64_t *file_byte
     if (status == STATUS_OK)
         status = h5_close_file(&writer->file, error);
     if (status == STATUS_OK)
-        status = file_sync(writer->temporary, error);
+        status = path_sync(writer->temporary, error);
     if (status == STATUS_OK)
-        status = file_crc(writer->temporary, file_bytes, file_crc_value, error);
+        status = path_crc(writer->temporary, file_bytes, file_crc_value, error);
     if (status == STATUS_OK)
-        status = file_rename(writer->temporary, writer->state.path, error);
+        status = path_rename(writer->temporary, writer->state.path, error);
     if (status == STATUS_OK)
         writer->temporary[0] = 0;
     shard_writer_abandon(writer);
