@@ -1,0 +1,35 @@
+/* A folder of image folders: <folder>/<identity>/<image>. Lists them; opens no image. Private to shard/. */
+#ifndef DAIL_SHARD_FOLDER_H
+#define DAIL_SHARD_FOLDER_H
+
+#include "proto/error.h"
+
+#include <stdint.h>
+
+struct folder_identity {
+    char *name; /* of its folder */
+    char **images; /* [image_count]: file names, sorted */
+    uint32_t image_count;
+};
+
+struct folder {
+    const char *path; /* the caller's */
+    struct folder_identity *identities; /* [count], sorted by name */
+    uint32_t count;
+    uint64_t images; /* of all identities */
+};
+
+struct folder_filter {
+    const char *include; /* file of identities, one a line: only these, and each must be there; or NULL */
+    const char *exclude; /* likewise: none of these; or NULL */
+    uint32_t min_images; /* identities with fewer are left out */
+};
+
+/* Identities are the subfolders, images the files in them named .jpg, .jpeg, .png, .pgm, .ppm or .pnm in any
+ * case; hidden ones are passed over, and identities without an image. Sorted byte by byte, so that labels
+ * depend on no locale. STATUS_DATA where something is missing or nothing is left. */
+enum status folder_list(const char *path, const struct folder_filter *filter, struct folder *folder,
+                        struct error *error);
+void folder_free(struct folder *folder);
+
+#endif

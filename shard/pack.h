@@ -1,0 +1,76 @@
+/* Importing: folders of images become datasets, lists of image pairs become verification sets.
+ *
+ * An image that already has the wanted size and is JPEG or PNG is stored byte for byte (after it was decoded
+ * once, to be sure that it can be); any other is decoded, resized and encoded anew. Nothing is left of a
+ * failed import.
+ */
+#ifndef DAIL_SHARD_PACK_H
+#define DAIL_SHARD_PACK_H
+
+#include "proto/error.h"
+#include "shard/image.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How images are stored, and who hears about it. */
+struct pack_style {
+    int size; /* side in pixels */
+    enum image_encoding encoding; /* of images that are encoded anew: IMAGE_JPEG or IMAGE_PNG */
+    int quality; /* of JPEG, 1..100 */
+    bool skip_bad; /* leave out images that cannot be read, instead of giving up at the first */
+    /* Called from the calling thread; each may be NULL. */
+    void (*progress)(void *context, uint64_t done, uint64_t total); /* images */
+    void (*warn)(void *context, const char *text); /* an image left out */
+    void *context;
+};
+
+/* Size 112, JPEG of quality 95. */
+struct pack_style pack_style_defaults(void);
+
+struct pack_result {
+    uint64_t images; /* stored */
+    uint64_t kept; /* of these, byte for byte */
+    uint64_t skipped; /* images (or pairs, of a verification set) left out as bad */
+    uint32_t classes, shards; /* of a dataset */
+    uint32_t pairs; /* of a verification set */
+    uint64_t bytes; /* of the files */
+};
+
+/* --- A dataset: <folder>/<identity>/<image> --- */
+
+struct pack_folder {
+    const char *folder;
+    const char *directory; /* of the result; made if missing */
+    const char *name; /* of the dataset */
+    uint32_t dataset_id;
+    const char *include, *exclude; /* files of identities, one a line, or NULL */
+    uint32_t min_images; /* identities with fewer are left out */
+    uint64_t shard_bytes; /* about so many a shard */
+    uint64_t seed; /* of the order of the images over all shards */
+    bool force; /* replace a dataset of that name */
+};
+
+/* Writes <directory>/<name>.yaml, <name>-<nnnnn>.h5 and <name>.classes.txt. Labels follow the identities'
+ * names in byte order. The same input, style and seed give the same bytes, however many threads work. */
+enum status pack_folder(const struct pack_folder *import, const struct pack_style *style,
+                        struct pack_result *result, struct error *error);
+
+/* --- A verification set --- */
+
+struct pack_pairs {
+    const char *list; /* LFW's pairs.txt, or TSV: fold, a, b, same */
+    const char *folder; /* that the list's paths are relative to */
+    const char *directory; /* of the result; made if missing */
+    const char *name; /* of the set */
+    const int *folds; /* [fold_count] as the list numbers them: only these; fold_count 0: all */
+    size_t fold_count;
+    bool force;
+};
+
+/* Writes <directory>/<name>.h5. Folds keep their numbers, counted from 0. */
+enum status pack_pairs(const struct pack_pairs *import, const struct pack_style *style,
+                       struct pack_result *result, struct error *error);
+
+#endif
