@@ -413,6 +413,8 @@ enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchang
     enum status status = finish(mpi, code, &request, "joining the workers", error);
     if (status == STATUS_OK) {
         code = MPI_Comm_set_errhandler(mpi->communicator, MPI_ERRORS_RETURN);
+        /* Errors found in a test of nonblocking collectives, Open MPI raises on the world. */
+        code = code ? code : MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
         code = code ? code : MPI_Comm_rank(mpi->communicator, &mpi->base.rank);
         code = code ? code : MPI_Comm_size(mpi->communicator, &mpi->base.size);
         status = code == MPI_SUCCESS ? STATUS_OK : fail(mpi, code, "joining the workers", error);

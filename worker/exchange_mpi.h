@@ -7,8 +7,8 @@
 
 #include <mpi.h>
 
-/* `communicator` holds the workers alone; it is duplicated. The caller calls operations->close before
- * MPI_Finalize. */
+/* `communicator` holds the workers alone; it is duplicated. Sets MPI_ERRORS_RETURN on MPI_COMM_WORLD too. The
+ * caller calls operations->close before MPI_Finalize. */
 enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchange, struct error *error);
 
 #endif
