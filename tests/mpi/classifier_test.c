@@ -1,0 +1,213 @@
+/* The partitioned classifier on any number of workers that divides 12, against the same on one worker. */
+#include "worker/loss/classifier.h"
+
+#include "proto/random.h"
+#include "tests/mpi/check.h"
+#include "worker/exchange_mpi.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIMENSION = 16, SAMPLES = 12, DATASETS = 4 };
+#define TOLERANCE 1e-5
+
+static const uint32_t classes[DATASETS] = {40, 3, 1500, 60};
+static const double weight[DATASETS] = {1, 0.5, 2, 1};
+
+struct setting {
+    bool scope_all;
+    double crossing_dropout;
+    int threads;
+};
+
+/* One partition of the same problem. */
+struct run {
+    struct exchange *exchange;
+    struct classifier *classifier;
+    int count; /* own samples */
+    float *grad_x;
+    struct classifier_sums sums;
+};
+
+static struct error error;
+
+static void start(struct run *run, const struct setting *setting, struct exchange *exchange)
+{
+    struct classifier_config config = {.embedding = DIMENSION,
+                                       .datasets = DATASETS,
+                                       .classes = classes,
+                                       .weight = weight,
+                                       .rows_min = 15,
+                                       .margin = {1, 0.5, 0},
+                                       .scale = 32,
+                                       .scope_all = setting->scope_all,
+                                       .crossing_dropout = setting->crossing_dropout,
+                                       .seed = 77,
+                                       .round_max = SAMPLES,
+                                       .threads = setting->threads};
+    *run = (struct run){.exchange = exchange, .count = SAMPLES / exchange->size};
+    run->grad_x = calloc(SAMPLES * DIMENSION, sizeof *run->grad_x);
+    CHECK(classifier_create(&config, exchange, &run->classifier, &error) == STATUS_OK);
+    classifier_init(run->classifier);
+}
+
+static void step(struct run *run, const float *x, const struct sample *sample)
+{
+    int first = run->exchange->rank * run->count;
+    run->sums = (struct classifier_sums){0};
+    classifier_zero_gradient(run->classifier);
+    CHECK(classifier_step(run->classifier, run->count, x + first * DIMENSION, sample + first, SAMPLES, 5,
+                          run->grad_x, &run->sums, &error) == STATUS_OK);
+}
+
+static void finish(struct run *run)
+{
+    classifier_free(run->classifier);
+    free(run->grad_x);
+}
+
+/* Samples of all datasets, some close to their class and some far; `whole` owns every row. */
+static void make_samples(struct run *whole, float *x, struct sample *sample)
+{
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        uint32_t k = (i * 7 + 1) % DATASETS;
+        uint32_t label = i * 131 % classes[k];
+        const float *row = classifier_block(whole->classifier, k)->weight + label * DIMENSION;
+        struct random random = random_stream(3, RANDOM_SYNTH, i, 0);
+        sample[i] = (struct sample){k, label, (uint64_t)k << 40 | i};
+        for (uint32_t j = 0; j < DIMENSION; j++) {
+            float pull = i % 3 == 0 ? 100.0f : i % 3 == 1 ? 30.0f : -60.0f;
+            x[i * DIMENSION + j] = pull * row[j] + 0.3f * random_normal(&random);
+        }
+    }
+}
+
+static double difference(const float *a, const float *b, size_t count)
+{
+    double most = 0;
+    for (size_t i = 0; i < count; i++) {
+        double here = fabs((double)a[i] - (double)b[i]);
+        most = here > most || isnan(here) ? here : most;
+    }
+    return most;
+}
+
+static double largest(const float *a, size_t count)
+{
+    double most = 0;
+    for (size_t i = 0; i < count; i++) {
+        most = fmax(most, fabs((double)a[i]));
+    }
+    return most;
+}
+
+static void compare_rows(struct run *whole, struct run *part)
+{
+    double rows = 0;
+    for (size_t k = 0; k < DATASETS; k++) {
+        const struct classifier_block *all = classifier_block(whole->classifier, k);
+        const struct classifier_block *own = classifier_block(part->classifier, k);
+        size_t first = own->row_begin * DIMENSION;
+        size_t values = (own->row_end - own->row_begin) * DIMENSION;
+        double scale = largest(all->gradient, classes[k] * DIMENSION);
+        CHECK(scale > 1e-6);
+        if (values > 0) {
+            CHECK(memcmp(own->weight, all->weight + first, values * sizeof(float)) == 0);
+            CHECK(difference(own->gradient, all->gradient + first, values) <= TOLERANCE * scale);
+        }
+        rows += own->row_end - own->row_begin;
+    }
+    struct exchange *exchange = part->exchange;
+    CHECK(exchange->operations->sum_double(exchange, &rows, 1, &error) == STATUS_OK);
+    CHECK(rows == classes[0] + classes[1] + classes[2] + classes[3]);
+}
+
+/* Each owned draw is one of the whole's; together they are as many. */
+static void compare_draws(struct run *whole, struct run *part, double crossing_dropout)
+{
+    size_t all_count, own_count;
+    const struct crossing_draw *all = classifier_draws(whole->classifier, &all_count);
+    const struct crossing_draw *own = classifier_draws(part->classifier, &own_count);
+    CHECK((all_count > 0) == (crossing_dropout > 0));
+    for (size_t i = 0; i < own_count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < all_count && !found; j++) {
+            found = own[i].sample == all[j].sample && own[i].class_index == all[j].class_index;
+        }
+        CHECK(found);
+    }
+    struct exchange *exchange = part->exchange;
+    double count = (double)own_count;
+    CHECK(exchange->operations->sum_double(exchange, &count, 1, &error) == STATUS_OK);
+    CHECK(count == (double)all_count);
+}
+
+static void compare(struct run *whole, struct run *part, const struct setting *setting)
+{
+    struct exchange *exchange = part->exchange;
+    double sums[3] = {part->sums.loss, part->sums.correct, part->sums.compared};
+    CHECK(exchange->operations->sum_double(exchange, sums, 3, &error) == STATUS_OK);
+    CHECK(whole->sums.loss > 1 && whole->sums.correct > 0);
+    CHECK(fabs(sums[0] - whole->sums.loss) <= TOLERANCE * whole->sums.loss);
+    CHECK(sums[1] == whole->sums.correct && sums[2] == whole->sums.compared);
+    size_t first = (size_t)(exchange->rank * part->count) * DIMENSION;
+    double scale = largest(whole->grad_x, SAMPLES * DIMENSION);
+    CHECK(scale > 1e-6);
+    CHECK(difference(part->grad_x, whole->grad_x + first, (size_t)part->count * DIMENSION) <=
+          TOLERANCE * scale);
+    compare_rows(whole, part);
+    compare_draws(whole, part, setting->crossing_dropout);
+}
+
+/* A second time the same bits come out; and a sample that is no number shows in the loss and stops nobody. */
+static void repeat(struct run *part, float *x, const struct sample *sample)
+{
+    size_t values = (size_t)part->count * DIMENSION;
+    float *before = calloc(values, sizeof *before);
+    double loss = part->sums.loss;
+    memcpy(before, part->grad_x, values * sizeof *before);
+    step(part, x, sample);
+    CHECK(memcmp(before, part->grad_x, values * sizeof *before) == 0 && part->sums.loss == loss);
+    x[DIMENSION * (SAMPLES - 1) + 3] = NAN;
+    step(part, x, sample);
+    double sum = part->sums.loss;
+    CHECK(part->exchange->operations->sum_double(part->exchange, &sum, 1, &error) == STATUS_OK);
+    CHECK(!isfinite(sum));
+    free(before);
+}
+
+static void is_that_of_one_worker(struct exchange *exchange, const struct setting *setting)
+{
+    struct run whole, part;
+    struct exchange *alone;
+    float x[SAMPLES * DIMENSION];
+    struct sample sample[SAMPLES];
+    CHECK(exchange_local_create(&alone, &error) == STATUS_OK);
+    start(&whole, setting, alone);
+    start(&part, setting, exchange);
+    make_samples(&whole, x, sample);
+    step(&whole, x, sample);
+    step(&part, x, sample);
+    compare(&whole, &part, setting);
+    repeat(&part, x, sample);
+    finish(&whole);
+    finish(&part);
+    alone->operations->close(alone);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct setting settings[] = {{true, 0, 1},     {false, 0, 1},   {false, 0, 2},
+                                              {false, 0.01, 1}, {false, 0.3, 2}, {false, 1, 1}};
+    struct exchange *exchange;
+    MPI_Init(&argc, &argv);
+    CHECK(exchange_mpi_create(MPI_COMM_WORLD, &exchange, &error) == STATUS_OK);
+    CHECK(SAMPLES % exchange->size == 0);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        is_that_of_one_worker(exchange, &settings[i]);
+    }
+    exchange->operations->close(exchange);
+    MPI_Finalize();
+    return 0;
+}

@@ -1,0 +1,203 @@
+/* The exchange over MPI, on any number of workers: every operation against what it must give. */
+#include "worker/exchange_mpi.h"
+
+#include "tests/mpi/check.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct error error;
+
+static void gathers_in_order_of_rank(struct exchange *exchange)
+{
+    int mine[3] = {exchange->rank, 10 * exchange->rank, 7};
+    int *all = calloc(3 * (size_t)exchange->size, sizeof *all);
+    uint64_t bytes = exchange->bytes;
+    CHECK(exchange->operations->allgather(exchange, mine, sizeof mine, all, &error) == STATUS_OK);
+    for (int r = 0; r < exchange->size; r++) {
+        CHECK(all[3 * r] == r && all[3 * r + 1] == 10 * r && all[3 * r + 2] == 7);
+    }
+    CHECK(exchange->bytes == bytes + sizeof mine);
+    free(all);
+}
+
+static void scatters_the_sum(struct exchange *exchange)
+{
+    enum { EACH = 1000 };
+    int size = exchange->size;
+    float *send = calloc((size_t)size * EACH, sizeof *send);
+    float recv[EACH];
+    for (int i = 0; i < size * EACH; i++) {
+        send[i] = (float)(i * (exchange->rank + 1));
+    }
+    CHECK(exchange->operations->reduce_scatter(exchange, send, recv, EACH, &error) == STATUS_OK);
+    for (int i = 0; i < EACH; i++) {
+        CHECK(recv[i] == (float)((exchange->rank * EACH + i) * (size * (size + 1) / 2)));
+    }
+    free(send);
+}
+
+static void sums_in_double(struct exchange *exchange)
+{
+    int size = exchange->size;
+    double values[2] = {1e-12, (double)exchange->rank};
+    CHECK(exchange->operations->sum_double(exchange, values, 2, &error) == STATUS_OK);
+    CHECK(fabs(values[0] - size * 1e-12) < 1e-25 && values[1] == size * (size - 1) / 2);
+}
+
+static bool is_member(int rank, int first, int count, int size)
+{
+    return (rank - first + size) % size < count;
+}
+
+/* Every group there can be, wrapping around or not, all their reductions under way together. */
+static void reduces_over_groups(struct exchange *exchange)
+{
+    int size = exchange->size;
+    int rank = exchange->rank;
+    const struct exchange_operations *operations = exchange->operations;
+    struct exchange_group **group = calloc((size_t)(size * size), sizeof(struct exchange_group *));
+    float *values = calloc((size_t)(size * size) * 6, sizeof *values);
+    for (int g = 0; g < size * size; g++) {
+        CHECK(operations->group_create(exchange, g / size, g % size + 1, &group[g], &error) == STATUS_OK);
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int g = 0; g < size * size; g++) {
+            float *max = values + 6 * g;
+            for (int i = 0; i < 3; i++) {
+                max[i] = (float)((rank + i + round) % size);
+                max[3 + i] = (float)(1 << rank) + (float)i;
+            }
+            CHECK(operations->group_max(exchange, group[g], max, 3, &error) == STATUS_OK);
+            CHECK(operations->group_sum(exchange, group[g], max + 3, 3, &error) == STATUS_OK);
+        }
+        CHECK(operations->group_wait(exchange, &error) == STATUS_OK);
+        for (int g = 0; g < size * size; g++) {
+            int first = g / size;
+            int count = g % size + 1;
+            for (int i = 0; i < 3; i++) {
+                int most = -1;
+                int sum = 0;
+                for (int r = 0; r < size; r++) {
+                    bool counts =
+                        is_member(rank, first, count, size) ? is_member(r, first, count, size) : r == rank;
+                    int here = (r + i + round) % size;
+                    most = counts && here > most ? here : most;
+                    sum += counts ? (1 << r) + i : 0;
+                }
+                CHECK(values[6 * g + i] == (float)most && values[6 * g + 3 + i] == (float)sum);
+            }
+        }
+    }
+    for (int g = 0; g < size * size; g++) {
+        operations->group_free(exchange, group[g]);
+    }
+    struct exchange_group *none;
+    CHECK(operations->group_create(exchange, 0, size + 1, &none, &error) == STATUS_INTERNAL && !none);
+    free(group);
+    free(values);
+}
+
+/* Buckets of many sizes beside other collectives: right, the same bits on all workers, and again. */
+static void sums_buckets(struct exchange *exchange)
+{
+    enum { BUCKETS = 70, LARGE = 300000 };
+    const struct exchange_operations *operations = exchange->operations;
+    size_t total = LARGE;
+    for (size_t b = 1; b < BUCKETS; b++) {
+        total += b * b;
+    }
+    float *values = calloc(total, sizeof *values);
+    float *before = calloc(total, sizeof *before);
+    float *all = calloc(total * (size_t)exchange->size, sizeof *all);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < total; i++) {
+            values[i] = sinf((float)i) * (float)(exchange->rank + 1);
+        }
+        float *at = values;
+        for (size_t b = 0; b < BUCKETS; b++) {
+            size_t count = b == 0 ? LARGE : b * b;
+            CHECK(operations->bucket_start(exchange, at, count, &error) == STATUS_OK);
+            CHECK(operations->buckets_progress(exchange, &error) == STATUS_OK);
+            at += count;
+        }
+        double one = 1;
+        CHECK(operations->sum_double(exchange, &one, 1, &error) == STATUS_OK && one == exchange->size);
+        CHECK(operations->buckets_wait(exchange, &error) == STATUS_OK);
+        CHECK(operations->buckets_wait(exchange, &error) == STATUS_OK);
+        double factor = exchange->size * (exchange->size + 1) / 2.0;
+        for (size_t i = 0; i < total; i++) {
+            CHECK(fabs((double)values[i] - factor * (double)sinf((float)i)) < 1e-6 * factor);
+        }
+        CHECK(operations->allgather(exchange, values, total * sizeof *values, all, &error) == STATUS_OK);
+        for (size_t r = 0; r < (size_t)exchange->size; r++) {
+            CHECK(memcmp(all + r * total, values, total * sizeof *values) == 0);
+        }
+        CHECK(round == 0 || memcmp(before, values, total * sizeof *values) == 0);
+        memcpy(before, values, total * sizeof *values);
+    }
+    free(values);
+    free(before);
+    free(all);
+}
+
+static void count_idle(void *context)
+{
+    (*(int *)context)++;
+}
+
+/* Whoever waits for a late worker goes on giving signs of life. */
+static void stays_alive_while_waiting(struct exchange *exchange)
+{
+    int idle = 0;
+    double value = 1;
+    double waited = exchange->seconds_waited;
+    CHECK(exchange->operations->sum_double(exchange, &value, 1, &error) == STATUS_OK);
+    exchange->idle = count_idle;
+    exchange->idle_context = &idle;
+    if (exchange->rank == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    }
+    CHECK(exchange->operations->sum_double(exchange, &value, 1, &error) == STATUS_OK);
+    if (exchange->rank != 0) {
+        CHECK(idle >= 10);
+        CHECK(exchange->seconds_waited - waited > 0.1);
+    }
+    exchange->idle = NULL;
+}
+
+/* What MPI calls an error comes back as one: here a message longer than what was made room for. */
+static void errors_are_values(struct exchange *exchange)
+{
+    char send[64] = {0};
+    char recv[64 * 64];
+    if (exchange->size != 2) {
+        return;
+    }
+    enum status status =
+        exchange->operations->allgather(exchange, send, exchange->rank == 0 ? 8 : 64, recv, &error);
+    if (exchange->rank == 0) {
+        CHECK(status == STATUS_LOST && error.status == STATUS_LOST && strstr(error.what, "failed"));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct exchange *exchange;
+    MPI_Init(&argc, &argv);
+    CHECK(exchange_mpi_create(MPI_COMM_WORLD, &exchange, &error) == STATUS_OK);
+    CHECK(exchange->size <= 20);
+    gathers_in_order_of_rank(exchange);
+    scatters_the_sum(exchange);
+    sums_in_double(exchange);
+    reduces_over_groups(exchange);
+    sums_buckets(exchange);
+    stays_alive_while_waiting(exchange);
+    errors_are_values(exchange);
+    exchange->operations->close(exchange);
+    MPI_Finalize();
+    return 0;
+}
