@@ -1,0 +1,127 @@
+#include "worker/nn/conv_plan.h"
+
+#include <cblas.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+int conv_height_out(const struct conv_shape *shape)
+{
+    return (shape->height + shape->stride - 1) / shape->stride;
+}
+
+int conv_width_out(const struct conv_shape *shape)
+{
+    return (shape->width + shape->stride - 1) / shape->stride;
+}
+
+size_t conv_weight_count(const struct conv *conv)
+{
+    const struct conv_shape *shape = &conv->shape;
+    return (size_t)(shape->kernel * shape->kernel) * (size_t)shape->channels_in * (size_t)shape->channels_out;
+}
+
+size_t conv_padded(size_t count)
+{
+    return (count + 15) / 16 * 16;
+}
+
+size_t conv_share(size_t count, int part, int parts)
+{
+    return count * (size_t)part / (size_t)parts;
+}
+
+static const struct conv_methods *methods_for(const struct conv_shape *shape, enum conv_algorithm algorithm)
+{
+    (void)shape;
+    switch (algorithm) {
+    case CONV_REFERENCE:
+        return &conv_reference_methods;
+    default:
+        return &conv_gemm_methods;
+    }
+}
+
+static enum status check_shape(const struct conv_shape *shape, int batch_max, int threads,
+                               struct error *error)
+{
+    if (shape->height < 1 || shape->width < 1 || shape->channels_in < 1 || shape->channels_out < 1 ||
+        (shape->kernel != 1 && shape->kernel != 3) || (shape->stride != 1 && shape->stride != 2) ||
+        batch_max < 1 || threads < 1)
+        return error_set(
+            error, STATUS_USAGE, NULL, NULL,
+            "no convolution of %dx%dx%d to %d channels, kernel %d, stride %d, batch %d, %d threads",
+            shape->height, shape->width, shape->channels_in, shape->channels_out, shape->kernel,
+            shape->stride, batch_max, threads);
+    return STATUS_OK;
+}
+
+enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algorithm, enum isa isa,
+                        int batch_max, int threads, struct conv **conv, struct error *error)
+{
+    enum status status = check_shape(shape, batch_max, threads, error);
+    if (status != STATUS_OK)
+        return status;
+    /* Threads work on products of their own; a product that is shared out runs at half the speed of one. */
+    openblas_set_num_threads(1);
+    struct conv *made = calloc(1, sizeof *made);
+    if (made != NULL) {
+        made->shape = *shape;
+        made->height_out = conv_height_out(shape);
+        made->width_out = conv_width_out(shape);
+        made->isa = isa;
+        made->batch_max = batch_max;
+        made->threads = threads;
+        made->methods = methods_for(shape, algorithm);
+        size_t derived = conv_padded(made->methods->derived_count(made));
+        if (derived > 0)
+            made->derived = aligned_alloc(64, derived * sizeof *made->derived);
+        if (derived == 0 || made->derived != NULL) {
+            *conv = made;
+            return STATUS_OK;
+        }
+    }
+    free(made);
+    return error_set(error, STATUS_INTERNAL, NULL, "use a smaller network, or more memory",
+                     "no memory for the plan of a convolution");
+}
+
+void conv_free(struct conv *conv)
+{
+    if (conv == NULL)
+        return;
+    free(conv->derived);
+    free(conv);
+}
+
+size_t conv_scratch_bytes(const struct conv *conv)
+{
+    return conv->methods->scratch_bytes(conv);
+}
+
+enum conv_algorithm conv_algorithm_of(const struct conv *conv)
+{
+    return conv->methods->algorithm;
+}
+
+void conv_set_weight(struct conv *conv, const float *weight)
+{
+    conv->weight = weight;
+    conv->derived_stale = true;
+}
+
+void conv_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch)
+{
+    conv->methods->forward(conv, batch, input, output, scratch);
+}
+
+void conv_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
+                        void *scratch)
+{
+    conv->methods->backward_data(conv, batch, grad_output, grad_input, scratch);
+}
+
+void conv_backward_weight(struct conv *conv, int batch, const float *input, const float *grad_output,
+                          float *grad_weight, void *scratch)
+{
+    conv->methods->backward_weight(conv, batch, input, grad_output, grad_weight, scratch);
+}
