@@ -203,7 +203,7 @@ static enum status pair_up(struct import *import, struct error *error)
     return STATUS_OK;
 }
 
-static enum status write(struct import *import, const char *path, struct error *error)
+static enum status write_set(struct import *import, const char *path, struct error *error)
 {
     const struct pack_pairs *wanted = import->wanted;
     uint32_t crc;
@@ -254,7 +254,7 @@ enum status pack_pairs(const struct pack_pairs *wanted, const struct pack_style 
     if (status == STATUS_OK)
         status = pair_up(&import, error);
     if (status == STATUS_OK)
-        status = write(&import, path, error);
+        status = write_set(&import, path, error);
     pair_list_free(&import.list);
     pairs_close(&import.pairs);
     free(import.path);
