@@ -51,7 +51,7 @@ struct checkpoint_part {
 enum status checkpoint_write_model(const char *directory, struct iresnet *net, const float *momentum,
                                    struct domain *domain, const float *domain_momentum,
                                    struct checkpoint_part *part, struct error *error);
-/* classifier-<dataset>.<part>-of-<parts>.h5 with /weight and /momentum [rows, D]. */
+/* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D]. */
 enum status checkpoint_write_classifier(const char *directory, const char *dataset, uint32_t classes,
                                         int embedding, const struct classifier_block *block,
                                         struct checkpoint_part *part, struct error *error);
