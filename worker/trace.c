@@ -1,0 +1,429 @@
+#include "worker/trace.h"
+
+#include "shard/hdf5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TRACE_VERSION 1
+
+struct trace {
+    struct h5_file file;
+    char path[1024];
+    char unfinished[1024]; /* what the file is called until it is complete */
+    uint32_t *draws; /* [draw_count][3] */
+    size_t draw_count, draw_capacity;
+};
+
+static enum status storage_error(const char *path, const char *what, struct error *error)
+{
+    return error_set(error, STATUS_STORAGE, path, "check the run directory's space and permissions", "%s: %s",
+                     what, strerror(errno));
+}
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_INTERNAL, "trace", NULL, "out of memory");
+}
+
+/* Several workers make the same directory at once. */
+static enum status make_directory(const char *path, struct error *error)
+{
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        return storage_error(path, "cannot make the directory", error);
+    }
+    return STATUS_OK;
+}
+
+static enum status name_file(struct trace *trace, const char *run_dir, int64_t step, int rank,
+                             struct error *error)
+{
+    char directory[1024];
+    enum status status = make_directory(run_dir, error);
+    snprintf(directory, sizeof directory, "%s/trace", run_dir);
+    if (status == STATUS_OK) {
+        status = make_directory(directory, error);
+    }
+    snprintf(directory, sizeof directory, "%s/trace/step-%09lld", run_dir, (long long)step);
+    if (status == STATUS_OK) {
+        status = make_directory(directory, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int length =
+        snprintf(trace->unfinished, sizeof trace->unfinished, "%s/worker-%d.h5.tmp", directory, rank);
+    if (length < 0 || (size_t)length >= sizeof trace->unfinished) {
+        return error_set(error, STATUS_STORAGE, run_dir, "use a shorter run.dir", "the path is too long");
+    }
+    memcpy(trace->path, trace->unfinished, (size_t)length - strlen(".tmp"));
+    return STATUS_OK;
+}
+
+enum status trace_open(const char *run_dir, int64_t step, int rank, struct trace **created,
+                       struct error *error)
+{
+    struct trace *trace = calloc(1, sizeof *trace);
+    if (!trace) {
+        return out_of_memory(error);
+    }
+    enum status status = name_file(trace, run_dir, step, rank, error);
+    if (status == STATUS_OK) {
+        status = h5_create_file(trace->unfinished, &trace->file, error);
+    }
+    if (status != STATUS_OK) {
+        free(trace);
+        return status;
+    }
+    *created = trace;
+    return STATUS_OK;
+}
+
+/* Attributes of the root, one after the other: after the first failure the rest is left out. */
+struct attributes {
+    struct h5_file *file;
+    struct error *error;
+    enum status status;
+};
+
+static void set_int(struct attributes *root, const char *name, int64_t value)
+{
+    if (root->status == STATUS_OK) {
+        root->status = h5_set_int(root->file, "/", name, value, root->error);
+    }
+}
+
+static void set_double(struct attributes *root, const char *name, double value)
+{
+    if (root->status == STATUS_OK) {
+        root->status = h5_set_double(root->file, "/", name, value, root->error);
+    }
+}
+
+static void set_string(struct attributes *root, const char *name, const char *value)
+{
+    if (root->status == STATUS_OK) {
+        root->status = h5_set_string(root->file, "/", name, value, root->error);
+    }
+}
+
+static void set_doubles(struct attributes *root, const char *name, const double *values, size_t count)
+{
+    if (root->status == STATUS_OK) {
+        root->status = h5_set_doubles(root->file, "/", name, values, count, root->error);
+    }
+}
+
+static void set_datasets(struct attributes *root, const struct trace_step *step)
+{
+    if (root->status == STATUS_OK) {
+        root->status =
+            h5_set_strings(root->file, "/", "datasets", step->datasets, step->dataset_count, root->error);
+    }
+    uint64_t *classes = malloc((step->dataset_count + 1) * sizeof *classes);
+    if (!classes) {
+        root->status = out_of_memory(root->error);
+        return;
+    }
+    for (size_t k = 0; k < step->dataset_count; k++) {
+        classes[k] = step->classes[k];
+    }
+    if (root->status == STATUS_OK) {
+        root->status =
+            h5_set_uints(root->file, "/", "dataset_classes", classes, step->dataset_count, root->error);
+    }
+    free(classes);
+    set_doubles(root, "dataset_weight", step->dataset_weight, step->dataset_count);
+    set_doubles(root, "domain_weight", step->domain_weight, step->dataset_count);
+}
+
+static void set_hidden(struct attributes *root, const struct trace_step *step)
+{
+    int64_t hidden[64];
+    size_t count = step->domain_hidden_count;
+    if (root->status != STATUS_OK || count == 0 || count > sizeof hidden / sizeof *hidden) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        hidden[i] = step->domain_hidden[i];
+    }
+    root->status = h5_set_ints(root->file, "/", "domain_hidden", hidden, count, root->error);
+}
+
+enum status trace_root(struct trace *trace, const struct trace_step *step, struct error *error)
+{
+    struct attributes root = {&trace->file, error, STATUS_OK};
+    set_string(&root, "dail_format", "trace");
+    set_int(&root, "version", TRACE_VERSION);
+    set_int(&root, "step", step->step);
+    set_int(&root, "epoch", step->epoch);
+    set_int(&root, "global_batch", step->global_batch);
+    set_int(&root, "lanes", step->lanes);
+    set_datasets(&root, step);
+    set_int(&root, "domain_balance", step->domain_balance);
+    set_hidden(&root, step);
+    set_double(&root, "lambda", step->lambda);
+    set_double(&root, "lr", step->lr);
+    set_double(&root, "scale", step->scale);
+    set_doubles(&root, "margin", step->margin, 3);
+    set_string(&root, "scope", step->scope_all ? "all" : "dataset");
+    set_double(&root, "crossing_dropout", step->crossing_dropout);
+    set_string(&root, "arch", step->arch);
+    set_int(&root, "input", step->input);
+    set_int(&root, "embedding", step->embedding);
+    set_double(&root, "width", step->width);
+    set_double(&root, "dropout", step->dropout);
+    set_double(&root, "momentum", step->momentum);
+    set_double(&root, "weight_decay", step->weight_decay);
+    set_double(&root, "clip", step->clip);
+    return root.status;
+}
+
+enum status trace_results(struct trace *trace, const struct trace_result *result, struct error *error)
+{
+    struct attributes root = {&trace->file, error, STATUS_OK};
+    set_double(&root, "loss", result->loss);
+    set_double(&root, "loss_cls", result->loss_cls);
+    set_double(&root, "loss_dom", result->loss_dom);
+    set_double(&root, "grad_norm", result->grad_norm);
+    set_int(&root, "skipped", result->skipped);
+    return root.status;
+}
+
+static enum status write_f32(struct trace *trace, const char *name, int rank, const uint64_t *dims,
+                             const float *values, struct error *error)
+{
+    return h5_write_array(&trace->file, name, H5_TYPE_F32, rank, dims, values, error);
+}
+
+/* [b,H,W,3] -> [b,3,H,W], as PyTorch has it. */
+static enum status write_image(struct trace *trace, const struct trace_lane *lane, struct error *error)
+{
+    char name[64];
+    size_t side = (size_t)lane->side, batch = (size_t)lane->batch, plane = side * side;
+    uint64_t dims[4] = {batch, 3, side, side};
+    float *turned = malloc(batch * plane * 3 * sizeof *turned);
+    if (!turned) {
+        return out_of_memory(error);
+    }
+    for (size_t i = 0; i < batch; i++) {
+        for (size_t c = 0; c < 3; c++) {
+            for (size_t p = 0; p < plane; p++) {
+                turned[(i * 3 + c) * plane + p] = lane->image[(i * plane + p) * 3 + c];
+            }
+        }
+    }
+    snprintf(name, sizeof name, "/lane-%d/image", lane->lane);
+    enum status status = write_f32(trace, name, 4, dims, turned, error);
+    free(turned);
+    return status;
+}
+
+static enum status write_samples(struct trace *trace, const struct trace_lane *lane, struct error *error)
+{
+    char name[64];
+    size_t batch = (size_t)lane->batch;
+    uint64_t dims[1] = {batch};
+    uint64_t *ids = malloc(batch * sizeof *ids);
+    uint32_t *columns = malloc(2 * batch * sizeof *columns);
+    if (!ids || !columns) {
+        free(ids);
+        free(columns);
+        return out_of_memory(error);
+    }
+    for (size_t i = 0; i < batch; i++) {
+        ids[i] = lane->sample[i].id;
+        columns[i] = lane->sample[i].dataset;
+        columns[batch + i] = lane->sample[i].label;
+    }
+    snprintf(name, sizeof name, "/lane-%d/sample", lane->lane);
+    enum status status = h5_write_array(&trace->file, name, H5_TYPE_U64, 1, dims, ids, error);
+    snprintf(name, sizeof name, "/lane-%d/dataset", lane->lane);
+    if (status == STATUS_OK) {
+        status = h5_write_array(&trace->file, name, H5_TYPE_U32, 1, dims, columns, error);
+    }
+    snprintf(name, sizeof name, "/lane-%d/label", lane->lane);
+    if (status == STATUS_OK) {
+        status = h5_write_array(&trace->file, name, H5_TYPE_U32, 1, dims, columns + batch, error);
+    }
+    free(ids);
+    free(columns);
+    return status;
+}
+
+enum status trace_lane(struct trace *trace, const struct trace_lane *lane, struct error *error)
+{
+    char name[64];
+    uint64_t embedding[2] = {(uint64_t)lane->batch, (uint64_t)lane->embedding};
+    uint64_t logit[2] = {(uint64_t)lane->batch, (uint64_t)lane->datasets};
+    uint64_t dropout[2] = {(uint64_t)lane->batch, lane->dropout_count};
+    enum status status = write_image(trace, lane, error);
+    if (status == STATUS_OK) {
+        status = write_samples(trace, lane, error);
+    }
+    snprintf(name, sizeof name, "/lane-%d/embedding", lane->lane);
+    if (status == STATUS_OK) {
+        status = write_f32(trace, name, 2, embedding, lane->embedding_values, error);
+    }
+    snprintf(name, sizeof name, "/lane-%d/domain_logit", lane->lane);
+    if (status == STATUS_OK) {
+        status = write_f32(trace, name, 2, logit, lane->domain_logit, error);
+    }
+    snprintf(name, sizeof name, "/lane-%d/dropout", lane->lane);
+    if (status == STATUS_OK && lane->dropout_mask) {
+        status = write_f32(trace, name, 2, dropout, lane->dropout_mask, error);
+    }
+    return status;
+}
+
+static const char *state_name(enum trace_state state)
+{
+    static const char *const names[] = {"before", "momentum", "grad", "after"};
+    return names[state];
+}
+
+static enum status write_backbone(struct trace *trace, enum trace_state state, const struct iresnet *net,
+                                  const float *weights, const float *statistics, float *buffer,
+                                  struct error *error)
+{
+    size_t count;
+    const struct parameter *parameters = iresnet_parameters(net, &count);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &parameters[i];
+        const float *vector = parameter->kind == PARAMETER_TRAINED ? weights : statistics;
+        uint64_t dims[4] = {0};
+        char name[128];
+        if (parameter->kind == PARAMETER_CONSTANT || !vector) {
+            continue;
+        }
+        for (int d = 0; d < parameter->rank; d++) {
+            dims[d] = parameter->shape[d];
+        }
+        snprintf(name, sizeof name, "/%s/backbone/%s", state_name(state), parameter->name);
+        parameter_to_file(net, parameter, vector, buffer);
+        status = write_f32(trace, name, parameter->rank, dims, buffer, error);
+    }
+    return status;
+}
+
+static enum status write_domain(struct trace *trace, enum trace_state state, const struct domain *domain,
+                                const float *values, struct error *error)
+{
+    size_t count;
+    const struct domain_parameter *parameters = domain_parameters(domain, &count);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        uint64_t dims[2] = {parameters[i].shape[0], parameters[i].shape[1]};
+        char name[128];
+        snprintf(name, sizeof name, "/%s/domain/%s", state_name(state), parameters[i].name);
+        status = write_f32(trace, name, parameters[i].rank, dims, values + parameters[i].offset, error);
+    }
+    return status;
+}
+
+enum status trace_model(struct trace *trace, enum trace_state state, const struct iresnet *net,
+                        const float *weights, const float *statistics, const struct domain *domain,
+                        const float *domain_values, struct error *error)
+{
+    size_t count, largest = 1;
+    const struct parameter *parameters = iresnet_parameters(net, &count);
+    for (size_t i = 0; i < count; i++) {
+        largest = parameters[i].count > largest ? parameters[i].count : largest;
+    }
+    float *buffer = malloc(largest * sizeof *buffer);
+    if (!buffer) {
+        return out_of_memory(error);
+    }
+    enum status status = write_backbone(trace, state, net, weights, statistics, buffer, error);
+    free(buffer);
+    return status == STATUS_OK ? write_domain(trace, state, domain, domain_values, error) : status;
+}
+
+enum status trace_classifier(struct trace *trace, const char *dataset, enum trace_state state,
+                             const float *values, uint32_t row_begin, uint32_t row_end, int embedding,
+                             struct error *error)
+{
+    char group[256], name[300];
+    uint64_t dims[2] = {row_end - row_begin, (uint64_t)embedding};
+    if (row_end == row_begin) {
+        return STATUS_OK;
+    }
+    snprintf(group, sizeof group, "/classifier/%s", dataset);
+    snprintf(name, sizeof name, "%s/%s", group, state_name(state));
+    enum status status = write_f32(trace, name, 2, dims, values, error);
+    if (status == STATUS_OK) {
+        status = h5_set_uint(&trace->file, group, "row_begin", row_begin, error);
+    }
+    return status == STATUS_OK ? h5_set_uint(&trace->file, group, "row_end", row_end, error) : status;
+}
+
+enum status trace_crossing(struct trace *trace, const uint32_t *draws, size_t count, struct error *error)
+{
+    size_t needed = trace->draw_count + count;
+    if (needed > trace->draw_capacity) {
+        size_t capacity = 2 * needed;
+        uint32_t *grown = realloc(trace->draws, capacity * 3 * sizeof *grown);
+        if (!grown) {
+            return out_of_memory(error);
+        }
+        trace->draws = grown;
+        trace->draw_capacity = capacity;
+    }
+    if (count > 0) {
+        memcpy(trace->draws + 3 * trace->draw_count, draws, count * 3 * sizeof *draws);
+    }
+    trace->draw_count = needed;
+    return STATUS_OK;
+}
+
+static enum status sync_file(const char *path, struct error *error)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return storage_error(path, "cannot open what was written", error);
+    }
+    enum status status = fsync(file) == 0 ? STATUS_OK : storage_error(path, "cannot sync", error);
+    close(file);
+    return status;
+}
+
+enum status trace_close(struct trace *trace, struct error *error)
+{
+    static const uint32_t none[3] = {0};
+    uint64_t dims[2] = {trace->draw_count, 3};
+    enum status status = h5_write_array(&trace->file, "/crossing", H5_TYPE_U32, 2, dims,
+                                        trace->draws ? trace->draws : none, error);
+    if (status == STATUS_OK) {
+        status = h5_close_file(&trace->file, error);
+    }
+    if (status == STATUS_OK) {
+        status = sync_file(trace->unfinished, error);
+    }
+    if (status == STATUS_OK && rename(trace->unfinished, trace->path) != 0) {
+        status = storage_error(trace->path, "cannot rename", error);
+    }
+    if (status != STATUS_OK) {
+        trace_abandon(trace);
+        return status;
+    }
+    free(trace->draws);
+    free(trace);
+    return STATUS_OK;
+}
+
+void trace_abandon(struct trace *trace)
+{
+    if (!trace) {
+        return;
+    }
+    h5_close_file(&trace->file, NULL);
+    unlink(trace->unfinished);
+    free(trace->draws);
+    free(trace);
+}

@@ -1,0 +1,107 @@
+/* A trace: everything needed to replay one training step in another framework, one HDF5 file per worker,
+ * `<run.dir>/trace/step-<9 digits>/worker-<r>.h5` with r from 1 (README, "Files"; tests/oracle/replay.py).
+ *
+ *   attributes        see struct trace_step and struct trace_result; texts are fixed-length UTF-8,
+ *                     `datasets` an array of them
+ *   /lane-<l>/        image f32 [b,3,H,W], dataset u32 [b], label u32 [b], sample u64 [b],
+ *                     embedding f32 [b,D], domain_logit f32 [b,K], and dropout f32 [b,n] where the step had
+ * it /before/ /momentum/ /grad/ /after/ backbone/<name> and domain/<name>, in the shapes of the state_dict:
+ * written by worker 1; grad is after the exchange, before clipping and decay
+ *   /classifier/<dataset>/{before,momentum,grad,after}
+ *                     f32 [rows,D], with attributes row_begin, row_end on the group
+ *   /crossing         u32 [n,3]: lane, position in the lane's micro-batch, class over all datasets
+ *
+ * The file is written under "<name>.tmp" and renamed by trace_close. Every error is STATUS_STORAGE. No call
+ * may overlap with another thread's use of HDF5 (loader_pause).
+ */
+#ifndef DAIL_WORKER_TRACE_H
+#define DAIL_WORKER_TRACE_H
+
+#include "proto/error.h"
+#include "worker/loss/classifier.h"
+#include "worker/loss/domain.h"
+#include "worker/nn/iresnet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is known of a step before it begins: root attributes of the same names. */
+struct trace_step {
+    int64_t step, epoch, global_batch;
+    int lanes;
+    size_t dataset_count;
+    const char *const *datasets; /* names, config order [dataset_count] */
+    const uint32_t *classes; /* attribute dataset_classes [dataset_count] */
+    const double *dataset_weight; /* of each dataset's losses [dataset_count] */
+    const double *domain_weight; /* of each dataset in the domain loss, balance included [dataset_count] */
+    bool domain_balance;
+    const int *domain_hidden; /* [domain_hidden_count] */
+    size_t domain_hidden_count;
+    double lambda, lr, scale;
+    double margin[3];
+    bool scope_all; /* attribute scope: "all" or "dataset" */
+    double crossing_dropout;
+    const char *arch;
+    int input, embedding;
+    double width, dropout;
+    double momentum, weight_decay, clip;
+};
+
+/* What is known at its end, over the global batch: root attributes of the same names. */
+struct trace_result {
+    double loss, loss_cls, loss_dom;
+    double grad_norm; /* of backbone and domain head, before clipping */
+    bool skipped; /* nothing was updated */
+};
+
+/* Which of a vector's states is written. */
+enum trace_state { TRACE_BEFORE, TRACE_MOMENTUM, TRACE_GRAD, TRACE_AFTER };
+
+struct trace_lane {
+    int lane;
+    int batch, side, embedding, datasets;
+    const float *image; /* [batch][side][side][3], NHWC as fed to the network */
+    const struct sample *sample; /* [batch] */
+    const float *embedding_values; /* [batch][embedding] */
+    const float *domain_logit; /* [batch][datasets] */
+    const float *dropout_mask; /* [batch][dropout_count], NULL: none */
+    size_t dropout_count;
+};
+
+struct trace;
+
+/* Makes the directories and the file of worker `rank` (from 1). On success the caller calls trace_close or
+ * trace_abandon. */
+enum status trace_open(const char *run_dir, int64_t step, int rank, struct trace **trace,
+                       struct error *error);
+
+enum status trace_root(struct trace *trace, const struct trace_step *step, struct error *error);
+enum status trace_results(struct trace *trace, const struct trace_result *result, struct error *error);
+
+/* One lane's micro-batch: after its forward pass and losses. */
+enum status trace_lane(struct trace *trace, const struct trace_lane *lane, struct error *error);
+
+/* Backbone and domain head, by worker 1 alone. `weights` in the layout of the network's weights, `statistics`
+ * in that of its statistics (NULL: left out, as in momentum and grad), `domain_values` in that of the domain
+ * head's weights. */
+enum status trace_model(struct trace *trace, enum trace_state state, const struct iresnet *net,
+                        const float *weights, const float *statistics, const struct domain *domain,
+                        const float *domain_values, struct error *error);
+
+/* Owned rows of a dataset's classifier: values [row_end - row_begin][embedding]. Nothing is written for no
+ * rows. */
+enum status trace_classifier(struct trace *trace, const char *dataset, enum trace_state state,
+                             const float *values, uint32_t row_begin, uint32_t row_end, int embedding,
+                             struct error *error);
+
+/* draws [count][3] = (lane, position in the lane's micro-batch, class counted over all datasets): drawn
+ * cross-dataset classes among owned rows. May be called several times; the draws add up. */
+enum status trace_crossing(struct trace *trace, const uint32_t *draws, size_t count, struct error *error);
+
+/* Completes, syncs and renames the file. Frees `trace` in any case; on an error the file is removed. */
+enum status trace_close(struct trace *trace, struct error *error);
+
+/* Removes the unfinished file and frees `trace` (NULL: nothing). */
+void trace_abandon(struct trace *trace);
+
+#endif
