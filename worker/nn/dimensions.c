@@ -1,0 +1,66 @@
+#include "worker/nn/dimensions.h"
+
+#include <math.h>
+#include <string.h>
+
+#define INPUT_MAX 4096
+#define WIDTH_MAX 64.0
+#define EMBEDDING_MAX 65536
+#define BATCH_MAX 65536
+#define THREADS_MAX 4096
+
+static const struct {
+    const char *name;
+    int blocks[IRESNET_LAYERS];
+} archs[] = {
+    {"iresnet10", {1, 1, 1, 1}},  {"iresnet18", {2, 2, 2, 2}},    {"iresnet34", {3, 4, 6, 3}},
+    {"iresnet50", {3, 4, 14, 3}}, {"iresnet100", {3, 13, 30, 3}}, {"iresnet200", {6, 26, 60, 6}},
+};
+
+static const int base_widths[IRESNET_LAYERS] = {64, 128, 256, 512};
+
+static enum status usage(struct error *error, const char *key, const char *next, double value)
+{
+    return error_set(error, STATUS_USAGE, key, next, "%g is out of range", value);
+}
+
+static enum status check_sizes(const struct iresnet_config *config, struct error *error)
+{
+    if (config->input < 16 || config->input > INPUT_MAX || config->input % 16 != 0)
+        return usage(error, "model.input", "give a multiple of 16, at most 4096", config->input);
+    if (config->embedding < 1 || config->embedding > EMBEDDING_MAX)
+        return usage(error, "model.embedding", "give 1 to 65536", config->embedding);
+    if (!(config->width > 0.0 && config->width <= WIDTH_MAX))
+        return usage(error, "model.width", "give a number above 0, at most 64", config->width);
+    if (!(config->dropout >= 0.0 && config->dropout < 1.0))
+        return usage(error, "model.dropout", "give a number from 0 to below 1", config->dropout);
+    if (config->batch_max < 1 || config->batch_max > BATCH_MAX)
+        return usage(error, "batch.lane", "give 1 to 65536 images", config->batch_max);
+    if (config->threads < 1 || config->threads > THREADS_MAX)
+        return usage(error, "runtime.threads", "give 1 to 4096", config->threads);
+    return STATUS_OK;
+}
+
+enum status dimensions_of(const struct iresnet_config *config, struct dimensions *dimensions,
+                          struct error *error)
+{
+    enum status status = check_sizes(config, error);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
+        if (!config->arch || strcmp(config->arch, archs[i].name) != 0)
+            continue;
+        for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
+            int eighths = (int)lround(base_widths[layer] * config->width / 8.0);
+            dimensions->widths[layer] = eighths < 1 ? 8 : 8 * eighths;
+            dimensions->blocks[layer] = archs[i].blocks[layer];
+        }
+        dimensions->input = config->input;
+        dimensions->side_last = config->input / 16;
+        dimensions->embedding = config->embedding;
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_USAGE, "model.arch",
+                     "give iresnet10, iresnet18, iresnet34, iresnet50, iresnet100 or iresnet200",
+                     "no architecture is called \"%s\"", config->arch ? config->arch : "");
+}

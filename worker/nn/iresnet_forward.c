@@ -1,0 +1,143 @@
+#include "worker/nn/iresnet_graph.h"
+
+#include "worker/nn/dropout.h"
+#include "worker/nn/linear.h"
+#include "worker/nn/prelu.h"
+#include "worker/nn/residual.h"
+
+#include <string.h>
+
+void iresnet_pause(const struct iresnet_hooks *hooks)
+{
+    if (hooks && hooks->between)
+        hooks->between(hooks->context);
+}
+
+struct forward {
+    struct iresnet *net;
+    const struct iresnet_hooks *hooks;
+    int batch;
+    bool train; /* statistics of the micro-batch; otherwise the running ones */
+};
+
+static size_t rows_of(const struct forward *pass, int side)
+{
+    return (size_t)pass->batch * (size_t)side * (size_t)side;
+}
+
+static void take_statistics(const struct forward *pass, const struct batchnorm *norm, size_t rows,
+                            const float *input)
+{
+    if (pass->train)
+        batchnorm_measure(&pass->net->context, norm, rows, input);
+    else
+        batchnorm_recall(norm);
+}
+
+/* The normalisation that a pass measures for: in inference there is none to measure for. */
+static const struct batchnorm *measured(const struct forward *pass, const struct batchnorm *next)
+{
+    if (pass->train)
+        return next;
+    batchnorm_recall(next);
+    return NULL;
+}
+
+static void convolve(const struct forward *pass, const struct conv_layer *layer, const float *input,
+                     float *output)
+{
+    conv_forward(layer->plan, pass->batch, input, output, pass->net->conv_scratch);
+    iresnet_pause(pass->hooks);
+}
+
+/* image [batch][input][input][3] -> net->stem_output, measured for `next`. */
+static void forward_stem(const struct forward *pass, const float *image, const struct batchnorm *next)
+{
+    struct iresnet *net = pass->net;
+    size_t rows = rows_of(pass, net->dimensions.input);
+    convolve(pass, &net->stem_conv, image, net->stem_conv_output);
+    take_statistics(pass, &net->stem_norm, rows, net->stem_conv_output);
+    prelu_forward(&net->context, &net->stem_norm, net->stem_prelu.slope, rows, net->stem_conv_output,
+                  net->stem_output, measured(pass, next));
+    iresnet_pause(pass->hooks);
+}
+
+/* block->input, whose statistics bn1 has -> block->output, measured for `next`. */
+static void forward_block(const struct forward *pass, struct basic_block *block, const struct batchnorm *next)
+{
+    struct iresnet *net = pass->net;
+    const struct pass_context *context = &net->context;
+    size_t rows_in = rows_of(pass, block->side_in), rows_out = rows_of(pass, block->side_out);
+    float *operand = net->swap[0];
+
+    batchnorm_forward(context, &block->bn1, rows_in, block->input, operand);
+    convolve(pass, &block->conv1, operand, block->conv1_output);
+    take_statistics(pass, &block->bn2, rows_in, block->conv1_output);
+    prelu_forward(context, &block->bn2, block->prelu.slope, rows_in, block->conv1_output, operand, NULL);
+    iresnet_pause(pass->hooks);
+    convolve(pass, &block->conv2, operand, block->conv2_output);
+    take_statistics(pass, &block->bn3, rows_out, block->conv2_output);
+
+    const float *shortcut = block->input;
+    const struct batchnorm *shortcut_norm = NULL;
+    if (block->downsample.plan) {
+        convolve(pass, &block->downsample, block->input, block->downsample_output);
+        take_statistics(pass, &block->downsample_norm, rows_out, block->downsample_output);
+        shortcut = block->downsample_output;
+        shortcut_norm = &block->downsample_norm;
+    }
+    residual_forward(context, &block->bn3, rows_out, block->conv2_output, shortcut, shortcut_norm,
+                     block->output, measured(pass, next));
+    iresnet_pause(pass->hooks);
+}
+
+/* The last block's output, whose statistics head_norm has -> embedding [batch][D]. */
+static void forward_head(const struct forward *pass, float *embedding)
+{
+    struct iresnet *net = pass->net;
+    const struct dimensions *dimensions = &net->dimensions;
+    int positions = dimensions->side_last * dimensions->side_last;
+    int channels = dimensions->widths[IRESNET_LAYERS - 1];
+    size_t rows = rows_of(pass, dimensions->side_last);
+    const float *input = net->blocks[net->block_count - 1].output;
+
+    batchnorm_forward(&net->context, &net->head_norm, rows, input, net->fc_input);
+    if (pass->train && net->dropped)
+        dropout_forward(net->threads, pass->batch, positions, channels, net->dropout_mask, net->fc_input);
+    linear_forward(net->threads, pass->batch, positions * channels, dimensions->embedding, net->fc_input,
+                   net->fc_weight, net->fc_bias, net->fc_output);
+    iresnet_pause(pass->hooks);
+    take_statistics(pass, &net->features, (size_t)pass->batch, net->fc_output);
+    batchnorm_forward(&net->context, &net->features, (size_t)pass->batch, net->fc_output, embedding);
+}
+
+static void run(const struct forward *pass, const float *image, float *embedding)
+{
+    struct iresnet *net = pass->net;
+    forward_stem(pass, image, &net->blocks[0].bn1);
+    for (size_t i = 0; i < net->block_count; i++) {
+        const struct batchnorm *next = i + 1 < net->block_count ? &net->blocks[i + 1].bn1 : &net->head_norm;
+        forward_block(pass, &net->blocks[i], next);
+    }
+    forward_head(pass, embedding);
+}
+
+void iresnet_forward(struct iresnet *net, int batch, const float *image, const float *dropout_mask,
+                     float *embedding, const struct iresnet_hooks *hooks)
+{
+    struct forward pass = {.net = net, .hooks = hooks, .batch = batch, .train = true};
+    size_t pixels = rows_of(&pass, net->dimensions.input) * 3;
+    memcpy(net->image, image, pixels * sizeof *image);
+    net->dropped = dropout_mask != NULL;
+    if (dropout_mask)
+        memcpy(net->dropout_mask, dropout_mask,
+               (size_t)batch * iresnet_dropout_count(net) * sizeof *dropout_mask);
+    run(&pass, net->image, embedding);
+}
+
+void iresnet_infer(struct iresnet *net, int batch, const float *image, float *embedding,
+                   const struct iresnet_hooks *hooks)
+{
+    struct forward pass = {.net = net, .hooks = hooks, .batch = batch, .train = false};
+    run(&pass, image, embedding);
+}

@@ -1,0 +1,89 @@
+/* The network as its passes see it: layers bound to their parameters, statistics and activations.
+ *
+ * Kept for the backward pass are only the convolutions' outputs and the blocks' outputs; what normalisation
+ * and PReLU made of them is computed again. In an inference network the kept tensors share a few buffers.
+ */
+#ifndef DAIL_WORKER_NN_IRESNET_GRAPH_H
+#define DAIL_WORKER_NN_IRESNET_GRAPH_H
+
+#include "worker/nn/arena.h"
+#include "worker/nn/batchnorm.h"
+#include "worker/nn/conv.h"
+#include "worker/nn/parameter.h"
+
+struct conv_layer {
+    struct conv *plan; /* NULL: absent */
+    const float *weight; /* HWIO */
+    float *grad_weight;
+};
+
+struct prelu_layer {
+    const float *slope; /* [channels] */
+    float *grad_slope;
+};
+
+/* output = bn3(conv2(prelu(bn2(conv1(bn1(input)))))) + shortcut, with the shortcut either the input or
+ * downsample_norm(downsample(input)). Tensors are [batch][side][side][channels]. */
+struct basic_block {
+    char name[32];
+    int side_in, side_out, channels_in, channels_out;
+    struct batchnorm bn1, bn2, bn3, downsample_norm;
+    struct conv_layer conv1, conv2, downsample;
+    struct prelu_layer prelu;
+    const float *input; /* [batch][side_in][side_in][channels_in] */
+    float *conv1_output; /* [batch][side_in][side_in][channels_out] */
+    float *conv2_output; /* [batch][side_out][side_out][channels_out] */
+    float *downsample_output; /* the same shape; NULL without downsample */
+    float *output; /* the same shape */
+    size_t weight_begin, weight_end; /* of the block's parameters in the weight vector */
+};
+
+struct iresnet {
+    struct dimensions dimensions;
+    struct parameter_table table;
+    int threads, batch_max;
+    bool train;
+
+    struct arena arena;
+    float *weights, *gradient; /* [table.weight_count] */
+    float *statistics, *batch_statistics; /* [table.statistic_count] */
+    struct pass_context context;
+    void *conv_scratch;
+
+    struct conv_layer stem_conv;
+    struct batchnorm stem_norm;
+    struct prelu_layer stem_prelu;
+    float *image; /* [batch][input][input][3]: the last forward pass's, copied */
+    float *stem_conv_output; /* [batch][input][input][channels] */
+    float *stem_output; /* the same shape */
+
+    struct basic_block *blocks;
+    size_t block_count;
+
+    struct batchnorm head_norm; /* bn2 */
+    float *dropout_mask; /* [batch][dropout_count]: the last forward pass's, copied */
+    bool dropped;
+    float *fc_input; /* [batch][side_last][side_last][channels] */
+    const float *fc_weight, *fc_bias;
+    float *grad_fc_weight, *grad_fc_bias;
+    float *fc_output; /* [batch][embedding] */
+    struct batchnorm features; /* its weight fixed at 1 */
+
+    /* Work space: a gradient or an activation as convolutions read it. */
+    float *swap[2]; /* [batch_max] of the largest block input or middle */
+    float *wide; /* the same */
+    float *narrow; /* [batch_max] of the largest block output */
+};
+
+/* Names the layers, makes the convolution plans. On failure iresnet_free releases what was made. */
+enum status iresnet_build(struct iresnet *net, const struct iresnet_config *config, enum isa isa,
+                          struct error *error);
+/* Gives every tensor its place (see arena.h: to be called twice) and binds the layers to theirs. */
+void iresnet_layout(struct iresnet *net, size_t conv_scratch_bytes);
+/* The largest scratch that one of the network's convolutions asks for. */
+size_t iresnet_conv_scratch(const struct iresnet *net);
+
+/* Between two layers of a pass. */
+void iresnet_pause(const struct iresnet_hooks *hooks);
+
+#endif
