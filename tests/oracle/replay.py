@@ -1,0 +1,451 @@
+#!/usr/bin/env python3
+"""Replays traced training steps in PyTorch, from the equations alone, and compares.
+
+    replay.py [--dtype float64|float32] [--worst N] TRACE_DIR...
+
+TRACE_DIR is a folder <run.dir>/trace/step-<9 digits> with worker-<r>.h5 files (see worker/trace.h). The step is
+computed anew from `before`, the images, the samples, the dropout masks and the drawn classes: embeddings, domain
+logits, losses, gradients of backbone, domain head and class rows, running statistics. `after` is checked where
+the trace holds the momenta before the step, or the step is the first: against the update of the trace's own
+gradients, which is exact.
+
+Errors are relative L2 norms. A gradient that is zero in exact arithmetic (a bias ahead of a batch
+normalisation) is held against a hundredth of the whole gradient's norm instead of its own.
+
+Exit code: 0 if embeddings and domain logits are within 1e-5, losses, gradients and the update within 1e-4;
+1 if not; 2 for a trace that cannot be read; 77 where there is no PyTorch or h5py.
+"""
+import argparse
+import glob
+import math
+import os
+import sys
+
+try:
+    import h5py
+    import numpy as np
+    import torch
+    import torch.nn.functional as F
+except ImportError as missing:
+    SYSTEM_PYTHON = "/usr/bin/python3"
+    if os.path.exists(SYSTEM_PYTHON) and not os.environ.get("DAIL_REPLAY_AGAIN"):
+        os.environ["DAIL_REPLAY_AGAIN"] = "1"
+        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON] + sys.argv)
+    print("replay.py: skipped: %s (it needs PyTorch, numpy and h5py)" % missing, file=sys.stderr)
+    sys.exit(77)
+
+EMBEDDING_TOLERANCE = 1e-5
+GRADIENT_TOLERANCE = 1e-4
+BATCH_NORM_EPSILON = 1e-5
+STATISTICS_MOMENTUM = 0.1
+COSINE_CLAMP = 1e-7
+CLIP_EPSILON = 1e-6
+BLOCKS = {
+    "iresnet10": [1, 1, 1, 1],
+    "iresnet18": [2, 2, 2, 2],
+    "iresnet34": [3, 4, 6, 3],
+    "iresnet50": [3, 4, 14, 3],
+    "iresnet100": [3, 13, 30, 3],
+    "iresnet200": [6, 26, 60, 6],
+}
+
+
+class BadTrace(Exception):
+    pass
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+# --- The trace ---
+
+
+class Trace:
+    """All files of a step, put together."""
+
+    def __init__(self, directory, dtype):
+        paths = sorted(glob.glob(os.path.join(directory, "worker-*.h5")))
+        if not paths:
+            raise BadTrace("%s holds no worker-<r>.h5" % directory)
+        self.dtype = dtype
+        files = [h5py.File(path, "r") for path in paths]
+        first = next((f for f in files if "before" in f), None)
+        if first is None:
+            raise BadTrace("no file of %s holds the model" % directory)
+        self.attributes = {name: value for name, value in first.attrs.items()}
+        self.datasets = [text(name) for name in self.attributes["datasets"]]
+        self.read_models(first)
+        self.read_lanes(files)
+        self.read_classifiers(files)
+        draws = [f["crossing"][...].astype(np.int64) for f in files if "crossing" in f]
+        self.draws = np.concatenate(draws) if draws else np.zeros((0, 3), np.int64)
+        for f in files:
+            f.close()
+
+    def __getitem__(self, name):
+        return self.attributes[name]
+
+    def tensor(self, array):
+        return torch.from_numpy(np.asarray(array[...], np.float64)).to(self.dtype)
+
+    def read_models(self, first):
+        self.backbone, self.domain = {}, {}
+        for state in ("before", "momentum", "grad", "after"):
+            for part, into in (("backbone", self.backbone), ("domain", self.domain)):
+                group = first.get("%s/%s" % (state, part))
+                if group is not None:
+                    into[state] = {name: self.tensor(group[name]) for name in group}
+
+    def read_lanes(self, files):
+        found = {}
+        for f in files:
+            for name in f:
+                if name.startswith("lane-"):
+                    found[int(name[5:])] = {key: self.lane_value(key, f[name][key]) for key in f[name]}
+        if sorted(found) != list(range(int(self["lanes"]))):
+            raise BadTrace("lanes %s are there of %d" % (sorted(found), self["lanes"]))
+        self.lanes = [found[lane] for lane in sorted(found)]
+        count = sum(len(lane["label"]) for lane in self.lanes)
+        if count != int(self["global_batch"]):
+            raise BadTrace("the lanes hold %d samples of %d" % (count, self["global_batch"]))
+
+    def lane_value(self, key, array):
+        if key in ("dataset", "label", "sample"):
+            return torch.from_numpy(array[...].astype(np.int64))
+        return self.tensor(array)
+
+    def read_classifiers(self, files):
+        self.classifier = {}
+        for name, classes in zip(self.datasets, self["dataset_classes"]):
+            blocks = [f["classifier"][name] for f in files if name in f.get("classifier", {})]
+            blocks.sort(key=lambda block: int(block.attrs["row_begin"]))
+            ends = [0] + [int(block.attrs["row_end"]) for block in blocks]
+            begins = [int(block.attrs["row_begin"]) for block in blocks] + [int(classes)]
+            if begins != ends:
+                raise BadTrace("the rows of %s have a hole: they begin at %s and end at %s" % (name, begins, ends))
+            states = set.intersection(*(set(block) for block in blocks))
+            self.classifier[name] = {
+                state: torch.cat([self.tensor(block[state]) for block in blocks]) for state in states
+            }
+
+
+# --- The backbone: InsightFace's iresnet ---
+
+
+class Backbone:
+    """The forward pass in training mode over a dictionary of parameters; notes every batch normalisation's mean
+    and unbiased variance."""
+
+    def __init__(self, arch, parameters):
+        self.arch = arch
+        self.p = parameters
+        self.statistics = {}
+        self.used = set()
+
+    def get(self, name):
+        self.used.add(name)
+        return self.p[name]
+
+    def bn(self, name, x, weight=None):
+        dims = [d for d in range(x.dim()) if d != 1]
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        mean = x.mean(dims)
+        centred = x - mean.view(shape)
+        variance = (centred * centred).mean(dims)
+        count = x.numel() // x.shape[1]
+        unbiased = variance * (count / max(count - 1, 1))
+        self.statistics[name + ".running_mean"] = mean.detach()
+        self.statistics[name + ".running_var"] = unbiased.detach()
+        if weight is None:
+            weight = self.get(name + ".weight")
+        scale = weight / torch.sqrt(variance + BATCH_NORM_EPSILON)
+        return centred * scale.view(shape) + self.get(name + ".bias").view(shape)
+
+    def conv(self, name, x, stride=1):
+        weight = self.get(name + ".weight")
+        return F.conv2d(x, weight, stride=stride, padding=weight.shape[2] // 2)
+
+    def block(self, name, x, stride, reshape):
+        y = self.bn(name + ".bn1", x)
+        y = self.conv(name + ".conv1", y)
+        y = self.bn(name + ".bn2", y)
+        y = F.prelu(y, self.get(name + ".prelu.weight"))
+        y = self.conv(name + ".conv2", y, stride)
+        y = self.bn(name + ".bn3", y)
+        if reshape:
+            x = self.bn(name + ".downsample.1", self.conv(name + ".downsample.0", x, stride))
+        return y + x
+
+    def __call__(self, image, mask):
+        x = F.prelu(self.bn("bn1", self.conv("conv1", image)), self.get("prelu.weight"))
+        for layer, blocks in enumerate(BLOCKS[self.arch], 1):
+            for block in range(blocks):
+                x = self.block("layer%d.%d" % (layer, block), x, 2 if block == 0 else 1, block == 0)
+        x = torch.flatten(self.bn("bn2", x), 1)
+        if mask is not None:
+            x = x * mask
+        x = F.linear(x, self.get("fc.weight"), self.get("fc.bias"))
+        # InsightFace keeps this weight at 1.
+        return self.bn("features", x, torch.ones_like(x[0]))
+
+
+def trained(parameters):
+    return {name: value for name, value in parameters.items() if ".running_" not in name}
+
+
+# --- The losses ---
+
+
+def domain_logits(parameters, x):
+    """Linear, ReLU, ..., Linear, numbered as in a Sequential."""
+    layers = sorted({int(name.split(".")[0]) for name in parameters})
+    for layer in layers:
+        if layer != layers[0]:
+            x = F.relu(x)
+        x = F.linear(x, parameters["%d.weight" % layer], parameters["%d.bias" % layer])
+    return x
+
+
+def psi(cosine, margin):
+    m1, m2, m3 = (float(m) for m in margin)
+    angle = m1 * torch.acos(cosine) + m2
+    n = torch.floor(angle.detach() / math.pi)
+    return (1 - 2 * (n % 2)) * torch.cos(angle) - 2 * n - m3
+
+
+def clamp(cosine):
+    return cosine.clamp(-1 + COSINE_CLAMP, 1 - COSINE_CLAMP)
+
+
+def crossing_logits(trace, unit, weight, rows):
+    """For the samples `rows`, the scaled cosines of their drawn classes, filled up with -inf."""
+    drawn = [trace.drawn.get(int(row), []) for row in rows]
+    width = max(len(classes) for classes in drawn)
+    filled = []
+    for row, classes in zip(rows, drawn):
+        cosine = clamp(weight[torch.tensor(classes, dtype=torch.int64)] @ unit[row])
+        filled.append(F.pad(float(trace["scale"]) * cosine, (0, width - len(classes)), value=-math.inf))
+    return torch.stack(filled)
+
+
+def sample_losses(trace, x, weights, dataset, label):
+    """L_i of every sample: x [B, D], weights: the datasets' class rows."""
+    scale = float(trace["scale"])
+    unit = F.normalize(x, dim=1, eps=0)
+    units = [F.normalize(w, dim=1, eps=0) for w in weights]
+    everything = torch.cat(units)
+    begins = np.concatenate([[0], np.cumsum([len(w) for w in weights])])
+    losses = torch.zeros(len(x), dtype=x.dtype)
+    for k in range(len(weights)):
+        rows = torch.nonzero(dataset == k).ravel()
+        if len(rows) == 0:
+            continue
+        whole = text(trace["scope"]) == "all"
+        classes = everything if whole else units[k]
+        target = label[rows] + (int(begins[k]) if whole else 0)
+        cosine = clamp(unit[rows] @ classes.T)
+        place = torch.arange(len(rows))
+        right = scale * psi(cosine[place, target], trace["margin"])
+        logits = (scale * cosine).index_put((place, target), right)
+        if not whole:
+            logits = torch.cat([logits, crossing_logits(trace, unit, everything, rows)], 1)
+        losses = losses.index_put((rows,), torch.logsumexp(logits, 1) - right)
+    return losses
+
+
+def gather_draws(trace, dataset, begins):
+    """Sample -> drawn classes; every one must be of another dataset and drawn once."""
+    batch = len(trace.lanes[0]["label"])
+    trace.drawn = {}
+    for lane, position, drawn in trace.draws:
+        row = int(lane) * batch + int(position)
+        classes = trace.drawn.setdefault(row, [])
+        own = int(dataset[row])
+        if begins[own] <= drawn < begins[own + 1] or drawn in classes or drawn >= begins[-1]:
+            raise BadTrace("class %d cannot have been drawn for lane %d, position %d" % (drawn, lane, position))
+        classes.append(int(drawn))
+
+
+# --- The step ---
+
+
+class Replay:
+    pass
+
+
+def forward(trace):
+    """Embeddings without a graph: the backward pass makes each lane's anew, so that one lane's fits in memory."""
+    result, statistics = [], {}
+    with torch.no_grad():
+        for lane in trace.lanes:
+            net = Backbone(text(trace["arch"]), trace.backbone["before"])
+            result.append(net(lane["image"], lane.get("dropout")))
+            for name, value in net.statistics.items():
+                statistics[name] = statistics.get(name, 0) + value / len(trace.lanes)
+    unknown = set(trained(trace.backbone["before"])) - net.used
+    if unknown:
+        raise BadTrace("this is no %s: %s" % (text(trace["arch"]), ", ".join(sorted(unknown)[:4])))
+    return result, statistics
+
+
+def backward_backbone(trace, gradient):
+    leaves = {name: value.clone().requires_grad_() for name, value in trained(trace.backbone["before"]).items()}
+    begin = 0
+    for lane in trace.lanes:
+        net = Backbone(text(trace["arch"]), leaves)
+        x = net(lane["image"], lane.get("dropout"))
+        x.backward(gradient[begin : begin + len(x)])
+        begin += len(x)
+    return {name: leaf.grad for name, leaf in leaves.items()}
+
+
+def replay(trace):
+    r = Replay()
+    r.embeddings, r.statistics = forward(trace)
+    dataset = torch.cat([lane["dataset"] for lane in trace.lanes])
+    label = torch.cat([lane["label"] for lane in trace.lanes])
+    classes = [int(c) for c in trace["dataset_classes"]]
+    gather_draws(trace, dataset, np.concatenate([[0], np.cumsum(classes)]))
+    x = torch.cat(r.embeddings).requires_grad_()
+    weights = [trace.classifier[name]["before"].clone().requires_grad_() for name in trace.datasets]
+    head = {name: value.clone().requires_grad_() for name, value in trace.domain["before"].items()}
+
+    dataset_weight = torch.tensor(np.asarray(trace["dataset_weight"], np.float64)).to(x.dtype)
+    domain_weight = torch.tensor(np.asarray(trace["domain_weight"], np.float64)).to(x.dtype)
+    count = float(trace["global_batch"])
+    loss_cls = (dataset_weight[dataset] * sample_losses(trace, x, weights, dataset, label)).sum() / count
+    r.logits = domain_logits(head, x)
+    loss_dom = (domain_weight[dataset] * F.cross_entropy(r.logits, dataset, reduction="none")).sum() / count
+
+    # A dataset without a sample in the batch has no part in the loss.
+    gradients = torch.autograd.grad(loss_cls, [x] + weights, allow_unused=True)
+    gradients = [g if g is not None else torch.zeros_like(v) for g, v in zip(gradients, [x] + weights)]
+    reversed_gradients = torch.autograd.grad(loss_dom, [x] + list(head.values()))
+    r.classifier = dict(zip(trace.datasets, gradients[1:]))
+    r.domain = dict(zip(head, reversed_gradients[1:]))
+    r.backbone = backward_backbone(trace, gradients[0] - float(trace["lambda"]) * reversed_gradients[0])
+    r.loss_cls, r.loss_dom = float(loss_cls), float(loss_dom)
+    return r
+
+
+# --- Comparison ---
+
+
+class Table:
+    def __init__(self):
+        self.rows = []
+
+    def add(self, kind, name, error, tolerance):
+        self.rows.append((kind, name, float(error), tolerance))
+
+    def tensor(self, kind, name, found, expected, tolerance, floor=0.0):
+        if found.shape != expected.shape:
+            raise BadTrace("%s %s has shape %s, not %s" % (kind, name, tuple(found.shape), tuple(expected.shape)))
+        size = max(float(expected.norm()), floor, 1e-300)
+        self.add(kind, name, float((found - expected).norm()) / size, tolerance)
+
+    def report(self, worst):
+        good = True
+        for kind in dict.fromkeys(row[0] for row in self.rows):
+            rows = [row for row in self.rows if row[0] == kind]
+            # A NaN sorts first, and is never within the tolerance.
+            rows.sort(key=lambda row: math.inf if math.isnan(row[2]) else row[2], reverse=True)
+            bad = sum(not row[2] <= row[3] for row in rows)
+            good = good and bad == 0
+            print("%-20s %4d compared, worst %.2e, allowed %.0e: %s"
+                  % (kind, len(rows), rows[0][2], rows[0][3], "%d TOO FAR" % bad if bad else "ok"))
+            for row in rows[:worst]:
+                print("    %.2e  %s" % (row[2], row[1]))
+        return good
+
+
+def compare_gradients(table, kind, found, expected, whole):
+    if set(found) != set(expected):
+        raise BadTrace("%s: the parameters differ: %s" % (kind, sorted(set(found) ^ set(expected))[:4]))
+    for name in expected:
+        vanishes = float(expected[name].norm()) < 1e-9 * whole
+        table.tensor(kind, name, found[name], expected[name], GRADIENT_TOLERANCE, 1e-2 * whole if vanishes else 0.0)
+
+
+def norm_of(*groups):
+    return math.sqrt(sum(float(value.norm()) ** 2 for group in groups for value in group.values()))
+
+
+def updated(trace, before, momentum, gradient, scale):
+    v = float(trace["momentum"]) * momentum + scale * gradient + float(trace["weight_decay"]) * before
+    return before - float(trace["lr"]) * v
+
+
+def compare_update(table, trace, r):
+    first = int(trace["step"]) == 1
+    norm = norm_of(trace.backbone["grad"], trace.domain["grad"])
+    clip = float(trace["clip"])
+    scale = min(1.0, clip / (norm + CLIP_EPSILON)) if clip > 0 else 1.0
+    table.add("gradient norm", "grad_norm", abs(float(trace["grad_norm"]) / norm - 1), GRADIENT_TOLERANCE)
+    states = [("update of backbone", trace.backbone, scale), ("update of domain", trace.domain, scale)]
+    states += [("update of classes", {s: {name: v[s]} for s in v}, 1.0) for name, v in trace.classifier.items()]
+    for kind, state, factor in states:
+        if "after" not in state or not (first or "momentum" in state):
+            continue
+        for name, gradient in state["grad"].items():
+            before = state["before"][name]
+            momentum = state["momentum"][name] if "momentum" in state else torch.zeros_like(before)
+            expected = updated(trace, before, momentum, gradient, factor)
+            table.tensor(kind, name, state["after"][name], expected, GRADIENT_TOLERANCE)
+    compare_statistics(table, trace, r)
+
+
+def compare_statistics(table, trace, r):
+    """A mean may be zero in exact arithmetic: it is held against the deviation too."""
+    for name, value in r.statistics.items() if "after" in trace.backbone else ():
+        before = trace.backbone["before"][name]
+        expected = (1 - STATISTICS_MOMENTUM) * before + STATISTICS_MOMENTUM * value
+        floor = 0.0
+        if name.endswith("running_mean"):
+            variance = r.statistics[name.replace("running_mean", "running_var")]
+            floor = STATISTICS_MOMENTUM * float(variance.sqrt().norm())
+        table.tensor("running statistics", name, trace.backbone["after"][name], expected, GRADIENT_TOLERANCE, floor)
+
+
+def compare(trace, r):
+    table = Table()
+    for i, (lane, embedding) in enumerate(zip(trace.lanes, r.embeddings)):
+        table.tensor("embedding", "lane %d" % i, lane["embedding"], embedding, EMBEDDING_TOLERANCE)
+    logits = torch.cat([lane["domain_logit"] for lane in trace.lanes])
+    table.tensor("domain logits", "all lanes", logits, r.logits.detach(), EMBEDDING_TOLERANCE)
+    for name, value in (("loss_cls", r.loss_cls), ("loss_dom", r.loss_dom), ("loss", r.loss_cls + r.loss_dom)):
+        table.add("loss", name, abs(float(trace[name]) - value) / max(abs(value), 1e-12), GRADIENT_TOLERANCE)
+    if "grad" in trace.backbone:
+        whole = norm_of(r.backbone, r.domain)
+        compare_gradients(table, "backbone gradient", trace.backbone["grad"], r.backbone, whole)
+        compare_gradients(table, "domain gradient", trace.domain["grad"], r.domain, whole)
+        rows = {name: value["grad"] for name, value in trace.classifier.items()}
+        compare_gradients(table, "classifier gradient", rows, r.classifier, norm_of(r.classifier))
+        compare_update(table, trace, r)
+    return table
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Replays traced training steps in PyTorch and compares.")
+    parser.add_argument("trace", nargs="+", metavar="TRACE_DIR")
+    parser.add_argument("--dtype", choices=["float64", "float32"], default="float64")
+    parser.add_argument("--worst", type=int, default=3, metavar="N", help="show the N worst of each kind")
+    arguments = parser.parse_args()
+    good = True
+    for directory in arguments.trace:
+        try:
+            trace = Trace(directory, getattr(torch, arguments.dtype))
+            print("%s: step %d, %d lanes, %d images, %s, scope %s, crossing %d draws, lambda %g"
+                  % (directory, trace["step"], trace["lanes"], trace["global_batch"], text(trace["arch"]),
+                     text(trace["scope"]), len(trace.draws), trace["lambda"]))
+            good = compare(trace, replay(trace)).report(arguments.worst) and good
+        except (BadTrace, OSError, KeyError) as fault:
+            print("replay.py: %s: %s" % (directory, fault), file=sys.stderr)
+            sys.exit(2)
+    print("replay: %s" % ("agrees" if good else "DIFFERS"))
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
