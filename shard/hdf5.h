@@ -133,6 +133,13 @@ enum status h5_set_doubles(struct h5_file *file, const char *object, const char 
 enum status h5_set_strings(struct h5_file *file, const char *object, const char *name,
                            const char *const *values, size_t count, struct error *error);
 
+/* Names of an object's attributes, sorted. Freed with h5_list_free. */
+enum status h5_list_attributes(const struct h5_file *file, const char *object, char ***names, size_t *count,
+                               struct error *error);
+/* An attribute of any of our types as a text to read, values after a blank; cut where it does not fit. */
+enum status h5_attribute_text(const struct h5_file *file, const char *object, const char *name, char *text,
+                              size_t size, struct error *error);
+
 /* Whether there is one. */
 enum status h5_has_attribute(const struct h5_file *file, const char *object, const char *name, bool *has,
                              struct error *error);

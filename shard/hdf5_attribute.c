@@ -1,5 +1,6 @@
 #include "shard/hdf5_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -390,4 +391,91 @@ enum status h5_get_string(const struct h5_file *file, const char *object, const 
         memcpy(value, values[0], strlen(values[0]) + 1);
     h5_list_free(values, count);
     return status;
+}
+
+/* --- Looking around --- */
+
+struct listing {
+    char **names;
+    size_t count, capacity;
+};
+
+static herr_t collect_name(hid_t object, const char *name, const H5A_info_t *info, void *context)
+{
+    struct listing *listing = context;
+    (void)object;
+    (void)info;
+    if (listing->count == listing->capacity) {
+        size_t capacity = listing->capacity * 2 + 16;
+        char **names = realloc(listing->names, capacity * sizeof *names);
+        if (names == NULL)
+            return -1;
+        listing->names = names;
+        listing->capacity = capacity;
+    }
+    listing->names[listing->count] = strdup(name);
+    return listing->names[listing->count] != NULL ? (listing->count++, 0) : -1;
+}
+
+enum status h5_list_attributes(const struct h5_file *file, const char *object, char ***names, size_t *count,
+                               struct error *error)
+{
+    h5_prepare();
+    hid_t id;
+    struct listing listing = {0};
+    *names = NULL;
+    *count = 0;
+    enum status status = h5_open_object(file, object, &id, error);
+    if (status != STATUS_OK)
+        return status;
+    if (H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, collect_name, &listing) < 0) {
+        status = h5_library_fault(file, error, "cannot list the attributes of %s", object);
+        h5_list_free(listing.names, listing.count);
+    } else {
+        *names = listing.names;
+        *count = listing.count;
+    }
+    H5Oclose(id);
+    return status;
+}
+
+static void append(char *text, size_t size, const char *value)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", value);
+}
+
+enum status h5_attribute_text(const struct h5_file *file, const char *object, const char *name, char *text,
+                              size_t size, struct error *error)
+{
+    enum { MOST = 256 };
+    uint64_t uints[MOST];
+    int64_t ints[MOST];
+    double doubles[MOST];
+    char **strings, value[40];
+    size_t count = 0;
+    text[0] = 0;
+    if (h5_get_strings(file, object, name, &strings, &count, NULL) == STATUS_OK) {
+        for (size_t i = 0; i < count; i++)
+            append(text, size, strings[i]);
+        h5_list_free(strings, count);
+        return STATUS_OK;
+    }
+    bool is_unsigned = h5_get_uints(file, object, name, MOST, uints, &count, NULL) == STATUS_OK;
+    bool is_signed = !is_unsigned && h5_get_ints(file, object, name, MOST, ints, &count, NULL) == STATUS_OK;
+    if (!is_unsigned && !is_signed) {
+        enum status status = h5_get_doubles(file, object, name, MOST, doubles, &count, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_unsigned)
+            snprintf(value, sizeof value, "%llu", (unsigned long long)uints[i]);
+        else if (is_signed)
+            snprintf(value, sizeof value, "%lld", (long long)ints[i]);
+        else
+            snprintf(value, sizeof value, "%g", doubles[i]);
+        append(text, size, value);
+    }
+    return STATUS_OK;
 }

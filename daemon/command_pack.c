@@ -1,0 +1,197 @@
+/* `dail pack`: imports folders of images and lists of pairs. */
+#include "daemon/command.h"
+#include "daemon/options.h"
+#include "daemon/progress.h"
+#include "shard/pack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLDS_MAX 256
+
+static const char usage[] = "usage: dail pack [OPTIONS] FOLDER\n"
+                            "       dail pack --pairs LIST [OPTIONS] FOLDER\n"
+                            "Makes a dataset of FOLDER/<identity>/<image> (JPEG, PNG, PGM, PPM): shards and "
+                            "a manifest. With --pairs,\n"
+                            "makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with the "
+                            "columns fold, image, image,\n"
+                            "same; its paths are relative to FOLDER.";
+
+struct pack_command {
+    const char *folder, *list, *output, *name, *include, *exclude, *encoding, *folds, *seed;
+    int id, size, quality, min_images, shard_mb;
+    bool skip_bad, force, help;
+    char name_buffer[256];
+    int fold[FOLDS_MAX];
+    size_t fold_count;
+    uint64_t seed_value;
+    struct pack_style style;
+};
+
+static enum status parse(int argc, char **argv, struct pack_command *command, struct error *error)
+{
+    const char *positional[1];
+    size_t count;
+    const struct option_spec specs[] = {
+        {"output", 'o', OPTION_STRING, &command->output, "DIR", "where the files go (default: .)", 0, 0},
+        {"name", 'n', OPTION_STRING, &command->name, "NAME",
+         "of the dataset or set (default: the last part of FOLDER or LIST)", 0, 0},
+        {"id", 0, OPTION_INT, &command->id, "N", "the dataset's id", 0, 2147483647},
+        {"size", 's', OPTION_INT, &command->size, "PIXELS", "side of the stored images", 16, IMAGE_SIDE_MAX},
+        {"encoding", 0, OPTION_STRING, &command->encoding, "jpeg|png",
+         "of images that need resizing; others keep their bytes", 0, 0},
+        {"quality", 0, OPTION_INT, &command->quality, "N", "of JPEG", 1, 100},
+        {"min-images", 0, OPTION_INT, &command->min_images, "N", "leave out identities with fewer", 1,
+         1000000},
+        {"include", 0, OPTION_STRING, &command->include, "FILE", "only the identities listed, one a line", 0,
+         0},
+        {"exclude", 0, OPTION_STRING, &command->exclude, "FILE", "none of the identities listed", 0, 0},
+        {"shard-mb", 0, OPTION_INT, &command->shard_mb, "N", "about so many MiB a shard", 1, 1000000},
+        {"seed", 0, OPTION_STRING, &command->seed, "N", "of the order of the images", 0, 0},
+        {"pairs", 0, OPTION_STRING, &command->list, "LIST", "make a verification set of this list", 0, 0},
+        {"folds", 0, OPTION_STRING, &command->folds, "A,B,...", "only these folds, as the list numbers them",
+         0, 0},
+        {"skip-bad", 0, OPTION_FLAG, &command->skip_bad, NULL,
+         "leave out images that cannot be read, and say so", 0, 0},
+        {"force", 'f', OPTION_FLAG, &command->force, NULL, "replace what has that name", 0, 0},
+    };
+    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, positional, 1,
+                                       &count, &command->help, error);
+    if (status == STATUS_OK && !command->help && count != 1)
+        status = error_set(error, STATUS_USAGE, NULL, "see dail pack --help", "no folder of images is named");
+    if (status == STATUS_OK && !command->help)
+        command->folder = positional[0];
+    return status;
+}
+
+/* "a/b/pairs.txt" -> "pairs", "a/lfw/" -> "lfw". */
+static void default_name(struct pack_command *command)
+{
+    const char *path = command->list != NULL ? command->list : command->folder;
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    snprintf(command->name_buffer, sizeof command->name_buffer, "%.*s", (int)(end - begin), path + begin);
+    char *dot = strrchr(command->name_buffer, '.');
+    if (command->list != NULL && dot != NULL)
+        *dot = 0;
+    command->name = command->name_buffer;
+}
+
+static enum status parse_folds(struct pack_command *command, struct error *error)
+{
+    for (const char *text = command->folds; text != NULL;) {
+        char *end;
+        long fold = strtol(text, &end, 10);
+        if (end == text || (*end != 0 && *end != ',') || fold < 0 || fold > FOLDS_MAX ||
+            command->fold_count == FOLDS_MAX)
+            return error_set(error, STATUS_USAGE, "--folds", "give numbers, as in --folds 9,10",
+                             "'%s' is no list of folds", command->folds);
+        command->fold[command->fold_count++] = (int)fold;
+        text = *end == ',' ? end + 1 : NULL;
+    }
+    return STATUS_OK;
+}
+
+static enum status interpret(struct pack_command *command, struct error *error)
+{
+    char *end = NULL;
+    errno = 0;
+    command->seed_value = strtoull(command->seed, &end, 10);
+    if (end == command->seed || *end != 0 || command->seed[0] == '-' || errno != 0)
+        return error_set(error, STATUS_USAGE, "--seed", "give a number of 0 or more", "'%s' is no seed",
+                         command->seed);
+    if (command->name == NULL)
+        default_name(command);
+    if (strcmp(command->encoding, "png") == 0)
+        command->style.encoding = IMAGE_PNG;
+    else if (strcmp(command->encoding, "jpeg") != 0)
+        return error_set(error, STATUS_USAGE, "--encoding", "choose jpeg or png",
+                         "'%s' is no encoding for shards", command->encoding);
+    if (command->folds != NULL && command->list == NULL)
+        return error_set(error, STATUS_USAGE, "--folds", "add --pairs LIST", "folds are of a list of pairs");
+    if (command->list != NULL && (command->include != NULL || command->exclude != NULL))
+        return error_set(error, STATUS_USAGE, "--pairs", "leave out --include and --exclude",
+                         "a list of pairs names its images itself");
+    command->style.size = command->size;
+    command->style.quality = command->quality;
+    command->style.skip_bad = command->skip_bad;
+    return parse_folds(command, error);
+}
+
+static enum status run(struct pack_command *command, struct pack_result *result, struct error *error)
+{
+    if (command->list != NULL) {
+        const struct pack_pairs pairs = {.list = command->list,
+                                         .folder = command->folder,
+                                         .directory = command->output,
+                                         .name = command->name,
+                                         .folds = command->fold,
+                                         .fold_count = command->fold_count,
+                                         .force = command->force};
+        return pack_pairs(&pairs, &command->style, result, error);
+    }
+    const struct pack_folder folder = {.folder = command->folder,
+                                       .directory = command->output,
+                                       .name = command->name,
+                                       .dataset_id = (uint32_t)command->id,
+                                       .include = command->include,
+                                       .exclude = command->exclude,
+                                       .min_images = (uint32_t)command->min_images,
+                                       .shard_bytes = (uint64_t)command->shard_mb << 20,
+                                       .seed = command->seed_value,
+                                       .force = command->force};
+    return pack_folder(&folder, &command->style, result, error);
+}
+
+static void report(const struct pack_command *command, const struct pack_result *result, double seconds)
+{
+    if (command->list != NULL)
+        printf("%s/%s.h5: %u pairs, ", command->output, command->name, result->pairs);
+    else
+        printf("%s/%s.yaml: %u classes in %u shards, ", command->output, command->name, result->classes,
+               result->shards);
+    printf("%llu images (%llu byte for byte), %.1f MiB, %.1f s", (unsigned long long)result->images,
+           (unsigned long long)result->kept, (double)result->bytes / 1048576.0, seconds);
+    if (result->skipped > 0)
+        printf(", %llu %s left out as bad", (unsigned long long)result->skipped,
+               command->list != NULL ? "pairs" : "images");
+    putchar('\n');
+}
+
+enum status command_pack(int argc, char **argv, struct error *error)
+{
+    struct progress progress;
+    struct pack_result result;
+    char what[300];
+    const struct pack_style style = pack_style_defaults();
+    struct pack_command command = {.output = ".",
+                                   .encoding = "jpeg",
+                                   .seed = "0",
+                                   .size = style.size,
+                                   .quality = style.quality,
+                                   .min_images = 1,
+                                   .shard_mb = 256,
+                                   .style = style};
+    enum status status = parse(argc, argv, &command, error);
+    if (status != STATUS_OK || command.help)
+        return status;
+    status = interpret(&command, error);
+    if (status != STATUS_OK)
+        return status;
+    snprintf(what, sizeof what, "pack %.200s", command.name);
+    command.style.progress = progress_update;
+    command.style.warn = progress_say;
+    command.style.context = &progress;
+    progress_begin(&progress, what, "images");
+    status = run(&command, &result, error);
+    progress_end(&progress);
+    if (status == STATUS_OK)
+        report(&command, &result, progress_seconds(&progress));
+    return status;
+}

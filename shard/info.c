@@ -1,0 +1,284 @@
+#include "shard/info.h"
+
+#include "proto/file.h"
+#include "proto/status_summary.h"
+#include "shard/hdf5.h"
+#include "shard/manifest.h"
+#include "shard/pairs.h"
+#include "shard/path.h"
+#include "shard/shard.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TREE_DEPTH_MAX 16
+
+static void print_bytes(FILE *output, const char *label, uint64_t bytes)
+{
+    double mega = (double)bytes / 1048576.0;
+    fprintf(output, "%-12s %llu (%.1f MiB)\n", label, (unsigned long long)bytes, mega);
+}
+
+/* --- Shards --- */
+
+static enum status print_shard(const char *path, FILE *output, struct error *error)
+{
+    struct shard shard;
+    enum status status = shard_open(path, &shard, error);
+    if (status != STATUS_OK)
+        return status;
+    uint32_t present = 0;
+    uint8_t *seen = calloc(shard.classes, 1);
+    for (uint32_t i = 0; seen != NULL && i < shard.images; i++) {
+        present += seen[shard.label[i]] == 0;
+        seen[shard.label[i]] = 1;
+    }
+    free(seen);
+    fprintf(output, "%s: shard %u (from 0) of %u\n", path, shard.shard, shard.shards);
+    fprintf(output, "%-12s %s (id %u)\n", "dataset", shard.dataset, shard.dataset_id);
+    fprintf(output, "%-12s %u, of which %u are in this shard\n", "classes", shard.classes, present);
+    fprintf(output, "%-12s %u, %s\n", "images", shard.images, shard_encoding_name(shard.encoding));
+    print_bytes(output, "image bytes", shard.bytes);
+    shard_close(&shard);
+    return STATUS_OK;
+}
+
+static enum status print_manifest(const char *path, FILE *output, struct error *error)
+{
+    struct manifest manifest;
+    enum status status = manifest_open(path, &manifest, error);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < manifest.shard_count; i++)
+        bytes += manifest.shards[i].bytes;
+    fprintf(output, "%s: dataset\n", path);
+    fprintf(output, "%-12s %s (id %u)\n", "dataset", manifest.name, manifest.dataset_id);
+    fprintf(output, "%-12s %u\n", "classes", manifest.classes);
+    fprintf(output, "%-12s %llu of %d x %d, %s\n", "images", (unsigned long long)manifest.images,
+            manifest.image_size, manifest.image_size, shard_encoding_name(manifest.encoding));
+    fprintf(output, "%-12s %u\n", "shards", manifest.shard_count);
+    print_bytes(output, "bytes", bytes);
+    if (manifest.class_names != NULL)
+        fprintf(output, "%-12s %s\n", "class names", manifest.class_names);
+    if (manifest.source != NULL)
+        fprintf(output, "%-12s %s\n", "source", manifest.source);
+    manifest_close(&manifest);
+    return STATUS_OK;
+}
+
+static enum status print_pairs(const char *path, FILE *output, struct error *error)
+{
+    struct pairs pairs;
+    enum status status = pairs_open(path, &pairs, error);
+    if (status != STATUS_OK)
+        return status;
+    uint32_t of_fold[256] = {0}, same = 0;
+    for (uint32_t i = 0; i < pairs.count; i++) {
+        of_fold[pairs.fold[i]]++;
+        same += pairs.same[i];
+    }
+    fprintf(output, "%s: verification set\n", path);
+    fprintf(output, "%-12s %s\n", "name", pairs.name);
+    fprintf(output, "%-12s %u of %d x %d, %s\n", "images", pairs.images, pairs.image_size, pairs.image_size,
+            shard_encoding_name(pairs.encoding));
+    fprintf(output, "%-12s %u: %u of one person, %u of two\n", "pairs", pairs.count, same,
+            pairs.count - same);
+    fprintf(output, "%-12s", "folds");
+    for (int fold = 0; fold < 256; fold++)
+        if (of_fold[fold] > 0)
+            fprintf(output, " %d:%u", fold, of_fold[fold]);
+    fputs(" (number from 0:pairs)\n", output);
+    print_bytes(output, "image bytes", pairs.bytes);
+    pairs_close(&pairs);
+    return STATUS_OK;
+}
+
+/* --- Any HDF5 file --- */
+
+static enum status print_attributes(const struct h5_file *file, const char *object, FILE *output,
+                                    struct error *error)
+{
+    char **names, text[512];
+    size_t count;
+    enum status status = h5_list_attributes(file, object, &names, &count, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (h5_attribute_text(file, object, names[i], text, sizeof text, NULL) != STATUS_OK)
+            snprintf(text, sizeof text, "(of a type that is none of ours)");
+        fprintf(output, "%s @%s = %s\n", object, names[i], text);
+    }
+    h5_list_free(names, count);
+    return status;
+}
+
+static enum status print_array(const struct h5_file *file, const char *name, FILE *output,
+                               struct error *error)
+{
+    static const char *const types[] = {"float32", "uint8", "uint32", "uint64"};
+    enum h5_type type;
+    int rank;
+    uint64_t dims[H5_RANK_MAX];
+    enum status status = h5_read_array_shape(file, name, &type, &rank, dims, error);
+    if (status != STATUS_OK)
+        return status;
+    fprintf(output, "%s %s [", name, types[type]);
+    for (int i = 0; i < rank; i++)
+        fprintf(output, i == 0 ? "%llu" : ", %llu", (unsigned long long)dims[i]);
+    fputs("]\n", output);
+    return STATUS_OK;
+}
+
+/* A group linked below itself would lead down for ever: hence the bound on the depth. */
+static enum status print_tree(const struct h5_file *file, const char *name, int depth, FILE *output,
+                              struct error *error)
+{
+    enum h5_kind kind;
+    char **names = NULL, path[H5_NAME_SIZE];
+    size_t count = 0;
+    enum status status = h5_kind_of(file, name, &kind, error);
+    if (status == STATUS_OK && kind == H5_KIND_ARRAY)
+        status = print_array(file, name, output, error);
+    if (status == STATUS_OK)
+        status = print_attributes(file, name, output, error);
+    if (status != STATUS_OK || kind != H5_KIND_GROUP || depth == TREE_DEPTH_MAX)
+        return status;
+    status = h5_list(file, name, &names, &count, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        int length = snprintf(path, sizeof path, "%s/%s", strcmp(name, "/") == 0 ? "" : name, names[i]);
+        if (length < (int)sizeof path)
+            status = print_tree(file, path, depth + 1, output, error);
+    }
+    h5_list_free(names, count);
+    return status;
+}
+
+static enum status print_hdf5(const char *path, FILE *output, struct error *error)
+{
+    struct h5_file file;
+    enum status status = h5_open_file(path, &file, error);
+    if (status == STATUS_OK) {
+        fprintf(output, "%s: HDF5 file\n", path);
+        status = print_tree(&file, "/", 0, output, error);
+    }
+    h5_close_file(&file, NULL);
+    return status;
+}
+
+/* --- Checkpoints and runs --- */
+
+static enum status print_text(const char *directory, const char *name, FILE *output, struct error *error)
+{
+    char path[PATH_SIZE], *text;
+    size_t size;
+    enum status status = path_join(directory, name, path, error);
+    if (status == STATUS_OK)
+        status = file_read(path, 1 << 20, &text, &size, error);
+    if (status != STATUS_OK)
+        return status;
+    fprintf(output, "\n%s:\n%s%s", name, text, size > 0 && text[size - 1] == '\n' ? "" : "\n");
+    free(text);
+    return STATUS_OK;
+}
+
+static enum status print_checkpoint(const char *path, FILE *output, struct error *error)
+{
+    struct dirent **entries;
+    int count = scandir(path, &entries, NULL, alphasort);
+    if (count < 0)
+        return error_set(error, STATUS_DATA, path, "check the path and its permissions",
+                         "cannot read the folder");
+    fprintf(output, "%s: checkpoint\n", path);
+    for (int i = 0; i < count; i++) {
+        char file[PATH_SIZE];
+        struct stat status;
+        if (entries[i]->d_name[0] != '.' && path_join(path, entries[i]->d_name, file, NULL) == STATUS_OK &&
+            stat(file, &status) == 0)
+            fprintf(output, "%14lld %s\n", (long long)status.st_size, entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    enum status status = print_text(path, "state.yaml", output, error);
+    return status == STATUS_OK ? print_text(path, "COMMIT", output, error) : status;
+}
+
+static void print_summary(const struct status_summary *summary, FILE *output)
+{
+    fprintf(output, "%-12s %s\n", "state", status_summary_state_name(summary->state));
+    fprintf(output, "%-12s %lld of %lld, epoch %lld\n", "step", (long long)summary->step,
+            (long long)summary->steps, (long long)summary->epoch);
+    fprintf(output, "%-12s %d, %d lanes, global batch %lld\n", "workers", summary->worker_count,
+            summary->lanes, (long long)summary->global_batch);
+    fprintf(output, "%-12s %g\n", "loss", summary->loss);
+    for (int i = 0; i < summary->eval_count; i++)
+        fprintf(output, "%-12s %s at step %lld: accuracy %.4f +- %.4f\n", "evaluation", summary->evals[i].set,
+                (long long)summary->evals[i].step, summary->evals[i].accuracy,
+                summary->evals[i].accuracy_std);
+    if (summary->checkpoint_step >= 0)
+        fprintf(output, "%-12s %s\n", "checkpoint", summary->checkpoint_path);
+    if (summary->warning[0] != 0)
+        fprintf(output, "%-12s %s\n", "warning", summary->warning);
+    if (summary->fault[0] != 0)
+        fprintf(output, "%-12s %s\n", "fault", summary->fault);
+}
+
+/* A status log may be long: read line by line. The last line may be cut: it is being written. */
+static enum status print_status(const char *path, FILE *output, struct error *error)
+{
+    struct status_summary *summary = malloc(sizeof *summary);
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t size = 0, records = 0, unreadable = 0;
+    enum status status = STATUS_OK;
+    if (summary == NULL || file == NULL) {
+        status = error_set(error, STATUS_DATA, path, "check the path and its permissions",
+                           "cannot read the status log");
+    } else {
+        status_summary_init(summary);
+        while (getline(&line, &size, file) >= 0) {
+            json_t *record = json_loads(line, 0, NULL);
+            if (record != NULL)
+                status_summary_fold(summary, record);
+            records += record != NULL;
+            unreadable += record == NULL;
+            json_decref(record);
+        }
+        fprintf(output, "%s: status log of %zu records (%zu lines unreadable)\n", path, records, unreadable);
+        print_summary(summary, output);
+    }
+    free(line);
+    if (file != NULL)
+        fclose(file);
+    free(summary);
+    return status;
+}
+
+static enum status print_run(const char *path, FILE *output, struct error *error)
+{
+    char status_log[PATH_SIZE];
+    enum status status = path_join(path, "status.jsonl", status_log, error);
+    return status == STATUS_OK ? print_status(status_log, output, error) : status;
+}
+
+enum status info_print(const char *path, enum kind kind, FILE *output, struct error *error)
+{
+    switch (kind) {
+    case KIND_SHARD:
+        return print_shard(path, output, error);
+    case KIND_MANIFEST:
+        return print_manifest(path, output, error);
+    case KIND_PAIRS:
+        return print_pairs(path, output, error);
+    case KIND_HDF5:
+        return print_hdf5(path, output, error);
+    case KIND_CHECKPOINT:
+        return print_checkpoint(path, output, error);
+    case KIND_RUN:
+        return print_run(path, output, error);
+    case KIND_STATUS:
+        return print_status(path, output, error);
+    }
+    return error_set(error, STATUS_INTERNAL, path, NULL, "a kind of file without a description");
+}
