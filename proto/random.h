@@ -19,7 +19,7 @@ enum random_purpose {
     RANDOM_LEASE = 6, /* order within a lease: (epoch, sample id of its first image) */
     RANDOM_AUGMENT = 7, /* flip and shift: (epoch, sample id) */
     RANDOM_DROPOUT = 8, /* dropout before the last layer: (step, sample id) */
-    RANDOM_CROSSING = 9, /* crossing dropout: (step, sample id xor (class block << 1)); see loss/crossing.h */
+    RANDOM_CROSSING = 9, /* crossing dropout: (step, hash of sample id and class block): loss/crossing.h */
     RANDOM_PACK = 10, /* the order of images in a dataset's shards: (0, 0) */
     RANDOM_SYNTH = 11 /* the generator of synthetic faces: (identity, image) */
 };
