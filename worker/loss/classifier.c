@@ -258,17 +258,25 @@ void classifier_free(struct classifier *classifier)
     free(classifier);
 }
 
+/* The weights of one row, whoever owns it. */
+static void init_row(const struct classifier *classifier, size_t dataset, uint32_t row)
+{
+    const struct classifier_block *block = &classifier->block[dataset];
+    size_t dimension = (size_t)classifier->config.embedding;
+    float *weight = block->weight + (size_t)(row - block->row_begin) * dimension;
+    struct random random = random_stream(classifier->config.seed, RANDOM_CLASSIFIER, dataset, row);
+    for (size_t i = 0; i < dimension; i++) {
+        weight[i] = INITIAL_DEVIATION * random_normal(&random);
+    }
+}
+
 void classifier_init(struct classifier *classifier)
 {
-    size_t dimension = (size_t)classifier->config.embedding;
     for (size_t k = 0; k < classifier->config.datasets; k++) {
-        struct classifier_block *block = &classifier->block[k];
+        const struct classifier_block *block = &classifier->block[k];
+#pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
         for (uint32_t row = block->row_begin; row < block->row_end; row++) {
-            struct random random = random_stream(classifier->config.seed, RANDOM_CLASSIFIER, k, row);
-            float *weight = block->weight + (size_t)(row - block->row_begin) * dimension;
-            for (size_t i = 0; i < dimension; i++) {
-                weight[i] = INITIAL_DEVIATION * random_normal(&random);
-            }
+            init_row(classifier, k, row);
         }
     }
 }
