@@ -21,6 +21,7 @@ static inline double *golden_values(const char *path, const char *name, size_t *
     char *line = NULL;
     size_t size = 0;
     double *values = NULL;
+    *count = 0;
     if (!file) {
         fail_msg("%s is missing: run the test in the project's root", path);
     }

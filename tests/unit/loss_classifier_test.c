@@ -406,6 +406,9 @@ static void a_dataset_of_one_class_costs_nothing(void **state)
     assert_int_equal(classifier_step(classifier, 1, x, &sample, 1, 0, grad_x, &sums, &error), STATUS_OK);
     assert_true(sums.loss == 0 && sums.correct == 1 && sums.compared == 1);
     assert_true(grad_x[0] == 0 && grad_x[1] == 0 && grad_x[2] == 0);
+    const float bad[] = {1, NAN, 0};
+    assert_int_equal(classifier_step(classifier, 1, bad, &sample, 1, 0, grad_x, &sums, &error), STATUS_OK);
+    assert_true(isnan(sums.loss));
     const struct sample wrong = {1, 3, 0};
     assert_int_equal(classifier_step(classifier, 1, x, &wrong, 1, 0, grad_x, &sums, &error), STATUS_INTERNAL);
     assert_int_equal(classifier_step(classifier, 3, x, &sample, 1, 0, grad_x, &sums, &error),
