@@ -26,7 +26,8 @@ static int64_t seq_after(const char *path)
     int64_t next = 0;
     status_reader_open(&reader, path);
     for (json_t *record = status_reader_next(&reader); record; record = status_reader_next(&reader)) {
-        next = json_integer_value(json_object_get(record, "seq")) + 1;
+        const json_t *seq = json_object_get(record, "seq");
+        next = json_is_integer(seq) ? json_integer_value(seq) + 1 : next;
         json_decref(record);
     }
     status_reader_close(&reader);
@@ -48,19 +49,25 @@ enum status status_log_open(struct status_log *log, const char *path, struct err
 {
     *log = (struct status_log){.descriptor = -1};
     snprintf(log->path, sizeof log->path, "%s", path);
-    log->next_seq = seq_after(path);
     log->descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (log->descriptor < 0) {
         return file_storage_error(error, path, "opening the status log", errno);
     }
-    return end_torn_line(log->descriptor, path, error);
+    /* First: a line that lacks nothing but its end is a record once it is ended. */
+    enum status status = end_torn_line(log->descriptor, path, error);
+    if (status != STATUS_OK) {
+        status_log_close(log);
+        return status;
+    }
+    log->next_seq = seq_after(path);
+    return STATUS_OK;
 }
 
 enum status status_log_write(struct status_log *log, const char *kind, json_t *object, struct error *error)
 {
     json_t *record =
         json_pack("{s:f, s:I, s:s}", "t", unix_seconds(), "seq", (json_int_t)log->next_seq, "kind", kind);
-    if (!object || !record || json_object_update(record, object) != 0) {
+    if (!object || !record || json_object_update_missing(record, object) != 0) {
         json_decref(object);
         json_decref(record);
         return error_set(error, STATUS_INTERNAL, log->path, NULL, "a %s record could not be made", kind);
@@ -69,14 +76,19 @@ enum status status_log_write(struct status_log *log, const char *kind, json_t *o
     char *line = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(12));
     json_decref(record);
     size_t length = line ? strlen(line) : 0;
-    char *ended = line ? realloc(line, length + 2) : NULL;
+    char *ended = line ? malloc(length + 2) : NULL;
     if (!ended) {
         free(line);
         return error_set(error, STATUS_INTERNAL, log->path, NULL, "a %s record could not be written", kind);
     }
-    ended[length] = '\n';
-    enum status status = file_write_all(log->descriptor, ended, length + 1, log->path, error);
+    size_t begin = log->torn ? 1 : 0;
+    ended[0] = '\n';
+    memcpy(ended + begin, line, length);
+    ended[begin + length] = '\n';
+    free(line);
+    enum status status = file_write_all(log->descriptor, ended, begin + length + 1, log->path, error);
     free(ended);
+    log->torn = status != STATUS_OK;
     log->next_seq += status == STATUS_OK;
     return status;
 }
@@ -110,36 +122,21 @@ void status_reader_close(struct status_reader *reader)
     *reader = (struct status_reader){.descriptor = -1};
 }
 
-/* Notices rotation (another file has the name) and truncation, and begins anew. */
-static bool follow(struct status_reader *reader)
-{
-    struct stat info;
-    if (stat(reader->path, &info) != 0) {
-        return reader->descriptor >= 0;
-    }
-    if (reader->descriptor >= 0 && info.st_ino == reader->inode && info.st_size >= reader->offset) {
-        return true;
-    }
-    if (reader->descriptor >= 0) {
-        close(reader->descriptor);
-    }
-    reader->descriptor = open(reader->path, O_RDONLY | O_CLOEXEC);
-    if (reader->descriptor < 0 || fstat(reader->descriptor, &info) != 0) {
-        return false;
-    }
-    reader->inode = info.st_ino;
-    reader->offset = 0;
-    reader->length = 0;
-    return true;
-}
-
 /* Appends what the file has to the unfinished line. False: nothing new. */
 static bool fill(struct status_reader *reader)
 {
-    if (reader->length > STATUS_LINE_MAX) {
-        reader->length = 0; /* no record is that long: drop it, its end will count as garbage */
-        reader->garbage++;
+    if (reader->descriptor < 0) {
+        return false;
     }
+    if (reader->length > STATUS_LINE_MAX) {
+        reader->garbage += !reader->overlong;
+        reader->overlong = true;
+    }
+    reader->length = reader->overlong ? 0 : reader->length;
+    if (reader->length > 0) {
+        memmove(reader->line, reader->line + reader->begin, reader->length);
+    }
+    reader->begin = 0;
     if (reader->room < reader->length + READ_SIZE) {
         char *grown = realloc(reader->line, reader->length + READ_SIZE);
         if (!grown) {
@@ -158,19 +155,54 @@ static bool fill(struct status_reader *reader)
     return true;
 }
 
+/* At the end of what there is: notices rotation (another file has the name) and truncation, and begins anew.
+ * True: there may be more to read. */
+static bool follow(struct status_reader *reader)
+{
+    struct stat info;
+    if (stat(reader->path, &info) != 0 || !S_ISREG(info.st_mode)) {
+        return false;
+    }
+    if (reader->descriptor >= 0 && info.st_ino == reader->inode && info.st_size >= reader->offset) {
+        return false;
+    }
+    if (reader->descriptor >= 0) {
+        /* What came after our last look, before the file lost its name. */
+        if (fill(reader)) {
+            return true;
+        }
+        close(reader->descriptor);
+    }
+    reader->descriptor = open(reader->path, O_RDONLY | O_CLOEXEC);
+    if (reader->descriptor < 0 || fstat(reader->descriptor, &info) != 0) {
+        return false;
+    }
+    reader->inode = info.st_ino;
+    reader->offset = 0;
+    reader->begin = reader->length = 0;
+    reader->overlong = false;
+    return true;
+}
+
 /* Takes the first whole line out of the buffer and parses it. */
 static json_t *take_line(struct status_reader *reader, bool *taken)
 {
-    char *end = reader->length > 0 ? memchr(reader->line, '\n', reader->length) : NULL;
+    const char *line = reader->line ? reader->line + reader->begin : "";
+    const char *end = reader->length > 0 ? memchr(line, '\n', reader->length) : NULL;
     *taken = end != NULL;
     if (!end) {
         return NULL;
     }
-    size_t size = (size_t)(end - reader->line);
-    json_t *record = json_loadb(reader->line, size, JSON_REJECT_DUPLICATES, NULL);
+    size_t size = (size_t)(end - line);
+    bool overlong = reader->overlong;
+    reader->overlong = false;
+    reader->begin += size + 1;
     reader->length -= size + 1;
-    memmove(reader->line, end + 1, reader->length);
-    if (record && json_is_object(record) && json_is_string(json_object_get(record, "kind"))) {
+    if (overlong) {
+        return NULL; /* the tail of a line that is counted already */
+    }
+    json_t *record = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_string(json_object_get(record, "kind"))) {
         return record;
     }
     json_decref(record);
@@ -186,7 +218,7 @@ json_t *status_reader_next(struct status_reader *reader)
         if (record) {
             return record;
         }
-        if (!taken && (!follow(reader) || !fill(reader))) {
+        if (!taken && !fill(reader) && !follow(reader)) {
             return NULL;
         }
     }

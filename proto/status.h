@@ -18,14 +18,16 @@ struct status_log {
     int descriptor;
     char path[1024];
     int64_t next_seq;
+    bool torn; /* a write failed: the file may end within a line */
 };
 
 /* Opens for appending, creating the file. An existing log is gone on with: seq continues after its last whole
  * record, and a line that a crash tore is ended. STATUS_STORAGE. */
 enum status status_log_open(struct status_log *log, const char *path, struct error *error);
 
-/* Appends {t, seq, kind} and the members of `object`, whose reference is taken in any case (NULL is
- * STATUS_INTERNAL: json_pack failed). STATUS_STORAGE. */
+/* Appends {t, seq, kind} and the members of `object` (but a t, seq or kind of its own), whose reference is
+ * taken in any case (NULL is STATUS_INTERNAL: json_pack failed). STATUS_STORAGE: then seq has not advanced,
+ * and the next record begins on a line of its own. */
 enum status status_log_write(struct status_log *log, const char *kind, json_t *object, struct error *error);
 
 void status_log_close(struct status_log *log);
@@ -35,8 +37,9 @@ struct status_reader {
     int descriptor; /* -1: not open */
     uint64_t inode;
     int64_t offset; /* of the file, behind what was read */
-    char *line; /* the unfinished last line */
-    size_t length, room;
+    char *line; /* what was read and not yet given out: begins at `begin`, `length` bytes */
+    size_t begin, length, room;
+    bool overlong; /* within a line that is too long for a record */
     int64_t garbage; /* lines that were no records */
 };
 

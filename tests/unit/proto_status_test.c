@@ -1,0 +1,310 @@
+/* The status log: written a whole line at a time, gone on with after a crash, followed through rotation. */
+#include "proto/status.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct place {
+    char folder[256];
+    char path[512];
+};
+
+static int set_up(void **state)
+{
+    struct place *place = calloc(1, sizeof *place);
+    const char *base = getenv("TMPDIR");
+    snprintf(place->folder, sizeof place->folder, "%s/proto_status_XXXXXX", base ? base : "/tmp");
+    *state = place;
+    if (!mkdtemp(place->folder)) {
+        return -1;
+    }
+    snprintf(place->path, sizeof place->path, "%s/status.jsonl", place->folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *place = *state;
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf '%s'", place->folder);
+    int failed = system(command);
+    free(place);
+    return failed;
+}
+
+static void put(const char *path, const char *mode, const char *text)
+{
+    FILE *file = fopen(path, mode);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void write_kind(const char *path, const char *kind)
+{
+    struct status_log log;
+    struct error error;
+    assert_int_equal(status_log_open(&log, path, &error), STATUS_OK);
+    assert_int_equal(status_log_write(&log, kind, json_pack("{s:i}", "step", 1), &error), STATUS_OK);
+    status_log_close(&log);
+}
+
+/* The next record must be of this kind; NULL: there must be none. Returns its seq. */
+static json_int_t expect(struct status_reader *reader, const char *kind)
+{
+    json_t *record = status_reader_next(reader);
+    if (!kind) {
+        assert_null(record);
+        return -1;
+    }
+    assert_non_null(record);
+    assert_string_equal(json_string_value(json_object_get(record, "kind")), kind);
+    json_int_t seq = json_integer_value(json_object_get(record, "seq"));
+    json_decref(record);
+    return seq;
+}
+
+static void test_line_has_t_seq_kind_first(void **state)
+{
+    struct place *place = *state;
+    char line[256];
+    double t;
+    long long seq;
+    int at = 0;
+    write_kind(place->path, "start");
+    FILE *file = fopen(place->path, "r");
+    assert_non_null(fgets(line, sizeof line, file));
+    assert_int_equal(sscanf(line, "{\"t\":%lf,\"seq\":%lld,\"kind\":\"start\",\"step\":1}%n", &t, &seq, &at),
+                     2);
+    assert_string_equal(line + at, "\n");
+    assert_true(t > 1.7e9);
+    assert_int_equal(fgetc(file), EOF);
+    fclose(file);
+}
+
+static void test_seq_goes_on(void **state)
+{
+    struct place *place = *state;
+    struct status_reader reader;
+    write_kind(place->path, "a");
+    write_kind(place->path, "b");
+    put(place->path, "a", "no record at all\n");
+    write_kind(place->path, "c");
+    status_reader_open(&reader, place->path);
+    json_int_t first = expect(&reader, "a");
+    assert_int_equal(expect(&reader, "b"), first + 1);
+    assert_int_equal(expect(&reader, "c"), first + 2);
+    expect(&reader, NULL);
+    assert_int_equal(reader.garbage, 1);
+    status_reader_close(&reader);
+}
+
+static void test_torn_line_is_ended(void **state)
+{
+    struct place *place = *state;
+    struct status_reader reader;
+    write_kind(place->path, "a");
+    put(place->path, "a", "{\"t\":1,\"seq\":7,\"ki");
+    write_kind(place->path, "b");
+    status_reader_open(&reader, place->path);
+    json_int_t first = expect(&reader, "a");
+    assert_int_equal(expect(&reader, "b"), first + 1);
+    assert_int_equal(reader.garbage, 1);
+    status_reader_close(&reader);
+}
+
+/* A record that lost nothing but its newline is whole once it is ended: its seq is taken. */
+static void test_seq_after_a_line_that_lacks_its_end_alone(void **state)
+{
+    struct place *place = *state;
+    struct status_reader reader;
+    put(place->path, "w", "{\"t\":1,\"seq\":41,\"kind\":\"a\"}");
+    write_kind(place->path, "b");
+    status_reader_open(&reader, place->path);
+    assert_int_equal(expect(&reader, "a"), 41);
+    assert_int_equal(expect(&reader, "b"), 42);
+    status_reader_close(&reader);
+}
+
+/* What the caller packs cannot take the place of the log's own three. */
+static void test_own_members_cannot_be_forged(void **state)
+{
+    struct place *place = *state;
+    struct status_log log;
+    struct status_reader reader;
+    struct error error;
+    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    json_t *object = json_pack("{s:s, s:i, s:i}", "kind", "stop", "seq", 99, "t", 0);
+    assert_int_equal(status_log_write(&log, "warning", object, &error), STATUS_OK);
+    assert_int_equal(status_log_write(&log, "step", NULL, &error), STATUS_INTERNAL);
+    status_log_close(&log);
+    status_reader_open(&reader, place->path);
+    assert_true(expect(&reader, "warning") < 99);
+    status_reader_close(&reader);
+}
+
+/* The disk fills up in the middle of a line; room is made; the next record must be readable. */
+static void test_full_disk_then_room_again(void **state)
+{
+    struct place *place = *state;
+    struct status_log log;
+    struct status_reader reader;
+    struct error error;
+    struct rlimit before, small;
+    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    assert_int_equal(status_log_write(&log, "a", json_object(), &error), STATUS_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 80;
+    setrlimit(RLIMIT_FSIZE, &small);
+    enum status first = status_log_write(&log, "lost", json_pack("{s:s}", "what", "0123456789"), &error);
+    enum status second = status_log_write(&log, "lost", json_object(), &error);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(first, STATUS_STORAGE);
+    assert_int_equal(second, STATUS_STORAGE);
+    assert_int_equal(status_log_write(&log, "b", json_object(), &error), STATUS_OK);
+    status_log_close(&log);
+    status_reader_open(&reader, place->path);
+    json_int_t seq = expect(&reader, "a");
+    assert_int_equal(expect(&reader, "b"), seq + 1);
+    status_reader_close(&reader);
+}
+
+static void test_text_that_is_not_utf8_is_refused_not_written(void **state)
+{
+    struct place *place = *state;
+    struct status_log log;
+    struct error error;
+    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    assert_int_equal(status_log_write(&log, "a", json_pack("{s:s}", "what", "\xff"), &error),
+                     STATUS_INTERNAL);
+    status_log_close(&log);
+}
+
+static void test_reader_waits_for_a_file_and_for_a_line_end(void **state)
+{
+    struct place *place = *state;
+    struct status_reader reader;
+    status_reader_open(&reader, place->path);
+    expect(&reader, NULL);
+    assert_false(status_reader_exists(&reader));
+    put(place->path, "a", "{\"kind\":\"a\",");
+    expect(&reader, NULL);
+    assert_true(status_reader_exists(&reader));
+    put(place->path, "a", "\"seq\":3}");
+    expect(&reader, NULL);
+    put(place->path, "a", "\n{\"kind\":\"b\"}\n");
+    assert_int_equal(expect(&reader, "a"), 3);
+    expect(&reader, "b");
+    expect(&reader, NULL);
+    assert_int_equal(reader.garbage, 0);
+    status_reader_close(&reader);
+}
+
+static void test_garbage_is_counted_and_passed_over(void **state)
+{
+    struct place *place = *state;
+    struct status_reader reader;
+    put(place->path, "w",
+        "junk\n[1,2]\n{\"seq\":1}\n{\"kind\":7}\n\n{\"kind\":\"a\",\"kind\":\"b\"}\n\xff\xfe\n{\"kind\":"
+        "\"ok\"}\n");
+    status_reader_open(&reader, place->path);
+    expect(&reader, "ok");
+    expect(&reader, NULL);
+    assert_int_equal(reader.garbage, 6);
+    status_reader_close(&reader);
+}
+
+static void test_rotation_and_truncation(void **state)
+{
+    struct place *place = *state;
+    char old[600];
+    struct status_reader reader;
+    snprintf(old, sizeof old, "%s.1", place->path);
+    put(place->path, "w", "{\"kind\":\"a\",\"pad\":\"0123456789\"}\n{\"kind\":\"tor");
+    status_reader_open(&reader, place->path);
+    expect(&reader, "a");
+    expect(&reader, NULL);
+    assert_int_equal(rename(place->path, old), 0);
+    expect(&reader, NULL);
+    put(place->path, "w", "{\"kind\":\"b\"}\n");
+    expect(&reader, "b");
+    put(place->path, "w", "{\"kind\":\"c\"}\n{\"kind\":\"d\"}\n");
+    put(place->path, "w", "{\"k\":1}\n");
+    put(place->path, "w", "");
+    expect(&reader, NULL);
+    put(place->path, "a", "{\"kind\":\"e\"}\n");
+    expect(&reader, "e");
+    expect(&reader, NULL);
+    status_reader_close(&reader);
+}
+
+/* Records that stood in the old file when the new one took its name are not lost, however many there are. */
+static void test_rotation_loses_nothing_unread(void **state)
+{
+    struct place *place = *state;
+    enum { RECORDS = 5000 };
+    char old[600], line[128];
+    struct status_reader reader;
+    snprintf(old, sizeof old, "%s.1", place->path);
+    FILE *file = fopen(place->path, "w");
+    for (int i = 0; i < RECORDS; i++) {
+        fprintf(file, "{\"kind\":\"step\",\"seq\":%d,\"pad\":\"0123456789012345678901234567890\"}\n", i);
+    }
+    fclose(file);
+    status_reader_open(&reader, place->path);
+    assert_int_equal(expect(&reader, "step"), 0);
+    assert_int_equal(rename(place->path, old), 0);
+    snprintf(line, sizeof line, "{\"kind\":\"step\",\"seq\":%d}\n", RECORDS);
+    put(place->path, "w", line);
+    for (int i = 1; i <= RECORDS; i++) {
+        assert_int_equal(expect(&reader, "step"), i);
+    }
+    status_reader_close(&reader);
+}
+
+/* A line beyond the bound is dropped whole, once, and what follows it is read. */
+static void test_endless_line(void **state)
+{
+    struct place *place = *state;
+    struct status_reader reader;
+    FILE *file = fopen(place->path, "w");
+    fputs("{\"kind\":\"", file);
+    for (unsigned i = 0; i < 3 * STATUS_LINE_MAX; i++) {
+        fputc('x', file);
+    }
+    fputs("\"}\n{\"kind\":\"after\"}\n", file);
+    fclose(file);
+    status_reader_open(&reader, place->path);
+    expect(&reader, "after");
+    assert_int_equal(reader.garbage, 1);
+    assert_true(reader.room < 3 * STATUS_LINE_MAX);
+    status_reader_close(&reader);
+}
+
+int main(void)
+{
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {WITH_PLACE(test_line_has_t_seq_kind_first),
+                                       WITH_PLACE(test_seq_goes_on),
+                                       WITH_PLACE(test_torn_line_is_ended),
+                                       WITH_PLACE(test_seq_after_a_line_that_lacks_its_end_alone),
+                                       WITH_PLACE(test_own_members_cannot_be_forged),
+                                       WITH_PLACE(test_full_disk_then_room_again),
+                                       WITH_PLACE(test_text_that_is_not_utf8_is_refused_not_written),
+                                       WITH_PLACE(test_reader_waits_for_a_file_and_for_a_line_end),
+                                       WITH_PLACE(test_garbage_is_counted_and_passed_over),
+                                       WITH_PLACE(test_rotation_and_truncation),
+                                       WITH_PLACE(test_rotation_loses_nothing_unread),
+                                       WITH_PLACE(test_endless_line)};
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
