@@ -19,7 +19,26 @@ static int64_t integer(const json_t *object, const char *key)
 static void text(const json_t *object, const char *key, char *to, size_t size)
 {
     const char *value = json_string_value(json_object_get(object, key));
-    snprintf(to, size, "%s", value ? value : "");
+    size_t length = 0;
+    for (const char *from = value ? value : ""; *from != '\0' && length + 1 < size; from++) {
+        unsigned char byte = (unsigned char)*from;
+        /* The log's text is shown on a terminal: its control characters, U+0080 to U+009F among them, are
+         * not. */
+        bool high_control = byte == 0xc2 && (unsigned char)from[1] >= 0x80 && (unsigned char)from[1] < 0xa0;
+        from += high_control;
+        to[length++] = byte < 0x20 || byte == 0x7f || high_control ? '?' : *from;
+    }
+    /* Not within a character. */
+    size_t begin = length;
+    while (begin > 0 && ((unsigned char)to[begin - 1] & 0xc0) == 0x80) {
+        begin--;
+    }
+    if (begin > 0 && (unsigned char)to[begin - 1] >= 0xc0) {
+        unsigned char lead = (unsigned char)to[begin - 1];
+        size_t needed = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        length = length - (begin - 1) < needed ? begin - 1 : length;
+    }
+    to[length] = '\0';
 }
 
 void status_summary_init(struct status_summary *summary)
@@ -98,6 +117,9 @@ static void fold_step_workers(struct status_summary *summary, const json_t *work
 static void fold_step(struct status_summary *summary, const json_t *record)
 {
     const json_t *seconds = json_object_get(record, "seconds");
+    if (summary->state == SUMMARY_FAILED && summary->exit_code == 0) {
+        summary->state = SUMMARY_RUNNING; /* the fault did not end the run */
+    }
     summary->epoch = integer(record, "epoch");
     summary->step = integer(record, "step");
     summary->steps = integer(record, "steps");
@@ -151,7 +173,8 @@ static void fold_fault(struct status_summary *summary, const json_t *record)
 
 static void fold_stop(struct status_summary *summary, const json_t *record)
 {
-    summary->exit_code = (int)integer(record, "exit_code");
+    const json_t *code = json_object_get(record, "exit_code");
+    summary->exit_code = json_is_integer(code) ? (int)json_integer_value(code) : 1;
     summary->state = summary->exit_code == 0    ? SUMMARY_DONE
                      : summary->exit_code == 75 ? SUMMARY_STOPPED
                                                 : SUMMARY_FAILED;

@@ -15,7 +15,7 @@ enum summary_state {
     SUMMARY_RUNNING, /* started, and no stop since */
     SUMMARY_DONE, /* stop with exit code 0 */
     SUMMARY_STOPPED, /* stop with exit code 75: to be gone on with */
-    SUMMARY_FAILED /* stop with another exit code, or a fault and nothing after it */
+    SUMMARY_FAILED /* stop with another exit code, or a fault and no step since */
 };
 
 struct summary_worker {
