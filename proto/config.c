@@ -9,22 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_ROWS_MAX = 96, CONFIG_KEY_MAX = 128, CONFIG_FILE_MAX = 1 << 20 };
+enum { CONFIG_KEY_MAX = 128, CONFIG_FILE_MAX = 1 << 20 };
 
 /* A YAML text being read into a configuration. */
 struct reading {
     struct config *config;
     struct config_source source;
-    bool seen[CONFIG_ROWS_MAX];
 };
 
-static const struct config_row *find_row(const char *key, size_t *index)
+static const struct config_row *find_row(const char *key)
 {
     size_t count;
     const struct config_row *rows = config_rows(&count);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(rows[i].key, key) == 0) {
-            *index = i;
             return &rows[i];
         }
     }
@@ -46,10 +44,9 @@ static bool is_group(const char *key)
 static enum status refuse_key(const struct reading *reading, const yaml_node_t *node, const char *key,
                               struct error *error)
 {
-    char where[256], next[256];
-    const char *nearest = config_nearest(key);
+    char where[256], next[256], nearest[CONFIG_KEY_MAX];
     config_where(&reading->source, node, where, sizeof where);
-    if (nearest) {
+    if (config_nearest(key, nearest, sizeof nearest)) {
         snprintf(next, sizeof next, "did you mean %s?", nearest);
     } else {
         snprintf(next, sizeof next, "daild --print-config lists every key");
@@ -65,8 +62,7 @@ static enum status read_key(struct reading *reading, const char *key, const yaml
                             const yaml_node_t *value, struct error *error)
 {
     char where[256];
-    size_t index;
-    const struct config_row *row = find_row(key, &index);
+    const struct config_row *row = find_row(key);
     if (!row && !is_group(key)) {
         return refuse_key(reading, key_node, key, error);
     }
@@ -78,12 +74,37 @@ static enum status read_key(struct reading *reading, const char *key, const yaml
     if (!row) {
         return read_mapping(reading, key, value, error);
     }
-    if (reading->seen[index]) {
-        config_where(&reading->source, key_node, where, sizeof where);
-        return error_set(error, STATUS_USAGE, where, "keep one of them", "%s is given twice", key);
-    }
-    reading->seen[index] = true;
     return config_value_set(reading->config, row, &reading->source, value, error);
+}
+
+static const char *key_text(const struct reading *reading, const yaml_node_pair_t *pair)
+{
+    const yaml_node_t *name = yaml_document_get_node(reading->source.document, pair->key);
+    return name->type == YAML_SCALAR_NODE ? (const char *)name->data.scalar.value : "(no name)";
+}
+
+/* A key of a mapping must be a plain word, and its only one of that name. */
+static enum status check_key(const struct reading *reading, const yaml_node_t *mapping,
+                             const yaml_node_pair_t *pair, const char *key, struct error *error)
+{
+    char where[256];
+    const yaml_node_t *name = yaml_document_get_node(reading->source.document, pair->key);
+    const char *text = key_text(reading, pair);
+    config_where(&reading->source, name, where, sizeof where);
+    if (name->type != YAML_SCALAR_NODE || strlen(text) != name->data.scalar.length) {
+        return error_set(error, STATUS_USAGE, where, "daild --print-config lists every key",
+                         "a key that is no plain word");
+    }
+    if (strchr(text, '.')) {
+        return error_set(error, STATUS_USAGE, where, "write a group and its keys below it",
+                         "%s: dots part keys in --set alone", key);
+    }
+    for (const yaml_node_pair_t *other = mapping->data.mapping.pairs.start; other < pair; other++) {
+        if (strcmp(key_text(reading, other), text) == 0) {
+            return error_set(error, STATUS_USAGE, where, "keep one of them", "%s is given twice", key);
+        }
+    }
+    return STATUS_OK;
 }
 
 static enum status read_mapping(struct reading *reading, const char *prefix, const yaml_node_t *mapping,
@@ -92,24 +113,49 @@ static enum status read_mapping(struct reading *reading, const char *prefix, con
     enum status status = STATUS_OK;
     for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
          pair < mapping->data.mapping.pairs.top && status == STATUS_OK; pair++) {
-        char key[CONFIG_KEY_MAX], where[256];
+        char key[CONFIG_KEY_MAX];
         yaml_node_t *name = yaml_document_get_node(reading->source.document, pair->key);
         yaml_node_t *value = yaml_document_get_node(reading->source.document, pair->value);
-        const char *text =
-            name->type == YAML_SCALAR_NODE ? (const char *)name->data.scalar.value : "(no name)";
-        int length = snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", text);
-        if (name->type != YAML_SCALAR_NODE || length >= (int)sizeof key) {
-            config_where(&reading->source, name, where, sizeof where);
-            return error_set(error, STATUS_USAGE, where, "daild --print-config lists every key",
-                             "a key that is no plain word");
+        /* Longer than any key of ours: cut, and so unknown. */
+        snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", key_text(reading, pair));
+        status = check_key(reading, mapping, pair, key, error);
+        if (status == STATUS_OK) {
+            status = read_key(reading, key, name, value, error);
         }
-        status = read_key(reading, key, name, value, error);
     }
     return status;
 }
 
-/* Parses one YAML document and hands its root to `use`; an empty text has no root. */
-static enum status with_document(const char *text, const char *name, yaml_document_t *document,
+static enum status refuse_yaml(const yaml_parser_t *parser, const char *name, struct error *error)
+{
+    char where[256];
+    snprintf(where, sizeof where, "%s:%zu", name, parser->problem_mark.line + 1);
+    return error_set(error, STATUS_USAGE, where, "mend the YAML", "not readable as YAML: %s",
+                     parser->problem ? parser->problem : "unknown problem");
+}
+
+/* After the first document there must be nothing. */
+static enum status check_last(yaml_parser_t *parser, const char *name, struct error *error)
+{
+    yaml_document_t second;
+    char where[256];
+    if (!yaml_parser_load(parser, &second)) {
+        return refuse_yaml(parser, name, error);
+    }
+    const yaml_node_t *root = yaml_document_get_root_node(&second);
+    enum status status = STATUS_OK;
+    if (root) {
+        snprintf(where, sizeof where, "%s:%zu", name, root->start_mark.line + 1);
+        status = error_set(error, STATUS_USAGE, where, "keep one document",
+                           "a second YAML document, which would not be read");
+    }
+    yaml_document_delete(&second);
+    return status;
+}
+
+/* Parses the one YAML document of a text; an empty text has no root. On success the caller deletes *document.
+ */
+static enum status load_document(const char *text, const char *name, yaml_document_t *document,
                                  yaml_node_t **root, struct error *error)
 {
     yaml_parser_t parser;
@@ -118,23 +164,24 @@ static enum status with_document(const char *text, const char *name, yaml_docume
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
     if (!yaml_parser_load(&parser, document)) {
-        char where[256];
-        snprintf(where, sizeof where, "%s:%zu", name, parser.problem_mark.line + 1);
-        error_set(error, STATUS_USAGE, where, "mend the YAML", "not readable as YAML: %s",
-                  parser.problem ? parser.problem : "unknown problem");
+        refuse_yaml(&parser, name, error);
         yaml_parser_delete(&parser);
         return STATUS_USAGE;
     }
     *root = yaml_document_get_root_node(document);
+    enum status status = *root ? check_last(&parser, name, error) : STATUS_OK;
+    if (status != STATUS_OK) {
+        yaml_document_delete(document);
+    }
     yaml_parser_delete(&parser);
-    return STATUS_OK;
+    return status;
 }
 
 static enum status read_text(struct config *config, const char *text, const char *name, struct error *error)
 {
     yaml_document_t document;
     yaml_node_t *root;
-    enum status status = with_document(text, name, &document, &root, error);
+    enum status status = load_document(text, name, &document, &root, error);
     if (status != STATUS_OK) {
         return status;
     }
@@ -156,7 +203,7 @@ static enum status set_key(struct config *config, const char *key, const char *t
 {
     yaml_document_t document;
     yaml_node_t *root;
-    enum status status = with_document(text, name, &document, &root, error);
+    enum status status = load_document(text, name, &document, &root, error);
     if (status != STATUS_OK) {
         return status;
     }
@@ -265,7 +312,10 @@ enum status config_load(const char *path, const char *const *overrides, size_t o
     char *text;
     size_t size;
     if (file_read(path, CONFIG_FILE_MAX, &text, &size, error) != STATUS_OK) {
-        error->status = STATUS_USAGE; /* a configuration that is not there is a slip of the command line */
+        if (error) {
+            error->status =
+                STATUS_USAGE; /* a configuration that is not there is a slip of the command line */
+        }
         return STATUS_USAGE;
     }
     enum status status;

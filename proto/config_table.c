@@ -199,22 +199,35 @@ static size_t edit_distance(const char *a, const char *b)
     return previous[columns];
 }
 
-const char *config_nearest(const char *key)
+/* How far a row's key is from `key`; the right word in the wrong place is near too. */
+static size_t key_distance(const char *key, const char *candidate)
 {
-    const char *nearest = NULL;
+    size_t distance = edit_distance(key, candidate);
+    const char *leaf = strrchr(candidate, '.');
+    const char *own_leaf = strrchr(key, '.');
+    bool same_leaf = leaf && strcmp(leaf + 1, own_leaf ? own_leaf + 1 : key) == 0;
+    return same_leaf && distance > 1 ? 1 : distance;
+}
+
+bool config_nearest(const char *key, char *nearest, size_t size)
+{
     size_t least = strlen(key) / 2 + 1;
+    bool found = false;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        size_t distance = edit_distance(key, rows[i].key);
-        const char *leaf = strrchr(rows[i].key, '.');
-        const char *own_leaf = strrchr(key, '.');
-        /* The right word in the wrong place is near too. */
-        if (leaf && strcmp(leaf + 1, own_leaf ? own_leaf + 1 : key) == 0 && distance > 1) {
-            distance = 1;
-        }
-        if (distance < least) {
-            least = distance;
-            nearest = rows[i].key;
+        /* The groups that lead to the key, then the key itself. */
+        for (const char *end = strchrnul(rows[i].key, '.');; end = strchrnul(end + 1, '.')) {
+            char candidate[128];
+            snprintf(candidate, sizeof candidate, "%.*s", (int)(end - rows[i].key), rows[i].key);
+            size_t distance = key_distance(key, candidate);
+            if (distance < least) {
+                least = distance;
+                found = true;
+                snprintf(nearest, size, "%s", candidate);
+            }
+            if (*end == '\0') {
+                break;
+            }
         }
     }
-    return nearest;
+    return found;
 }

@@ -43,7 +43,7 @@ const struct config_margin *config_margins(size_t *count);
 /* What a value of this row looks like: "an integer from 1 to 10", "one of poly, step, cosine". */
 void config_expected(const struct config_row *row, char *text, size_t size);
 
-/* The key or group that is nearest to `key` by edit distance; NULL when nothing is near. */
-const char *config_nearest(const char *key);
+/* Writes the key or group that is nearest to `key` by edit distance; false when nothing is near. */
+bool config_nearest(const char *key, char *nearest, size_t size);
 
 #endif

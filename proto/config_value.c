@@ -348,6 +348,28 @@ static void print_number(FILE *stream, double value)
     fputs(text, stream);
 }
 
+/* The code point at *text, which is UTF-8 (libyaml saw to it), and moves on to the next. */
+static uint32_t next_point(const char **text)
+{
+    unsigned char lead = (unsigned char)*(*text)++;
+    uint32_t point = lead < 0x80   ? lead
+                     : lead < 0xe0 ? lead & 0x1fu
+                     : lead < 0xf0 ? lead & 0x0fu
+                                   : lead & 0x07u;
+    while (((unsigned char)**text & 0xc0) == 0x80) {
+        point = point << 6 | ((unsigned char)*(*text)++ & 0x3fu);
+    }
+    return point;
+}
+
+/* What a double quoted YAML text may hold as it is. */
+static bool is_printable(uint32_t point)
+{
+    bool line_end = point == 0x2028 || point == 0x2029;
+    return (point >= 0x20 && point < 0x7f) ||
+           (point >= 0xa0 && point <= 0xfffd && point != 0xfeff && !line_end) || point >= 0x10000;
+}
+
 /* Plain where YAML reads it back as the same text, else in double quotes. */
 static void print_text(FILE *stream, const char *text)
 {
@@ -361,14 +383,13 @@ static void print_text(FILE *stream, const char *text)
         return;
     }
     fputc('"', stream);
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
-            fputc('\\', stream);
-        }
-        if ((unsigned char)*c < 0x20) {
-            fprintf(stream, "\\x%02x", (unsigned)(unsigned char)*c);
+    while (*text != '\0') {
+        const char *begin = text;
+        uint32_t point = next_point(&text);
+        if (is_printable(point)) {
+            fprintf(stream, "%s%.*s", point == '"' || point == '\\' ? "\\" : "", (int)(text - begin), begin);
         } else {
-            fputc(*c, stream);
+            fprintf(stream, "\\u%04x", point);
         }
     }
     fputc('"', stream);
