@@ -155,8 +155,9 @@ enum status file_make_directory(const char *path, struct error *error)
         }
         char kept = *slash;
         *slash = '\0';
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
-            return file_storage_error(error, partial, "making the folder", errno);
+        struct stat info;
+        if (mkdir(partial, 0777) != 0 && (stat(partial, &info) != 0 || !S_ISDIR(info.st_mode))) {
+            return file_storage_error(error, partial, "making the folder", errno == EEXIST ? ENOTDIR : errno);
         }
         *slash = kept;
         if (kept == '\0') {

@@ -1,0 +1,174 @@
+/* Files written whole or not at all, and read with a bound. */
+#include "proto/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct place {
+    char folder[256];
+    char path[512];
+};
+
+static int set_up(void **state)
+{
+    struct place *place = calloc(1, sizeof *place);
+    const char *base = getenv("TMPDIR");
+    snprintf(place->folder, sizeof place->folder, "%s/proto_file_XXXXXX", base ? base : "/tmp");
+    *state = place;
+    return mkdtemp(place->folder) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct place *place = *state;
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf '%s'", place->folder);
+    int failed = system(command);
+    free(place);
+    return failed;
+}
+
+static const char *under(struct place *place, const char *name)
+{
+    snprintf(place->path, sizeof place->path, "%s/%s", place->folder, name);
+    return place->path;
+}
+
+static void test_atomic_write_and_read(void **state)
+{
+    struct place *place = *state;
+    const char *path = under(place, "text");
+    char temporary[600], *bytes;
+    size_t size;
+    struct error error;
+    assert_int_equal(file_write_atomic(path, "one", 3, &error), STATUS_OK);
+    assert_int_equal(file_write_atomic(path, "t\0wo", 4, &error), STATUS_OK);
+    assert_int_equal(file_read(path, 4, &bytes, &size, &error), STATUS_OK);
+    assert_int_equal(size, 4);
+    assert_memory_equal(bytes, "t\0wo", 5);
+    free(bytes);
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    assert_int_equal(access(temporary, F_OK), -1);
+}
+
+static void test_read_is_bounded(void **state)
+{
+    struct place *place = *state;
+    const char *path = under(place, "sizes");
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 8192, 100000};
+    struct error error;
+    char *content = malloc(100000), *bytes;
+    size_t got;
+    for (size_t i = 0; i < 100000; i++) {
+        content[i] = (char)(i * 7);
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(file_write_atomic(path, content, sizes[i], &error), STATUS_OK);
+        assert_int_equal(file_read(path, sizes[i], &bytes, &got, &error), STATUS_OK);
+        assert_int_equal(got, sizes[i]);
+        assert_memory_equal(bytes, content, got);
+        assert_int_equal(bytes[got], '\0');
+        free(bytes);
+        if (sizes[i] > 0) {
+            assert_int_equal(file_read(path, sizes[i] - 1, &bytes, &got, &error), STATUS_DATA);
+        }
+    }
+    free(content);
+    assert_int_equal(file_read(under(place, "absent"), 10, &bytes, &got, &error), STATUS_DATA);
+    assert_non_null(strstr(error.where, "absent"));
+    assert_int_equal(file_read(place->folder, 10, &bytes, &got, &error), STATUS_DATA);
+}
+
+static void test_failed_write_keeps_what_was_there(void **state)
+{
+    struct place *place = *state;
+    char path[512], temporary[600], *bytes;
+    size_t size;
+    struct error error;
+    struct rlimit before, small;
+    char *large = calloc(1, 100000);
+    snprintf(path, sizeof path, "%s", under(place, "kept"));
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    assert_int_equal(file_write_atomic(path, "old", 3, &error), STATUS_OK);
+    /* A limit on the size of files stands for a disk that fills up in the middle. */
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 5000;
+    setrlimit(RLIMIT_FSIZE, &small);
+    enum status status = file_write_atomic(path, large, 100000, &error);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(status, STATUS_STORAGE);
+    assert_int_equal(file_read(path, 100, &bytes, &size, &error), STATUS_OK);
+    assert_string_equal(bytes, "old");
+    assert_int_equal(access(temporary, F_OK), -1);
+    free(bytes);
+    free(large);
+}
+
+static void test_full_disk_is_named(void **state)
+{
+    struct error error;
+    (void)state;
+    int full = open("/dev/full", O_WRONLY);
+    if (full < 0) {
+        skip();
+    }
+    assert_int_equal(file_write_all(full, "x", 1, "/dev/full", &error), STATUS_STORAGE);
+    close(full);
+    assert_non_null(strstr(error.what, "no space"));
+    assert_string_equal(error.where, "/dev/full");
+    assert_true(error.next[0] != '\0');
+    file_storage_error(&error, "a", "writing", EIO);
+    assert_null(strstr(error.what, "no space"));
+}
+
+static void test_directories(void **state)
+{
+    struct place *place = *state;
+    struct error error;
+    struct stat info;
+    const char *deep = under(place, "a/b//c/");
+    assert_int_equal(file_make_directory(deep, &error), STATUS_OK);
+    assert_int_equal(stat(deep, &info), 0);
+    assert_true(S_ISDIR(info.st_mode));
+    assert_int_equal(file_make_directory(deep, &error), STATUS_OK);
+    assert_int_equal(file_sync_directory(deep, &error), STATUS_OK);
+    assert_int_equal(file_write_atomic(under(place, "plain"), "x", 1, &error), STATUS_OK);
+    assert_int_equal(file_make_directory(under(place, "plain/below"), &error), STATUS_STORAGE);
+    assert_int_equal(file_sync_directory(under(place, "absent"), &error), STATUS_STORAGE);
+    assert_int_equal(file_write_atomic(under(place, "absent/x"), "x", 1, &error), STATUS_STORAGE);
+}
+
+/* A file that stands where the folder should be is told here, not by whoever writes into it later. */
+static void test_directory_that_is_a_file(void **state)
+{
+    struct place *place = *state;
+    struct error error;
+    assert_int_equal(file_write_atomic(under(place, "taken"), "x", 1, &error), STATUS_OK);
+    assert_int_equal(file_make_directory(under(place, "taken"), &error), STATUS_STORAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_atomic_write_and_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_read_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_write_keeps_what_was_there, set_up, tear_down),
+        cmocka_unit_test(test_full_disk_is_named),
+        cmocka_unit_test_setup_teardown(test_directories, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_directory_that_is_a_file, set_up, tear_down)};
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
