@@ -210,6 +210,10 @@ static enum status decode_leases(const unsigned char *bytes, size_t size, struct
 enum status message_encode(const struct message *message, unsigned char **bytes, size_t *size,
                            struct error *error)
 {
+    if (message->kind < MESSAGE_HELLO || message->kind > MESSAGE_COMMITTED) {
+        return error_set(error, STATUS_INTERNAL, "control message", NULL, "no message has kind %d",
+                         (int)message->kind);
+    }
     if (message->kind == MESSAGE_LEASES && message->leases.count > MESSAGE_LEASES_MAX) {
         return error_set(error, STATUS_INTERNAL, "control message", "pack larger shards",
                          "%u leases are more than a message holds", message->leases.count);
