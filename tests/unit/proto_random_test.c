@@ -30,6 +30,24 @@ static void test_published_vectors(void **state)
     }
 }
 
+/* tests/oracle/random_golden.py: the same draws on every machine, for ever: a resumed run needs them. */
+static void test_golden_streams(void **state)
+{
+    static const uint32_t golden[2][9] = {{0xc6fa38ca, 0xa28ba0b3, 0x0c5b2812, 0x012588d7, 0xefd58a98,
+                                           0xc49d35e2, 0x3ea6e796, 0x5479767d, 0xa9a3bc46},
+                                          {0x45c8b046, 0x30cdd422, 0x6b0c495d, 0x1d1289a2, 0x7465972b,
+                                           0xcb08e155, 0x4f93f55c, 0x3500e884, 0x32d287cf}};
+    struct random streams[2] = {
+        random_stream(1, RANDOM_INIT, 0, 0),
+        random_stream(0x0123456789abcdefu, RANDOM_AUGMENT, 0xfedcba9876543210u, 0x1122334455667788u)};
+    (void)state;
+    for (int s = 0; s < 2; s++) {
+        for (int i = 0; i < 9; i++) {
+            assert_int_equal(random_u32(&streams[s]), golden[s][i]);
+        }
+    }
+}
+
 static void test_same_key_same_draws(void **state)
 {
     (void)state;
@@ -169,6 +187,7 @@ static void test_shuffle_is_a_fair_permutation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_published_vectors),
+                                       cmocka_unit_test(test_golden_streams),
                                        cmocka_unit_test(test_same_key_same_draws),
                                        cmocka_unit_test(test_each_part_of_the_key_counts),
                                        cmocka_unit_test(test_words_do_not_repeat_within_a_stream),
