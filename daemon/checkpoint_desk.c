@@ -1,0 +1,133 @@
+#include "daemon/checkpoint_desk.h"
+
+#include "worker/loss/classifier.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
+}
+
+static void describe_model(const struct setup *setup, struct checkpoint_state *state)
+{
+    const struct config *config = &setup->config;
+    *state = (struct checkpoint_state){.steps = setup->steps,
+                                       .steps_per_epoch = setup->steps_per_epoch,
+                                       .lanes = setup->lanes,
+                                       .workers = setup->workers,
+                                       .lane_batch = config->batch.lane,
+                                       .seed = config->run.seed,
+                                       .input = config->model.input,
+                                       .embedding = config->model.embedding,
+                                       .width = config->model.width,
+                                       .dropout = config->model.dropout,
+                                       .hidden_count = config->domain.hidden_count};
+    snprintf(state->digest, sizeof state->digest, "%s", setup->digest);
+    snprintf(state->version, sizeof state->version, "%s", DAIL_VERSION);
+    snprintf(state->arch, sizeof state->arch, "%s", config->model.arch);
+    for (size_t i = 0; i < config->domain.hidden_count; i++) {
+        state->hidden[i] = config->domain.hidden[i];
+    }
+}
+
+enum status checkpoint_desk_open(const struct setup *setup, struct checkpoint_desk *desk, struct error *error)
+{
+    *desk = (struct checkpoint_desk){.setup = setup, .expected = 1, .step = -1, .settled = -1};
+    if (setup->config.domain.hidden_count > CHECKPOINT_HIDDEN_MAX) {
+        return error_set(error, STATUS_USAGE, "domain.hidden", "use fewer layers",
+                         "a domain head of more than %d hidden layers cannot be stored",
+                         CHECKPOINT_HIDDEN_MAX);
+    }
+    describe_model(setup, &desk->state);
+    desk->state.datasets = calloc(setup->datasets + 1, sizeof *desk->state.datasets);
+    if (!desk->state.datasets) {
+        return out_of_memory(error);
+    }
+    desk->state.dataset_count = setup->datasets;
+    for (size_t k = 0; k < setup->datasets; k++) {
+        struct checkpoint_dataset *dataset = &desk->state.datasets[k];
+        int first, owners;
+        classifier_layout(setup->classes, setup->datasets, (uint32_t)setup->config.classifier.rows_min,
+                          setup->workers, k, &first, &owners);
+        snprintf(dataset->name, sizeof dataset->name, "%s", setup->manifests[k].name);
+        dataset->id = setup->manifests[k].dataset_id;
+        dataset->classes = setup->classes[k];
+        dataset->parts = (uint32_t)owners;
+        desk->expected += (size_t)owners;
+    }
+    desk->parts = calloc(desk->expected, sizeof *desk->parts);
+    return desk->parts ? STATUS_OK : out_of_memory(error);
+}
+
+void checkpoint_desk_close(struct checkpoint_desk *desk)
+{
+    free(desk->parts);
+    checkpoint_state_free(&desk->state);
+    desk->parts = NULL;
+}
+
+static void commit(struct checkpoint_desk *desk, double now, struct checkpoint_outcome *outcome,
+                   struct error *error)
+{
+    const char *run_dir = desk->setup->config.run.dir;
+    desk->state.step = desk->step;
+    *outcome = (struct checkpoint_outcome){.settled = true, .step = desk->step, .seconds = now - desk->begun};
+    checkpoint_path(run_dir, desk->step, 0, outcome->path, sizeof outcome->path);
+    outcome->status =
+        checkpoint_commit(run_dir, &desk->state, desk->parts, desk->count, &outcome->bytes, error);
+    if (outcome->status != STATUS_OK) {
+        checkpoint_abandon(run_dir, desk->step);
+    } else {
+        outcome->prune = checkpoint_prune(run_dir, desk->setup->config.checkpoint.keep, error);
+    }
+    desk->settled = desk->step;
+    desk->step = -1;
+}
+
+enum status checkpoint_desk_take(struct checkpoint_desk *desk, const struct message_part *part, double now,
+                                 struct checkpoint_outcome *outcome, struct error *error)
+{
+    *outcome = (struct checkpoint_outcome){.step = part->step};
+    if (part->step == desk->settled) {
+        return STATUS_OK; /* written while the checkpoint was already given up */
+    }
+    if (desk->step < 0) {
+        desk->step = part->step;
+        desk->count = 0;
+        desk->begun = now;
+    }
+    if (part->step != desk->step || desk->count == desk->expected) {
+        return error_set(error, STATUS_LOST, part->file, NULL,
+                         "a part of a checkpoint of step %lld came while the one of step %lld is written",
+                         (long long)part->step, (long long)desk->step);
+    }
+    for (size_t i = 0; i < desk->count; i++) {
+        if (strcmp(desk->parts[i].file, part->file) == 0) {
+            return error_set(error, STATUS_LOST, part->file, NULL,
+                             "the same part of the checkpoint of step %lld came twice",
+                             (long long)part->step);
+        }
+    }
+    struct checkpoint_part *entry = &desk->parts[desk->count++];
+    memcpy(entry->file, part->file, sizeof entry->file);
+    entry->bytes = part->bytes;
+    entry->crc = part->crc;
+    if (desk->count == desk->expected) {
+        commit(desk, now, outcome, error);
+    }
+    return STATUS_OK;
+}
+
+bool checkpoint_desk_abandon(struct checkpoint_desk *desk, int64_t step)
+{
+    if (step == desk->settled) {
+        return false;
+    }
+    checkpoint_abandon(desk->setup->config.run.dir, step);
+    desk->settled = step;
+    desk->step = -1;
+    return true;
+}

@@ -1,0 +1,247 @@
+/* daild: the MPI program. Rank 0 is the coordinator, the others are workers. This file starts and ends them;
+ * it alone touches MPI_Init, MPI_Finalize and MPI_Abort.
+ */
+#include "daemon/coordinator.h"
+#include "daemon/host.h"
+#include "daemon/link.h"
+#include "daemon/options.h"
+#include "daemon/resume.h"
+#include "daemon/setup.h"
+#include "daemon/signals.h"
+#include "worker/exchange_mpi.h"
+#include "worker/worker.h"
+
+#include <cblas.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POLL_MILLISECONDS 10
+/* How long outgoing messages are waited for at the end. */
+#define CLOSE_SECONDS 5.0
+/* MPI_Abort itself can hang when a host is gone: after this long the process ends without it. */
+#define ABORT_SECONDS 10
+
+static const char usage[] = "usage: mpirun -n RANKS daild [OPTIONS] CONFIG\n"
+                            "Trains the model that CONFIG describes: rank 0 coordinates, the others work.\n";
+
+struct arguments {
+    const char *config;
+    struct option_list overrides;
+    bool print_config, version, help;
+};
+
+/* What rank 0 decides and tells everybody before anything begins. */
+struct opening {
+    int status; /* enum status: other than STATUS_OK ends every rank */
+    int leave; /* nothing is to be done: --help, --version, --print-config */
+    int text_size; /* of the resolved configuration */
+};
+
+static enum status parse_arguments(int argc, char **argv, struct arguments *arguments, struct error *error)
+{
+    const struct option_spec specs[] = {
+        {"set", 's', OPTION_LIST, &arguments->overrides, "KEY=VALUE",
+         "override a key of the configuration (may be repeated)", 0, 0},
+        {"print-config", 0, OPTION_FLAG, &arguments->print_config, NULL,
+         "print the resolved configuration, each key with its meaning, and leave", 0, 0},
+        {"version", 'V', OPTION_FLAG, &arguments->version, NULL, "print the version and leave", 0, 0},
+    };
+    size_t count;
+    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv,
+                                       &arguments->config, 1, &count, &arguments->help, error);
+    if (status == STATUS_OK && count == 0 && !arguments->help && !arguments->version) {
+        status = error_set(error, STATUS_USAGE, NULL, "daild --help shows how", "no CONFIG was given");
+    }
+    return status;
+}
+
+static enum status print_config(const struct arguments *arguments, struct error *error)
+{
+    struct config config;
+    enum status status = config_load(arguments->config, arguments->overrides.values,
+                                     arguments->overrides.count, &config, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    char *text = config_format(&config, true);
+    if (text) {
+        fputs(text, stdout);
+    } else {
+        status = error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
+    }
+    free(text);
+    config_free(&config);
+    return status;
+}
+
+/* The run directory: checkpoints of another history moved away, logs opened, the configuration written. */
+static enum status open_run(struct setup *setup, struct journal *journal, struct error *error)
+{
+    const char *directory = setup->config.run.dir;
+    int moved;
+    enum status status = journal_open(directory, journal, error);
+    if (status == STATUS_OK) {
+        status = resume_set_aside(directory, setup->start_step, &moved, error);
+    }
+    if (status == STATUS_OK && moved > 0) {
+        setup_warn(setup, "%d checkpoints beyond step %lld in %s/checkpoints are renamed to .old", moved,
+                   (long long)setup->start_step, directory);
+    }
+    return status == STATUS_OK ? journal_write_config(directory, setup->text, error) : status;
+}
+
+/* Rank 0, before the others: does what is asked for by options, and checks everything. */
+static enum status prepare(int argc, char **argv, int ranks, struct setup *setup, struct journal *journal,
+                           struct opening *opening, struct error *error)
+{
+    struct arguments arguments = {0};
+    enum status status = parse_arguments(argc, argv, &arguments, error);
+    opening->leave = arguments.help || arguments.version || arguments.print_config;
+    if (status == STATUS_OK && arguments.version && !arguments.help) {
+        printf("daild %s\n", DAIL_VERSION);
+    } else if (status == STATUS_OK && arguments.print_config && !arguments.help) {
+        status = print_config(&arguments, error);
+    } else if (status == STATUS_OK && !opening->leave && ranks < 2) {
+        status = error_set(error, STATUS_USAGE, NULL,
+                           "start it by: mpirun -n 3 daild CONFIG (one coordinator and two workers)",
+                           "daild needs at least two ranks: a coordinator and a worker");
+    } else if (status == STATUS_OK && !opening->leave) {
+        status = setup_make(arguments.config, arguments.overrides.values, arguments.overrides.count,
+                            ranks - 1, setup, error);
+        if (status == STATUS_OK) {
+            status = open_run(setup, journal, error);
+        }
+        opening->text_size = status == STATUS_OK ? (int)strlen(setup->text) + 1 : 0;
+    }
+    option_list_free(&arguments.overrides);
+    opening->status = (int)status;
+    return status;
+}
+
+static void print_error(const struct error *error)
+{
+    char line[1400];
+    fprintf(stderr, "daild: %s\n", error_format(error, line, sizeof line));
+}
+
+_Noreturn static void abort_run(int code)
+{
+    signals_kill_after(ABORT_SECONDS, code);
+    MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
+}
+
+static enum status coordinate(const struct setup *setup, struct journal *journal, MPI_Comm control,
+                              struct error *error)
+{
+    struct link link;
+    bool orderly;
+    link_open(&link, control);
+    struct coordinator_context context = {.setup = setup,
+                                          .link = link_for_coordinator(&link, setup->workers),
+                                          .journal = journal,
+                                          .stop_signal = signals_stop(),
+                                          .poll_milliseconds = POLL_MILLISECONDS};
+    enum status status = coordinator_run(&context, &orderly, error);
+    if (!orderly) {
+        print_error(error);
+        journal_close(journal);
+        abort_run((int)status);
+    }
+    link_close(&link, CLOSE_SECONDS);
+    return status;
+}
+
+/* The cores that the workers on this host may use, shared out among them. */
+static int choose_threads(int wanted, const struct message_hello *hello, MPI_Comm workers)
+{
+    MPI_Comm host;
+    int here;
+    struct core_set own, all;
+    core_set_parse(hello->cores, &own);
+    MPI_Comm_split_type(workers, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host);
+    MPI_Comm_size(host, &here);
+    MPI_Allreduce(own.bits, all.bits, HOST_CORES_MAX / 64, MPI_UINT64_T, MPI_BOR, host);
+    MPI_Comm_free(&host);
+    int share = core_set_count(&all) / here;
+    share = share < hello->cores_allowed ? share : hello->cores_allowed;
+    return wanted > 0 ? wanted : share > 0 ? share : 1;
+}
+
+static enum status work(const char *text, MPI_Comm control, MPI_Comm workers, struct error *error)
+{
+    struct config config;
+    struct link link;
+    enum status status = config_parse(text, "config.yaml", NULL, 0, &config, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct worker_context context = {.config = &config, .stop_signal = signals_stop()};
+    link_open(&link, control);
+    context.link = link_for_worker(&link);
+    host_describe(&context.hello);
+    context.threads = choose_threads(config.runtime.threads, &context.hello, workers);
+    openblas_set_num_threads(1);
+    status = exchange_mpi_create(workers, &context.exchange, error);
+    if (status == STATUS_OK) {
+        status = worker_run(&context, error);
+        context.exchange->operations->close(context.exchange);
+    }
+    link_close(&link, CLOSE_SECONDS);
+    config_free(&config);
+    return status;
+}
+
+/* Everything between MPI's start and its end; returns the exit code, the same on every rank. */
+static int run(int argc, char **argv, int rank, int ranks)
+{
+    struct setup setup = {0};
+    struct journal journal = {.records.descriptor = -1};
+    struct opening opening = {0};
+    struct error error = {0};
+    char *text = NULL;
+    if (rank == 0 && prepare(argc, argv, ranks, &setup, &journal, &opening, &error) != STATUS_OK) {
+        print_error(&error);
+    }
+    MPI_Bcast(&opening, 3, MPI_INT, 0, MPI_COMM_WORLD);
+    int code = opening.status;
+    if (code == STATUS_OK && !opening.leave) {
+        MPI_Comm control, workers;
+        text = rank == 0 ? setup.text : malloc((size_t)opening.text_size);
+        if (!text) {
+            abort_run(STATUS_INTERNAL);
+        }
+        MPI_Bcast(text, opening.text_size, MPI_CHAR, 0, MPI_COMM_WORLD);
+        MPI_Comm_dup(MPI_COMM_WORLD, &control);
+        MPI_Comm_split(MPI_COMM_WORLD, rank == 0 ? MPI_UNDEFINED : 1, rank, &workers);
+        if (rank == 0) {
+            code = (int)coordinate(&setup, &journal, control, &error);
+            if (code != STATUS_OK && code != STATUS_STOPPED) {
+                print_error(&error);
+            }
+        } else {
+            code = (int)work(text, control, workers, &error);
+            MPI_Comm_free(&workers);
+            free(text);
+        }
+        MPI_Comm_free(&control);
+        MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    }
+    journal_close(&journal);
+    setup_free(&setup);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    int provided, rank, ranks;
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+    signals_install();
+    int code = run(argc, argv, rank, ranks);
+    MPI_Finalize();
+    return code;
+}
