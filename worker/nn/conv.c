@@ -30,19 +30,31 @@ size_t conv_share(size_t count, int part, int parts)
     return count * (size_t)part / (size_t)parts;
 }
 
-static const struct conv_methods *methods_for(const struct conv_shape *shape, enum conv_algorithm algorithm)
+/* The rule of CONV_AUTO. */
+static const struct conv_methods *fastest(const struct conv_shape *shape)
 {
-    (void)shape;
-    switch (algorithm) {
-    case CONV_REFERENCE:
-        return &conv_reference_methods;
-    default:
-        return &conv_gemm_methods;
-    }
+    bool winograd = shape->kernel == 3 && shape->stride == 1 && shape->channels_in >= 16;
+    return winograd ? &conv_winograd_methods : &conv_gemm_methods;
 }
 
-static enum status check_shape(const struct conv_shape *shape, int batch_max, int threads,
-                               struct error *error)
+/* NULL if the algorithm does not know the shape. */
+static const struct conv_methods *methods_for(const struct conv_shape *shape, enum conv_algorithm algorithm)
+{
+    switch (algorithm) {
+    case CONV_AUTO:
+        return fastest(shape);
+    case CONV_REFERENCE:
+        return &conv_reference_methods;
+    case CONV_GEMM:
+        return &conv_gemm_methods;
+    case CONV_WINOGRAD:
+        return shape->kernel == 3 && shape->stride == 1 ? &conv_winograd_methods : NULL;
+    }
+    return NULL;
+}
+
+static enum status check_request(const struct conv_shape *shape, enum conv_algorithm algorithm, int batch_max,
+                                 int threads, struct error *error)
 {
     if (shape->height < 1 || shape->width < 1 || shape->channels_in < 1 || shape->channels_out < 1 ||
         (shape->kernel != 1 && shape->kernel != 3) || (shape->stride != 1 && shape->stride != 2) ||
@@ -52,13 +64,17 @@ static enum status check_shape(const struct conv_shape *shape, int batch_max, in
             "no convolution of %dx%dx%d to %d channels, kernel %d, stride %d, batch %d, %d threads",
             shape->height, shape->width, shape->channels_in, shape->channels_out, shape->kernel,
             shape->stride, batch_max, threads);
+    if (methods_for(shape, algorithm) == NULL)
+        return error_set(error, STATUS_USAGE, NULL, NULL,
+                         "Winograd's convolution has kernel 3 and stride 1, not %d and %d", shape->kernel,
+                         shape->stride);
     return STATUS_OK;
 }
 
 enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algorithm, enum isa isa,
                         int batch_max, int threads, struct conv **conv, struct error *error)
 {
-    enum status status = check_shape(shape, batch_max, threads, error);
+    enum status status = check_request(shape, algorithm, batch_max, threads, error);
     if (status != STATUS_OK)
         return status;
     /* Threads work on products of their own; a product that is shared out runs at half the speed of one. */

@@ -1,0 +1,306 @@
+/* Each transform is a small matrix applied to the rows and to the columns of a tile, LANES channels at a
+ * time. With a = 1/sqrt(2) and b = sqrt(2), and the points in the order 0, a, -a, b, -b, infinity:
+ *
+ *   input B^T                        output A^T                    weight G
+ *   1    0   -5/2   0    1   0      1  1    1   1/2  1/2  0       1     0    0
+ *   0   2a    2    -a   -1   0      0  a   -a    a   -a   0      2/3   b/3  1/3
+ *   0  -2a    2     a   -1   0      0 1/2  1/2   1    1   0      2/3  -b/3  1/3
+ *   0  -a   -1/2    b    1   0      0 a/2 -a/2   b   -b   1      1/3   b/3  2/3
+ *   0   a   -1/2   -b    1   0                                   1/3  -b/3  2/3
+ *   0   1     0   -5/2   0   1                                    0     0    1
+ */
+#include "worker/nn/winograd_transform.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { LANES = 16 };
+#elif defined(__AVX2__)
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+
+#define INLINE static inline __attribute__((always_inline))
+
+#define ROOT_HALF 0.70710678118654752f
+#define ROOT 1.41421356237309505f
+
+/* `count` is LANES, known when compiling, for all but a last odd piece of the channels. */
+INLINE lanes load(const float *from, size_t count)
+{
+    lanes value = {0};
+    memcpy(&value, from, count * sizeof *from);
+    return value;
+}
+
+INLINE void store(float *to, lanes value, size_t count)
+{
+    memcpy(to, &value, count * sizeof *to);
+}
+
+/* The one-dimensional transforms take `in` and `out` at a distance of `step` vectors. */
+
+INLINE void input_line(const lanes *in, lanes *out, int step)
+{
+    lanes d1 = in[step], d2 = in[2 * step], d3 = in[3 * step], d4 = in[4 * step];
+    lanes even_a = 2.0f * d2 - d4, odd_a = 2.0f * d1 - d3;
+    lanes even_b = d4 - 0.5f * d2, odd_b = d3 - 0.5f * d1;
+    out[0] = in[0] + (d4 - 2.5f * d2);
+    out[step] = even_a + ROOT_HALF * odd_a;
+    out[2 * step] = even_a - ROOT_HALF * odd_a;
+    out[3 * step] = even_b + ROOT * odd_b;
+    out[4 * step] = even_b - ROOT * odd_b;
+    out[5 * step] = in[5 * step] + (d1 - 2.5f * d3);
+}
+
+INLINE void output_line(const lanes *in, lanes *out, int step)
+{
+    lanes sum_a = in[step] + in[2 * step], difference_a = in[step] - in[2 * step];
+    lanes sum_b = in[3 * step] + in[4 * step], difference_b = in[3 * step] - in[4 * step];
+    lanes first = in[0], last = in[5 * step];
+    out[0] = first + (sum_a + 0.5f * sum_b);
+    out[step] = ROOT_HALF * (difference_a + difference_b);
+    out[2 * step] = sum_b + 0.5f * sum_a;
+    out[3 * step] = last + ROOT * (difference_b + 0.25f * difference_a);
+}
+
+INLINE void gradient_line(const lanes *in, lanes *out, int step)
+{
+    lanes g0 = in[0], g1 = in[step], g2 = in[2 * step], g3 = in[3 * step];
+    lanes even_a = g0 + 0.5f * g2, odd_a = g1 + 0.5f * g3;
+    lanes even_b = g2 + 0.5f * g0, odd_b = g3 + 0.5f * g1;
+    out[0] = g0;
+    out[step] = even_a + ROOT_HALF * odd_a;
+    out[2 * step] = even_a - ROOT_HALF * odd_a;
+    out[3 * step] = even_b + ROOT * odd_b;
+    out[4 * step] = even_b - ROOT * odd_b;
+    out[5 * step] = g3;
+}
+
+INLINE void weight_line(const lanes *in, lanes *out, int step)
+{
+    lanes w0 = in[0], w2 = in[2 * step], odd = (ROOT / 3.0f) * in[step];
+    lanes even_a = (2.0f / 3.0f) * w0 + (1.0f / 3.0f) * w2, even_b = (1.0f / 3.0f) * w0 + (2.0f / 3.0f) * w2;
+    out[0] = w0;
+    out[step] = even_a + odd;
+    out[2 * step] = even_a - odd;
+    out[3 * step] = even_b + odd;
+    out[4 * step] = even_b - odd;
+    out[5 * step] = w2;
+}
+
+INLINE void weight_gradient_line(const lanes *in, lanes *out, int step)
+{
+    lanes sum_a = in[step] + in[2 * step], sum_b = in[3 * step] + in[4 * step];
+    lanes odd = (in[step] - in[2 * step]) + (in[3 * step] - in[4 * step]);
+    lanes first = in[0], last = in[5 * step];
+    out[0] = first + ((2.0f / 3.0f) * sum_a + (1.0f / 3.0f) * sum_b);
+    out[step] = (ROOT / 3.0f) * odd;
+    out[2 * step] = last + ((1.0f / 3.0f) * sum_a + (2.0f / 3.0f) * sum_b);
+}
+
+/* Where a tile lies: row and column of its first pixel, and how many of its 4x4 pixels are in the image. */
+struct place {
+    size_t image;
+    int y, x, rows, columns;
+};
+
+static struct place place_of(const struct winograd_images *images, size_t tile)
+{
+    int across = (images->width + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
+    size_t each = winograd_tiles(images), within = tile % each;
+    struct place place = {.image = tile / each,
+                          .y = (int)(within / (size_t)across) * WINOGRAD_TILE,
+                          .x = (int)(within % (size_t)across) * WINOGRAD_TILE};
+    int rows = images->height - place.y, columns = images->width - place.x;
+    place.rows = rows < WINOGRAD_TILE ? rows : WINOGRAD_TILE;
+    place.columns = columns < WINOGRAD_TILE ? columns : WINOGRAD_TILE;
+    return place;
+}
+
+static const float *pixel(const struct winograd_images *images, const float *tensor,
+                          const struct place *place, int y, int x)
+{
+    size_t row = place->image * (size_t)images->height + (size_t)y;
+    return tensor + (row * (size_t)images->width + (size_t)x) * images->channels;
+}
+
+/* Addresses of side * side pixels of which the first lies `margin` above and left of the tile. */
+static void look_up(const struct winograd_images *images, const float *tensor, const struct place *place,
+                    const float *zeros, int side, int margin, const float **at)
+{
+    for (int i = 0; i < side; i++) {
+        int y = place->y - margin + i;
+        for (int j = 0; j < side; j++) {
+            int x = place->x - margin + j;
+            bool inside = y >= 0 && y < images->height && x >= 0 && x < images->width;
+            *at++ = inside ? pixel(images, tensor, place, y, x) : zeros;
+        }
+    }
+}
+
+INLINE void input_piece(const float *const *at, size_t channel, size_t count, float *planes, size_t stride)
+{
+    lanes in[36], half[36];
+    for (int j = 0; j < 6; j++) {
+        for (int i = 0; i < 6; i++)
+            in[6 * i + j] = load(at[6 * i + j] + channel, count);
+        input_line(in + j, half + j, 6);
+    }
+    for (int i = 0; i < 6; i++) {
+        input_line(half + 6 * i, in + 6 * i, 1);
+        for (int j = 0; j < 6; j++)
+            store(planes + (size_t)(6 * i + j) * stride + channel, in[6 * i + j], count);
+    }
+}
+
+static void input(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
+                  const float *zeros, float *planes, size_t stride)
+{
+    size_t channels = images->channels;
+    const float *at[36];
+    for (size_t tile = begin; tile < end; tile++, planes += channels) {
+        struct place place = place_of(images, tile);
+        look_up(images, tensor, &place, zeros, 6, 1, at);
+        size_t channel = 0;
+        for (; channel + LANES <= channels; channel += LANES)
+            input_piece(at, channel, LANES, planes, stride);
+        if (channel < channels)
+            input_piece(at, channel, channels - channel, planes, stride);
+    }
+}
+
+INLINE void gradient_piece(const float *const *at, size_t channel, size_t count, float *planes, size_t stride)
+{
+    lanes in[16], half[24], out[6];
+    for (int j = 0; j < 4; j++) {
+        for (int i = 0; i < 4; i++)
+            in[4 * i + j] = load(at[4 * i + j] + channel, count);
+        gradient_line(in + j, half + j, 4);
+    }
+    for (int i = 0; i < 6; i++) {
+        gradient_line(half + 4 * i, out, 1);
+        for (int j = 0; j < 6; j++)
+            store(planes + (size_t)(6 * i + j) * stride + channel, out[j], count);
+    }
+}
+
+static void gradient(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
+                     const float *zeros, float *planes, size_t stride)
+{
+    size_t channels = images->channels;
+    const float *at[16];
+    for (size_t tile = begin; tile < end; tile++, planes += channels) {
+        struct place place = place_of(images, tile);
+        look_up(images, tensor, &place, zeros, 4, 0, at);
+        size_t channel = 0;
+        for (; channel + LANES <= channels; channel += LANES)
+            gradient_piece(at, channel, LANES, planes, stride);
+        if (channel < channels)
+            gradient_piece(at, channel, channels - channel, planes, stride);
+    }
+}
+
+INLINE void output_piece(const float *planes, size_t stride, size_t line, size_t channels, int rows,
+                         int columns, size_t count, float *to)
+{
+    lanes in[36], half[24], out[4];
+    for (int j = 0; j < 6; j++) {
+        for (int i = 0; i < 6; i++)
+            in[6 * i + j] = load(planes + (size_t)(6 * i + j) * stride, count);
+        output_line(in + j, half + j, 6);
+    }
+    for (int i = 0; i < rows; i++) {
+        output_line(half + 6 * i, out, 1);
+        for (int j = 0; j < columns; j++)
+            store(to + (size_t)i * line + (size_t)j * channels, out[j], count);
+    }
+}
+
+static void output(const struct winograd_images *images, const float *planes, size_t stride, size_t begin,
+                   size_t end, float *tensor)
+{
+    size_t channels = images->channels, line = (size_t)images->width * channels;
+    for (size_t tile = begin; tile < end; tile++, planes += channels) {
+        struct place place = place_of(images, tile);
+        float *to = tensor + (pixel(images, tensor, &place, place.y, place.x) - tensor);
+        bool whole = place.rows == WINOGRAD_TILE && place.columns == WINOGRAD_TILE;
+        size_t c = 0;
+        for (; whole && c + LANES <= channels; c += LANES)
+            output_piece(planes + c, stride, line, channels, WINOGRAD_TILE, WINOGRAD_TILE, LANES, to + c);
+        for (; c + LANES <= channels; c += LANES)
+            output_piece(planes + c, stride, line, channels, place.rows, place.columns, LANES, to + c);
+        if (c < channels)
+            output_piece(planes + c, stride, line, channels, place.rows, place.columns, channels - c, to + c);
+    }
+}
+
+INLINE void weight_piece(const float *weight, size_t weight_stride, size_t count, float *planes,
+                         size_t stride)
+{
+    lanes in[9], half[18], out[6];
+    for (int j = 0; j < 3; j++) {
+        for (int i = 0; i < 3; i++)
+            in[3 * i + j] = load(weight + (size_t)(3 * i + j) * weight_stride, count);
+        weight_line(in + j, half + j, 3);
+    }
+    for (int i = 0; i < 6; i++) {
+        weight_line(half + 3 * i, out, 1);
+        for (int j = 0; j < 6; j++)
+            store(planes + (size_t)(6 * i + j) * stride, out[j], count);
+    }
+}
+
+static void weight_planes(size_t count, const float *weight, size_t weight_stride, float *planes,
+                          size_t stride)
+{
+    size_t k = 0;
+    for (; k + LANES <= count; k += LANES)
+        weight_piece(weight + k, weight_stride, LANES, planes + k, stride);
+    if (k < count)
+        weight_piece(weight + k, weight_stride, count - k, planes + k, stride);
+}
+
+INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t count, float *grad_weight,
+                                  size_t weight_stride)
+{
+    lanes in[36], half[18], out[3];
+    for (int j = 0; j < 6; j++) {
+        for (int i = 0; i < 6; i++)
+            in[6 * i + j] = load(planes + (size_t)(6 * i + j) * stride, count);
+        weight_gradient_line(in + j, half + j, 6);
+    }
+    for (int i = 0; i < 3; i++) {
+        weight_gradient_line(half + 6 * i, out, 1);
+        for (int j = 0; j < 3; j++) {
+            float *to = grad_weight + (size_t)(3 * i + j) * weight_stride;
+            store(to, load(to, count) + out[j], count);
+        }
+    }
+}
+
+static void weight_gradient(size_t count, const float *planes, size_t stride, float *grad_weight,
+                            size_t weight_stride)
+{
+    size_t k = 0;
+    for (; k + LANES <= count; k += LANES)
+        weight_gradient_piece(planes + k, stride, LANES, grad_weight + k, weight_stride);
+    if (k < count)
+        weight_gradient_piece(planes + k, stride, count - k, grad_weight + k, weight_stride);
+}
+
+#define PASTE(name, suffix) name##suffix
+#define TABLE(suffix) PASTE(winograd_transforms_, suffix)
+
+extern const struct winograd_transforms TABLE(ISA_SUFFIX);
+const struct winograd_transforms TABLE(ISA_SUFFIX) = {
+    .input = input,
+    .output = output,
+    .gradient = gradient,
+    .weight = weight_planes,
+    .weight_gradient = weight_gradient,
+};
