@@ -1,0 +1,304 @@
+#include "tests/unit/shard_scratch.h"
+
+#include "shard/hdf5.h"
+
+#include <hdf5.h>
+
+static const uint64_t SHAPE[3] = {2, 3, 4};
+
+static void write_file(const char *path)
+{
+    struct h5_file file;
+    struct error error;
+    float values[24];
+    for (int i = 0; i < 24; i++)
+        values[i] = (float)i * 0.5f;
+    assert_int_equal(h5_create_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_write_array(&file, "/a/b/values", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_OK);
+    assert_int_equal(h5_write_array(&file, "/a/none", H5_TYPE_U32, 2, (const uint64_t[]){0, 3}, NULL, &error),
+                     STATUS_OK);
+    assert_int_equal(h5_set_string(&file, "/", "dail_format", "test", &error), STATUS_OK);
+    assert_int_equal(h5_set_uint(&file, "/", "version", 1, &error), STATUS_OK);
+    assert_int_equal(h5_set_int(&file, "/a/b/values", "below", -5, &error), STATUS_OK);
+    assert_int_equal(h5_set_double(&file, "/a", "half", 0.5, &error), STATUS_OK);
+    assert_int_equal(h5_set_doubles(&file, "/", "margin", (const double[]){1, 0.5, 0}, 3, &error), STATUS_OK);
+    assert_int_equal(h5_set_uints(&file, "/", "large", (const uint64_t[]){1, UINT64_MAX}, 2, &error),
+                     STATUS_OK);
+    assert_int_equal(
+        h5_set_strings(&file, "/", "names", (const char *const[]){"one", "", "three"}, 3, &error), STATUS_OK);
+    assert_int_equal(h5_close_file(&file, &error), STATUS_OK);
+}
+
+static void arrays_come_back(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    enum h5_type type;
+    int rank;
+    uint64_t dims[H5_RANK_MAX];
+    float values[24];
+    const char *path = scratch_path(*state, "a.h5");
+    write_file(path);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_read_array_shape(&file, "/a/b/values", &type, &rank, dims, &error), STATUS_OK);
+    assert_int_equal(type, H5_TYPE_F32);
+    assert_int_equal(rank, 3);
+    assert_memory_equal(dims, SHAPE, sizeof SHAPE);
+    assert_int_equal(h5_read_array(&file, "/a/b/values", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_OK);
+    for (int i = 0; i < 24; i++)
+        assert_true(values[i] == (float)i * 0.5f);
+    assert_int_equal(h5_read_array_shape(&file, "/a/none", &type, &rank, dims, &error), STATUS_OK);
+    assert_int_equal(dims[0], 0);
+    h5_close_file(&file, NULL);
+}
+
+static void rows_come_back(void **state)
+{
+    struct h5_file file;
+    struct h5_array array;
+    struct error error;
+    uint32_t rows[10][2], read[3][2];
+    const char *path = scratch_path(*state, "rows.h5");
+    for (uint32_t i = 0; i < 10; i++)
+        rows[i][0] = i, rows[i][1] = 100 + i;
+    assert_int_equal(h5_create_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(
+        h5_create_array(&file, "/rows", H5_TYPE_U32, 2, (const uint64_t[]){0, 2}, 4, &array, &error),
+        STATUS_OK);
+    assert_int_equal(h5_append_rows(&array, 3, rows, &error), STATUS_OK);
+    assert_int_equal(h5_append_rows(&array, 7, rows[3], &error), STATUS_OK);
+    h5_close_array(&array);
+    assert_int_equal(h5_close_file(&file, &error), STATUS_OK);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_open_array(&file, "/rows", &array, &error), STATUS_OK);
+    assert_int_equal(array.dims[0], 10);
+    assert_int_equal(h5_read_rows(&array, 3, 3, read, &error), STATUS_OK);
+    assert_memory_equal(read, rows[3], sizeof read);
+    assert_int_equal(h5_read_rows(&array, 8, 3, read, &error), STATUS_DATA);
+    h5_close_array(&array);
+    h5_close_file(&file, NULL);
+}
+
+static void attributes_come_back(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    uint64_t uints[2];
+    int64_t below;
+    double half, margin[3];
+    char text[16], **names;
+    size_t count;
+    bool has;
+    const char *path = scratch_path(*state, "a.h5");
+    write_file(path);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_get_int(&file, "/a/b/values", "below", &below, &error), STATUS_OK);
+    assert_int_equal(below, -5);
+    assert_int_equal(h5_get_double(&file, "/a", "half", &half, &error), STATUS_OK);
+    assert_true(half == 0.5);
+    assert_int_equal(h5_get_doubles(&file, "/", "margin", 3, margin, &count, &error), STATUS_OK);
+    assert_int_equal(count, 3);
+    assert_true(margin[0] == 1 && margin[1] == 0.5 && margin[2] == 0);
+    assert_int_equal(h5_get_uints(&file, "/", "large", 2, uints, &count, &error), STATUS_OK);
+    assert_true(count == 2 && uints[1] == UINT64_MAX);
+    assert_int_equal(h5_get_string(&file, "/", "dail_format", text, sizeof text, &error), STATUS_OK);
+    assert_string_equal(text, "test");
+    assert_int_equal(h5_get_strings(&file, "/", "names", &names, &count, &error), STATUS_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(names[0], "one");
+    assert_string_equal(names[1], "");
+    assert_string_equal(names[2], "three");
+    h5_list_free(names, count);
+    assert_int_equal(h5_has_attribute(&file, "/", "absent", &has, &error), STATUS_OK);
+    assert_false(has);
+    h5_close_file(&file, NULL);
+}
+
+static void wrong_attributes_are_refused(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    uint64_t number;
+    int64_t whole;
+    double real;
+    size_t count;
+    char text[4];
+    const char *path = scratch_path(*state, "a.h5");
+    write_file(path);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_get_uint(&file, "/", "absent", 10, &number, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "'absent' of / is missing"));
+    assert_string_equal(error.where, path);
+    assert_int_equal(h5_get_uint(&file, "/a/b/values", "below", 10, &number, &error), STATUS_DATA);
+    assert_int_equal(h5_get_uint(&file, "/", "dail_format", 10, &number, &error), STATUS_DATA);
+    assert_int_equal(h5_get_uint(&file, "/", "version", 0, &number, &error), STATUS_DATA);
+    assert_int_equal(h5_get_uint(&file, "/", "large", 10, &number, &error), STATUS_DATA);
+    assert_int_equal(h5_get_int(&file, "/", "margin", &whole, &error), STATUS_DATA);
+    assert_int_equal(h5_get_double(&file, "/", "version", &real, &error), STATUS_DATA);
+    assert_int_equal(h5_get_doubles(&file, "/", "margin", 2, (double[2]){0}, &count, &error), STATUS_DATA);
+    assert_int_equal(h5_get_string(&file, "/", "dail_format", text, sizeof text, &error), STATUS_DATA);
+    assert_int_equal(h5_get_string(&file, "/", "version", text, sizeof text, &error), STATUS_DATA);
+    assert_int_equal(h5_check_format(&file, "shard", 1, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "'test' where 'shard'"));
+    assert_int_equal(h5_check_format(&file, "test", 1, &error), STATUS_OK);
+    h5_close_file(&file, NULL);
+}
+
+static void other_shapes_are_refused(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    float values[24];
+    const char *path = scratch_path(*state, "a.h5");
+    write_file(path);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(
+        h5_read_array(&file, "/a/b/values", H5_TYPE_F32, 2, (const uint64_t[]){6, 4}, values, &error),
+        STATUS_DATA);
+    assert_non_null(strstr(error.what, "float32 [2, 3, 4] where float32 [6, 4]"));
+    assert_int_equal(h5_read_array(&file, "/a/b/values", H5_TYPE_U32, 3, SHAPE, values, &error), STATUS_DATA);
+    assert_int_equal(h5_read_array(&file, "/a/b", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_DATA);
+    assert_int_equal(h5_read_array(&file, "/a/c/values", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_DATA);
+    assert_int_equal(h5_read_array(&file, "a/b/values", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_DATA);
+    h5_close_file(&file, NULL);
+}
+
+static void groups_are_listed(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    enum h5_kind kind;
+    char **names;
+    size_t count;
+    const char *path = scratch_path(*state, "a.h5");
+    write_file(path);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_list(&file, "/a", &names, &count, &error), STATUS_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(names[0], "b");
+    assert_string_equal(names[1], "none");
+    h5_list_free(names, count);
+    assert_int_equal(h5_list(&file, "/a/none", &names, &count, &error), STATUS_DATA);
+    assert_int_equal(h5_kind_of(&file, "/a/b", &kind, &error), STATUS_OK);
+    assert_int_equal(kind, H5_KIND_GROUP);
+    assert_int_equal(h5_kind_of(&file, "/a/b/values", &kind, &error), STATUS_OK);
+    assert_int_equal(kind, H5_KIND_ARRAY);
+    assert_int_equal(h5_kind_of(&file, "/x/y", &kind, &error), STATUS_OK);
+    assert_int_equal(kind, H5_KIND_NONE);
+    assert_int_equal(h5_list_attributes(&file, "/", &names, &count, &error), STATUS_OK);
+    assert_int_equal(count, 5);
+    assert_string_equal(names[0], "dail_format");
+    h5_list_free(names, count);
+    h5_close_file(&file, NULL);
+}
+
+/* Made with HDF5 itself: what our writer never makes. */
+static void ways_out_are_refused(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    float values[24];
+    char path[1024], target[1024];
+    snprintf(target, sizeof target, "%s", scratch_path(*state, "target.h5"));
+    snprintf(path, sizeof path, "%s", scratch_path(*state, "links.h5"));
+    write_file(target);
+    hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Lcreate_external(target, "/a/b/values", id, "/external", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_external(target, "/a", id, "/group", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_soft("/stored", id, "/soft", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    hid_t space = H5Screate_simple(1, (const hsize_t[]){16}, NULL), plist = H5Pcreate(H5P_DATASET_CREATE);
+    assert_true(H5Pset_external(plist, target, 0, 16) >= 0);
+    hid_t stored = H5Dcreate2(id, "/stored", H5T_STD_U8LE, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+    assert_true(stored >= 0);
+    hid_t virtual_list = H5Pcreate(H5P_DATASET_CREATE);
+    assert_true(H5Pset_virtual(virtual_list, space, target, "/a", space) >= 0);
+    hid_t virtual = H5Dcreate2(id, "/virtual", H5T_STD_U8LE, space, H5P_DEFAULT, virtual_list, H5P_DEFAULT);
+    assert_true(virtual >= 0);
+    H5Dclose(virtual);
+    H5Dclose(stored);
+    H5Pclose(virtual_list);
+    H5Pclose(plist);
+    H5Sclose(space);
+    H5Fclose(id);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_read_array(&file, "/external", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "/external is an external link"));
+    assert_int_equal(h5_read_array(&file, "/group/b/values", H5_TYPE_F32, 3, SHAPE, values, &error),
+                     STATUS_DATA);
+    assert_non_null(strstr(error.what, "/group is an external link"));
+    assert_int_equal(h5_read_array(&file, "/soft", H5_TYPE_U8, 1, (const uint64_t[]){16}, values, &error),
+                     STATUS_DATA);
+    assert_non_null(strstr(error.what, "soft link"));
+    assert_int_equal(h5_read_array(&file, "/stored", H5_TYPE_U8, 1, (const uint64_t[]){16}, values, &error),
+                     STATUS_DATA);
+    assert_non_null(strstr(error.what, "another file"));
+    assert_int_equal(h5_read_array(&file, "/virtual", H5_TYPE_U8, 1, (const uint64_t[]){16}, values, &error),
+                     STATUS_DATA);
+    assert_non_null(strstr(error.what, "virtual dataset"));
+    h5_close_file(&file, NULL);
+}
+
+static void damaged_files_are_refused(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    size_t size;
+    char path[1024];
+    snprintf(path, sizeof path, "%s", scratch_path(*state, "a.h5"));
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "No such file"));
+    write_file(path);
+    uint8_t *bytes = scratch_read(path, &size);
+    scratch_write(path, bytes, size - 1);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "truncated"));
+    scratch_write(path, "not HDF5", 8);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_DATA);
+    assert_int_equal(h5_close_file(&file, &error), STATUS_OK);
+    free(bytes);
+}
+
+static void writing_nowhere_is_a_storage_error(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    assert_int_equal(h5_create_file(scratch_path(*state, "no/folder.h5"), &file, &error), STATUS_STORAGE);
+    /* A device without space: the data reaches it at the latest when the file is closed. */
+    if (access("/dev/full", W_OK) == 0 && h5_create_file("/dev/full", &file, &error) == STATUS_OK)
+        assert_int_equal(h5_close_file(&file, &error), STATUS_STORAGE);
+}
+
+static void same_calls_give_same_bytes(void **state)
+{
+    size_t sizes[2];
+    uint8_t *bytes[2];
+    for (int i = 0; i < 2; i++) {
+        write_file(scratch_path(*state, "a.h5"));
+        bytes[i] = scratch_read(scratch_path(*state, "a.h5"), &sizes[i]);
+        if (i == 0)
+            sleep(1);
+    }
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(bytes[0], bytes[1], sizes[0]);
+    free(bytes[0]);
+    free(bytes[1]);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(arrays_come_back),
+        TEST(rows_come_back),
+        TEST(attributes_come_back),
+        TEST(wrong_attributes_are_refused),
+        TEST(other_shapes_are_refused),
+        TEST(groups_are_listed),
+        TEST(ways_out_are_refused),
+        TEST(damaged_files_are_refused),
+        TEST(writing_nowhere_is_a_storage_error),
+        TEST(same_calls_give_same_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
