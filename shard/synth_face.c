@@ -46,24 +46,24 @@ static void draw_colours(struct face *face, struct random *random)
 
 static void draw_features(struct face *face, struct random *random)
 {
-    face->eye_gap = draw_between(random, 0.27F, 0.43F);
+    face->eye_gap = draw_between(random, 0.27F, 0.46F);
     face->eye_y = draw_between(random, -0.20F, 0.08F);
-    face->eye_width = draw_between(random, 0.12F, 0.21F);
+    face->eye_width = draw_between(random, 0.12F, 0.25F);
     face->eye_open = draw_between(random, 0.40F, 0.95F);
     face->eye_tilt = draw_between(random, -0.32F, 0.32F);
     face->iris_size = draw_between(random, 0.55F, 0.85F);
     face->brow_y = draw_between(random, 0.17F, 0.32F);
     face->brow_length = draw_between(random, 0.14F, 0.26F);
-    face->brow_thick = draw_between(random, 0.018F, 0.075F);
+    face->brow_thick = draw_between(random, 0.018F, 0.095F);
     face->brow_tilt = draw_between(random, -0.38F, 0.38F);
     face->brow_bend = draw_between(random, 0, 2.2F);
     face->nose_length = draw_between(random, 0.20F, 0.42F);
-    face->nose_width = draw_between(random, 0.07F, 0.20F);
+    face->nose_width = draw_between(random, 0.06F, 0.24F);
     face->nose_bridge = draw_between(random, 0.02F, 0.06F);
     face->mouth_y = draw_between(random, 0.48F, 0.68F);
-    face->mouth_width = draw_between(random, 0.14F, 0.36F);
-    face->lip_upper = draw_between(random, 0.02F, 0.08F);
-    face->lip_lower = draw_between(random, 0.03F, 0.10F);
+    face->mouth_width = draw_between(random, 0.12F, 0.42F);
+    face->lip_upper = draw_between(random, 0.015F, 0.10F);
+    face->lip_lower = draw_between(random, 0.02F, 0.13F);
     face->mouth_bend = draw_between(random, -0.6F, 0.6F);
 }
 
@@ -89,7 +89,7 @@ struct face face_draw(struct random *random)
     const float mole = random_uniform(random);
     face.mole_x = draw_between(random, -0.45F, 0.45F);
     face.mole_y = draw_between(random, 0.10F, 0.60F);
-    face.mole_size = mole < 0.4F ? draw_between(random, 0.03F, 0.055F) : 0;
+    face.mole_size = mole < 0.5F ? draw_between(random, 0.03F, 0.055F) : 0;
     face.freckles = random_uniform(random) < 0.2F ? 0.4F : 0;
     return face;
 }
@@ -103,9 +103,9 @@ static void draw_light(struct moment *moment, struct random *random)
     moment->light[1] = y / length;
     moment->light[2] = 1 / length;
     moment->ambient = draw_between(random, 0.30F, 0.70F);
-    const float brightness = draw_between(random, 0.55F, 0.95F);
+    const float brightness = draw_between(random, 0.50F, 1.0F);
     for (int c = 0; c < 3; c++)
-        moment->light_colour[c] = brightness * draw_between(random, 0.78F, 1.15F);
+        moment->light_colour[c] = brightness * draw_between(random, 0.75F, 1.15F);
 }
 
 static void draw_occlusion(struct moment *moment, float occlusion, struct random *random)
@@ -131,8 +131,8 @@ static void draw_occlusion(struct moment *moment, float occlusion, struct random
 struct moment moment_draw(float swing, float occlusion, struct random *random)
 {
     struct moment moment = {0};
-    moment.yaw = 0.60F * swing * draw_spread(random);
-    moment.pitch = 0.35F * swing * draw_spread(random);
+    moment.yaw = 0.52F * swing * draw_spread(random);
+    moment.pitch = 0.30F * swing * draw_spread(random);
     moment.smile = draw_spread(random);
     const float open = random_uniform(random);
     moment.mouth_open = open > 0.6F ? (open - 0.6F) * 0.3F : 0;
@@ -141,6 +141,7 @@ struct moment moment_draw(float swing, float occlusion, struct random *random)
     moment.gaze_x = 0.4F * draw_spread(random);
     moment.gaze_y = 0.3F * draw_spread(random);
     moment.hair_volume = draw_between(random, 0.7F, 1.4F);
+    moment.hair_shade = draw_between(random, 0.7F, 1.35F);
     draw_light(&moment, random);
     draw_occlusion(&moment, occlusion, random);
     return moment;

@@ -31,7 +31,7 @@ struct face {
 struct moment {
     float yaw, pitch; /* radians */
     float smile, mouth_open, lids, brow_raise, gaze_x, gaze_y;
-    float hair_volume; /* times the person's */
+    float hair_volume, hair_shade; /* times the person's */
     float light[3], ambient, light_colour[3];
     int glasses; /* 0 none, 1 round, 2 square, 3 dark */
     bool hat;

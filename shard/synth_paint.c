@@ -14,6 +14,7 @@ struct painter {
     const struct moment *moment;
     float yaw_cosine, yaw_sine, pitch_cosine, pitch_sine;
     struct shape head;
+    float hair[3]; /* as it is coloured at the moment */
 };
 
 /* Where a point of the face comes to lie, and by how much things there are narrowed. */
@@ -68,7 +69,7 @@ static void paint_back(const struct painter *painter)
     const float x = 0.10F * painter->yaw_sine;
     float neck[3], back[3];
     shade(face->skin, 0.85F, neck);
-    shade(face->hair, 0.8F, back);
+    shade(painter->hair, 0.8F, back);
     if (face->hair_style == HAIR_LONG)
         paint(painter,
               shape_ellipse(-x, 0.25F + 0.3F * face->hair_length, face->width + 0.14F + volume,
@@ -114,9 +115,9 @@ static void paint_beard(const struct painter *painter)
             beard.bend = -0.45F;
             struct shape clip = painter->head;
             clip.b += face->beard_length;
-            paint_within(painter, beard, clip, face->hair, 0.92F);
+            paint_within(painter, beard, clip, painter->hair, 0.92F);
         } else {
-            paint(painter, beard, face->hair, 0.92F);
+            paint(painter, beard, painter->hair, 0.92F);
         }
     }
     if (face->beard_style == BEARD_MOUSTACHE || face->beard_style == BEARD_FULL) {
@@ -124,7 +125,7 @@ static void paint_beard(const struct painter *painter)
         struct shape moustache = shape_ellipse(lip.x, lip.y, (face->mouth_width + 0.03F) * lip.across,
                                                0.035F + 0.25F * face->beard_length);
         moustache.bend = 0.8F;
-        paint(painter, moustache, face->hair, 0.95F);
+        paint(painter, moustache, painter->hair, 0.95F);
     }
 }
 
@@ -187,7 +188,7 @@ static void paint_brow(const struct painter *painter, float side)
     brow = shape_turned(brow, side * face->brow_tilt);
     brow.bend = face->brow_bend;
     float colour[3];
-    shade(face->hair, 0.7F, colour);
+    shade(painter->hair, 0.7F, colour);
     paint_within(painter, brow, painter->head, colour, 0.95F);
 }
 
@@ -249,7 +250,7 @@ static void paint_curls(const struct painter *painter, float volume)
     for (int i = -4; i <= 4; i++) {
         float cosine, sine, colour[3];
         turn(0.36F * (float)i, &cosine, &sine);
-        shade(face->hair, i & 1 ? 1.1F : 0.9F, colour);
+        shade(painter->hair, i & 1 ? 1.1F : 0.9F, colour);
         const struct spot at = {.x = sine * (face->width + 0.02F) + 0.10F * painter->yaw_sine,
                                 .y = -cosine * (face->height - 0.02F) + 0.10F * painter->pitch_sine};
         paint(painter, shape_ellipse(at.x, at.y, 0.17F + volume, 0.17F + volume), colour, 1);
@@ -274,7 +275,7 @@ static void paint_hair(const struct painter *painter)
             paint(painter,
                   shape_ellipse((float)side * face->width - 0.15F * painter->yaw_sine, -0.25F,
                                 0.08F + 0.6F * volume, 0.30F),
-                  face->hair, 1);
+                  painter->hair, 1);
         return;
     }
     if (face->hair_style == HAIR_PARTED) {
@@ -283,7 +284,7 @@ static void paint_hair(const struct painter *painter)
     }
     if (face->hair_style == HAIR_BOB || face->hair_style == HAIR_LONG)
         cut.bend = 0.45F;
-    paint_within(painter, cap, cut, face->hair, 1);
+    paint_within(painter, cap, cut, painter->hair, 1);
     if (face->hair_style == HAIR_CURLS)
         paint_curls(painter, 0.5F * volume);
     if (face->hair_style == HAIR_BOB || face->hair_style == HAIR_LONG)
@@ -291,7 +292,7 @@ static void paint_hair(const struct painter *painter)
             paint(painter,
                   shape_ellipse((float)side * (face->width + 0.04F) - 0.2F * painter->yaw_sine, 0.05F,
                                 0.10F + 0.5F * volume, 0.45F + 0.3F * face->hair_length),
-                  face->hair, 1);
+                  painter->hair, 1);
 }
 
 static void paint_glasses(const struct painter *painter)
@@ -342,6 +343,7 @@ void face_paint(struct canvas *canvas, const struct face *face, const struct mom
     turn(moment->pitch, &painter.pitch_cosine, &painter.pitch_sine);
     painter.head = shape_ellipse(0, 0, face->width, face->height);
     painter.head.taper = face->taper;
+    shade(face->hair, moment->hair_shade, painter.hair);
     paint_back(&painter);
     paint_head(&painter);
     paint_skin(&painter);
