@@ -1,6 +1,7 @@
 #include "worker/checkpoint_file.h"
 
 #include "worker/checkpoint_yaml.h"
+#include "worker/hdf5_finish.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,12 +158,7 @@ enum status checkpoint_close_part(struct h5_file *h5, const char *directory, con
                                   enum status written, struct checkpoint_part *part, struct error *error)
 {
     char path[1024];
-    enum status status = written;
-    if (status == STATUS_OK) {
-        status = h5_close_file(h5, error);
-    } else {
-        h5_close_file(h5, NULL);
-    }
+    enum status status = hdf5_finish(h5, written, error);
     snprintf(path, sizeof path, "%s/%s", directory, file);
     if (status != STATUS_OK) {
         status = checkpoint_explain_failure(path, error);
