@@ -260,6 +260,8 @@ double trainer_measure(struct trainer *trainer)
     for (size_t i = 0; i < (size_t)batch * (size_t)config->model.embedding; i++) {
         trainer->grad_embedding[i] = random_uniform(&random) - 0.5f;
     }
+    iresnet_init(trainer->net, config->run.seed);
+    iresnet_weights_changed(trainer->net);
     double seconds = 0;
     for (int pass = 0; pass < 2; pass++) { /* the first one only touches memory */
         double begin = trainer_clock();

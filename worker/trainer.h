@@ -78,7 +78,8 @@ enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int
 /* Bytes that the trainer holds, the loader's queue and open leases estimated. */
 int64_t trainer_memory_bytes(const struct trainer *trainer);
 
-/* Seconds of one image's forward and backward pass, measured on noise; leaves no trace in the model. */
+/* Seconds of one image's forward and backward pass, measured on noise with initial weights: to be called before
+ * the weights are set. */
 double trainer_measure(struct trainer *trainer);
 
 /* Trains on the next micro-batch of every lane. `step` counts from 1. Collective over the workers.
