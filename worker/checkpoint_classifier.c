@@ -73,7 +73,7 @@ static enum status read_range(const struct h5_file *file, const struct checkpoin
                               uint32_t expected_begin, uint32_t *end, struct error *error)
 {
     uint64_t begin = 0, stop = 0, classes = 0;
-    enum status status = checkpoint_check_format(file, "classifier", error);
+    enum status status = h5_check_format(file, "classifier", CHECKPOINT_VERSION, error);
     if (status == STATUS_OK) {
         status = h5_get_uint(file, "/", "row_begin", UINT32_MAX, &begin, error);
     }

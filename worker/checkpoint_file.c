@@ -1,6 +1,5 @@
 #include "worker/checkpoint_file.h"
 
-#include "worker/checkpoint_yaml.h"
 #include "worker/hdf5_finish.h"
 
 #include <errno.h>
@@ -169,18 +168,6 @@ enum status checkpoint_close_part(struct h5_file *h5, const char *directory, con
         unlink(path); /* what is there of it is worth nothing, and space may be short */
     }
     return status;
-}
-
-enum status checkpoint_check_format(const struct h5_file *h5, const char *format, struct error *error)
-{
-    char found[32];
-    uint64_t version = 0;
-    enum status status = h5_get_string(h5, "/", "dail_format", found, sizeof found, error);
-    if (status == STATUS_OK) {
-        status = h5_get_uint(h5, "/", "version", INT32_MAX, &version, error);
-    }
-    return status == STATUS_OK ? checkpoint_yaml_version(h5->path, found, format, (int)version, error)
-                               : status;
 }
 
 bool checkpoint_name_is_plain(const char *name)

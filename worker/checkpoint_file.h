@@ -38,9 +38,6 @@ enum status checkpoint_finish_part(const char *directory, const char *file, stru
 enum status checkpoint_close_part(struct h5_file *h5, const char *directory, const char *file,
                                   enum status written, struct checkpoint_part *part, struct error *error);
 
-/* Checks the root attributes dail_format and version. */
-enum status checkpoint_check_format(const struct h5_file *h5, const char *format, struct error *error);
-
 /* A name that stays within its directory: not empty, no slash, not "." or "..", nothing unprintable. */
 bool checkpoint_name_is_plain(const char *name);
 

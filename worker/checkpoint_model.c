@@ -131,7 +131,7 @@ static enum status open_model(const char *path, struct h5_file *file, struct err
     if (status == STATUS_OK) {
         status = h5_open_file(name, file, error);
     }
-    return status == STATUS_OK ? checkpoint_check_format(file, "model", error) : status;
+    return status == STATUS_OK ? h5_check_format(file, "model", CHECKPOINT_VERSION, error) : status;
 }
 
 static enum status read_backbone(const struct h5_file *file, const char *group, const struct iresnet *net,
