@@ -9,20 +9,22 @@
 #include <cblas.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/stat.h>
 
 #define EVAL_SETS_MAX 64
 
 static const char usage[] =
     "usage: dail eval [OPTIONS] CHECKPOINT SET...\n"
-    "Embeds the images of verification sets (pairs files) by a checkpoint's network and scores them.\n";
+    "Embeds the images of verification sets (pairs files) by a checkpoint's network and scores them.\n"
+    "CHECKPOINT may be a run's folder: its newest one is taken.\n";
 
 struct eval_options {
-    int batch, threads, seed;
+    int batch, threads;
     bool untrained, json;
 };
 
 struct eval {
+    char path[1024]; /* of the checkpoint */
     struct eval_options options;
     struct checkpoint_state state;
     struct iresnet *net;
@@ -37,8 +39,25 @@ static int default_threads(void)
     return hello.cores_allowed > 0 ? hello.cores_allowed : 1;
 }
 
-static enum status load_network(struct eval *eval, const char *path, struct error *error)
+/* The checkpoint meant by `argument`: itself, or the newest of a run's folder. */
+static enum status find_checkpoint(const char *argument, char *path, size_t size, struct error *error)
 {
+    struct stat folder;
+    snprintf(path, size, "%s/checkpoints", argument);
+    if (stat(path, &folder) != 0) {
+        snprintf(path, size, "%s", argument);
+        return STATUS_OK;
+    }
+    enum status status = checkpoint_newest(argument, path, size, NULL, NULL, error);
+    if (status == STATUS_OK && path[0] == '\0') {
+        status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
+    }
+    return status;
+}
+
+static enum status load_network(struct eval *eval, struct error *error)
+{
+    const char *path = eval->path;
     enum status status = checkpoint_verify(path, 0, error);
     if (status == STATUS_OK) {
         status = checkpoint_read_state(path, &eval->state, error);
@@ -58,7 +77,7 @@ static enum status load_network(struct eval *eval, const char *path, struct erro
         return status;
     }
     if (eval->options.untrained) {
-        iresnet_init(eval->net, (uint64_t)eval->options.seed);
+        iresnet_init(eval->net, eval->state.seed);
     } else {
         status = checkpoint_read_model(path, eval->net, NULL, NULL, NULL, error);
     }
@@ -126,11 +145,11 @@ static enum status score_set(struct eval *eval, const char *path, struct error *
     return status;
 }
 
-static void print_heading(const struct eval *eval, const char *path)
+static void print_heading(const struct eval *eval)
 {
-    printf("%s: %s, input %d, %d values, width %g, %s\n", path, eval->state.arch, eval->state.input,
+    printf("%s: %s, input %d, %d values, width %g, %s\n", eval->path, eval->state.arch, eval->state.input,
            eval->state.embedding, eval->state.width,
-           eval->options.untrained ? "UNTRAINED weights of the same shape" : "trained");
+           eval->options.untrained ? "UNTRAINED: the weights it began with" : "trained");
     if (!eval->options.untrained) {
         printf("after step %lld of %lld\n", (long long)eval->state.step, (long long)eval->state.steps);
     }
@@ -138,13 +157,13 @@ static void print_heading(const struct eval *eval, const char *path)
            "TAR@1e-2", "TAR@1e-3", "TAR@1e-4", "norm");
 }
 
-static enum status print_json(const struct eval *eval, const char *path, struct error *error)
+static enum status print_json(const struct eval *eval, struct error *error)
 {
-    json_t *whole = json_pack("{s:s, s:s, s:I, s:b, s:O}", "checkpoint", path, "arch", eval->state.arch,
+    json_t *whole = json_pack("{s:s, s:s, s:I, s:b, s:O}", "checkpoint", eval->path, "arch", eval->state.arch,
                               "step", (json_int_t)eval->state.step, "untrained", (int)eval->options.untrained,
                               "sets", eval->results);
     if (!whole) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "the results cannot be put as JSON");
+        return error_set(error, STATUS_INTERNAL, eval->path, NULL, "the results cannot be put as JSON");
     }
     json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     printf("\n");
@@ -154,34 +173,35 @@ static enum status print_json(const struct eval *eval, const char *path, struct 
 
 static enum status evaluate_all(struct eval *eval, const char *const *paths, size_t sets, struct error *error)
 {
-    enum status status = load_network(eval, paths[0], error);
+    enum status status = find_checkpoint(paths[0], eval->path, sizeof eval->path, error);
+    if (status == STATUS_OK) {
+        status = load_network(eval, error);
+    }
     if (status == STATUS_OK) {
         status = exchange_local_create(&eval->exchange, error);
     }
     if (status == STATUS_OK && eval->options.json) {
         eval->results = json_array();
     } else if (status == STATUS_OK) {
-        print_heading(eval, paths[0]);
+        print_heading(eval);
     }
     for (size_t i = 1; i <= sets && status == STATUS_OK; i++) {
         status = score_set(eval, paths[i], error);
     }
     if (status == STATUS_OK && eval->options.json) {
-        status = print_json(eval, paths[0], error);
+        status = print_json(eval, error);
     }
     return status;
 }
 
 enum status command_eval(int argc, char **argv, struct error *error)
 {
-    struct eval eval = {.options = {.batch = 32, .threads = default_threads(), .seed = 1}};
+    struct eval eval = {.options = {.batch = 32, .threads = default_threads()}};
     const struct option_spec specs[] = {
         {"batch", 'b', OPTION_INT, &eval.options.batch, "N", "images at a time (32)", 1, 4096},
         {"threads", 't', OPTION_INT, &eval.options.threads, "N", "threads (the cores allowed)", 1, 1024},
         {"untrained", 0, OPTION_FLAG, &eval.options.untrained, NULL,
-         "score a network of the same shape with initial weights, for comparison", 0, 0},
-        {"seed", 0, OPTION_INT, &eval.options.seed, "N", "of the untrained network's weights (1)", 0,
-         2147483647.0},
+         "score the weights that the run began with, for comparison", 0, 0},
         {"json", 0, OPTION_FLAG, &eval.options.json, NULL, "print one JSON object", 0, 0},
     };
     const char *paths[EVAL_SETS_MAX + 1];

@@ -249,7 +249,7 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
     if (status == STATUS_STOPPED) {
         journal_line(context->journal,
                      "stopped after step %lld with a checkpoint in place: submit again to go on",
-                     (long long)coordinator.step);
+                     (long long)coordinator.seat[0].step);
     } else if (status == STATUS_OK) {
         journal_line(context->journal, "done: %lld steps", (long long)context->setup->steps);
     } else {

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MILLISECONDS 10
+#define POLL_MILLISECONDS 20
 /* How long outgoing messages are waited for at the end. */
 #define CLOSE_SECONDS 5.0
 /* MPI_Abort itself can hang when a host is gone: after this long the process ends without it. */

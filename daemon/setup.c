@@ -48,6 +48,18 @@ static enum status check_shards(const struct manifest *manifest, struct error *e
     return STATUS_OK;
 }
 
+/* Images are trained on and verified at the size they were packed in. */
+static enum status check_image_size(const struct setup *setup, const char *path, int size,
+                                    struct error *error)
+{
+    if (size == setup->config.model.input) {
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_USAGE, path, "pack it again with --size, or set model.input",
+                     "its images are %d x %d pixels where model.input is %d", size, size,
+                     setup->config.model.input);
+}
+
 static enum status check_distinct(const struct setup *setup, size_t k, struct error *error)
 {
     const struct manifest *manifest = &setup->manifests[k];
@@ -83,6 +95,9 @@ static enum status open_datasets(struct setup *setup, struct error *error)
         setup->classifier_parameters += (int64_t)manifest->classes * setup->config.model.embedding;
         status = check_distinct(setup, k, error);
         if (status == STATUS_OK) {
+            status = check_image_size(setup, manifest->path, manifest->image_size, error);
+        }
+        if (status == STATUS_OK) {
             status = check_shards(manifest, error);
         }
         if (status != STATUS_OK) {
@@ -100,7 +115,11 @@ static enum status check_validation(const struct setup *setup, struct error *err
         if (status != STATUS_OK) {
             return status;
         }
+        status = check_image_size(setup, pairs.path, pairs.image_size, error);
         pairs_close(&pairs);
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     return STATUS_OK;
 }
