@@ -1,0 +1,140 @@
+/* Times a forward and backward pass, and what of it the convolutions take.
+ *
+ *     net_bench ARCH INPUT WIDTH BATCH THREADS STEPS
+ *
+ * Prints one line: seconds per image (one thread: of processor time) of the whole (median of STEPS steps
+ * after a first one), of the convolutions run alone on the same plans and buffers, and of the rest; the
+ * network's own bytes; the process's peak of resident bytes.
+ */
+#include "worker/nn/iresnet_graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define STEPS_MAX 1000
+
+/* One thread's work is measured in processor time, which other programs on the machine disturb less. */
+static double now(int threads)
+{
+    struct timespec time;
+    clock_gettime(threads == 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return values[count / 2];
+}
+
+static float *noise(size_t count)
+{
+    float *values = malloc(count * sizeof *values);
+    uint64_t state = 1;
+    for (size_t i = 0; values && i < count; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        values[i] = (float)(state >> 40) / 8388608.0f - 1.0f;
+    }
+    return values;
+}
+
+/* All three passes of one convolution; grad_input NULL: only two. */
+static void convolve(struct iresnet *net, int batch, const struct conv_layer *layer, const float *input,
+                     float *output, float *grad_input)
+{
+    conv_forward(layer->plan, batch, input, output, net->conv_scratch);
+    conv_backward_weight(layer->plan, batch, input, output, layer->grad_weight, net->conv_scratch);
+    if (grad_input)
+        conv_backward_data(layer->plan, batch, output, grad_input, net->conv_scratch);
+}
+
+static double convolutions(struct iresnet *net, int batch)
+{
+    double start = now(net->threads);
+    convolve(net, batch, &net->stem_conv, net->image, net->stem_conv_output, NULL);
+    for (size_t i = 0; i < net->block_count; i++) {
+        struct basic_block *block = &net->blocks[i];
+        convolve(net, batch, &block->conv1, block->input, block->conv1_output, net->swap[0]);
+        convolve(net, batch, &block->conv2, block->conv1_output, block->conv2_output, net->swap[0]);
+        if (block->downsample.plan)
+            convolve(net, batch, &block->downsample, block->input, block->downsample_output, net->swap[0]);
+    }
+    return now(net->threads) - start;
+}
+
+static double step(struct iresnet *net, int batch, const float *image, float *embedding,
+                   const float *gradient)
+{
+    double start = now(net->threads);
+    iresnet_weights_changed(net);
+    iresnet_zero_gradient(net);
+    iresnet_forward(net, batch, image, NULL, embedding, NULL);
+    iresnet_backward(net, batch, gradient, NULL);
+    return now(net->threads) - start;
+}
+
+static void measure(struct iresnet *net, const struct iresnet_config *config, int steps)
+{
+    static double whole[STEPS_MAX], convolution[STEPS_MAX];
+    size_t pixels = (size_t)config->batch_max * (size_t)(config->input * config->input) * 3;
+    size_t embeddings = (size_t)config->batch_max * (size_t)config->embedding;
+    float *image = noise(pixels), *gradient = noise(embeddings), *embedding = noise(embeddings);
+    if (!image || !gradient || !embedding)
+        exit(1);
+    int batch = config->batch_max;
+    for (int i = -1; i < steps; i++) {
+        double seconds = step(net, batch, image, embedding, gradient);
+        double alone = convolutions(net, batch);
+        if (i >= 0) {
+            whole[i] = seconds / batch;
+            convolution[i] = alone / batch;
+        }
+    }
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    double all = median(whole, steps), conv = median(convolution, steps);
+    printf("%s input %d width %g batch %d threads %d: %.5f s/image, convolutions %.5f, rest %.5f; "
+           "%zu bytes, peak %ld KiB\n",
+           config->arch, config->input, config->width, batch, config->threads, all, conv, all - conv,
+           iresnet_memory_bytes(net), usage.ru_maxrss);
+    free(image);
+    free(gradient);
+    free(embedding);
+}
+
+int main(int argc, char **argv)
+{
+    int steps = argc == 7 ? atoi(argv[6]) : 0;
+    if (steps < 1 || steps > STEPS_MAX) {
+        fprintf(stderr, "usage: %s ARCH INPUT WIDTH BATCH THREADS STEPS\n", argv[0]);
+        return 2;
+    }
+    struct iresnet_config config = {
+        .arch = argv[1],
+        .input = atoi(argv[2]),
+        .embedding = 512,
+        .width = atof(argv[3]),
+        .batch_max = atoi(argv[4]),
+        .threads = atoi(argv[5]),
+        .train = true,
+    };
+    struct iresnet *net;
+    struct error error;
+    char line[1024];
+    if (iresnet_create(&config, &net, &error) != STATUS_OK) {
+        fprintf(stderr, "%s\n", error_format(&error, line, sizeof line));
+        return (int)error.status;
+    }
+    iresnet_init(net, 1);
+    measure(net, &config, steps);
+    iresnet_free(net);
+    return 0;
+}
