@@ -59,12 +59,13 @@ size_t iresnet_memory_bytes(const struct iresnet *net); /* all that the network 
 int iresnet_embedding(const struct iresnet *net);
 
 /* The vectors, owned by the network. gradient is NULL unless `train`. After writing to the weights call
- * iresnet_weights_changed, which renews what is derived from them. */
+ * iresnet_weights_changed, which renews what is derived from them. The weights are zero until iresnet_init or
+ * parameter_from_file. */
 float *iresnet_weights(struct iresnet *net);
 float *iresnet_gradient(struct iresnet *net);
 float *iresnet_statistics(struct iresnet *net);
 /* Sums over the micro-batches since iresnet_zero_gradient of the batch mean and unbiased variance, in the
- * statistics vector's layout. */
+ * statistics vector's layout. NULL unless `train`. */
 float *iresnet_batch_statistics(struct iresnet *net);
 void iresnet_weights_changed(struct iresnet *net);
 
@@ -93,7 +94,8 @@ struct iresnet_hooks {
 
 /* One micro-batch in training mode: batch statistics, dropout with `dropout_mask` [batch][last width*h*w in
  * PyTorch's C,H,W order] holding 0 or 1/(1-p) (NULL: no dropout).
- * image f32 [batch,H,W,3] (NHWC), embedding f32 [batch,D]. Keeps what the backward pass needs. */
+ * image f32 [batch,H,W,3] (NHWC), embedding f32 [batch,D]. Keeps what the backward pass needs; image and mask
+ * are copied. */
 void iresnet_forward(struct iresnet *net, int batch, const float *image, const float *dropout_mask,
                      float *embedding, const struct iresnet_hooks *hooks);
 /* Length of one sample's dropout mask. */
@@ -107,7 +109,8 @@ void iresnet_backward(struct iresnet *net, int batch, const float *grad_embeddin
 /* Sets the gradient and batch statistics to zero: at the beginning of a step. */
 void iresnet_zero_gradient(struct iresnet *net);
 
-/* Inference with the running statistics. Same shapes. */
+/* Inference with the running statistics. Same shapes. It uses the forward pass's memory: no iresnet_backward
+ * after it without a new iresnet_forward. */
 void iresnet_infer(struct iresnet *net, int batch, const float *image, float *embedding,
                    const struct iresnet_hooks *hooks);
 
