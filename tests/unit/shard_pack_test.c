@@ -1,0 +1,459 @@
+#include "tests/unit/shard_scratch.h"
+
+#include "shard/manifest.h"
+#include "shard/pack.h"
+#include "shard/pair_list.h"
+#include "shard/pairs.h"
+
+#define SIDE 24
+
+struct work {
+    char faces[600], out[600];
+    uint64_t done, total;
+    int warnings;
+    char warning[2000];
+};
+
+static void on_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct work *work = context;
+    assert_true(done > work->done && done <= total);
+    work->done = done;
+    work->total = total;
+}
+
+static void on_warning(void *context, const char *text)
+{
+    struct work *work = context;
+    work->warnings++;
+    snprintf(work->warning, sizeof work->warning, "%s", text);
+}
+
+/* faces/<name>/<name>_<nnnn><ending> */
+static void add_image(const struct work *work, const char *name, int number, const char *ending, int side,
+                      enum image_encoding encoding)
+{
+    char path[1024];
+    size_t size;
+    snprintf(path, sizeof path, "%s/%s", work->faces, name);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/%s_%04d%s", work->faces, name, name, number, ending);
+    uint8_t *bytes = scratch_image(side, side, number + (int)strlen(name) * 5, encoding, &size);
+    scratch_write(path, bytes, size);
+    free(bytes);
+}
+
+/* Five people: Ada 4 images (one PNG of the size, one PPM), Bela 3, Chloe 1, dora 6; none of Empty. */
+static void make_faces(struct scratch *scratch, struct work *work)
+{
+    char path[1024];
+    *work = (struct work){.done = 0};
+    snprintf(work->faces, sizeof work->faces, "%s/faces", scratch->directory);
+    snprintf(work->out, sizeof work->out, "%s/out", scratch->directory);
+    assert_int_equal(mkdir(work->faces, 0777), 0);
+    add_image(work, "Ada", 1, ".jpg", SIDE, IMAGE_JPEG);
+    add_image(work, "Ada", 2, ".PNG", SIDE, IMAGE_PNG);
+    add_image(work, "Ada", 3, ".ppm", SIDE, IMAGE_PNM);
+    add_image(work, "Ada", 4, ".jpeg", 40, IMAGE_JPEG);
+    for (int i = 1; i <= 3; i++)
+        add_image(work, "Bela", i, ".jpg", SIDE, IMAGE_JPEG);
+    add_image(work, "Chloe", 1, ".jpg", SIDE, IMAGE_JPEG);
+    for (int i = 1; i <= 6; i++)
+        add_image(work, "dora", i, ".jpg", 30, IMAGE_JPEG);
+    snprintf(path, sizeof path, "%s/Empty", work->faces);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/Ada/notes.txt", work->faces);
+    scratch_text(path, "not an image");
+}
+
+static struct pack_style style_for(struct work *work)
+{
+    struct pack_style style = pack_style_defaults();
+    style.size = SIDE;
+    style.progress = on_progress;
+    style.warn = on_warning;
+    style.context = work;
+    return style;
+}
+
+static struct pack_folder import_for(const struct work *work)
+{
+    return (struct pack_folder){.folder = work->faces,
+                                .directory = work->out,
+                                .name = "few",
+                                .dataset_id = 9,
+                                .min_images = 1,
+                                .shard_bytes = 1 << 20,
+                                .seed = 1};
+}
+
+static struct manifest open_result(struct scratch *scratch)
+{
+    struct manifest manifest;
+    struct error error = {0};
+    if (manifest_open(scratch_path(scratch, "out/few.yaml"), &manifest, &error) != STATUS_OK)
+        fail_msg("%s (%s)", error.what, error.where);
+    return manifest;
+}
+
+static void folders_become_datasets(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct shard shard;
+    struct error error;
+    char **names;
+    make_faces(*state, &work);
+    struct pack_style style = style_for(&work);
+    struct pack_folder import = import_for(&work);
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 14);
+    assert_int_equal(result.kept, 6);
+    assert_int_equal(result.classes, 4);
+    assert_int_equal(work.done, 14);
+    assert_int_equal(work.total, 14);
+    assert_int_equal(scratch_count(work.out), 3);
+    struct manifest manifest = open_result(*state);
+    assert_int_equal(manifest.dataset_id, 9);
+    assert_int_equal(manifest.images, 14);
+    assert_int_equal(manifest.image_size, SIDE);
+    assert_int_equal(manifest.encoding, IMAGE_UNKNOWN);
+    assert_int_equal(manifest_class_names(&manifest, &names, &error), STATUS_OK);
+    assert_string_equal(names[0], "Ada");
+    assert_string_equal(names[3], "dora");
+    assert_int_equal(manifest_open_shard(&manifest, 0, &shard, &error), STATUS_OK);
+    uint32_t of_label[4] = {0};
+    uint8_t *bytes = malloc(shard.bytes);
+    assert_int_equal(shard_read(&shard, 0, shard.images, bytes, &error), STATUS_OK);
+    int in_order = 1;
+    for (uint32_t i = 0; i < shard.images; i++) {
+        uint8_t pixels[SIDE * SIDE * 3];
+        of_label[shard.label[i]]++;
+        in_order = in_order && (i == 0 || shard.label[i - 1] <= shard.label[i]);
+        assert_int_equal(image_decode_into(bytes + shard.offset[i],
+                                           (size_t)(shard.offset[i + 1] - shard.offset[i]), SIDE, pixels,
+                                           &error),
+                         STATUS_OK);
+    }
+    assert_memory_equal(of_label, ((uint32_t[]){4, 3, 1, 6}), sizeof of_label);
+    assert_false(in_order);
+    for (int i = 0; i < 4; i++)
+        free(names[i]);
+    free(names);
+    free(bytes);
+    shard_close(&shard);
+    manifest_close(&manifest);
+}
+
+/* An image of the wanted size keeps its bytes; the other ones have the pixels that image_resize gives. */
+static void images_of_the_size_keep_their_bytes(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct shard shard;
+    struct error error;
+    char path[1024];
+    size_t size;
+    make_faces(*state, &work);
+    scratch_text(scratch_path(*state, "only"), "Ada\n");
+    struct pack_style style = style_for(&work);
+    struct pack_folder import = import_for(&work);
+    char list[1024];
+    snprintf(list, sizeof list, "%s", scratch_path(*state, "only"));
+    import.include = list;
+    style.encoding = IMAGE_PNG;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 4);
+    assert_int_equal(result.kept, 2);
+    struct manifest manifest = open_result(*state);
+    assert_int_equal(manifest_open_shard(&manifest, 0, &shard, &error), STATUS_OK);
+    uint8_t *bytes = malloc(shard.bytes);
+    assert_int_equal(shard_read(&shard, 0, shard.images, bytes, &error), STATUS_OK);
+    static const char *const files[] = {"Ada_0001.jpg", "Ada_0002.PNG", "Ada_0003.ppm", "Ada_0004.jpeg"};
+    for (int file = 0; file < 4; file++) {
+        struct image image, resized;
+        int found = 0;
+        snprintf(path, sizeof path, "%s/Ada/%s", work.faces, files[file]);
+        uint8_t *original = scratch_read(path, &size);
+        assert_int_equal(image_decode(original, size, &image, &error), STATUS_OK);
+        assert_int_equal(image_resize(&image, SIDE, &resized, &error), STATUS_OK);
+        for (uint32_t i = 0; i < shard.images; i++) {
+            uint8_t pixels[SIDE * SIDE * 3];
+            size_t stored = (size_t)(shard.offset[i + 1] - shard.offset[i]);
+            const uint8_t *at = bytes + shard.offset[i];
+            assert_int_equal(image_decode_into(at, stored, SIDE, pixels, &error), STATUS_OK);
+            if (file < 2)
+                found += stored == size && memcmp(at, original, size) == 0;
+            else
+                found += memcmp(pixels, resized.pixels, sizeof pixels) == 0;
+        }
+        assert_int_equal(found, 1);
+        image_free(&image);
+        image_free(&resized);
+        free(original);
+    }
+    free(bytes);
+    shard_close(&shard);
+    manifest_close(&manifest);
+}
+
+static void identities_are_chosen(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    char list[1024];
+    make_faces(*state, &work);
+    snprintf(list, sizeof list, "%s", scratch_path(*state, "list"));
+    scratch_text(list, "dora\r\nBela\n\n");
+    struct pack_style style = style_for(&work);
+    struct pack_folder import = import_for(&work);
+    import.min_images = 3;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 3);
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_USAGE);
+    assert_non_null(strstr(error.what, "exists already"));
+    import.force = true;
+    import.exclude = list;
+    work.done = 0;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 1);
+    assert_int_equal(result.images, 4);
+    import.include = list;
+    import.exclude = NULL;
+    work.done = 0;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 2);
+    assert_int_equal(result.images, 9);
+    scratch_text(list, "Dora\n");
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "'Dora' is not in"));
+    import.include = NULL;
+    import.min_images = 7;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
+    struct manifest manifest = open_result(*state);
+    assert_int_equal(manifest.classes, 2);
+    manifest_close(&manifest);
+}
+
+static void bad_images_stop_or_are_skipped(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    char path[1024];
+    size_t size;
+    make_faces(*state, &work);
+    snprintf(path, sizeof path, "%s/Chloe/Chloe_0001.jpg", work.faces);
+    uint8_t *bytes = scratch_read(path, &size);
+    scratch_write(path, bytes, size / 2);
+    free(bytes);
+    struct pack_style style = style_for(&work);
+    struct pack_folder import = import_for(&work);
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.where, "Chloe_0001.jpg"));
+    assert_non_null(strstr(error.next, "--skip-bad"));
+    if (access(work.out, F_OK) == 0)
+        assert_int_equal(scratch_count(work.out), 0);
+    style.skip_bad = true;
+    work.done = 0;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 13);
+    assert_int_equal(result.skipped, 1);
+    assert_int_equal(result.classes, 4);
+    assert_int_equal(work.warnings, 2);
+    assert_non_null(strstr(work.warning, "Chloe (label 2) is left with 0 of 1"));
+    struct manifest manifest = open_result(*state);
+    assert_int_equal(manifest.images, 13);
+    manifest_close(&manifest);
+}
+
+static void shards_are_even_and_repeatable(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    uint32_t crc[2][14];
+    make_faces(*state, &work);
+    struct pack_style style = style_for(&work);
+    struct pack_folder import = import_for(&work);
+    import.shard_bytes = 4000;
+    for (int turn = 0; turn < 2; turn++) {
+        work.done = 0;
+        assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+        struct manifest manifest = open_result(*state);
+        assert_true(manifest.shard_count > 1 && manifest.shard_count < 14);
+        assert_int_equal(manifest.shard_count, result.shards);
+        for (uint32_t i = 0; i < manifest.shard_count; i++) {
+            struct shard shard;
+            assert_int_equal(manifest_open_shard(&manifest, i, &shard, &error), STATUS_OK);
+            assert_in_range(shard.images, 14 / manifest.shard_count, 14 / manifest.shard_count + 1);
+            crc[turn][i] = manifest.shards[i].crc;
+            assert_true(turn == 0 || crc[0][i] == crc[1][i]);
+            shard_close(&shard);
+        }
+        manifest_close(&manifest);
+        import.force = true;
+    }
+    import.seed = 2;
+    work.done = 0;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    struct manifest manifest = open_result(*state);
+    assert_true(manifest.shards[0].crc != crc[0][0]);
+    manifest_close(&manifest);
+    /* Fewer shards replace more: none is left over. */
+    import.shard_bytes = 1 << 20;
+    work.done = 0;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(scratch_count(work.out), 3);
+}
+
+static void failed_writes_leave_nothing(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    make_faces(*state, &work);
+    struct pack_style style = style_for(&work);
+    struct pack_folder import = import_for(&work);
+    scratch_text(work.out, "a file where the folder should be");
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_STORAGE);
+    import.directory = "/proc/nowhere";
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_STORAGE);
+    import.name = "../few";
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_USAGE);
+    import.name = "few";
+    import.folder = "/nowhere";
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
+    style.size = 0;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_USAGE);
+}
+
+/* --- Pairs --- */
+
+static void assert_bad_list(struct scratch *scratch, const char *text, const char *words)
+{
+    struct pair_list list;
+    struct error error = {0};
+    const char *path = scratch_path(scratch, "list");
+    scratch_text(path, text);
+    assert_int_equal(pair_list_read(path, &list, &error), STATUS_DATA);
+    if (strstr(error.what, words) == NULL)
+        fail_msg("'%s' does not say '%s'", error.what, words);
+}
+
+static void lists_are_read(void **state)
+{
+    struct pair_list list;
+    struct error error;
+    const char *path = scratch_path(*state, "list");
+    scratch_text(path, "2\t1\nAda\t1\t4\nAda\t2\tBela\t3\nBela\t1\t2\nChloe\t1\tAda\t3\n");
+    assert_int_equal(pair_list_read(path, &list, &error), STATUS_OK);
+    assert_int_equal(list.count, 4);
+    assert_int_equal(list.first_fold, 1);
+    assert_string_equal(list.pairs[0].image[0], "Ada/Ada_0001.jpg");
+    assert_string_equal(list.pairs[0].image[1], "Ada/Ada_0004.jpg");
+    assert_true(list.pairs[0].same && !list.pairs[1].same && list.pairs[2].same);
+    assert_string_equal(list.pairs[1].image[1], "Bela/Bela_0003.jpg");
+    assert_int_equal(list.pairs[1].fold, 1);
+    assert_int_equal(list.pairs[3].fold, 2);
+    pair_list_free(&list);
+    scratch_text(path, "fold\ta\tb\tsame\n9\tx y.jpg\tz.jpg\t1\r\n10\tz.jpg\tw.jpg\t0\n");
+    assert_int_equal(pair_list_read(path, &list, &error), STATUS_OK);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.first_fold, 1);
+    assert_int_equal(list.pairs[1].fold, 10);
+    assert_string_equal(list.pairs[0].image[0], "x y.jpg");
+    pair_list_free(&list);
+    scratch_text(path, "1\ta\tb\t1\n0\tb\tc\t0\n");
+    assert_int_equal(pair_list_read(path, &list, &error), STATUS_OK);
+    assert_int_equal(list.first_fold, 0);
+    pair_list_free(&list);
+    assert_bad_list(*state, "", "empty");
+    assert_bad_list(*state, "fold\ta\tb\tsame\n", "no pair");
+    assert_bad_list(*state, "1\ta\tb\t2\n", "same (0 or 1)");
+    assert_bad_list(*state, "1\ta\tb\t1\n2\ta\tb\n", "fold, image, image");
+    assert_bad_list(*state, "1\ta\tb\t1\textra\n", "fold, image, image");
+    assert_bad_list(*state, "2\t1\nAda\t1\t4\nAda\t2\tBela\t3\n", "ends before all");
+    assert_bad_list(*state, "1\t1\nAda\t1\t4\nAda\t2\tBela\t3\nAda\t1\t2\n", "more pairs");
+    assert_bad_list(*state, "1\t1\nAda\t1\t4\nAda\t2\t3\n", "pair of two people");
+    assert_bad_list(*state, "1\t1\nAda\tone\t4\n", "number of an image");
+    assert_bad_list(*state, "hello\n", "neither");
+}
+
+static void pairs_are_packed(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct pairs pairs;
+    struct error error;
+    char list[1024];
+    const int folds[] = {2};
+    make_faces(*state, &work);
+    snprintf(list, sizeof list, "%s", scratch_path(*state, "list"));
+    scratch_text(list, "2\t2\nBela\t1\t2\nBela\t2\t3\nBela\t1\tChloe\t1\nBela\t2\tdora\t3\n"
+                       "dora\t1\t2\ndora\t2\t3\ndora\t1\tBela\t1\ndora\t2\tBela\t1\n");
+    struct pack_style style = style_for(&work);
+    struct pack_pairs import = {.list = list, .folder = work.faces, .directory = work.out, .name = "set"};
+    assert_int_equal(pack_pairs(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.pairs, 8);
+    assert_int_equal(result.images, 7);
+    assert_int_equal(result.kept, 4);
+    assert_int_equal(pack_pairs(&import, &style, &result, &error), STATUS_USAGE);
+    import.force = true;
+    import.folds = folds;
+    import.fold_count = 1;
+    work.done = 0;
+    assert_int_equal(pack_pairs(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(pairs_open(scratch_path(*state, "out/set.h5"), &pairs, &error), STATUS_OK);
+    assert_string_equal(pairs.name, "set");
+    assert_int_equal(pairs.image_size, SIDE);
+    assert_int_equal(pairs.count, 4);
+    assert_int_equal(pairs.images, 4);
+    assert_memory_equal(pairs.pair, ((uint32_t[]){0, 1, 1, 2, 0, 3, 1, 3}), 8 * sizeof(uint32_t));
+    assert_memory_equal(pairs.same, ((uint8_t[]){1, 1, 0, 0}), 4);
+    assert_memory_equal(pairs.fold, ((uint8_t[]){1, 1, 1, 1}), 4);
+    pairs_close(&pairs);
+    import.folds = (const int[]){3};
+    assert_int_equal(pack_pairs(&import, &style, &result, &error), STATUS_USAGE);
+    assert_non_null(strstr(error.what, "no fold 3"));
+}
+
+static void pairs_of_bad_images_are_skipped(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    char list[1024];
+    make_faces(*state, &work);
+    snprintf(list, sizeof list, "%s", scratch_path(*state, "list"));
+    scratch_text(
+        list, "0\tBela/Bela_0001.jpg\tBela/Bela_0009.jpg\t1\n0\tBela/Bela_0001.jpg\tdora/dora_0001.jpg\t0\n");
+    struct pack_style style = style_for(&work);
+    struct pack_pairs import = {.list = list, .folder = work.faces, .directory = work.out, .name = "set"};
+    assert_int_equal(pack_pairs(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.where, "Bela_0009.jpg"));
+    style.skip_bad = true;
+    assert_int_equal(pack_pairs(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.pairs, 1);
+    assert_int_equal(result.skipped, 1);
+    assert_int_equal(work.warnings, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(folders_become_datasets),
+        TEST(images_of_the_size_keep_their_bytes),
+        TEST(identities_are_chosen),
+        TEST(bad_images_stop_or_are_skipped),
+        TEST(shards_are_even_and_repeatable),
+        TEST(failed_writes_leave_nothing),
+        TEST(lists_are_read),
+        TEST(pairs_are_packed),
+        TEST(pairs_of_bad_images_are_skipped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,219 @@
+#include "tests/unit/shard_edit.h"
+
+#include "shard/dataset_writer.h"
+#include "shard/info.h"
+#include "shard/manifest.h"
+#include "shard/verify.h"
+
+#define GOLDEN "tests/oracle/golden/"
+#define IMAGES 20
+#define SIDE 24
+
+/* A dataset "few" of two shards; image 13 has `odd` pixels a side. */
+static void write_dataset(struct scratch *scratch, int odd)
+{
+    static const char *const names[] = {"Ada", "Bela", "Chloe"};
+    struct dataset_writer *writer;
+    struct error error;
+    struct dataset_plan plan = {.directory = scratch->directory,
+                                .name = "few",
+                                .dataset_id = 1,
+                                .classes = 3,
+                                .image_size = SIDE,
+                                .encoding = IMAGE_JPEG,
+                                .images = IMAGES,
+                                .shards = 2,
+                                .force = true};
+    assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
+    for (int i = 0; i < IMAGES; i++) {
+        size_t size;
+        int side = i == 13 ? odd : SIDE;
+        uint8_t *image = scratch_image(side, side, i, IMAGE_JPEG, &size);
+        assert_int_equal(dataset_writer_append(writer, image, size, (uint32_t)i % 3, &error), STATUS_OK);
+        free(image);
+    }
+    uint64_t bytes;
+    assert_int_equal(dataset_writer_finish(writer, names, &bytes, &error), STATUS_OK);
+    assert_true(bytes > 0);
+}
+
+static enum status check(const char *path, struct verify_report *report, struct error *error)
+{
+    static const struct verify_listener silent = {NULL, NULL};
+    enum kind kind;
+    *report = (struct verify_report){0};
+    enum status status = kind_of_path(path, &kind, error);
+    return status == STATUS_OK ? verify_file(path, kind, &silent, report, error) : status;
+}
+
+static void assert_faulty(const char *path, const char *words)
+{
+    struct verify_report report;
+    struct error error = {0};
+    char all[1100];
+    assert_int_equal(check(path, &report, &error), STATUS_DATA);
+    snprintf(all, sizeof all, "%s | %s", error.what, error.where);
+    if (strstr(all, words) == NULL)
+        fail_msg("'%s' does not say '%s'", all, words);
+}
+
+static void sound_data_passes(void **state)
+{
+    struct verify_report report;
+    struct error error = {0};
+    write_dataset(*state, SIDE);
+    assert_int_equal(check(scratch_path(*state, "few.yaml"), &report, &error), STATUS_OK);
+    assert_int_equal(report.images, IMAGES);
+    assert_int_equal(report.files, 4);
+    assert_int_equal(check(scratch_path(*state, "few-00001.h5"), &report, &error), STATUS_OK);
+    assert_int_equal(report.images, IMAGES / 2);
+    assert_int_equal(check(GOLDEN "golden.yaml", &report, &error), STATUS_OK);
+    assert_int_equal(check(GOLDEN "pairs.h5", &report, &error), STATUS_OK);
+    assert_int_equal(report.images, 6);
+}
+
+static void damaged_images_are_named(void **state)
+{
+    struct shard shard;
+    struct error error;
+    char path[1024], words[64];
+    write_dataset(*state, SIDE);
+    snprintf(path, sizeof path, "%s", scratch_path(*state, "few-00001.h5"));
+    assert_int_equal(shard_open(path, &shard, &error), STATUS_OK);
+    scratch_flip(path, shard_file_offset(&shard, shard.offset[4] + 20));
+    snprintf(words, sizeof words, "bytes %llu to %llu of /image", (unsigned long long)shard.offset[4],
+             (unsigned long long)shard.offset[5]);
+    shard_close(&shard);
+    assert_faulty(path, words);
+    assert_faulty(scratch_path(*state, "few.yaml"), words);
+    assert_faulty(scratch_path(*state, "few.yaml"), "shard 1, image 4");
+}
+
+/* Any flipped byte of any shard is found by the manifest's crc at the latest. */
+static void any_flip_is_found(void **state)
+{
+    size_t size;
+    char path[1024], manifest[1024];
+    write_dataset(*state, SIDE);
+    snprintf(path, sizeof path, "%s", scratch_path(*state, "few-00000.h5"));
+    snprintf(manifest, sizeof manifest, "%s", scratch_path(*state, "few.yaml"));
+    free(scratch_read(path, &size));
+    for (size_t at = 3; at < size; at += at < 3000 ? 211 : 9973) {
+        scratch_flip(path, at);
+        assert_faulty(manifest, "few-00000.h5");
+        scratch_flip(path, at);
+    }
+    struct verify_report report;
+    struct error error;
+    assert_int_equal(check(manifest, &report, &error), STATUS_OK);
+}
+
+static void other_faults_are_named(void **state)
+{
+    size_t size;
+    char path[1024], manifest[1024];
+    snprintf(path, sizeof path, "%s", scratch_path(*state, "few-00001.h5"));
+    snprintf(manifest, sizeof manifest, "%s", scratch_path(*state, "few.yaml"));
+    write_dataset(*state, SIDE);
+    edit_element(path, "/label", 3, 99);
+    assert_faulty(manifest, "the label of image 3 is 99");
+    write_dataset(*state, SIDE);
+    uint8_t *bytes = scratch_read(path, &size);
+    scratch_write(path, bytes, size - 100);
+    free(bytes);
+    assert_faulty(manifest, "truncated");
+    unlink(path);
+    assert_faulty(manifest, "few-00001.h5");
+    write_dataset(*state, SIDE + 8);
+    assert_faulty(manifest, "image 3 is 32 x 32 where 24 x 24 is needed");
+    assert_faulty(path, "image 3 is 32 x 32 where 24 x 24 is needed");
+    write_dataset(*state, SIDE);
+    scratch_text(scratch_path(*state, "few.classes.txt"), "Ada\nBela\n");
+    assert_faulty(manifest, "2 names of classes");
+    scratch_text(path, "hello");
+    assert_faulty(path, "no file of ours");
+}
+
+static void unfinished_datasets_leave_nothing(void **state)
+{
+    struct scratch *scratch = *state;
+    struct dataset_writer *writer;
+    struct error error;
+    static const char *const names[] = {"Ada"};
+    struct dataset_plan plan = {.directory = scratch->directory,
+                                .name = "few",
+                                .classes = 1,
+                                .image_size = SIDE,
+                                .encoding = IMAGE_JPEG,
+                                .images = 4,
+                                .shards = 2};
+    size_t size;
+    uint8_t *image = scratch_image(SIDE, SIDE, 1, IMAGE_JPEG, &size);
+    assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(dataset_writer_append(writer, image, size, 0, &error), STATUS_OK);
+    assert_int_equal(dataset_writer_finish(writer, names, NULL, &error), STATUS_INTERNAL);
+    assert_int_equal(scratch_count(scratch->directory), 0);
+    /* What an interrupted one left does not hinder the next. */
+    assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
+    assert_int_equal(scratch_count(scratch->directory), 1);
+    struct dataset_writer *next;
+    assert_int_equal(dataset_writer_create(&plan, &next, &error), STATUS_OK);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(dataset_writer_append(next, image, size, 0, &error), STATUS_OK);
+    assert_int_equal(dataset_writer_append(next, image, size, 0, &error), STATUS_INTERNAL);
+    assert_int_equal(dataset_writer_finish(next, names, NULL, &error), STATUS_OK);
+    dataset_writer_abandon(writer);
+    assert_int_equal(scratch_count(scratch->directory), 4);
+    free(image);
+}
+
+static void assert_described(const char *path, const char *words)
+{
+    char *text = NULL;
+    size_t size;
+    enum kind kind;
+    struct error error = {0};
+    FILE *stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    assert_int_equal(kind_of_path(path, &kind, &error), STATUS_OK);
+    assert_int_equal(info_print(path, kind, stream, &error), STATUS_OK);
+    fclose(stream);
+    if (strstr(text, words) == NULL)
+        fail_msg("'%s' is not in:\n%s", words, text);
+    free(text);
+}
+
+static void files_are_described(void **state)
+{
+    char path[1024];
+    assert_described(GOLDEN "golden.yaml", "14 of 16 x 16, mixed");
+    assert_described(GOLDEN "golden-00001.h5", "golden (id 77)");
+    assert_described(GOLDEN "pairs.h5", "4: 2 of one person, 2 of two");
+    snprintf(path, sizeof path, "%s", scratch_path(*state, "step-000000007"));
+    mkdir(path, 0777);
+    scratch_text(scratch_path(*state, "step-000000007/state.yaml"), "step: 7\n");
+    scratch_text(scratch_path(*state, "step-000000007/COMMIT"), "files: none\n");
+    assert_described(path, "state.yaml:\nstep: 7\n");
+    assert_described(path, "COMMIT:\nfiles: none\n");
+    scratch_text(
+        scratch_path(*state, "status.jsonl"),
+        "{\"t\": 1.0, \"seq\": 1, \"kind\": \"stop\", \"reason\": \"done\", \"exit_code\": 0}\n{\"t\": 2");
+    assert_described(scratch_path(*state, "status.jsonl"), "1 records (1 lines unreadable)");
+    assert_described(scratch_path(*state, ""), "state        done");
+    hid_t file = H5Fcreate(scratch_path(*state, "other.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, "/backbone", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Fclose(file);
+    assert_described(scratch_path(*state, "other.h5"), "HDF5 file");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(sound_data_passes),      TEST(damaged_images_are_named),          TEST(any_flip_is_found),
+        TEST(other_faults_are_named), TEST(unfinished_datasets_leave_nothing), TEST(files_are_described),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
