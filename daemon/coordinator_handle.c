@@ -177,6 +177,8 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
     case MESSAGE_BEAT:
         seat->step = message->beat.step;
         seat->phase = message->beat.phase;
+        /* Past the first step: what takes long at the start is behind it. */
+        seat->stepped = seat->stepped || seat->step > coordinator->setup->start_step + 1;
         return STATUS_OK;
     case MESSAGE_STEP:
         take_step(coordinator, worker, &message->step);
