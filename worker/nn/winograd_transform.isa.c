@@ -14,6 +14,13 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* a * b + c in one instruction, which GCC otherwise withholds from -std=c11. */
+#ifndef __clang__
+#pragma GCC optimize("fp-contract=fast")
+#endif
+
+#define UNROLL _Pragma("GCC unroll 6")
+
 #if defined(__AVX512F__)
 enum { LANES = 16 };
 #elif defined(__AVX2__)
@@ -146,13 +153,17 @@ static void look_up(const struct winograd_images *images, const float *tensor, c
 INLINE void input_piece(const float *const *at, size_t channel, size_t count, float *planes, size_t stride)
 {
     lanes in[36], half[36];
+    UNROLL
     for (int j = 0; j < 6; j++) {
+        UNROLL
         for (int i = 0; i < 6; i++)
             in[6 * i + j] = load(at[6 * i + j] + channel, count);
         input_line(in + j, half + j, 6);
     }
+    UNROLL
     for (int i = 0; i < 6; i++) {
         input_line(half + 6 * i, in + 6 * i, 1);
+        UNROLL
         for (int j = 0; j < 6; j++)
             store(planes + (size_t)(6 * i + j) * stride + channel, in[6 * i + j], count);
     }
@@ -177,13 +188,17 @@ static void input(const struct winograd_images *images, const float *tensor, siz
 INLINE void gradient_piece(const float *const *at, size_t channel, size_t count, float *planes, size_t stride)
 {
     lanes in[16], half[24], out[6];
+    UNROLL
     for (int j = 0; j < 4; j++) {
+        UNROLL
         for (int i = 0; i < 4; i++)
             in[4 * i + j] = load(at[4 * i + j] + channel, count);
         gradient_line(in + j, half + j, 4);
     }
+    UNROLL
     for (int i = 0; i < 6; i++) {
         gradient_line(half + 4 * i, out, 1);
+        UNROLL
         for (int j = 0; j < 6; j++)
             store(planes + (size_t)(6 * i + j) * stride + channel, out[j], count);
     }
@@ -209,13 +224,17 @@ INLINE void output_piece(const float *planes, size_t stride, size_t line, size_t
                          int columns, size_t count, float *to)
 {
     lanes in[36], half[24], out[4];
+    UNROLL
     for (int j = 0; j < 6; j++) {
+        UNROLL
         for (int i = 0; i < 6; i++)
             in[6 * i + j] = load(planes + (size_t)(6 * i + j) * stride, count);
         output_line(in + j, half + j, 6);
     }
+    UNROLL
     for (int i = 0; i < rows; i++) {
         output_line(half + 6 * i, out, 1);
+        UNROLL
         for (int j = 0; j < columns; j++)
             store(to + (size_t)i * line + (size_t)j * channels, out[j], count);
     }
@@ -243,13 +262,17 @@ INLINE void weight_piece(const float *weight, size_t weight_stride, size_t count
                          size_t stride)
 {
     lanes in[9], half[18], out[6];
+    UNROLL
     for (int j = 0; j < 3; j++) {
+        UNROLL
         for (int i = 0; i < 3; i++)
             in[3 * i + j] = load(weight + (size_t)(3 * i + j) * weight_stride, count);
         weight_line(in + j, half + j, 3);
     }
+    UNROLL
     for (int i = 0; i < 6; i++) {
         weight_line(half + 3 * i, out, 1);
+        UNROLL
         for (int j = 0; j < 6; j++)
             store(planes + (size_t)(6 * i + j) * stride, out[j], count);
     }
@@ -269,13 +292,17 @@ INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t cou
                                   size_t weight_stride)
 {
     lanes in[36], half[18], out[3];
+    UNROLL
     for (int j = 0; j < 6; j++) {
+        UNROLL
         for (int i = 0; i < 6; i++)
             in[6 * i + j] = load(planes + (size_t)(6 * i + j) * stride, count);
         weight_gradient_line(in + j, half + j, 6);
     }
+    UNROLL
     for (int i = 0; i < 3; i++) {
         weight_gradient_line(half + 6 * i, out, 1);
+        UNROLL
         for (int j = 0; j < 3; j++) {
             float *to = grad_weight + (size_t)(3 * i + j) * weight_stride;
             store(to, load(to, count) + out[j], count);
