@@ -29,9 +29,9 @@ struct step {
     double lambda;
     struct classifier_sums classifier;
     struct domain_sums domain;
-    enum status failure;     /* of this worker's loader */
-    struct error *error;     /* the first one */
-    enum status between;     /* of the progress made between layers */
+    enum status failure; /* of this worker's loader */
+    struct error *error; /* the first one */
+    enum status between; /* of the progress made between layers */
     struct error between_error;
     struct step_trace *trace; /* NULL unless this step is traced */
     double seconds_data;
@@ -76,8 +76,7 @@ static void wait_for_data(void *context)
 
 /* The next micro-batch of a lane. A failure is kept and zeros stand in: this worker has to go on through the
  * step's collectives until it can tell the others. */
-static const struct micro_batch *next_micro_batch(struct step *step, int lane,
-                                                  struct micro_batch *stand_in)
+static const struct micro_batch *next_micro_batch(struct step *step, int lane, struct micro_batch *stand_in)
 {
     struct trainer *trainer = step->trainer;
     const struct micro_batch *batch = NULL;
@@ -102,8 +101,7 @@ static void draw_dropout(struct trainer *trainer, int64_t step, const struct sam
     float kept = (float)(1.0 / (1.0 - config->model.dropout));
     float drop = (float)config->model.dropout;
     for (int i = 0; i < config->batch.lane; i++) {
-        struct random random =
-            random_stream(config->run.seed, RANDOM_DROPOUT, (uint64_t)step, sample[i].id);
+        struct random random = random_stream(config->run.seed, RANDOM_DROPOUT, (uint64_t)step, sample[i].id);
         float *mask = trainer->dropout_mask + (size_t)i * count;
         for (size_t j = 0; j < count; j++) {
             mask[j] = random_uniform(&random) < drop ? 0.0f : kept;
@@ -115,9 +113,8 @@ static void draw_dropout(struct trainer *trainer, int64_t step, const struct sam
 static enum status start_early_sums(struct trainer *trainer, struct error *error)
 {
     struct exchange *exchange = trainer->exchange;
-    enum status status =
-        exchange->operations->bucket_start(exchange, domain_gradient(trainer->domain),
-                                           domain_weight_count(trainer->domain), error);
+    enum status status = exchange->operations->bucket_start(exchange, domain_gradient(trainer->domain),
+                                                            domain_weight_count(trainer->domain), error);
     if (status == STATUS_OK) {
         status = exchange->operations->bucket_start(exchange, iresnet_batch_statistics(trainer->net),
                                                     iresnet_statistic_count(trainer->net), error);
@@ -324,12 +321,11 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
         status = exchange_and_update(&step, control, result, error);
     }
     if (step.trace) {
-        status = step_trace_end(&trace, status, error);
+        status = step_trace_end(&trace, trainer, status, error);
     }
     result->seconds_data = step.seconds_data;
     result->seconds_exchange = trainer->exchange->seconds_waited - waited;
-    result->seconds_compute =
-        trainer_clock() - begin - result->seconds_data - result->seconds_exchange;
+    result->seconds_compute = trainer_clock() - begin - result->seconds_data - result->seconds_exchange;
     if (status == STATUS_OK && step.failure != STATUS_OK) {
         *error = first_error;
         return step.failure;

@@ -54,33 +54,33 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
     for (size_t k = 0; k < trainer->datasets; k++) {
         names[k] = trainer->manifests[k].name;
     }
-    struct trace_step root = {.step = step,
-                              .epoch = (step - 1) / trainer->steps_per_epoch,
-                              .global_batch = trainer->global_batch,
-                              .lanes = trainer->lanes,
-                              .dataset_count = trainer->datasets,
-                              .datasets = names,
-                              .classes = trainer->classes,
-                              .dataset_weight = trainer->dataset_weight,
-                              .domain_weight = trainer->domain_weight,
-                              .domain_balance = config->domain.balance,
-                              .domain_hidden = config->domain.hidden,
-                              .domain_hidden_count = config->domain.hidden_count,
-                              .lambda = lambda,
-                              .lr = lr,
-                              .scale = config->loss.scale,
-                              .margin = {config->loss.margin[0], config->loss.margin[1],
-                                         config->loss.margin[2]},
-                              .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
-                              .crossing_dropout = config->loss.crossing_dropout,
-                              .arch = config->model.arch,
-                              .input = config->model.input,
-                              .embedding = config->model.embedding,
-                              .width = config->model.width,
-                              .dropout = config->model.dropout,
-                              .momentum = config->optimizer.momentum,
-                              .weight_decay = config->optimizer.weight_decay,
-                              .clip = config->optimizer.clip};
+    struct trace_step root = {
+        .step = step,
+        .epoch = (step - 1) / trainer->steps_per_epoch,
+        .global_batch = trainer->global_batch,
+        .lanes = trainer->lanes,
+        .dataset_count = trainer->datasets,
+        .datasets = names,
+        .classes = trainer->classes,
+        .dataset_weight = trainer->dataset_weight,
+        .domain_weight = trainer->domain_weight,
+        .domain_balance = config->domain.balance,
+        .domain_hidden = config->domain.hidden,
+        .domain_hidden_count = config->domain.hidden_count,
+        .lambda = lambda,
+        .lr = lr,
+        .scale = config->loss.scale,
+        .margin = {config->loss.margin[0], config->loss.margin[1], config->loss.margin[2]},
+        .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
+        .crossing_dropout = config->loss.crossing_dropout,
+        .arch = config->model.arch,
+        .input = config->model.input,
+        .embedding = config->model.embedding,
+        .width = config->model.width,
+        .dropout = config->model.dropout,
+        .momentum = config->optimizer.momentum,
+        .weight_decay = config->optimizer.weight_decay,
+        .clip = config->optimizer.clip};
     enum status status = trace_root(trace->trace, &root, error);
     free(names);
     return status;
@@ -91,8 +91,8 @@ enum status step_trace_begin(struct step_trace *trace, struct trainer *trainer, 
 {
     *trace = (struct step_trace){0};
     loader_pause(trainer->loader);
-    enum status status = trace_open(trainer->config->run.dir, step, trainer->exchange->rank + 1,
-                                    &trace->trace, error);
+    enum status status =
+        trace_open(trainer->config->run.dir, step, trainer->exchange->rank + 1, &trace->trace, error);
     if (status == STATUS_OK) {
         status = write_root(trace, trainer, step, lambda, lr, error);
     }
@@ -135,18 +135,18 @@ enum status step_trace_round(struct step_trace *trace, struct trainer *trainer, 
                              const struct micro_batch *batch, struct error *error)
 {
     const struct config *config = trainer->config;
-    struct trace_lane lane = {
-        .lane = batch->lane,
-        .batch = config->batch.lane,
-        .side = config->model.input,
-        .embedding = config->model.embedding,
-        .datasets = (int)trainer->datasets,
-        .image = batch->image,
-        .sample = batch->sample,
-        .embedding_values = trainer->embedding,
-        .domain_logit = domain_logits(trainer->domain),
-        .dropout_mask = trainer->dropout_mask,
-        .dropout_count = trainer->dropout_mask ? iresnet_dropout_count(trainer->net) : 0};
+    struct trace_lane lane = {.lane = batch->lane,
+                              .batch = config->batch.lane,
+                              .side = config->model.input,
+                              .embedding = config->model.embedding,
+                              .datasets = (int)trainer->datasets,
+                              .image = batch->image,
+                              .sample = batch->sample,
+                              .embedding_values = trainer->embedding,
+                              .domain_logit = domain_logits(trainer->domain),
+                              .dropout_mask = trainer->dropout_mask,
+                              .dropout_count =
+                                  trainer->dropout_mask ? iresnet_dropout_count(trainer->net) : 0};
     loader_pause(trainer->loader);
     enum status status = trace_lane(trace->trace, &lane, error);
     if (status == STATUS_OK) {
@@ -177,12 +177,16 @@ enum status step_trace_after(struct step_trace *trace, struct trainer *trainer, 
     return write_state(trace, trainer, TRACE_AFTER, error);
 }
 
-enum status step_trace_end(struct step_trace *trace, enum status status, struct error *error)
+enum status step_trace_end(struct step_trace *trace, struct trainer *trainer, enum status status,
+                           struct error *error)
 {
     free(trace->crossing);
+    loader_pause(trainer->loader);
     if (status != STATUS_OK || trace->failed) {
         trace_abandon(trace->trace);
-        return status;
+    } else {
+        status = trace_close(trace->trace, error);
     }
-    return trace_close(trace->trace, error);
+    loader_resume(trainer->loader);
+    return status;
 }

@@ -19,7 +19,7 @@
 /* Leases of an epoch, counted as they come in. */
 struct worker_epoch {
     int64_t epoch; /* -1: none */
-    int lanes;     /* whose leases have come */
+    int lanes; /* whose leases have come */
     int64_t *images; /* [own lanes] leased */
 };
 
@@ -97,8 +97,7 @@ static enum status take_start(struct worker *worker, const struct message_start 
     worker->start = *start;
     worker->step = start->step;
     worker->started = true;
-    enum status status =
-        trainer_start(trainer, start->lanes, start->steps, start->steps_per_epoch, error);
+    enum status status = trainer_start(trainer, start->lanes, start->steps, start->steps_per_epoch, error);
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
         worker->epochs[i].epoch = -1;
         worker->epochs[i].images = calloc((size_t)trainer->own_lanes, sizeof(int64_t));
@@ -216,8 +215,14 @@ static enum status open_validation(struct worker *worker, struct error *error)
     return STATUS_OK;
 }
 
-static enum status report_step(struct worker *worker, const struct step_result *result,
-                               struct error *error)
+/* Time goes to training from here on: what came before is not the steps'. */
+static void begin_window(struct worker *worker)
+{
+    memset(&worker->window, 0, sizeof worker->window);
+    worker->window.begin = trainer_clock();
+}
+
+static enum status report_step(struct worker *worker, const struct step_result *result, struct error *error)
 {
     const struct trainer *trainer = &worker->trainer;
     int every = worker->context->config->log.every;
@@ -230,26 +235,23 @@ static enum status report_step(struct worker *worker, const struct step_result *
         return STATUS_OK;
     }
     double steps = worker->window.steps;
-    double now = trainer_clock();
-    struct message message = {
-        .kind = MESSAGE_STEP,
-        .step = {.step = worker->step,
-                 .epoch = (worker->step - 1) / trainer->steps_per_epoch,
-                 .loss = result->loss,
-                 .loss_cls = result->loss_cls,
-                 .loss_dom = result->loss_dom,
-                 .accuracy = result->accuracy,
-                 .domain_accuracy = result->domain_accuracy,
-                 .lambda = result->lambda,
-                 .lr = result->lr,
-                 .grad_norm = result->grad_norm,
-                 .images_per_second =
-                     steps * (double)trainer->global_batch / (now - worker->window.begin),
-                 .seconds_data = worker->window.data / steps,
-                 .seconds_compute = worker->window.compute / steps,
-                 .seconds_exchange = worker->window.exchange / steps}};
-    memset(&worker->window, 0, sizeof worker->window);
-    worker->window.begin = now;
+    struct message message = {.kind = MESSAGE_STEP,
+                              .step = {.step = worker->step,
+                                       .epoch = (worker->step - 1) / trainer->steps_per_epoch,
+                                       .loss = result->loss,
+                                       .loss_cls = result->loss_cls,
+                                       .loss_dom = result->loss_dom,
+                                       .accuracy = result->accuracy,
+                                       .domain_accuracy = result->domain_accuracy,
+                                       .lambda = result->lambda,
+                                       .lr = result->lr,
+                                       .grad_norm = result->grad_norm,
+                                       .images_per_second = steps * (double)trainer->global_batch /
+                                                            (trainer_clock() - worker->window.begin),
+                                       .seconds_data = worker->window.data / steps,
+                                       .seconds_compute = worker->window.compute / steps,
+                                       .seconds_exchange = worker->window.exchange / steps}};
+    begin_window(worker);
     return worker_send(worker, &message, error);
 }
 
@@ -264,11 +266,10 @@ static enum status report_leases(struct worker *worker, struct error *error)
     enum status status = STATUS_OK;
     for (int i = 0; i < trainer->own_lanes && status == STATUS_OK; i++) {
         int64_t leased = worker->epochs[epoch & 1].images[i];
-        struct message message = {.kind = MESSAGE_LEASE_DONE,
-                                  .lease_done = {.epoch = epoch,
-                                                 .lane = trainer->first_lane + i,
-                                                 .images = used,
-                                                 .dropped = leased - used}};
+        struct message message = {
+            .kind = MESSAGE_LEASE_DONE,
+            .lease_done = {
+                .epoch = epoch, .lane = trainer->first_lane + i, .images = used, .dropped = leased - used}};
         status = worker_send(worker, &message, error);
     }
     return status;
@@ -300,8 +301,8 @@ static enum status evaluate(struct worker *worker, struct error *error)
     for (size_t i = 0; i < config->validation.count && status == STATUS_OK; i++) {
         const struct pairs *pairs = &worker->pairs[i];
         struct verification result;
-        status = evaluation_run(worker->trainer.net, config->model.input, config->batch.lane, pairs,
-                                exchange, &hooks, evaluation_stop, worker, &result, error);
+        status = evaluation_run(worker->trainer.net, config->model.input, config->batch.lane, pairs, exchange,
+                                &hooks, evaluation_stop, worker, &result, error);
         if (status == STATUS_OK && exchange->rank == 0) {
             struct message message = {.kind = MESSAGE_EVAL,
                                       .eval = {.step = worker->step,
@@ -316,7 +317,7 @@ static enum status evaluate(struct worker *worker, struct error *error)
             status = worker_send(worker, &message, error);
         }
     }
-    worker->window.begin = trainer_clock();
+    begin_window(worker);
     return status;
 }
 
@@ -335,12 +336,11 @@ static enum status checkpoint(struct worker *worker, struct error *error)
         *error = (struct error){.status = worker->committed_status};
         status = worker->committed_status;
     }
-    worker->window.begin = trainer_clock();
+    begin_window(worker);
     return status;
 }
 
-static enum status count_skips(struct worker *worker, const struct step_result *result,
-                               struct error *error)
+static enum status count_skips(struct worker *worker, const struct step_result *result, struct error *error)
 {
     worker->skips = result->skipped ? worker->skips + 1 : 0;
     if (!result->skipped || worker->context->exchange->rank != 0) {
@@ -415,7 +415,7 @@ static enum status train(struct worker *worker, struct error *error)
 {
     const struct config *config = worker->context->config;
     enum status status = STATUS_OK;
-    worker->window.begin = trainer_clock();
+    begin_window(worker);
     while (status == STATUS_OK && worker->step < worker->trainer.steps) {
         status = worker_wait(worker, has_leases, PHASE_DATA, error);
         if (status == STATUS_OK) {
@@ -432,8 +432,7 @@ static enum status live(struct worker *worker, struct error *error)
 {
     const struct worker_context *context = worker->context;
     struct trainer *trainer = &worker->trainer;
-    enum status status =
-        trainer_create(trainer, context->config, context->exchange, context->threads, error);
+    enum status status = trainer_create(trainer, context->config, context->exchange, context->threads, error);
     trainer->alive = worker_alive;
     trainer->alive_context = worker;
     context->exchange->idle = worker_idle;
@@ -463,8 +462,7 @@ static void say_goodbye(struct worker *worker, enum status status, const struct 
         memcpy(fault.fault.next, error->next, sizeof error->next);
         worker_send(worker, &fault, NULL);
     }
-    struct message done = {.kind = MESSAGE_DONE,
-                           .done = {.status = (uint32_t)status, .step = worker->step}};
+    struct message done = {.kind = MESSAGE_DONE, .done = {.status = (uint32_t)status, .step = worker->step}};
     worker_send(worker, &done, NULL);
 }
 
