@@ -16,15 +16,33 @@ fi
 begin=$(date +%s)
 echo "demo: making three datasets that share people"
 rm -rf "$data" "$run"
+# shellcheck disable=SC2046
 "$build/dail" synth -o "$data" $(cat etc/demo.synth)
 
 echo "demo: training with one coordinator and two workers; 'build/dail tail $run' watches from elsewhere"
 mpirun --oversubscribe -n 3 "$build/daild" etc/demo.yaml
 
-checkpoint=$(ls -d "$run"/checkpoints/step-* | tail -n 1)
-sets=$(ls "$data"/*.h5 | grep -v -E -- '-[0-9]{5}\.h5$')
+checkpoint=$(ls -d "$run"/checkpoints/step-?????????)
+sets=$(ls "$data"/*-within.h5 "$data"/*-cross.h5)
 echo "demo: verification on held-out people, untrained and trained"
 # shellcheck disable=SC2086
-"$build/dail" eval "$checkpoint" $sets --untrained --json >"$run/untrained.json"
+"$build/dail" eval --untrained "$checkpoint" $sets >"$run/untrained.txt"
 # shellcheck disable=SC2086
-"$build/dail" eval "$checkpoint" $sets --json >"$run/trained.json"
+"$build/dail" eval "$checkpoint" $sets >"$run/trained.txt"
+
+# Rows of the two tables are alike: set, pairs, accuracy, ...
+awk -v least="$least" '
+    FNR == 1 { file++; rows = 0 }
+    $1 == "set" { rows = 1; next }
+    rows && file == 1 { untrained[$1] = $3 }
+    rows && file == 2 {
+        if (!heading++) printf "\n%-16s %7s %12s %12s\n", "set", "pairs", "untrained", "trained"
+        printf "%-16s %7d %11.2f%% %11.2f%%\n", $1, $2, untrained[$1], $3
+        if ($3 < least) low = low " " $1
+    }
+    END {
+        if (!heading) { print "demo: no results" > "/dev/stderr"; exit 1 }
+        if (low) { print "demo: below " least "%:" low > "/dev/stderr"; exit 1 }
+    }' "$run/untrained.txt" "$run/trained.txt"
+echo
+echo "demo: done in $(($(date +%s) - begin)) s; the run is in $run, the model in $checkpoint"
