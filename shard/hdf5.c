@@ -13,6 +13,9 @@
 
 void h5_prepare(void)
 {
+    /* After a write that failed (a full disk) HDF5 cannot close the file, and its clean-up at the program's
+     * exit crashes over what is left. Every file is closed explicitly here: nothing needs that clean-up. */
+    H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
 }
@@ -36,8 +39,14 @@ enum status h5_fault(const struct h5_file *file, struct error *error, const char
 
 static herr_t innermost(unsigned depth, const H5E_error2_t *entry, void *text)
 {
-    if (depth == 0 && entry->desc != NULL)
-        snprintf(text, 256, "%s", entry->desc);
+    if (depth != 0 || entry->desc == NULL)
+        return 0;
+    /* Of a failed system call HDF5 tells the time, the file, the addresses: what counts is the reason. */
+    const char *quote = "error message = '", *reason = strstr(entry->desc, quote);
+    if (reason != NULL)
+        snprintf(text, 256, "%.*s", (int)strcspn(reason + strlen(quote), "'"), reason + strlen(quote));
+    else
+        snprintf(text, 256, "%.*s", (int)strcspn(entry->desc, "\n"), entry->desc);
     return 0;
 }
 
