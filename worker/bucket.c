@@ -32,9 +32,9 @@ static void buckets_send(struct buckets *buckets)
 void buckets_ready(struct buckets *buckets, size_t begin, size_t end)
 {
     if (end != buckets->begin) {
-        buckets->status = error_set(&buckets->error, STATUS_INTERNAL, "gradient buckets", NULL,
-                                    "the backward pass reported %zu..%zu where %zu was next", begin, end,
-                                    buckets->begin);
+        buckets->status =
+            error_set(&buckets->error, STATUS_INTERNAL, "gradient buckets", NULL,
+                      "the backward pass reported %zu..%zu where %zu was next", begin, end, buckets->begin);
         return;
     }
     buckets->begin = begin;

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static enum status send_part(const struct worker_link *link, int64_t step,
-                             const struct checkpoint_part *part, struct error *error)
+static enum status send_part(const struct worker_link *link, int64_t step, const struct checkpoint_part *part,
+                             struct error *error)
 {
     struct message message = {.kind = MESSAGE_PART,
                               .part = {.step = step, .bytes = part->bytes, .crc = part->crc}};
@@ -43,8 +43,7 @@ static enum status begin(struct trainer *trainer, int64_t step, enum status *beg
 }
 
 static enum status write_blocks(struct trainer *trainer, const char *directory, int64_t step,
-                                const struct worker_link *link, struct error *failure,
-                                struct error *error)
+                                const struct worker_link *link, struct error *failure, struct error *error)
 {
     enum status status = STATUS_OK;
     for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
@@ -73,9 +72,8 @@ enum status save_parts(struct trainer *trainer, int64_t step, const struct worke
     checkpoint_path(trainer->config->run.dir, step, 1, directory, sizeof directory);
     enum status status = begin(trainer, step, &begun, &failure, error);
     if (status != STATUS_OK || begun != STATUS_OK) {
-        return status == STATUS_OK && failure.status != STATUS_OK
-                   ? send_failure(link, step, &failure, error)
-                   : status;
+        return status == STATUS_OK && failure.status != STATUS_OK ? send_failure(link, step, &failure, error)
+                                                                  : status;
     }
     loader_pause(trainer->loader);
     if (trainer->exchange->rank == 0) {
