@@ -1,0 +1,64 @@
+#!/bin/sh
+# The same training on one, two and four workers: the losses of 20 steps agree to 1e-4, and every lane gets the same
+# images, augmented alike, at every step.
+. "$(dirname "$0")/lib.sh"
+
+make_data
+make_config
+augment="--set data.augment.shift=2 --set model.dropout=0.2 --set loss.crossing_dropout=0.1"
+augment="$augment --set domain.balance=true --set classifier.rows_min=5"
+for step in 5 20; do # in the first epoch of six steps, and in the fourth
+    for workers in 1 2 4; do
+        run=$work/trace-$step-on-$workers
+        # shellcheck disable=SC2086
+        run_daild $workers $calm $augment --set run.dir="$run" --set debug.trace_step=$step \
+            --set debug.stop_after_step=20
+        exits "trace of step $step on $workers workers" $? 75
+        records "$run" step '$r->{loss}' >"$run/losses"
+    done
+done
+
+is "a loss for each step" "$(wc -l <"$work/trace-5-on-1/losses")" 20
+for workers in 2 4; do
+    check "losses on $workers workers are those on one" \
+        near 1e-4 "$work/trace-5-on-$workers/losses" "$work/trace-5-on-1/losses"
+done
+for workers in 1 2 4; do
+    check "losses on $workers workers again: the same bits" \
+        cmp "$work/trace-5-on-$workers/losses" "$work/trace-20-on-$workers/losses"
+done
+check "and those of a training that moves" awk 'NR == 1 { first = $1 } { last = $1 } END { exit !(last < 0.97 * first) }' \
+    "$work/trace-5-on-1/losses"
+
+cat >"$work/lanes.py" <<'END'
+"""Prints for each lane of a trace its sample, dataset and label numbers and a digest of its images."""
+import glob, hashlib, sys
+import h5py
+lanes = {}
+for path in glob.glob(sys.argv[1] + "/worker-*.h5"):
+    with h5py.File(path) as trace:
+        for lane in (name for name in trace if name.startswith("lane-")):
+            part = trace[lane]
+            lanes[lane] = [hashlib.sha256(part["image"][...].tobytes()).hexdigest()]
+            lanes[lane] += [list(map(int, part[key][...])) for key in ("sample", "dataset", "label")]
+for lane in sorted(lanes):
+    print(lane, *lanes[lane])
+END
+if "$python" -c 'import h5py' 2>/dev/null; then
+    for step in 5 20; do
+        for workers in 1 2 4; do
+            run=$work/trace-$step-on-$workers
+            "$python" "$work/lanes.py" "$run/trace/$(printf 'step-%09d' $step)" >"$run/lanes"
+        done
+        is "four lanes at step $step" "$(grep -c '^lane-' "$work/trace-$step-on-1/lanes")" 4
+        check "the same images in each lane at step $step on 2 workers" \
+            cmp "$work/trace-$step-on-2/lanes" "$work/trace-$step-on-1/lanes"
+        check "the same images in each lane at step $step on 4 workers" \
+            cmp "$work/trace-$step-on-4/lanes" "$work/trace-$step-on-1/lanes"
+    done
+    check "other images at another step" \
+        sh -c "! cmp -s '$work/trace-5-on-1/lanes' '$work/trace-20-on-1/lanes'"
+else
+    skip "the lanes' images: $python has no h5py"
+fi
+finish
