@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #if !(H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0)))
 #error "HDF5 1.10.7 or later is needed (1.12.0 excepted): only those can leave file locking off"
@@ -140,6 +141,9 @@ enum status h5_close_file(struct h5_file *file, struct error *error)
     if (H5Fclose(file->id) < 0 && status == STATUS_OK)
         status = h5_library_fault(file, error, "cannot close the file");
     file->id = 0;
+    /* HDF5 keeps a file open that it cannot close: emptied, it takes no space once its name is removed. */
+    if (file->writable && status != STATUS_OK && truncate(file->path, 0) != 0)
+        unlink(file->path);
     return status;
 }
 

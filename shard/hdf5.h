@@ -54,7 +54,9 @@ enum status h5_open_file(const char *path, struct h5_file *file, struct error *e
  * found, and a newer version as such. */
 enum status h5_check_format(const struct h5_file *file, const char *format, uint64_t version,
                             struct error *error);
-/* Flushes and closes; a closed file (or {0}) is left alone. `error` may be NULL where a file is given up. */
+/* Flushes and closes; a closed file (or {0}) is left alone. A file that cannot be written is emptied: the
+ * caller removes its name. Nothing is flushed at the program's exit: what was created must be closed. `error`
+ * may be NULL where a file is given up. */
 enum status h5_close_file(struct h5_file *file, struct error *error);
 
 /* --- Whole arrays --- */
