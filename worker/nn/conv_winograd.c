@@ -6,25 +6,22 @@
  * weights are read once and not by every thread.
  */
 #include "worker/nn/conv_plan.h"
+#include "worker/nn/winograd_product.h"
 #include "worker/nn/winograd_transform.h"
 
-#include <cblas.h>
 #include <omp.h>
 #include <string.h>
 
 /* Bytes of a chunk's planes for a thread of its own, of a common chunk, and of transformed weights that count
  * as large. */
 enum { OWN_CHUNK = 1 << 20, COMMON_CHUNK = 24 << 20, LARGE_WEIGHTS = 4 << 20 };
-/* A product should have as many rows, or the packing of the weights costs too much. */
-enum { CHUNK_LEAST = 64 };
+/* A chunk has as many tiles at least: the weights are read, and turned for backward data, once a chunk. */
+enum { CHUNK_LEAST = 48 };
 
 struct chunks {
     size_t tiles; /* of a chunk, at most */
     bool common; /* all threads on one chunk */
 };
-
-/* Rows [begin, end) of a chunk's products go to one thread. */
-enum { PRODUCT_ROWS = 64 };
 
 /* What a pass that produces a tensor works on. */
 struct pass {
@@ -37,7 +34,7 @@ struct pass {
 /* A thread's view of the planes of a chunk. */
 struct planes {
     const float *zeros;
-    float *source, *target;
+    float *source, *target, *panel;
     size_t source_stride, target_stride;
     int part, parts; /* this thread's share of the chunk */
 };
@@ -66,29 +63,45 @@ static size_t plane_stride(size_t floats)
     return conv_padded(floats) + 16;
 }
 
-static size_t kernels(const struct conv *conv)
+static size_t pieces_of(size_t count, size_t most)
 {
-    return (size_t)conv->shape.channels_in * (size_t)conv->shape.channels_out;
+    return (count + most - 1) / most;
 }
 
-static size_t channels_both(const struct conv *conv)
+static size_t pitch_in(const struct conv *conv)
 {
-    return (size_t)conv->shape.channels_in + (size_t)conv->shape.channels_out;
+    return winograd_pitch((size_t)conv->shape.channels_in);
+}
+
+static size_t pitch_out(const struct conv *conv)
+{
+    return winograd_pitch((size_t)conv->shape.channels_out);
 }
 
 static size_t zeros_count(const struct conv *conv)
 {
-    return conv_padded(channels_both(conv));
+    return pitch_in(conv) > pitch_out(conv) ? pitch_in(conv) : pitch_out(conv);
+}
+
+/* Floats of a plane of the weights, or of their gradient: [channels_in][pitch_out]. */
+static size_t weight_plane(const struct conv *conv)
+{
+    return (size_t)conv->shape.channels_in * pitch_out(conv);
+}
+
+static size_t weight_stride(const struct conv *conv)
+{
+    return plane_stride(weight_plane(conv));
 }
 
 static bool weights_large(const struct conv *conv)
 {
-    return kernels(conv) * WINOGRAD_PLANES * sizeof(float) > LARGE_WEIGHTS;
+    return weight_plane(conv) * WINOGRAD_PLANES * sizeof(float) > LARGE_WEIGHTS;
 }
 
 static size_t chunk_tiles(const struct conv *conv, size_t bytes)
 {
-    size_t tiles = bytes / (channels_both(conv) * WINOGRAD_PLANES * sizeof(float));
+    size_t tiles = bytes / ((pitch_in(conv) + pitch_out(conv)) * WINOGRAD_PLANES * sizeof(float));
     size_t all = tiles_of(conv, conv->batch_max);
     if (tiles < CHUNK_LEAST)
         tiles = CHUNK_LEAST;
@@ -104,25 +117,40 @@ static struct chunks chunks_for_tensor(const struct conv *conv)
 /* Floats of the planes of `tiles` tiles, of source and target. */
 static size_t planes_count(const struct conv *conv, size_t tiles)
 {
-    return WINOGRAD_PLANES * (plane_stride(tiles * (size_t)conv->shape.channels_in) +
-                              plane_stride(tiles * (size_t)conv->shape.channels_out));
+    return WINOGRAD_PLANES * (plane_stride(tiles * pitch_in(conv)) + plane_stride(tiles * pitch_out(conv)));
 }
 
 static size_t winograd_derived_count(const struct conv *conv)
 {
-    return WINOGRAD_PLANES * plane_stride(kernels(conv));
+    return WINOGRAD_PLANES * weight_stride(conv);
+}
+
+/* Floats of a thread's buffer for a panel of the turned weights. */
+static size_t panel_count(const struct conv *conv)
+{
+    return winograd_products_of(conv->isa)->panel * (size_t)conv->shape.channels_out;
+}
+
+/* Row `row` of the weights, [channels_out], to its places in the panels of all planes. */
+static void derive_row(struct conv *conv, size_t row)
+{
+    size_t panel = winograd_products_of(conv->isa)->panel;
+    size_t rows = (size_t)conv->shape.channels_in, columns = (size_t)conv->shape.channels_out;
+    for (size_t at = 0; at < columns; at += panel) {
+        size_t width = pitch_out(conv) - at < panel ? pitch_out(conv) - at : panel;
+        size_t used = columns - at < panel ? columns - at : panel;
+        winograd_transforms_of(conv->isa)->weight(used, width, conv->weight + row * columns + at,
+                                                  rows * columns, conv->derived + at * rows + row * width,
+                                                  weight_stride(conv));
+    }
 }
 
 static void derive(struct conv *conv)
 {
-    const struct winograd_transforms *transforms = winograd_transforms_of(conv->isa);
-    size_t count = kernels(conv), stride = plane_stride(count);
+    int rows = conv->shape.channels_in;
 #pragma omp parallel for num_threads(conv->threads) schedule(static)
-    for (int thread = 0; thread < conv->threads; thread++) {
-        size_t begin = conv_share(count, thread, conv->threads);
-        transforms->weight(conv_share(count, thread + 1, conv->threads) - begin, conv->weight + begin, count,
-                           conv->derived + begin, stride);
-    }
+    for (int row = 0; row < rows; row++)
+        derive_row(conv, (size_t)row);
     conv->derived_stale = false;
 }
 
@@ -133,29 +161,44 @@ static void barrier(const struct planes *planes)
     }
 }
 
+/* Columns at, ..., at + width of a plane's product. */
 static void multiply(const struct conv *conv, const struct pass *pass, const struct planes *planes, int plane,
-                     size_t row, size_t rows)
+                     size_t tiles, size_t at, size_t width)
 {
-    int depth = (int)pass->source.channels, channels = (int)pass->target.channels;
-    int kernel_plane = pass->turned ? winograd_turned(plane) : plane;
-    const float *weight = conv->derived + (size_t)kernel_plane * plane_stride(kernels(conv));
-    cblas_sgemm(
-        CblasRowMajor, CblasNoTrans, pass->turned ? CblasTrans : CblasNoTrans, (int)rows, channels, depth,
-        1.0f, planes->source + (size_t)plane * planes->source_stride + row * pass->source.channels, depth,
-        weight, conv->shape.channels_out, 0.0f,
-        planes->target + (size_t)plane * planes->target_stride + row * pass->target.channels, channels);
+    const struct winograd_products *products = winograd_products_of(conv->isa);
+    size_t depth = pass->source.channels, rows = (size_t)conv->shape.channels_in;
+    size_t pitch = winograd_pitch(pass->target.channels);
+    const float *right = conv->derived + at * depth;
+    if (pass->turned) {
+        const float *weight = conv->derived + (size_t)winograd_turned(plane) * weight_stride(conv);
+        products->transpose(weight, rows, depth, at, width, planes->panel);
+        right = planes->panel;
+    } else {
+        right += (size_t)plane * weight_stride(conv);
+    }
+    struct winograd_product product = {.rows = tiles,
+                                       .columns = width,
+                                       .depth = depth,
+                                       .left = planes->source + (size_t)plane * planes->source_stride,
+                                       .left_row = winograd_pitch(depth),
+                                       .left_depth = 1,
+                                       .right = right,
+                                       .right_depth = width,
+                                       .result = planes->target + (size_t)plane * planes->target_stride + at,
+                                       .result_row = pitch};
+    products->multiply(&product);
 }
 
-/* This thread's share of the chunk's 36 products. */
+/* This thread's share of the chunk's 36 products, cut into panels. */
 static void multiply_share(const struct conv *conv, const struct pass *pass, const struct planes *planes,
                            size_t tiles)
 {
-    size_t pieces = planes->parts > 1 ? (tiles + PRODUCT_ROWS - 1) / PRODUCT_ROWS : 1;
-    size_t end = conv_share(WINOGRAD_PLANES * pieces, planes->part + 1, planes->parts);
-    for (size_t i = conv_share(WINOGRAD_PLANES * pieces, planes->part, planes->parts); i < end; i++) {
-        int piece = (int)(i % pieces);
-        size_t row = conv_share(tiles, piece, (int)pieces);
-        multiply(conv, pass, planes, (int)(i / pieces), row, conv_share(tiles, piece + 1, (int)pieces) - row);
+    size_t panel = winograd_products_of(conv->isa)->panel, pitch = winograd_pitch(pass->target.channels);
+    size_t panels = pieces_of(pitch, panel);
+    size_t end = conv_share(WINOGRAD_PLANES * panels, planes->part + 1, planes->parts);
+    for (size_t i = conv_share(WINOGRAD_PLANES * panels, planes->part, planes->parts); i < end; i++) {
+        size_t at = i % panels * panel;
+        multiply(conv, pass, planes, (int)(i / panels), tiles, at, pitch - at < panel ? pitch - at : panel);
     }
 }
 
@@ -167,17 +210,12 @@ static void run_chunk(const struct conv *conv, const struct pass *pass, const st
     size_t mine = conv_share(tiles, planes->part, planes->parts);
     size_t mine_end = conv_share(tiles, planes->part + 1, planes->parts);
     transforms->input(&pass->source, pass->source_tensor, begin + mine, begin + mine_end, planes->zeros,
-                      planes->source + mine * pass->source.channels, planes->source_stride);
+                      planes->source + mine * winograd_pitch(pass->source.channels), planes->source_stride);
     barrier(planes);
     multiply_share(conv, pass, planes, tiles);
     barrier(planes);
-    transforms->output(&pass->target, planes->target + mine * pass->target.channels, planes->target_stride,
-                       begin + mine, begin + mine_end, pass->target_tensor);
-}
-
-static size_t pieces_of(size_t count, size_t most)
-{
-    return (count + most - 1) / most;
+    transforms->output(&pass->target, planes->target + mine * winograd_pitch(pass->target.channels),
+                       planes->target_stride, begin + mine, begin + mine_end, pass->target_tensor);
 }
 
 static void run(struct conv *conv, int batch, const struct pass *pass, float *scratch)
@@ -190,12 +228,14 @@ static void run(struct conv *conv, int batch, const struct pass *pass, float *sc
 #pragma omp parallel num_threads(conv->threads)
     {
         int thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        struct planes planes = {.zeros = scratch,
-                                .source_stride = plane_stride(chunks.tiles * pass->source.channels),
-                                .target_stride = plane_stride(chunks.tiles * pass->target.channels),
-                                .part = chunks.common ? thread : 0,
-                                .parts = chunks.common ? threads : 1};
-        planes.source = scratch + zeros_count(conv);
+        struct planes planes = {
+            .zeros = scratch,
+            .source_stride = plane_stride(chunks.tiles * winograd_pitch(pass->source.channels)),
+            .target_stride = plane_stride(chunks.tiles * winograd_pitch(pass->target.channels)),
+            .part = chunks.common ? thread : 0,
+            .parts = chunks.common ? threads : 1};
+        planes.panel = scratch + zeros_count(conv) + (size_t)thread * panel_count(conv);
+        planes.source = scratch + zeros_count(conv) + (size_t)conv->threads * panel_count(conv);
         if (!chunks.common)
             planes.source += (size_t)thread * planes_count(conv, chunks.tiles);
         planes.target = planes.source + WINOGRAD_PLANES * planes.source_stride;
@@ -244,19 +284,44 @@ static void transform_chunk(const struct weight_pass *pass, size_t begin, size_t
     struct winograd_images in = images_in(pass->conv), out = images_out(pass->conv);
     size_t mine = conv_share(end - begin, part, parts), mine_end = conv_share(end - begin, part + 1, parts);
     transforms->input(&in, pass->input, begin + mine, begin + mine_end, pass->zeros,
-                      pass->input_planes + mine * in.channels, pass->input_stride);
+                      pass->input_planes + mine * pitch_in(pass->conv), pass->input_stride);
     transforms->gradient(&out, pass->grad_output, begin + mine, begin + mine_end, pass->zeros,
-                         pass->output_planes + mine * out.channels, pass->output_stride);
+                         pass->output_planes + mine * pitch_out(pass->conv), pass->output_stride);
 }
 
 /* Plane `plane` of the gradient's rows [row, row + rows): input planes, transposed, times output planes. */
 static void multiply_gradient(const struct weight_pass *pass, int plane, size_t row, size_t rows,
-                              size_t tiles, float keep, float *sum)
+                              size_t tiles, bool add, float *sum)
 {
-    int in = pass->conv->shape.channels_in, out = pass->conv->shape.channels_out;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows, out, (int)tiles, 1.0f,
-                pass->input_planes + (size_t)plane * pass->input_stride + row, in,
-                pass->output_planes + (size_t)plane * pass->output_stride, out, keep, sum, out);
+    const struct winograd_products *products = winograd_products_of(pass->conv->isa);
+    size_t pitch = pitch_out(pass->conv), panel = products->panel;
+    struct winograd_product product = {.rows = rows,
+                                       .depth = tiles,
+                                       .left = pass->input_planes + (size_t)plane * pass->input_stride + row,
+                                       .left_row = 1,
+                                       .left_depth = pitch_in(pass->conv),
+                                       .right = pass->output_planes + (size_t)plane * pass->output_stride,
+                                       .right_depth = pitch,
+                                       .result = sum,
+                                       .result_row = pitch,
+                                       .add = add};
+    for (size_t at = 0; at < pitch; at += panel) {
+        product.columns = pitch - at < panel ? pitch - at : panel;
+        products->multiply(&product);
+        product.right += product.columns;
+        product.result += product.columns;
+    }
+}
+
+/* Rows [begin, end) of the gradient, back from the transform domain. */
+static void finish_rows(const struct weight_pass *pass, const float *sums, size_t stride, size_t begin,
+                        size_t end)
+{
+    const struct winograd_transforms *transforms = winograd_transforms_of(pass->conv->isa);
+    size_t rows = (size_t)pass->conv->shape.channels_in, channels = (size_t)pass->conv->shape.channels_out;
+    for (size_t row = begin; row < end; row++, sums += pitch_out(pass->conv))
+        transforms->weight_gradient(channels, sums, stride, pass->grad_weight + row * channels,
+                                    rows * channels);
 }
 
 /* All tiles are in one chunk: every thread takes input channels, a block after the other, through all planes
@@ -265,22 +330,20 @@ enum { BLOCK_ROWS = 64 };
 
 static size_t block_stride(const struct conv *conv)
 {
-    return plane_stride(BLOCK_ROWS * (size_t)conv->shape.channels_out);
+    return plane_stride(BLOCK_ROWS * pitch_out(conv));
 }
 
 static void by_rows(const struct weight_pass *pass, size_t tiles, int part, int parts)
 {
     const struct conv *conv = pass->conv;
-    size_t rows = (size_t)conv->shape.channels_in, channels = (size_t)conv->shape.channels_out;
-    size_t stride = block_stride(conv);
+    size_t rows = (size_t)conv->shape.channels_in, stride = block_stride(conv);
     float *sums = pass->sums + (size_t)part * WINOGRAD_PLANES * stride;
     int blocks = (int)pieces_of(rows, BLOCK_ROWS);
     for (int i = part; i < blocks; i += parts) {
         size_t row = conv_share(rows, i, blocks), count = conv_share(rows, i + 1, blocks) - row;
         for (int plane = 0; plane < WINOGRAD_PLANES; plane++)
-            multiply_gradient(pass, plane, row, count, tiles, 0.0f, sums + (size_t)plane * stride);
-        winograd_transforms_of(conv->isa)->weight_gradient(
-            count * channels, sums, stride, pass->grad_weight + row * channels, rows * channels);
+            multiply_gradient(pass, plane, row, count, tiles, false, sums + (size_t)plane * stride);
+        finish_rows(pass, sums, stride, row, row + count);
     }
 }
 
@@ -294,7 +357,8 @@ static bool rows_suffice(const struct conv *conv, int batch)
 static void by_planes(const struct weight_pass *pass, int batch, int part, int parts)
 {
     const struct conv *conv = pass->conv;
-    size_t tiles = tiles_of(conv, batch), count = kernels(conv), stride = plane_stride(count);
+    size_t tiles = tiles_of(conv, batch), rows = (size_t)conv->shape.channels_in,
+           stride = weight_stride(conv);
     int chunks = (int)pieces_of(tiles, weight_chunk(conv));
     for (int i = 0; i < chunks; i++) {
         size_t begin = conv_share(tiles, i, chunks), end = conv_share(tiles, i + 1, chunks);
@@ -302,14 +366,12 @@ static void by_planes(const struct weight_pass *pass, int batch, int part, int p
 #pragma omp barrier
         int last = (int)conv_share(WINOGRAD_PLANES, part + 1, parts);
         for (int plane = (int)conv_share(WINOGRAD_PLANES, part, parts); plane < last; plane++)
-            multiply_gradient(pass, plane, 0, (size_t)conv->shape.channels_in, end - begin,
-                              i > 0 ? 1.0f : 0.0f, pass->sums + (size_t)plane * stride);
+            multiply_gradient(pass, plane, 0, (size_t)conv->shape.channels_in, end - begin, i > 0,
+                              pass->sums + (size_t)plane * stride);
 #pragma omp barrier
     }
-    size_t mine = conv_share(count, part, parts);
-    winograd_transforms_of(conv->isa)->weight_gradient(conv_share(count, part + 1, parts) - mine,
-                                                       pass->sums + mine, stride, pass->grad_weight + mine,
-                                                       count);
+    size_t begin = conv_share(rows, part, parts);
+    finish_rows(pass, pass->sums + begin * pitch_out(conv), stride, begin, conv_share(rows, part + 1, parts));
 }
 
 static void winograd_backward_weight(struct conv *conv, int batch, const float *input,
@@ -322,8 +384,8 @@ static void winograd_backward_weight(struct conv *conv, int batch, const float *
                                .grad_output = grad_output,
                                .grad_weight = grad_weight,
                                .zeros = zeros,
-                               .input_stride = plane_stride(tiles * (size_t)conv->shape.channels_in),
-                               .output_stride = plane_stride(tiles * (size_t)conv->shape.channels_out)};
+                               .input_stride = plane_stride(tiles * pitch_in(conv)),
+                               .output_stride = plane_stride(tiles * pitch_out(conv))};
     pass.input_planes = planes;
     pass.output_planes = planes + WINOGRAD_PLANES * pass.input_stride;
     pass.sums = planes + planes_count(conv, tiles);
@@ -346,9 +408,10 @@ static size_t winograd_scratch_bytes(const struct conv *conv)
 {
     struct chunks chunks = chunks_for_tensor(conv);
     size_t threads = (size_t)conv->threads;
-    size_t tensor = (chunks.common ? 1 : threads) * planes_count(conv, chunks.tiles);
+    size_t tensor =
+        threads * panel_count(conv) + (chunks.common ? 1 : threads) * planes_count(conv, chunks.tiles);
     size_t rows = threads * WINOGRAD_PLANES * block_stride(conv);
-    size_t planes = WINOGRAD_PLANES * plane_stride(kernels(conv));
+    size_t planes = WINOGRAD_PLANES * weight_stride(conv);
     /* A smaller batch may go by rows where the largest does not. */
     size_t sums = !rows_suffice(conv, conv->batch_max) && planes > rows ? planes : rows;
     size_t weight = planes_count(conv, weight_chunk(conv)) + sums;

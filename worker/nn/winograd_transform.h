@@ -1,8 +1,8 @@
 /* The transforms of Winograd's F(4x4,3x3): a 4x4 tile of the output is computed from the 6x6 tile of the
  * input around it by 36 products per pair of channels instead of 144.
  *
- * Transformed tensors are [36][tiles][channels], the 36 planes `stride` floats apart, of which the plane
- * 6 i + j belongs to the interpolation points i (rows) and j (columns).
+ * Transformed tensors are [36][tiles][winograd_pitch(channels)], the 36 planes `stride` floats apart, of
+ * which the plane 6 i + j belongs to the interpolation points i (rows) and j (columns).
  *
  * The points are 0, 1/sqrt(2), -1/sqrt(2), sqrt(2), -sqrt(2), infinity. In float32 with 256 channels the
  * greatest error relative to the greatest output is 2.9e-6, where the usual 0, 1, -1, 2, -2, infinity give
@@ -14,6 +14,7 @@
 #define DAIL_WORKER_NN_WINOGRAD_TRANSFORM_H
 
 #include "worker/nn/isa.h"
+#include "worker/nn/winograd_product.h"
 
 #include <stddef.h>
 
@@ -36,8 +37,10 @@ struct winograd_transforms {
     /* The adjoint of `output`, for the gradient of the weights. */
     void (*gradient)(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
                      const float *zeros, float *planes, size_t stride);
-    /* `count` kernels, weight [9][..] with its taps `weight_stride` apart, to planes. */
-    void (*weight)(size_t count, const float *weight, size_t weight_stride, float *planes, size_t stride);
+    /* `count` kernels, weight [9][..] with its taps `weight_stride` apart, to planes, of which
+     * `width` floats are written, a multiple of WINOGRAD_PITCH or of the vector: from `count` on zero. */
+    void (*weight)(size_t count, size_t width, const float *weight, size_t weight_stride, float *planes,
+                   size_t stride);
     /* The adjoint of `weight`: adds to grad_weight. */
     void (*weight_gradient)(size_t count, const float *planes, size_t stride, float *grad_weight,
                             size_t weight_stride);

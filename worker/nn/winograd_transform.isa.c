@@ -10,44 +10,12 @@
  *   0   1     0   -5/2   0   1                                    0     0    1
  */
 #include "worker/nn/winograd_transform.h"
+#include "worker/nn/lanes.h"
 
 #include <stdbool.h>
-#include <string.h>
-
-/* a * b + c in one instruction, which GCC otherwise withholds from -std=c11. */
-#ifndef __clang__
-#pragma GCC optimize("fp-contract=fast")
-#endif
-
-#define UNROLL _Pragma("GCC unroll 6")
-
-#if defined(__AVX512F__)
-enum { LANES = 16 };
-#elif defined(__AVX2__)
-enum { LANES = 8 };
-#else
-enum { LANES = 4 };
-#endif
-
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
-
-#define INLINE static inline __attribute__((always_inline))
 
 #define ROOT_HALF 0.70710678118654752f
 #define ROOT 1.41421356237309505f
-
-/* `count` is LANES, known when compiling, for all but a last odd piece of the channels. */
-INLINE lanes load(const float *from, size_t count)
-{
-    lanes value = {0};
-    memcpy(&value, from, count * sizeof *from);
-    return value;
-}
-
-INLINE void store(float *to, lanes value, size_t count)
-{
-    memcpy(to, &value, count * sizeof *to);
-}
 
 /* The one-dimensional transforms take `in` and `out` at a distance of `step` vectors. */
 
@@ -137,15 +105,23 @@ static const float *pixel(const struct winograd_images *images, const float *ten
 }
 
 /* Addresses of side * side pixels of which the first lies `margin` above and left of the tile. */
-static void look_up(const struct winograd_images *images, const float *tensor, const struct place *place,
+INLINE void look_up(const struct winograd_images *images, const float *tensor, const struct place *place,
                     const float *zeros, int side, int margin, const float **at)
 {
+    int top = place->y - margin, left = place->x - margin;
+    size_t channels = images->channels, line = (size_t)images->width * channels;
+    if (top >= 0 && left >= 0 && top + side <= images->height && left + side <= images->width) {
+        const float *first = pixel(images, tensor, place, top, left);
+        for (int i = 0; i < side; i++)
+            for (int j = 0; j < side; j++)
+                at[side * i + j] = first + (size_t)i * line + (size_t)j * channels;
+        return;
+    }
     for (int i = 0; i < side; i++) {
-        int y = place->y - margin + i;
         for (int j = 0; j < side; j++) {
-            int x = place->x - margin + j;
+            int y = top + i, x = left + j;
             bool inside = y >= 0 && y < images->height && x >= 0 && x < images->width;
-            *at++ = inside ? pixel(images, tensor, place, y, x) : zeros;
+            at[side * i + j] = inside ? pixel(images, tensor, place, y, x) : zeros;
         }
     }
 }
@@ -157,7 +133,7 @@ INLINE void input_piece(const float *const *at, size_t channel, size_t count, fl
     for (int j = 0; j < 6; j++) {
         UNROLL
         for (int i = 0; i < 6; i++)
-            in[6 * i + j] = load(at[6 * i + j] + channel, count);
+            in[6 * i + j] = lanes_load(at[6 * i + j] + channel, count);
         input_line(in + j, half + j, 6);
     }
     UNROLL
@@ -165,16 +141,16 @@ INLINE void input_piece(const float *const *at, size_t channel, size_t count, fl
         input_line(half + 6 * i, in + 6 * i, 1);
         UNROLL
         for (int j = 0; j < 6; j++)
-            store(planes + (size_t)(6 * i + j) * stride + channel, in[6 * i + j], count);
+            lanes_store(planes + (size_t)(6 * i + j) * stride + channel, in[6 * i + j], count);
     }
 }
 
 static void input(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
                   const float *zeros, float *planes, size_t stride)
 {
-    size_t channels = images->channels;
+    size_t channels = images->channels, pitch = winograd_pitch(channels);
     const float *at[36];
-    for (size_t tile = begin; tile < end; tile++, planes += channels) {
+    for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         struct place place = place_of(images, tile);
         look_up(images, tensor, &place, zeros, 6, 1, at);
         size_t channel = 0;
@@ -192,7 +168,7 @@ INLINE void gradient_piece(const float *const *at, size_t channel, size_t count,
     for (int j = 0; j < 4; j++) {
         UNROLL
         for (int i = 0; i < 4; i++)
-            in[4 * i + j] = load(at[4 * i + j] + channel, count);
+            in[4 * i + j] = lanes_load(at[4 * i + j] + channel, count);
         gradient_line(in + j, half + j, 4);
     }
     UNROLL
@@ -200,16 +176,16 @@ INLINE void gradient_piece(const float *const *at, size_t channel, size_t count,
         gradient_line(half + 4 * i, out, 1);
         UNROLL
         for (int j = 0; j < 6; j++)
-            store(planes + (size_t)(6 * i + j) * stride + channel, out[j], count);
+            lanes_store(planes + (size_t)(6 * i + j) * stride + channel, out[j], count);
     }
 }
 
 static void gradient(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
                      const float *zeros, float *planes, size_t stride)
 {
-    size_t channels = images->channels;
+    size_t channels = images->channels, pitch = winograd_pitch(channels);
     const float *at[16];
-    for (size_t tile = begin; tile < end; tile++, planes += channels) {
+    for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         struct place place = place_of(images, tile);
         look_up(images, tensor, &place, zeros, 4, 0, at);
         size_t channel = 0;
@@ -228,7 +204,7 @@ INLINE void output_piece(const float *planes, size_t stride, size_t line, size_t
     for (int j = 0; j < 6; j++) {
         UNROLL
         for (int i = 0; i < 6; i++)
-            in[6 * i + j] = load(planes + (size_t)(6 * i + j) * stride, count);
+            in[6 * i + j] = lanes_load(planes + (size_t)(6 * i + j) * stride, count);
         output_line(in + j, half + j, 6);
     }
     UNROLL
@@ -236,15 +212,16 @@ INLINE void output_piece(const float *planes, size_t stride, size_t line, size_t
         output_line(half + 6 * i, out, 1);
         UNROLL
         for (int j = 0; j < columns; j++)
-            store(to + (size_t)i * line + (size_t)j * channels, out[j], count);
+            lanes_store(to + (size_t)i * line + (size_t)j * channels, out[j], count);
     }
 }
 
 static void output(const struct winograd_images *images, const float *planes, size_t stride, size_t begin,
                    size_t end, float *tensor)
 {
-    size_t channels = images->channels, line = (size_t)images->width * channels;
-    for (size_t tile = begin; tile < end; tile++, planes += channels) {
+    size_t channels = images->channels, pitch = winograd_pitch(channels);
+    size_t line = (size_t)images->width * channels;
+    for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         struct place place = place_of(images, tile);
         float *to = tensor + (pixel(images, tensor, &place, place.y, place.x) - tensor);
         bool whole = place.rows == WINOGRAD_TILE && place.columns == WINOGRAD_TILE;
@@ -266,7 +243,7 @@ INLINE void weight_piece(const float *weight, size_t weight_stride, size_t count
     for (int j = 0; j < 3; j++) {
         UNROLL
         for (int i = 0; i < 3; i++)
-            in[3 * i + j] = load(weight + (size_t)(3 * i + j) * weight_stride, count);
+            in[3 * i + j] = lanes_load(weight + (size_t)(3 * i + j) * weight_stride, count);
         weight_line(in + j, half + j, 3);
     }
     UNROLL
@@ -274,18 +251,18 @@ INLINE void weight_piece(const float *weight, size_t weight_stride, size_t count
         weight_line(half + 3 * i, out, 1);
         UNROLL
         for (int j = 0; j < 6; j++)
-            store(planes + (size_t)(6 * i + j) * stride, out[j], count);
+            lanes_store(planes + (size_t)(6 * i + j) * stride, out[j], LANES);
     }
 }
 
-static void weight_planes(size_t count, const float *weight, size_t weight_stride, float *planes,
-                          size_t stride)
+static void weight_planes(size_t count, size_t width, const float *weight, size_t weight_stride,
+                          float *planes, size_t stride)
 {
     size_t k = 0;
     for (; k + LANES <= count; k += LANES)
         weight_piece(weight + k, weight_stride, LANES, planes + k, stride);
-    if (k < count)
-        weight_piece(weight + k, weight_stride, count - k, planes + k, stride);
+    for (; k < width; k += LANES)
+        weight_piece(weight + k, weight_stride, k < count ? count - k : 0, planes + k, stride);
 }
 
 INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t count, float *grad_weight,
@@ -296,7 +273,7 @@ INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t cou
     for (int j = 0; j < 6; j++) {
         UNROLL
         for (int i = 0; i < 6; i++)
-            in[6 * i + j] = load(planes + (size_t)(6 * i + j) * stride, count);
+            in[6 * i + j] = lanes_load(planes + (size_t)(6 * i + j) * stride, count);
         weight_gradient_line(in + j, half + j, 6);
     }
     UNROLL
@@ -305,7 +282,7 @@ INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t cou
         UNROLL
         for (int j = 0; j < 3; j++) {
             float *to = grad_weight + (size_t)(3 * i + j) * weight_stride;
-            store(to, load(to, count) + out[j], count);
+            lanes_store(to, lanes_load(to, count) + out[j], count);
         }
     }
 }
