@@ -69,7 +69,7 @@ static void take_step(struct coordinator *coordinator, int worker, const struct 
     if (coordinator->report.heard > 0 && step->step > coordinator->report.figures.step) {
         write_report(coordinator);
     }
-    if (step->step <= coordinator->step && coordinator->report.heard == 0) {
+    if (step->step <= coordinator->step) {
         return; /* too late: its step is written */
     }
     if (coordinator->report.heard == 0) {

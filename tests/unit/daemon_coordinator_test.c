@@ -37,6 +37,7 @@ struct play {
     int64_t storage_fault_at; /* worker 2 cannot write its part of this step's checkpoint */
     int64_t fault_at; /* worker 2 fails for good in this step */
     const char *version; /* worker 2's */
+    int64_t late_at; /* worker 1's reports of this step and the next come a step after worker 2's */
     int64_t stop_at; /* sets *stop after this step */
     volatile sig_atomic_t stop;
 };
@@ -113,6 +114,30 @@ static void leave(struct play *play, enum status status)
     play->done = true;
 }
 
+static void report_step(struct play *play, int worker, int64_t step)
+{
+    struct message message = {.kind = MESSAGE_STEP,
+                              .step = {.step = step,
+                                       .epoch = (step - 1) / play->start[0].steps_per_epoch,
+                                       .loss = 100.0 / (double)step,
+                                       .images_per_second = 320,
+                                       .seconds_compute = 1 + worker}};
+    push(play, worker, message);
+}
+
+static void report_steps(struct play *play)
+{
+    bool late = play->late_at > 0 && play->step >= play->late_at && play->step < play->late_at + 2;
+    if (play->late_at > 0 && play->step == play->late_at + 2) {
+        report_step(play, 0, play->late_at);
+        report_step(play, 0, play->late_at + 1);
+    }
+    if (!late) {
+        report_step(play, 0, play->step);
+    }
+    report_step(play, 1, play->step);
+}
+
 static void train(struct play *play)
 {
     const struct message_start *start = &play->start[0];
@@ -129,14 +154,8 @@ static void train(struct play *play)
         leave(play, STATUS_DATA);
         return;
     }
+    report_steps(play);
     for (int w = 0; w < WORKERS; w++) {
-        struct message message = {.kind = MESSAGE_STEP,
-                                  .step = {.step = play->step,
-                                           .epoch = epoch,
-                                           .loss = 100.0 / (double)play->step,
-                                           .images_per_second = 320,
-                                           .seconds_compute = 1 + w}};
-        push(play, w, message);
         if (play->step % start->steps_per_epoch == 0) {
             push(play, w, (struct message){.kind = MESSAGE_LEASE_DONE, .lease_done = {epoch, w, 300, 7}});
         }
@@ -377,6 +396,29 @@ static void runs_to_the_end(void **state)
     assert_false(exists(fixture, 30, 0)); /* keep: 2 */
 }
 
+static void writes_each_step_once_though_reports_come_late(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    bool orderly;
+    char path[512], line[4096];
+    int64_t last = 0;
+    fixture->play->late_at = 5;
+    assert_int_equal(run(fixture, &orderly, &error), STATUS_OK);
+    snprintf(path, sizeof path, "%s/status.jsonl", fixture->run_dir);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        json_t *record = json_loads(line, 0, NULL);
+        if (strcmp(json_string_value(json_object_get(record, "kind")), "step") == 0) {
+            assert_int_equal(json_integer_value(json_object_get(record, "step")), ++last);
+        }
+        json_decref(record);
+    }
+    fclose(file);
+    assert_int_equal(last, 48);
+}
+
 static void stops_on_request_and_goes_on(void **state)
 {
     struct fixture *fixture = *state;
@@ -575,6 +617,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_to_the_end, begin, end),
+        cmocka_unit_test_setup_teardown(writes_each_step_once_though_reports_come_late, begin, end),
         cmocka_unit_test_setup_teardown(stops_on_request_and_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(has_nothing_left_to_do, begin, end),
         cmocka_unit_test_setup_teardown(notices_a_silent_worker, begin, end),
