@@ -140,7 +140,13 @@ check-asan: ## unit, MPI and system tests under AddressSanitizer and UndefinedBe
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 DAIL_SANITIZED=1 \
 	    $(MAKE) BUILD=$(BUILD)/asan SAN="$(ASAN)" OPT=-O1 check-unit check-mpi check-system
 
-bench: all ## measure, on this machine now
+BENCH   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
+	@mkdir -p $(@D)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_nn) -Wl,--end-group $(LIBS)
+
+bench: all $(BENCH) ## measure, on this machine now
 	DAIL_BUILD=$(BUILD) tests/bench/run.sh
 
 SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench,$(wildcard $(room)/*.[ch]))
@@ -165,3 +171,4 @@ clean: ## remove what was built
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' Makefile
+.SECONDARY:
