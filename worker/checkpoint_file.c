@@ -1,7 +1,5 @@
 #include "worker/checkpoint_file.h"
 
-#include "worker/hdf5_finish.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -157,7 +155,8 @@ enum status checkpoint_close_part(struct h5_file *h5, const char *directory, con
                                   enum status written, struct checkpoint_part *part, struct error *error)
 {
     char path[1024];
-    enum status status = hdf5_finish(h5, written, error);
+    enum status closed = h5_close_file(h5, written == STATUS_OK ? error : NULL);
+    enum status status = written == STATUS_OK ? closed : written;
     snprintf(path, sizeof path, "%s/%s", directory, file);
     if (status != STATUS_OK) {
         status = checkpoint_explain_failure(path, error);

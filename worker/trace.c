@@ -1,7 +1,6 @@
 #include "worker/trace.h"
 
 #include "shard/hdf5.h"
-#include "worker/hdf5_finish.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -400,7 +399,9 @@ enum status trace_close(struct trace *trace, struct error *error)
     uint64_t dims[2] = {trace->draw_count, 3};
     enum status status = h5_write_array(&trace->file, "/crossing", H5_TYPE_U32, 2, dims,
                                         trace->draws ? trace->draws : none, error);
-    status = hdf5_finish(&trace->file, status, error);
+    if (status == STATUS_OK) {
+        status = h5_close_file(&trace->file, error);
+    }
     if (status == STATUS_OK) {
         status = sync_file(trace->unfinished, error);
     }
@@ -421,7 +422,7 @@ void trace_abandon(struct trace *trace)
     if (!trace) {
         return;
     }
-    hdf5_finish(&trace->file, STATUS_STORAGE, NULL);
+    h5_close_file(&trace->file, NULL);
     unlink(trace->unfinished);
     free(trace->draws);
     free(trace);
