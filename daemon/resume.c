@@ -10,6 +10,8 @@
 
 #define STEP_PREFIX "step-"
 
+static const char *const other_backbone =
+    "set the configuration back, or give model.init a checkpoint of the same backbone";
 static const char *const other_model =
     "set the configuration back, give another run.dir, or use model.init to start from this checkpoint's "
     "weights";
@@ -22,7 +24,7 @@ static void warn_of_damage(void *context, const char *text)
 static enum status differs(const char *path, struct error *error, const char *key, const char *here,
                            const char *there)
 {
-    return error_set(error, STATUS_USAGE, path, other_model,
+    return error_set(error, STATUS_USAGE, path, other_backbone,
                      "this is a checkpoint of another model: its %s is %s, the configuration says %s", key,
                      there, here);
 }
@@ -36,8 +38,8 @@ static void list_hidden(char *text, size_t size, const int *hidden, size_t count
     snprintf(text + used, size - used, "]");
 }
 
-static enum status check_model_fit(const struct config *config, const struct checkpoint_state *state,
-                                   const char *path, struct error *error)
+enum status resume_check_backbone(const struct config *config, const struct checkpoint_state *state,
+                                  const char *path, struct error *error)
 {
     char here[128], there[128];
     if (strcmp(config->model.arch, state->arch) != 0) {
@@ -55,12 +57,25 @@ static enum status check_model_fit(const struct config *config, const struct che
     }
     snprintf(here, sizeof here, "%g", config->model.width);
     snprintf(there, sizeof there, "%g", state->width);
-    if (strcmp(here, there) != 0) {
-        return differs(path, error, "model.width", here, there);
+    return strcmp(here, there) == 0 ? STATUS_OK : differs(path, error, "model.width", here, there);
+}
+
+static enum status check_model_fit(const struct config *config, const struct checkpoint_state *state,
+                                   const char *path, struct error *error)
+{
+    char here[128], there[128];
+    enum status status = resume_check_backbone(config, state, path, error);
+    if (status != STATUS_OK) {
+        snprintf(error->next, sizeof error->next, "%s", other_model);
+        return status;
     }
     list_hidden(here, sizeof here, config->domain.hidden, config->domain.hidden_count);
     list_hidden(there, sizeof there, state->hidden, state->hidden_count);
-    return strcmp(here, there) == 0 ? STATUS_OK : differs(path, error, "domain.hidden", here, there);
+    if (strcmp(here, there) != 0) {
+        status = differs(path, error, "domain.hidden", here, there);
+        snprintf(error->next, sizeof error->next, "%s", other_model);
+    }
+    return status;
 }
 
 enum status resume_check_fit(const struct setup *setup, const struct checkpoint_state *state,

@@ -14,6 +14,11 @@ enum status resume_decide(struct setup *setup, struct checkpoint_state *state, s
 enum status resume_check_fit(const struct setup *setup, const struct checkpoint_state *state,
                              const char *path, struct error *error);
 
+/* Is the checkpoint at `path` of the backbone that the configuration describes? Else STATUS_USAGE names the
+ * first key that differs. */
+enum status resume_check_backbone(const struct config *config, const struct checkpoint_state *state,
+                                  const char *path, struct error *error);
+
 /* Renames every checkpoint of the run directory beyond `step` to "<name>.old": they belong to a history that
  * this run does not continue, and would otherwise be taken for its newest. Stores how many in *moved. */
 enum status resume_set_aside(const char *run_dir, int64_t step, int *moved, struct error *error);

@@ -159,7 +159,15 @@ static enum status check_init(const struct setup *setup, struct error *error)
     if (setup->checkpoint[0] != '\0' || strcmp(init, "random") == 0) {
         return STATUS_OK;
     }
+    struct checkpoint_state state = {0};
     enum status status = checkpoint_verify(init, 0, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_read_state(init, &state, error);
+    }
+    if (status == STATUS_OK) {
+        status = resume_check_backbone(&setup->config, &state, init, error);
+    }
+    checkpoint_state_free(&state);
     if (status != STATUS_OK) {
         error_prefix_where(error, "model.init");
     }
