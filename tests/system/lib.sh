@@ -53,16 +53,21 @@ is() {
     verdict "$1"
 }
 
+# said_by [FILE]: the end of the last output, or of FILE, without mpirun's own words
+said_by() {
+    sed '/^-----/,/^-----/d' "${1:-$work/out}" | tail -n 15
+}
+
 # exits NAME FOUND EXPECTED: the exit code of the last daild; where it is another, what daild said
 exits() {
-    { echo "exit code $2 instead of $3; it said:"; tail -n 30 "$work/out"; } >"$work/said"
+    { echo "exit code $2 instead of $3; it said:"; said_by; } >"$work/said"
     [ "$2" = "$3" ]
     verdict "$1"
 }
 
 # says NAME PATTERN [FILE]: a line of the last output (or of FILE) matches
 says() {
-    { echo "no line matches $2 in:"; tail -n 30 "${3:-$work/out}"; } >"$work/said"
+    { echo "no line matches $2 in:"; said_by "${3:-$work/out}"; } >"$work/said"
     grep -Eq -e "$2" "${3:-$work/out}"
     verdict "$1"
 }
