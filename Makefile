@@ -152,13 +152,13 @@ bench: all $(BENCH) ## measure, on this machine now
 SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench,$(wildcard $(room)/*.[ch]))
 lint: ## compile clean under gcc and clang, formatted, and the floors kept apart
 	@etc/install-deps.sh --if-missing --lint
-	clang-format --dry-run -Werror $(SOURCES)
+	@clang-format --dry-run -Werror $(SOURCES)
 	tests/floors.sh
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
 	$(MAKE) BUILD=$(BUILD) all
 
 format: ## lay out the sources as .clang-format says
-	clang-format -i $(SOURCES)
+	@clang-format -i $(SOURCES)
 
 install: all ## into PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/dail/etc $(DESTDIR)$(PREFIX)/share/dail/slurm

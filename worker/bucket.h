@@ -10,10 +10,10 @@
 struct buckets {
     struct exchange *exchange;
     float *gradient;
-    size_t count;        /* floats of the whole vector */
+    size_t count; /* floats of the whole vector */
     size_t bucket_count; /* floats a bucket holds at least */
-    size_t begin, end;   /* complete, and not yet sent */
-    enum status status;  /* the first failure, kept for buckets_finish */
+    size_t begin, end; /* complete, and not yet sent */
+    enum status status; /* the first failure, kept for buckets_finish */
     struct error error;
 };
 

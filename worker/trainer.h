@@ -18,27 +18,27 @@
 struct trainer {
     const struct config *config;
     struct exchange *exchange;
-    struct manifest *manifests;  /* [datasets] */
+    struct manifest *manifests; /* [datasets] */
     size_t datasets;
-    uint32_t *classes;           /* [datasets] */
-    double *dataset_weight;      /* [datasets]: of each dataset's losses */
-    double *domain_weight;       /* [datasets]: the same, balanced if the configuration says so */
+    uint32_t *classes; /* [datasets] */
+    double *dataset_weight; /* [datasets]: of each dataset's losses */
+    double *domain_weight; /* [datasets]: the same, balanced if the configuration says so */
     int threads;
     int lanes, first_lane, own_lanes;
     int64_t steps, steps_per_epoch, global_batch;
 
     struct iresnet *net;
-    float *momentum;             /* in the layout of the network's weights */
+    float *momentum; /* in the layout of the network's weights */
     struct domain *domain;
     float *domain_momentum;
     struct classifier *classifier;
     struct loader *loader;
     struct buckets buckets;
 
-    float *embedding;            /* [batch.lane, D] */
-    float *grad_embedding;       /* [batch.lane, D] */
-    float *dropout_mask;         /* [batch.lane, iresnet_dropout_count], NULL without dropout */
-    float *empty_image;          /* a micro-batch of zeros: stands in when the loader failed */
+    float *embedding; /* [batch.lane, D] */
+    float *grad_embedding; /* [batch.lane, D] */
+    float *dropout_mask; /* [batch.lane, iresnet_dropout_count], NULL without dropout */
+    float *empty_image; /* a micro-batch of zeros: stands in when the loader failed */
     struct sample *empty_sample;
 
     /* Called between layers and while waiting, with the phase the step is in. */
@@ -50,7 +50,7 @@ struct trainer {
 
 /* What the workers tell each other in the step's reduction, beside the losses. */
 struct step_control {
-    unsigned wishes;     /* CONTROL_ bits: of this worker going in, of any worker coming out */
+    unsigned wishes; /* CONTROL_ bits: of this worker going in, of any worker coming out */
     enum status failure; /* of this worker going in, the gravest of any worker coming out */
 };
 
@@ -78,8 +78,8 @@ enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int
 /* Bytes that the trainer holds, the loader's queue and open leases estimated. */
 int64_t trainer_memory_bytes(const struct trainer *trainer);
 
-/* Seconds of one image's forward and backward pass, measured on noise with initial weights: to be called before
- * the weights are set. */
+/* Seconds of one image's forward and backward pass, measured on noise with initial weights: to be called
+ * before the weights are set. */
 double trainer_measure(struct trainer *trainer);
 
 /* Trains on the next micro-batch of every lane. `step` counts from 1. Collective over the workers.
