@@ -1,0 +1,90 @@
+#!/bin/sh
+# dail tail on runs in every state: what it shows, and the exit code that scripts go by.
+. "$(dirname "$0")/lib.sh"
+
+# tail_once CODE STATE [OPTION...]: one snapshot of $run
+tail_once() {
+    code=$1 state=$2
+    shift 2
+    timeout 30 "$build/dail" tail --once --json "$@" "$run" >"$work/out" 2>&1
+    exits "dail tail on a run that is $state" $? "$code"
+    is "it says $state" "$(perl -MJSON::PP -e 'print decode_json(<>)->{state}' "$work/out" 2>&1)" "$state"
+}
+
+signal_all() {
+    for rank in 0 1 2; do
+        kill -"$1" "$(pid_of "$run" $rank)"
+    done
+}
+
+make_data
+make_config
+run=$work/run
+timeout 30 "$build/dail" tail --once --json "$run" >"$work/out" 2>&1
+exits "dail tail where there is no log" $? 1
+says "it says where it looked" "$run"
+
+start_daild 2 --set schedule.epochs=500 --set eval.every_steps=3 --set validation="[$work/data/tiny0-within.h5]" \
+    --set checkpoint.every_steps=3
+wait_for 60 at_step "$run" 5
+tail_once 0 running
+is "it counts the steps" "$(perl -MJSON::PP -e 'print decode_json(<>)->{steps}' "$work/out")" 6500
+
+timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
+exits "the screen of a running run" $? 0
+says "has the progress" '^step [0-9]+/6500 .*%'
+says "the epoch" '^epoch 1/500 |^epoch [0-9]+/500 '
+says "the loss" '^loss [0-9.]+'
+says "the speed" '[0-9.]+ images/s'
+says "the last checkpoint" '^checkpoint: step [0-9]+.*checkpoints/step-'
+says "the last verification" '^eval tiny0-within +[0-9.]+ '
+says "the first worker" '^rank 1 .*data .*compute .*exchange'
+says "and the second" '^rank 2 .*data .*compute .*exchange'
+
+signal_all STOP
+sleep 2.5
+tail_once 3 stalled --stale 1
+tail_once 0 running --stale 60
+frozen=$(last_step "$run")
+signal_all CONT
+wait_for 30 at_step "$run" $((frozen + 1))
+tail_once 0 running --stale 2
+
+# Follows a run while it goes on, and reads on when the log is rotated.
+timeout 20 "$build/dail" tail --json --interval 0.1 "$run" >"$work/followed" 2>&1 &
+follower=$!
+frozen=$(last_step "$run")
+wait_for 30 at_step "$run" $((frozen + 5))
+sleep 0.5
+kill -INT $follower 2>/dev/null || true
+wait $follower
+check "it follows: several snapshots, the steps rising" perl -MJSON::PP -ne '
+    $s = decode_json($_)->{step}; die "$s after $last" if $s < $last; $changes++ if $s > $last; $last = $s;
+    END { print "$changes changes\n"; die if $changes < 2 }' "$work/followed"
+
+kill -TERM "$job" 2>/dev/null # mpirun kills what does not end within a second
+kill -TERM "$(pid_of "$run" 1)" 2>/dev/null
+end_daild
+printf '{"t":1,"seq":99' >>"$run/status.jsonl"
+timeout 30 "$build/dail" tail --once --json "$run/status.jsonl" >"$work/out" 2>&1
+check "a record that was cut off does no harm" perl -MJSON::PP -e 'exit !(decode_json(<>)->{step} > 5)' "$work/out"
+
+run=$work/stopped
+run_daild 2 --set run.dir="$run" --set debug.stop_after_step=2
+tail_once 0 stopped
+
+run=$work/done
+run_daild 2 --set run.dir="$run" --set schedule.epochs=0.3
+tail_once 0 done --stale 0.001
+is "a run that is done is at its end" "$(perl -MJSON::PP -e '$s = decode_json(<>); print "$s->{step}/$s->{steps}"' "$work/out")" 4/4
+
+run=$work/failed
+cp "$work/data/tiny0-00000.h5" "$work/tiny0.h5"
+place=$(grep -abo JFIF "$work/data/tiny0-00000.h5" | sed -n 5p | cut -d : -f 1)
+flip "$work/data/tiny0-00000.h5" $((place + 300))
+run_daild 2 --set run.dir="$run"
+tail_once 4 failed
+check "with the fault" perl -MJSON::PP -e 'exit !(decode_json(<>)->{fault} =~ /tiny0-00000.h5/)' "$work/out"
+timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
+says "on the screen too" 'tiny0-00000.h5'
+finish
