@@ -12,6 +12,7 @@
 /* Longest line in bytes: a very wide terminal full of three-byte characters. */
 #define LINE_BYTES 4096
 #define CHART_BYTES 2048
+#define WRAPPED_ROWS 8
 
 struct screen {
     FILE *out;
@@ -55,7 +56,38 @@ static size_t character_bytes(const char *text)
     return length;
 }
 
-/* Prints one line, cut to the screen's width, with a question mark for what it cannot show. */
+/* Where a row of the screen that begins at `text` ends: at a space where there is one, if `whole_words`. */
+static const char *row_end(const struct screen *screen, const char *text, bool whole_words)
+{
+    const char *at = text, *space = NULL;
+    for (int column = 0; *at != '\0' && column < screen->view->columns; column++) {
+        if (*at == ' ' && at > text) {
+            space = at;
+        }
+        size_t length = character_bytes(at);
+        at += length > 0 ? length : 1;
+    }
+    return whole_words && *at != '\0' && *at != ' ' && space ? space : at;
+}
+
+/* Prints one row, with a question mark for what it cannot show. */
+static void put_row(struct screen *screen, const char *text, const char *end)
+{
+    while (text < end) {
+        size_t length = character_bytes(text);
+        if (length == 0 || (length > 1 && !screen->view->utf8)) {
+            fputc('?', screen->out);
+            length = length > 0 ? length : 1;
+        } else {
+            fwrite(text, 1, length, screen->out);
+        }
+        text += length;
+    }
+    fputc('\n', screen->out);
+    screen->lines++;
+}
+
+/* Prints one line, cut to the screen's width. */
 static void put_line(struct screen *screen, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void put_line(struct screen *screen, const char *format, ...)
 {
@@ -64,19 +96,20 @@ static void put_line(struct screen *screen, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    put_row(screen, line, row_end(screen, line, false));
+}
+
+/* Prints a text over as many rows as it needs, WRAPPED_ROWS at most: what a user must read to its end. */
+static void put_wrapped(struct screen *screen, const char *head, const char *text)
+{
+    char line[LINE_BYTES];
+    snprintf(line, sizeof line, "%s%s", head, text);
     const char *at = line;
-    for (int column = 0; *at != '\0' && column < screen->view->columns; column++) {
-        size_t length = character_bytes(at);
-        if (length == 0 || (length > 1 && !screen->view->utf8)) {
-            fputc('?', screen->out);
-            length = length > 0 ? length : 1;
-        } else {
-            fwrite(at, 1, length, screen->out);
-        }
-        at += length;
+    for (int row = 0; *at != '\0' && row < WRAPPED_ROWS; row++) {
+        const char *end = row_end(screen, at, true);
+        put_row(screen, at, end);
+        at = *end == ' ' ? end + 1 : end;
     }
-    fputc('\n', screen->out);
-    screen->lines++;
 }
 
 static void format_duration(double seconds, char *text, size_t size)
@@ -203,7 +236,7 @@ static void put_trouble(struct screen *screen, const struct status_summary *summ
         put_line(screen, "warning: %s", summary->warning);
     }
     if (summary->fault[0] != '\0') {
-        put_line(screen, "fault: %s", summary->fault);
+        put_wrapped(screen, "fault: ", summary->fault);
     }
 }
 

@@ -140,6 +140,23 @@ static void fits_any_terminal(void **state)
     free(summary);
 }
 
+static void shows_a_fault_to_its_end(void **state)
+{
+    (void)state;
+    struct status_summary *summary = make_summary(RECORDS);
+    fold(summary, "{\"t\":1700000022,\"seq\":7,\"kind\":\"fault\",\"rank\":2,\"host\":\"node2\",\"what\":"
+                  "\"the bytes of "
+                  "an image are damaged (dataset lfw: data/lfw-00003.h5); copy the shard again\"}");
+    struct tail_view view = view_of(40, true);
+    int lines;
+    char *text = tail_render(summary, &view);
+    assert_true(widest(text, &lines) <= 40);
+    has(text, "\nfault: rank 2@node2: the bytes of an\nimage are damaged (dataset lfw:\ndata/lfw-00003.h5); "
+              "copy the shard again\n");
+    free(text);
+    free(summary);
+}
+
 static void leaves_workers_out_that_do_not_fit(void **state)
 {
     (void)state;
@@ -293,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_the_run),
         cmocka_unit_test(fits_any_terminal),
+        cmocka_unit_test(shows_a_fault_to_its_end),
         cmocka_unit_test(leaves_workers_out_that_do_not_fit),
         cmocka_unit_test(tells_states_apart),
         cmocka_unit_test(gives_the_same_as_json),
