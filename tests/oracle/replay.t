@@ -1,0 +1,61 @@
+#!/bin/sh
+# Traced steps of real runs, replayed in PyTorch from the equations by replay.py: losses and every gradient.
+. "$(dirname "$0")/../system/lib.sh"
+
+"$python" -c 'import torch, h5py, numpy' 2>/dev/null || skip_all "$python has no PyTorch or no h5py"
+make_data
+make_config
+# Six lanes, so that one, two and three workers share them; width 0.25 leaves the sums of 64 channels to check.
+common="--set data.lanes=6 --set model.width=0.25 --set optimizer.lr=0.01 --set debug.trace_step=3
+        --set debug.stop_after_step=3"
+adversarial="--set domain.start=0 --set domain.lambda=0.5"
+
+# traced NAME WORKERS [--set KEY=VALUE...]: makes $work/NAME/trace/step-000000003 and replays it
+traced() {
+    name=$1 workers=$2
+    shift 2
+    # shellcheck disable=SC2086
+    run_daild "$workers" $common --set run.dir="$work/$name" "$@"
+    exits "$name on $workers: traced" $? 75
+    check "$name on $workers: the replay agrees" \
+        timeout 120 "$python" tests/oracle/replay.py "$work/$name/trace/step-000000003"
+    sed -n 's/.*: step 3,/#   /p; s/^PReLU/#    PReLU/p; s/^backbone gradient/#    &/p' "$work/said"
+}
+
+# Five margins by name and one by number; the rest is shared out among them.
+weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/tiny1.yaml, weight: 0.5}, $work/data/tiny2.yaml]"
+# shellcheck disable=SC2086
+{
+    traced softmax 1 --set loss.margin=softmax --set loss.scope=all --set domain.hidden=[]
+    traced sphereface 2 --set loss.margin=sphereface $adversarial --set domain.balance=true \
+        --set data.datasets="[$work/data/tiny0.yaml, $work/data/tiny2.yaml]"
+    traced arcface 3 --set loss.margin=arcface --set loss.crossing_dropout=0.2 --set model.dropout=0.4 $adversarial \
+        --set classifier.rows_min=5
+    traced cosface 2 --set loss.margin=cosface --set loss.scope=all $adversarial --set domain.hidden=[] \
+        --set classifier.rows_min=5 --set data.datasets="$weights"
+    traced cm 3 --set loss.margin=cm --set data.datasets="$weights" --set domain.balance=true $adversarial \
+        --set domain.hidden=[24,16] --set model.dropout=0.2
+    traced by-number 1 --set loss.margin=[1.1,0.3,0.1] --set loss.crossing_dropout=0.5 --set loss.scale=30 $adversarial
+}
+
+# The replay notices what is wrong: one weight, one label, one drawn class.
+spoiled() {
+    cp -r "$work/arcface" "$work/spoiled"
+    "$python" -c "
+import glob, h5py
+for path in glob.glob('$work/spoiled/trace/*/worker-*.h5'):
+    with h5py.File(path, 'r+') as trace:
+        $2" >"$work/said" 2>&1 || cat "$work/said"
+    timeout 120 "$python" tests/oracle/replay.py "$work/spoiled/trace/step-000000003" >"$work/out" 2>&1
+    exits "$1 is noticed" $? 1
+    rm -rf "$work/spoiled"
+}
+spoiled "a gradient that is off by 0.1%" "'grad' in trace and trace['grad/backbone/layer3.0.conv1.weight'].write_direct(trace['grad/backbone/layer3.0.conv1.weight'][...] * 1.001)"
+spoiled "another label" "'lane-0' in trace and trace['lane-0/label'].__setitem__(0, (trace['lane-0/label'][0] + 1) % 12)"
+spoiled "another strength of reversal" "trace.attrs['lambda'] = 0.4"
+spoiled "another margin" "trace.attrs['margin'] = [1, 0.49, 0]"
+spoiled "fewer drawn classes" "
+        draws = trace['crossing'][...][::2]
+        del trace['crossing']
+        trace['crossing'] = draws"
+finish
