@@ -241,6 +241,14 @@ static void test_blocks(void **state)
     check_shape((struct conv_shape){48, 48, 3, 16, 3, 1}, 1);
 }
 
+/* So many weights that the threads share chunks: one chunk, and two. */
+static void test_large_weights(void **state)
+{
+    (void)state;
+    check_shape((struct conv_shape){8, 6, 200, 160, 3, 1}, 2);
+    check_shape((struct conv_shape){28, 26, 1850, 16, 3, 1}, 1);
+}
+
 /* The rounding error where sums are long: the network's own shapes. */
 static void test_error_at_realistic_shapes(void **state)
 {
@@ -416,6 +424,28 @@ static void test_refused(void **state)
     assert_null(conv);
 }
 
+static void check_choice(struct conv_shape shape, int batch, enum conv_algorithm expected)
+{
+    struct conv *conv = NULL;
+    assert_int_equal(conv_create(&shape, CONV_AUTO, ISA_GENERIC, batch, 1, &conv, NULL), STATUS_OK);
+    assert_int_equal(conv_algorithm_of(conv), expected);
+    conv_free(conv);
+}
+
+static void test_choice(void **state)
+{
+    (void)state;
+    check_choice((struct conv_shape){112, 112, 64, 64, 3, 1}, 16, CONV_WINOGRAD);
+    check_choice((struct conv_shape){7, 7, 512, 512, 3, 1}, 16, CONV_WINOGRAD);
+    check_choice((struct conv_shape){4, 4, 128, 128, 3, 1}, 64, CONV_WINOGRAD);
+    check_choice((struct conv_shape){7, 7, 512, 512, 3, 1}, 1, CONV_GEMM);
+    check_choice((struct conv_shape){2, 2, 128, 128, 3, 1}, 64, CONV_GEMM);
+    check_choice((struct conv_shape){112, 112, 3, 64, 3, 1}, 16, CONV_GEMM);
+    check_choice((struct conv_shape){56, 56, 8, 8, 3, 1}, 16, CONV_GEMM);
+    check_choice((struct conv_shape){112, 112, 64, 64, 3, 2}, 16, CONV_GEMM);
+    check_choice((struct conv_shape){56, 56, 64, 128, 1, 2}, 16, CONV_GEMM);
+}
+
 static void test_isa(void **state)
 {
     (void)state;
@@ -437,10 +467,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_isa),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_choice),
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_kernels_and_strides),
         cmocka_unit_test(test_smallest),
         cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_large_weights),
         cmocka_unit_test(test_adjoints),
         cmocka_unit_test(test_same_bits_every_time),
         cmocka_unit_test(test_smaller_batches_add_up),

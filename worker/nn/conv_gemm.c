@@ -100,7 +100,7 @@ static int sums_backward(const struct conv *conv, struct sum sums[4])
 
 /* Pixels of a block: the gathered matrix should stay in the second-level cache, yet have enough rows to be
  * worth the sgemm's packing of the weights. */
-enum { BLOCK_FLOATS = 96 * 1024, BLOCK_PIXELS_LEAST = 192 };
+enum { BLOCK_FLOATS = 96 * 1024, BLOCK_PIXELS_LEAST = 384 };
 
 static size_t block_pixels(size_t depth)
 {

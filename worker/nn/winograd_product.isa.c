@@ -113,12 +113,17 @@ INLINE void transpose_four(const four in[4], four out[4])
     out[3] = SHUFFLE(high01, high23, 2, 3, 6, 7);
 }
 
+/* Large weights come from memory, in pieces too short for the processor to foresee: so many rows ahead. */
+enum { AHEAD = 32 };
+
 /* Four rows, from `row` on, of the part [rows][width] of the matrix to four columns of the panel. */
 static void transpose_rows(const float *part, size_t rows, size_t width, size_t row, size_t columns,
                            float *panel, size_t pitch)
 {
+    const float *ahead = part + (row + AHEAD < rows ? row + AHEAD : row) * width;
     for (size_t column = 0; column < columns; column += 4) {
         four in[4] = {{0}}, out[4];
+        __builtin_prefetch(ahead + 4 * column);
         UNROLL
         for (size_t i = 0; i < 4; i++)
             if (row + i < rows)
