@@ -6,31 +6,34 @@ make_data
 make_config
 # Everything that draws random numbers or carries state from step to step; class rows of several owners.
 state="--set model.dropout=0.2 --set loss.crossing_dropout=0.1 --set data.augment.shift=2 --set classifier.rows_min=5
-       --set schedule.epochs=10 --set runtime.liveness_seconds=30 --set debug.stop_after_step=100"
+       --set schedule.epochs=20 --set runtime.liveness_seconds=30 --set debug.stop_after_step=160"
 
 # --- Interrupted four times, in four ways ---
 
 # shellcheck disable=SC2086
 run_daild 2 $state --set run.dir="$work/whole"
 exits "debug.stop_after_step stops like a signal" $? 75
-is "after that step" "$(newest_checkpoint "$work/whole")" "$work/whole/checkpoints/step-000000100"
+is "after that step" "$(newest_checkpoint "$work/whole")" "$work/whole/checkpoints/step-000000160"
+
+starts=0
+# has_started RUN N: for the N-th time
+has_started() { [ "$(grep -c '"kind":"start"' "$1/status.jsonl")" -ge "$2" ]; }
 
 # interrupted NAME SIGNAL RANK: goes on with $work/parts, and sends a signal to that rank three steps later
 interrupted() {
     from=$(last_step "$work/parts")
     # shellcheck disable=SC2086
     start_daild 2 $state --set run.dir="$work/parts"
+    wait_for 30 has_started "$work/parts" $((starts += 1))
+    pid=$job
+    [ "$3" = mpirun ] || pid=$(pid_of "$work/parts" "$3")
     wait_for 30 at_step "$work/parts" $((from + 3))
-    if [ "$3" = mpirun ]; then
-        kill -"$2" "$job"
-    else
-        kill -"$2" "$(pid_of "$work/parts" "$3")"
-    fi
+    kill -"$2" "$pid"
     end_daild
     exits "$1: stopped" $? 75
     to=$(last_step "$work/parts")
     echo "# stopped after step $to"
-    check "$1: on the way" test "$to" -gt "$from" -a "$to" -lt 100
+    check "$1: on the way" test "$to" -gt "$from" -a "$to" -lt 160
     is "$1: with a checkpoint of that step" "$(newest_checkpoint "$work/parts")" \
         "$work/parts/checkpoints/$(printf 'step-%09d' "$to")"
     is "$1: the log ends with it" "$(tail -n 1 "$work/parts/status.jsonl" | grep -o '"kind".*')" \
@@ -45,8 +48,8 @@ interrupted "SIGINT to a worker" INT 1
 run_daild 2 $state --set run.dir="$work/parts"
 exits "the last part" $? 75
 check "model, momenta and class rows are those of the uninterrupted run, to the last bit" \
-    same_model "$work/parts/checkpoints/step-000000100" "$work/whole/checkpoints/step-000000100"
-is "no step is lost or repeated" "$(records "$work/parts" step '$r->{step}' | tr '\n' ' ')" "$(seq -s ' ' 1 100) "
+    same_model "$work/parts/checkpoints/step-000000160" "$work/whole/checkpoints/step-000000160"
+is "no step is lost or repeated" "$(records "$work/parts" step '$r->{step}' | tr '\n' ' ')" "$(seq -s ' ' 1 160) "
 is "and every loss the same" "$(records "$work/parts" step '$r->{loss}')" "$(records "$work/whole" step '$r->{loss}')"
 is "five starts in one log, numbered on" "$(records "$work/parts" start 1 | wc -l)" 5
 check "the log's numbers rise by one" perl -MJSON::PP -ne 'die "line $.: $_" if decode_json($_)->{seq} != $. - 1' \
@@ -58,8 +61,10 @@ sets=$(ls "$work"/data/tiny*-within.h5 "$work/data/tiny-cross.h5" | paste -s -d 
 heavy="--set model.width=1 --set eval.every_steps=1 --set validation=[$sets]"
 # shellcheck disable=SC2086
 start_daild 2 $heavy --set run.dir="$work/evaluating"
+wait_for 60 has_started "$work/evaluating" 1
+pid=$(pid_of "$work/evaluating" 1)
 wait_for 60 at_step "$work/evaluating" 1
-kill -TERM "$(pid_of "$work/evaluating" 1)"
+kill -TERM "$pid"
 end_daild
 exits "SIGTERM inside an evaluation" $? 75
 is "does not wait for its end" "$(records "$work/evaluating" eval 1 | wc -l) $(last_step "$work/evaluating")" "0 1"

@@ -24,16 +24,16 @@ timeout 30 "$build/dail" tail --once --json "$run" >"$work/out" 2>&1
 exits "dail tail where there is no log" $? 1
 says "it says where it looked" "$run"
 
-start_daild 2 --set schedule.epochs=500 --set eval.every_steps=3 --set validation="[$work/data/tiny0-within.h5]" \
+start_daild 2 --set schedule.epochs=5000 --set eval.every_steps=3 --set validation="[$work/data/tiny0-within.h5]" \
     --set checkpoint.every_steps=3
 wait_for 60 at_step "$run" 5
 tail_once 0 running
-is "it counts the steps" "$(perl -MJSON::PP -e 'print decode_json(<>)->{steps}' "$work/out")" 6500
+is "it counts the steps" "$(perl -MJSON::PP -e 'print decode_json(<>)->{steps}' "$work/out")" 65000
 
 timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
 exits "the screen of a running run" $? 0
-says "has the progress" '^step [0-9]+/6500 .*%'
-says "the epoch" '^epoch 1/500 |^epoch [0-9]+/500 '
+says "has the progress" '^step [0-9]+/65000 .*%'
+says "the epoch" '^epoch 1/5000 |^epoch [0-9]+/5000 '
 says "the loss" '^loss [0-9.]+'
 says "the speed" '[0-9.]+ images/s'
 says "the last checkpoint" '^checkpoint: step [0-9]+.*checkpoints/step-'
