@@ -46,6 +46,7 @@ build|package zlib|zlib1g-dev|zlib|zlib
 build|package jansson|libjansson-dev|jansson|jansson
 build|package cmocka|libcmocka-dev|cmocka|cmocka
 build|command prove|perl|perl|perl
+build|command ps|procps|procps-ng|procps
 oracle|python torch|python3-torch|py-torch|py-torch
 oracle|python h5py|python3-h5py|py-h5py|py-h5py
 oracle|python yaml|python3-yaml|py-pyyaml|py-pyyaml
