@@ -144,10 +144,7 @@ static enum status take_part(struct coordinator *coordinator, const struct messa
 static enum status take_fault(struct coordinator *coordinator, int worker, const struct message_fault *fault,
                               struct error *error)
 {
-    struct error told = {.status = (enum status)fault->status};
-    memcpy(told.what, fault->what, sizeof told.what);
-    memcpy(told.where, fault->where, sizeof told.where);
-    memcpy(told.next, fault->next, sizeof told.next);
+    struct error told = message_fault_error(fault);
     if (told.status == STATUS_OK) {
         told.status = STATUS_INTERNAL;
     }

@@ -309,6 +309,25 @@ void message_free(struct message *message)
     }
 }
 
+struct message message_of_fault(const struct error *error, int64_t step)
+{
+    struct message message = {.kind = MESSAGE_FAULT,
+                              .fault = {.status = (uint32_t)error->status, .step = step}};
+    memcpy(message.fault.what, error->what, sizeof error->what);
+    memcpy(message.fault.where, error->where, sizeof error->where);
+    memcpy(message.fault.next, error->next, sizeof error->next);
+    return message;
+}
+
+struct error message_fault_error(const struct message_fault *fault)
+{
+    struct error error = {.status = (enum status)fault->status};
+    memcpy(error.what, fault->what, sizeof error.what);
+    memcpy(error.where, fault->where, sizeof error.where);
+    memcpy(error.next, fault->next, sizeof error.next);
+    return error;
+}
+
 const char *message_phase_name(uint32_t phase)
 {
     static const char *const names[] = {"start",    "data",   "forward",    "classifier", "backward",

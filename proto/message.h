@@ -178,6 +178,10 @@ enum status message_decode(const unsigned char *bytes, size_t size, struct messa
 
 void message_free(struct message *message);
 
+/* A MESSAGE_FAULT of what `error` says, and back. */
+struct message message_of_fault(const struct error *error, int64_t step);
+struct error message_fault_error(const struct message_fault *fault);
+
 /* "forward", "exchange", ...: what a beat's phase is called in messages to people. */
 const char *message_phase_name(uint32_t phase);
 

@@ -16,11 +16,7 @@ static enum status send_part(const struct worker_link *link, int64_t step, const
 static enum status send_failure(const struct worker_link *link, int64_t step, const struct error *failure,
                                 struct error *error)
 {
-    struct message message = {.kind = MESSAGE_FAULT,
-                              .fault = {.status = (uint32_t)failure->status, .step = step}};
-    memcpy(message.fault.what, failure->what, sizeof failure->what);
-    memcpy(message.fault.where, failure->where, sizeof failure->where);
-    memcpy(message.fault.next, failure->next, sizeof failure->next);
+    struct message message = message_of_fault(failure, step);
     return link->send(link->context, &message, error);
 }
 

@@ -455,11 +455,7 @@ static enum status live(struct worker *worker, struct error *error)
 static void say_goodbye(struct worker *worker, enum status status, const struct error *error)
 {
     if (status != STATUS_OK && status != STATUS_STOPPED && error->what[0] != '\0') {
-        struct message fault = {.kind = MESSAGE_FAULT,
-                                .fault = {.status = (uint32_t)status, .step = worker->step}};
-        memcpy(fault.fault.what, error->what, sizeof error->what);
-        memcpy(fault.fault.where, error->where, sizeof error->where);
-        memcpy(fault.fault.next, error->next, sizeof error->next);
+        struct message fault = message_of_fault(error, worker->step);
         worker_send(worker, &fault, NULL);
     }
     struct message done = {.kind = MESSAGE_DONE, .done = {.status = (uint32_t)status, .step = worker->step}};
@@ -470,6 +466,7 @@ enum status worker_run(const struct worker_context *context, struct error *error
 {
     struct worker worker = {.context = context, .committed_step = -1};
     enum status status = live(&worker, error);
+    error->status = status;
     say_goodbye(&worker, status, error);
     context->exchange->idle = NULL;
     trainer_free(&worker.trainer);

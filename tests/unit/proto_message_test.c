@@ -312,9 +312,25 @@ static void test_phase_names(void **state)
     assert_non_null(message_phase_name(UINT32_MAX));
 }
 
+static void test_fault_carries_an_error(void **state)
+{
+    (void)state;
+    struct error error, back;
+    error_set(&error, STATUS_STORAGE, "run/model.h5", "free some space", "no space left");
+    struct message message = message_of_fault(&error, 42);
+    assert_int_equal(message.kind, MESSAGE_FAULT);
+    assert_int_equal(message.fault.step, 42);
+    back = message_fault_error(&message.fault);
+    assert_int_equal(back.status, STATUS_STORAGE);
+    assert_string_equal(back.what, "no space left");
+    assert_string_equal(back.where, "run/model.h5");
+    assert_string_equal(back.next, "free some space");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_kind_goes_there_and_back),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fault_carries_an_error),
+                                       cmocka_unit_test(test_each_kind_goes_there_and_back),
                                        cmocka_unit_test(test_bytes_on_the_wire),
                                        cmocka_unit_test(test_every_cut_and_every_surplus_is_refused),
                                        cmocka_unit_test(test_header_is_checked),
