@@ -241,6 +241,17 @@ static void test_blocks(void **state)
     check_shape((struct conv_shape){48, 48, 3, 16, 3, 1}, 1);
 }
 
+/* Sides whose tiles images share, in batches that do and do not fill the mosaic. */
+static void test_mosaic(void **state)
+{
+    (void)state;
+    check_shape((struct conv_shape){6, 6, 16, 16, 3, 1}, 9);
+    check_shape((struct conv_shape){6, 6, 16, 16, 3, 1}, 16);
+    check_shape((struct conv_shape){5, 2, 16, 24, 3, 1}, 7);
+    check_shape((struct conv_shape){14, 13, 24, 16, 3, 1}, 3);
+    check_shape((struct conv_shape){10, 8, 16, 16, 3, 1}, 6);
+}
+
 /* So many weights that the threads share chunks: one chunk, and two. */
 static void test_large_weights(void **state)
 {
@@ -472,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_kernels_and_strides),
         cmocka_unit_test(test_smallest),
         cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_mosaic),
         cmocka_unit_test(test_large_weights),
         cmocka_unit_test(test_adjoints),
         cmocka_unit_test(test_same_bits_every_time),

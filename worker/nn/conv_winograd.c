@@ -175,14 +175,16 @@ static void run(struct conv *conv, int batch, const struct pass *pass, float *sc
 
 static void winograd_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch)
 {
-    struct pass pass = {winograd_images_in(conv), winograd_images_out(conv), input, output, false};
+    struct pass pass = {winograd_images_in(conv, batch), winograd_images_out(conv, batch), input, output,
+                        false};
     run(conv, batch, &pass, scratch);
 }
 
 static void winograd_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
                                    void *scratch)
 {
-    struct pass pass = {winograd_images_out(conv), winograd_images_in(conv), grad_output, grad_input, true};
+    struct pass pass = {winograd_images_out(conv, batch), winograd_images_in(conv, batch), grad_output,
+                        grad_input, true};
     run(conv, batch, &pass, scratch);
 }
 

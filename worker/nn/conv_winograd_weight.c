@@ -22,6 +22,7 @@ enum { BLOCK_ROWS = 64 };
 /* What a thread sees of the pass. */
 struct view {
     const struct conv *conv;
+    struct winograd_images in, out;
     const float *input, *grad_output;
     float *grad_weight;
     const float *zeros;
@@ -56,12 +57,11 @@ static void barrier(const struct view *view)
 static void transform_chunk(const struct view *view, size_t begin, size_t end)
 {
     const struct winograd_transforms *transforms = winograd_transforms_of(view->conv->isa);
-    struct winograd_images in = winograd_images_in(view->conv), out = winograd_images_out(view->conv);
     size_t first = conv_share(end - begin, view->part, view->parts);
     size_t last = conv_share(end - begin, view->part + 1, view->parts);
-    transforms->input(&in, view->input, begin + first, begin + last, view->zeros,
+    transforms->input(&view->in, view->input, begin + first, begin + last, view->zeros,
                       view->input_planes + first * winograd_pitch_in(view->conv), view->input_stride);
-    transforms->gradient(&out, view->grad_output, begin + first, begin + last, view->zeros,
+    transforms->gradient(&view->out, view->grad_output, begin + first, begin + last, view->zeros,
                          view->output_planes + first * winograd_pitch_out(view->conv), view->output_stride);
 }
 
@@ -192,6 +192,8 @@ void conv_winograd_weight(struct conv *conv, int batch, const float *input, cons
     size_t teams = winograd_weights_large(conv) ? 1 : (size_t)conv->threads;
     float *zeros = scratch, *planes = zeros + winograd_zeros_count(conv);
     struct view whole = {.conv = conv,
+                         .in = winograd_images_in(conv, batch),
+                         .out = winograd_images_out(conv, batch),
                          .input = input,
                          .grad_output = grad_output,
                          .grad_weight = grad_weight,

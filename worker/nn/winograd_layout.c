@@ -3,16 +3,16 @@
 /* Bytes of transformed weights that count as large. */
 enum { LARGE_WEIGHTS = 4 << 20 };
 
-struct winograd_images winograd_images_in(const struct conv *conv)
+struct winograd_images winograd_images_in(const struct conv *conv, int batch)
 {
     const struct conv_shape *shape = &conv->shape;
-    return (struct winograd_images){shape->height, shape->width, (size_t)shape->channels_in};
+    return winograd_images(shape->height, shape->width, (size_t)shape->channels_in, (size_t)batch);
 }
 
-struct winograd_images winograd_images_out(const struct conv *conv)
+struct winograd_images winograd_images_out(const struct conv *conv, int batch)
 {
     const struct conv_shape *shape = &conv->shape;
-    return (struct winograd_images){shape->height, shape->width, (size_t)shape->channels_out};
+    return winograd_images(shape->height, shape->width, (size_t)shape->channels_out, (size_t)batch);
 }
 
 size_t winograd_pitch_in(const struct conv *conv)
@@ -27,15 +27,15 @@ size_t winograd_pitch_out(const struct conv *conv)
 
 size_t winograd_batch_tiles(const struct conv *conv, int batch)
 {
-    struct winograd_images images = winograd_images_in(conv);
-    return (size_t)batch * winograd_tiles(&images);
+    struct winograd_images images = winograd_images_in(conv, batch);
+    return winograd_tiles(&images);
 }
 
 size_t winograd_chunk_tiles(const struct conv *conv, size_t bytes, size_t least)
 {
     size_t pitches = winograd_pitch_in(conv) + winograd_pitch_out(conv);
     size_t tiles = bytes / (pitches * WINOGRAD_PLANES * sizeof(float));
-    size_t all = winograd_batch_tiles(conv, conv->batch_max);
+    size_t all = winograd_tiles_most(conv->shape.height, conv->shape.width, (size_t)conv->batch_max);
     if (tiles < least)
         tiles = least;
     return tiles < all ? tiles : all;

@@ -6,8 +6,8 @@
 #include "worker/nn/winograd_product.h"
 #include "worker/nn/winograd_transform.h"
 
-struct winograd_images winograd_images_in(const struct conv *conv);
-struct winograd_images winograd_images_out(const struct conv *conv);
+struct winograd_images winograd_images_in(const struct conv *conv, int batch);
+struct winograd_images winograd_images_out(const struct conv *conv, int batch);
 
 /* The channels as the planes hold them. */
 size_t winograd_pitch_in(const struct conv *conv);

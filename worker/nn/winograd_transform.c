@@ -19,13 +19,6 @@ const struct winograd_transforms *winograd_transforms_of(enum isa isa)
     }
 }
 
-size_t winograd_tiles(const struct winograd_images *images)
-{
-    int rows = (images->height + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
-    int columns = (images->width + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
-    return (size_t)rows * (size_t)columns;
-}
-
 int winograd_turned(int plane)
 {
     static const int reciprocal[] = {5, 3, 4, 1, 2, 0};

@@ -15,19 +15,14 @@
 
 #include "worker/nn/isa.h"
 #include "worker/nn/winograd_product.h"
+#include "worker/nn/winograd_tile.h"
 
 #include <stddef.h>
 
-enum { WINOGRAD_TILE = 4, WINOGRAD_PLANES = 36 };
-
-/* A batch of images [n][height][width][channels]; their tiles are counted through, row by row. */
-struct winograd_images {
-    int height, width;
-    size_t channels;
-};
+enum { WINOGRAD_PLANES = 36 };
 
 struct winograd_transforms {
-    /* Tiles begin to end with the pixels around them, zero outside the image, to planes.
+    /* Tiles begin to end with the pixels around them, zero outside the images, to planes.
      * zeros: at least `channels` of them. */
     void (*input)(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
                   const float *zeros, float *planes, size_t stride);
@@ -47,8 +42,6 @@ struct winograd_transforms {
 };
 
 const struct winograd_transforms *winograd_transforms_of(enum isa isa);
-
-size_t winograd_tiles(const struct winograd_images *images); /* of one image */
 
 /* The plane of the kernel turned by 180 degrees that plane `plane` of the kernel is. */
 int winograd_turned(int plane);

@@ -78,54 +78,6 @@ INLINE void weight_gradient_line(const lanes *in, lanes *out, int step)
     out[2 * step] = last + ((1.0f / 3.0f) * sum_a + (2.0f / 3.0f) * sum_b);
 }
 
-/* Where a tile lies: row and column of its first pixel, and how many of its 4x4 pixels are in the image. */
-struct place {
-    size_t image;
-    int y, x, rows, columns;
-};
-
-static struct place place_of(const struct winograd_images *images, size_t tile)
-{
-    int across = (images->width + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
-    size_t each = winograd_tiles(images), within = tile % each;
-    struct place place = {.image = tile / each,
-                          .y = (int)(within / (size_t)across) * WINOGRAD_TILE,
-                          .x = (int)(within % (size_t)across) * WINOGRAD_TILE};
-    int rows = images->height - place.y, columns = images->width - place.x;
-    place.rows = rows < WINOGRAD_TILE ? rows : WINOGRAD_TILE;
-    place.columns = columns < WINOGRAD_TILE ? columns : WINOGRAD_TILE;
-    return place;
-}
-
-static const float *pixel(const struct winograd_images *images, const float *tensor,
-                          const struct place *place, int y, int x)
-{
-    size_t row = place->image * (size_t)images->height + (size_t)y;
-    return tensor + (row * (size_t)images->width + (size_t)x) * images->channels;
-}
-
-/* Addresses of side * side pixels of which the first lies `margin` above and left of the tile. */
-INLINE void look_up(const struct winograd_images *images, const float *tensor, const struct place *place,
-                    const float *zeros, int side, int margin, const float **at)
-{
-    int top = place->y - margin, left = place->x - margin;
-    size_t channels = images->channels, line = (size_t)images->width * channels;
-    if (top >= 0 && left >= 0 && top + side <= images->height && left + side <= images->width) {
-        const float *first = pixel(images, tensor, place, top, left);
-        for (int i = 0; i < side; i++)
-            for (int j = 0; j < side; j++)
-                at[side * i + j] = first + (size_t)i * line + (size_t)j * channels;
-        return;
-    }
-    for (int i = 0; i < side; i++) {
-        for (int j = 0; j < side; j++) {
-            int y = top + i, x = left + j;
-            bool inside = y >= 0 && y < images->height && x >= 0 && x < images->width;
-            at[side * i + j] = inside ? pixel(images, tensor, place, y, x) : zeros;
-        }
-    }
-}
-
 INLINE void input_piece(const float *const *at, size_t channel, size_t count, float *planes, size_t stride)
 {
     lanes in[36], half[36];
@@ -151,8 +103,7 @@ static void input(const struct winograd_images *images, const float *tensor, siz
     size_t channels = images->channels, pitch = winograd_pitch(channels);
     const float *at[36];
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
-        struct place place = place_of(images, tile);
-        look_up(images, tensor, &place, zeros, 6, 1, at);
+        winograd_tile_pixels(images, tensor, tile, 6, 1, zeros, at);
         size_t channel = 0;
         for (; channel + LANES <= channels; channel += LANES)
             input_piece(at, channel, LANES, planes, stride);
@@ -186,8 +137,7 @@ static void gradient(const struct winograd_images *images, const float *tensor, 
     size_t channels = images->channels, pitch = winograd_pitch(channels);
     const float *at[16];
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
-        struct place place = place_of(images, tile);
-        look_up(images, tensor, &place, zeros, 4, 0, at);
+        winograd_tile_pixels(images, tensor, tile, 4, 0, zeros, at);
         size_t channel = 0;
         for (; channel + LANES <= channels; channel += LANES)
             gradient_piece(at, channel, LANES, planes, stride);
@@ -196,8 +146,9 @@ static void gradient(const struct winograd_images *images, const float *tensor, 
     }
 }
 
-INLINE void output_piece(const float *planes, size_t stride, size_t line, size_t channels, int rows,
-                         int columns, size_t count, float *to)
+/* `offset`: of the tile's pixels in the tensor. Unless `whole`, those that `inside` denies are left out. */
+INLINE void output_piece(const float *planes, size_t stride, float *tensor, const size_t *offset,
+                         const bool *inside, bool whole, size_t count)
 {
     lanes in[36], half[24], out[4];
     UNROLL
@@ -208,11 +159,12 @@ INLINE void output_piece(const float *planes, size_t stride, size_t line, size_t
         output_line(in + j, half + j, 6);
     }
     UNROLL
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < 4; i++) {
         output_line(half + 6 * i, out, 1);
         UNROLL
-        for (int j = 0; j < columns; j++)
-            lanes_store(to + (size_t)i * line + (size_t)j * channels, out[j], count);
+        for (int j = 0; j < 4; j++)
+            if (whole || inside[4 * i + j])
+                lanes_store(tensor + offset[4 * i + j], out[j], count);
     }
 }
 
@@ -220,18 +172,22 @@ static void output(const struct winograd_images *images, const float *planes, si
                    size_t end, float *tensor)
 {
     size_t channels = images->channels, pitch = winograd_pitch(channels);
-    size_t line = (size_t)images->width * channels;
+    const float *at[16];
+    size_t offset[16];
+    bool inside[16];
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
-        struct place place = place_of(images, tile);
-        float *to = tensor + (pixel(images, tensor, &place, place.y, place.x) - tensor);
-        bool whole = place.rows == WINOGRAD_TILE && place.columns == WINOGRAD_TILE;
+        bool whole = winograd_tile_pixels(images, tensor, tile, 4, 0, NULL, at);
+        for (int i = 0; i < 16; i++) {
+            inside[i] = at[i] != NULL;
+            offset[i] = inside[i] ? (size_t)(at[i] - tensor) : 0;
+        }
         size_t c = 0;
         for (; whole && c + LANES <= channels; c += LANES)
-            output_piece(planes + c, stride, line, channels, WINOGRAD_TILE, WINOGRAD_TILE, LANES, to + c);
+            output_piece(planes + c, stride, tensor + c, offset, inside, true, LANES);
         for (; c + LANES <= channels; c += LANES)
-            output_piece(planes + c, stride, line, channels, place.rows, place.columns, LANES, to + c);
+            output_piece(planes + c, stride, tensor + c, offset, inside, false, LANES);
         if (c < channels)
-            output_piece(planes + c, stride, line, channels, place.rows, place.columns, channels - c, to + c);
+            output_piece(planes + c, stride, tensor + c, offset, inside, false, channels - c);
     }
 }
 
