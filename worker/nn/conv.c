@@ -121,6 +121,11 @@ void conv_free(struct conv *conv)
     free(conv);
 }
 
+size_t conv_memory_bytes(const struct conv *conv)
+{
+    return sizeof *conv + conv_padded(conv->methods->derived_count(conv)) * sizeof *conv->derived;
+}
+
 size_t conv_scratch_bytes(const struct conv *conv)
 {
     return conv->methods->scratch_bytes(conv);

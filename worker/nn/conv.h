@@ -41,6 +41,8 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
                         int batch_max, int threads, struct conv **conv, struct error *error);
 void conv_free(struct conv *conv);
 size_t conv_scratch_bytes(const struct conv *conv);
+/* What the plan itself holds, transformed weights above all. */
+size_t conv_memory_bytes(const struct conv *conv);
 enum conv_algorithm conv_algorithm_of(const struct conv *conv);
 
 /* Takes new weights: to be called after every change of `weight` [k,k,ci,co], which is kept by reference. */

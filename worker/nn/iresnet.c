@@ -90,7 +90,7 @@ size_t iresnet_statistic_count(const struct iresnet *net)
 
 size_t iresnet_memory_bytes(const struct iresnet *net)
 {
-    return net->arena.size + net->block_count * sizeof *net->blocks +
+    return net->arena.size + iresnet_conv_memory(net) + net->block_count * sizeof *net->blocks +
            net->table.capacity * sizeof *net->table.list + sizeof *net;
 }
 

@@ -96,6 +96,17 @@ size_t iresnet_conv_scratch(const struct iresnet *net)
     return largest;
 }
 
+size_t iresnet_conv_memory(const struct iresnet *net)
+{
+    size_t sum = conv_memory_bytes(net->stem_conv.plan);
+    for (size_t i = 0; i < net->block_count; i++) {
+        const struct basic_block *block = &net->blocks[i];
+        sum += conv_memory_bytes(block->conv1.plan) + conv_memory_bytes(block->conv2.plan);
+        sum += block->downsample.plan ? conv_memory_bytes(block->downsample.plan) : 0;
+    }
+    return sum;
+}
+
 /* --- Binding to the vectors --- */
 
 static size_t offset_of(const struct iresnet *net, const char *block, const char *name)

@@ -80,8 +80,9 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
                           struct error *error);
 /* Gives every tensor its place (see arena.h: to be called twice) and binds the layers to theirs. */
 void iresnet_layout(struct iresnet *net, size_t conv_scratch_bytes);
-/* The largest scratch that one of the network's convolutions asks for. */
+/* The largest scratch that one of the network's convolutions asks for, and what all of them hold. */
 size_t iresnet_conv_scratch(const struct iresnet *net);
+size_t iresnet_conv_memory(const struct iresnet *net);
 
 /* Between two layers of a pass. */
 void iresnet_pause(const struct iresnet_hooks *hooks);
