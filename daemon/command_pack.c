@@ -12,32 +12,59 @@
 #define FOLDS_MAX 256
 
 static const char usage[] = "usage: dail pack [OPTIONS] FOLDER\n"
-                            "       dail pack --pairs LIST [OPTIONS] FOLDER\n"
+                            "       dail pack --pairs LIST --images FOLDER -o SET.h5 [OPTIONS]\n"
                             "Makes a dataset of FOLDER/<identity>/<image> (JPEG, PNG, PGM, PPM): shards and "
                             "a manifest. With --pairs,\n"
                             "makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with the "
                             "columns fold, image, image,\n"
-                            "same; its paths are relative to FOLDER.";
+                            "same.";
 
 struct pack_command {
-    const char *folder, *list, *output, *name, *include, *exclude, *encoding, *folds, *seed;
+    const char *folder, *list, *images, *output, *name, *include, *exclude, *encoding, *folds, *seed;
     int id, size, quality, min_images, shard_mb;
     bool skip_bad, force, help;
-    char name_buffer[256];
+    char name_buffer[256], directory_buffer[1024];
     int fold[FOLDS_MAX];
     size_t fold_count;
     uint64_t seed_value;
     struct pack_style style;
 };
 
+/* With --pairs: "a/b/set.h5" is the set `set` in the folder a/b. */
+static enum status check_pairs(struct pack_command *command, struct error *error)
+{
+    if (command->images == NULL || command->folder != NULL)
+        return error_set(error, STATUS_USAGE, "--pairs", "give --images FOLDER, and no other folder",
+                         "the paths of a list of pairs are relative to one folder");
+    size_t length = command->output != NULL ? strlen(command->output) : 0;
+    if (length < 4 || strcmp(command->output + length - 3, ".h5") != 0 ||
+        command->output[length - 4] == '/' || length >= sizeof command->directory_buffer ||
+        command->name != NULL)
+        return error_set(error, STATUS_USAGE, "--pairs", "give -o SET.h5, and no --name",
+                         "a verification set is one file, which gives it its name");
+    const char *slash = strrchr(command->output, '/');
+    const char *name = slash != NULL ? slash + 1 : command->output;
+    snprintf(command->name_buffer, sizeof command->name_buffer, "%.*s", (int)strlen(name) - 3, name);
+    snprintf(command->directory_buffer, sizeof command->directory_buffer, "%.*s",
+             slash == NULL              ? 1
+             : slash == command->output ? 1
+                                        : (int)(slash - command->output),
+             slash == NULL ? "." : command->output);
+    command->name = command->name_buffer;
+    command->folder = command->images;
+    command->output = command->directory_buffer;
+    return STATUS_OK;
+}
+
 static enum status parse(int argc, char **argv, struct pack_command *command, struct error *error)
 {
     const char *positional[1];
     size_t count;
     const struct option_spec specs[] = {
-        {"output", 'o', OPTION_STRING, &command->output, "DIR", "where the files go (default: .)", 0, 0},
+        {"output", 'o', OPTION_STRING, &command->output, "DIR|SET.h5",
+         "where a dataset's files go (default: .), or the verification set's file", 0, 0},
         {"name", 'n', OPTION_STRING, &command->name, "NAME",
-         "of the dataset or set (default: the last part of FOLDER or LIST)", 0, 0},
+         "of the dataset (default: the last part of FOLDER)", 0, 0},
         {"id", 0, OPTION_INT, &command->id, "N", "the dataset's id (default: 0)", 0, 2147483647},
         {"size", 's', OPTION_INT, &command->size, "PIXELS", "side of the stored images (default: 112)", 16,
          IMAGE_SIDE_MAX},
@@ -53,6 +80,8 @@ static enum status parse(int argc, char **argv, struct pack_command *command, st
          1000000},
         {"seed", 0, OPTION_STRING, &command->seed, "N", "of the order of the images (default: 0)", 0, 0},
         {"pairs", 0, OPTION_STRING, &command->list, "LIST", "make a verification set of this list", 0, 0},
+        {"images", 0, OPTION_STRING, &command->images, "FOLDER",
+         "with --pairs: what its paths are relative to", 0, 0},
         {"folds", 0, OPTION_STRING, &command->folds, "A,B,...", "only these folds, as the list numbers them",
          0, 0},
         {"skip-bad", 0, OPTION_FLAG, &command->skip_bad, NULL,
@@ -61,27 +90,31 @@ static enum status parse(int argc, char **argv, struct pack_command *command, st
     };
     enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, positional, 1,
                                        &count, &command->help, error);
-    if (status == STATUS_OK && !command->help && count != 1)
-        status = error_set(error, STATUS_USAGE, NULL, "see dail pack --help", "no folder of images is named");
-    if (status == STATUS_OK && !command->help)
-        command->folder = positional[0];
+    if (status != STATUS_OK || command->help)
+        return status;
+    command->folder = count == 1 ? positional[0] : NULL;
+    if (command->list != NULL)
+        return check_pairs(command, error);
+    if (command->images != NULL)
+        return error_set(error, STATUS_USAGE, "--images", "add --pairs LIST",
+                         "a dataset's FOLDER stands alone");
+    if (command->folder == NULL)
+        return error_set(error, STATUS_USAGE, NULL, "see dail pack --help", "no folder of images is named");
+    command->output = command->output != NULL ? command->output : ".";
     return status;
 }
 
-/* "a/b/pairs.txt" -> "pairs", "a/lfw/" -> "lfw". */
+/* "a/lfw/" -> "lfw". */
 static void default_name(struct pack_command *command)
 {
-    const char *path = command->list != NULL ? command->list : command->folder;
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/')
+    size_t end = strlen(command->folder);
+    while (end > 1 && command->folder[end - 1] == '/')
         end--;
     size_t begin = end;
-    while (begin > 0 && path[begin - 1] != '/')
+    while (begin > 0 && command->folder[begin - 1] != '/')
         begin--;
-    snprintf(command->name_buffer, sizeof command->name_buffer, "%.*s", (int)(end - begin), path + begin);
-    char *dot = strrchr(command->name_buffer, '.');
-    if (command->list != NULL && dot != NULL)
-        *dot = 0;
+    snprintf(command->name_buffer, sizeof command->name_buffer, "%.*s", (int)(end - begin),
+             command->folder + begin);
     command->name = command->name_buffer;
 }
 
@@ -172,8 +205,7 @@ enum status command_pack(int argc, char **argv, struct error *error)
     struct pack_result result;
     char what[300];
     const struct pack_style style = pack_style_defaults();
-    struct pack_command command = {.output = ".",
-                                   .encoding = "jpeg",
+    struct pack_command command = {.encoding = "jpeg",
                                    .seed = "0",
                                    .size = style.size,
                                    .quality = style.quality,

@@ -40,7 +40,7 @@ pairs() {
         echo "faces: $set_file is there"
         return
     fi
-    "$dail" pack -o "$data" -n "$1" -s "$size" --force --pairs "$faces/$1.tsv" "$faces"
+    "$dail" pack --pairs "$faces/$1.tsv" --images "$faces" -o "$set_file" -s "$size" --force
 }
 
 # LFW's protocol keeps each person in one fold: 9 and 10 are for verification.

@@ -49,8 +49,12 @@ done
 
 exit_code "a folder is packed" 0 "$dail" pack -o "$work/data" -n few --id 6 --size 32 "$work/faces"
 says "and the counts are told" '4 classes in 1 shards, 20 images'
-exit_code "pairs are packed" 0 "$dail" pack -o "$work/data" --pairs "$work/set.tsv" --size 32 "$work/faces"
-says "under the name of the list" 'set.h5: 4 pairs, 5 images'
+exit_code "pairs are packed" 0 "$dail" pack --pairs "$work/set.tsv" --images "$work/faces" -o "$work/data/set.h5" --size 32
+says "into that file" 'data/set.h5: 4 pairs, 5 images'
+exit_code "pairs without a folder of images are refused" 2 "$dail" pack --pairs "$work/set.tsv" -o "$work/data/other.h5"
+says "with what is missing" '--images FOLDER'
+exit_code "pairs into something else than a .h5 are refused" 2 "$dail" pack --pairs "$work/set.tsv" --images "$work/faces" -o "$work/data"
+says "with the form" '-o SET.h5'
 exit_code "both are sound" 0 "$dail" verify "$work/data/few.yaml" "$work/data/set.h5"
 exit_code "they are described" 0 "$dail" info "$work/data/few.yaml" "$work/data/few-00000.h5" "$work/data/set.h5"
 says "with their id" 'few \(id 6\)'
