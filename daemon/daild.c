@@ -45,13 +45,17 @@ static enum status parse_arguments(int argc, char **argv, struct arguments *argu
         {"set", 's', OPTION_LIST, &arguments->overrides, "KEY=VALUE",
          "override a key of the configuration (may be repeated)", 0, 0},
         {"print-config", 0, OPTION_FLAG, &arguments->print_config, NULL,
-         "print the resolved configuration, each key with its meaning, and leave", 0, 0},
+         "print the resolved configuration (without CONFIG: the defaults), each key with its meaning, and "
+         "leave",
+         0, 0},
         {"version", 'V', OPTION_FLAG, &arguments->version, NULL, "print the version and leave", 0, 0},
     };
     size_t count;
     enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv,
                                        &arguments->config, 1, &count, &arguments->help, error);
-    if (status == STATUS_OK && count == 0 && !arguments->help && !arguments->version) {
+    bool needed = !arguments->help && !arguments->version &&
+                  (!arguments->print_config || arguments->overrides.count > 0);
+    if (status == STATUS_OK && count == 0 && needed) {
         status = error_set(error, STATUS_USAGE, NULL, "daild --help shows how", "no CONFIG was given");
     }
     return status;
@@ -60,8 +64,9 @@ static enum status parse_arguments(int argc, char **argv, struct arguments *argu
 static enum status print_config(const struct arguments *arguments, struct error *error)
 {
     struct config config;
-    enum status status = config_load(arguments->config, arguments->overrides.values,
-                                     arguments->overrides.count, &config, error);
+    enum status status = arguments->config ? config_load(arguments->config, arguments->overrides.values,
+                                                         arguments->overrides.count, &config, error)
+                                           : config_defaults(&config, error);
     if (status != STATUS_OK) {
         return status;
     }

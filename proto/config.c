@@ -306,6 +306,19 @@ enum status config_parse(const char *text, const char *name, const char *const *
     return status;
 }
 
+enum status config_defaults(struct config *config, struct error *error)
+{
+    memset(config, 0, sizeof *config);
+    enum status status = set_defaults(config, error);
+    if (status == STATUS_OK) {
+        status = derive(config, error);
+    }
+    if (status != STATUS_OK) {
+        config_free(config);
+    }
+    return status;
+}
+
 enum status config_load(const char *path, const char *const *overrides, size_t override_count,
                         struct config *config, struct error *error)
 {

@@ -113,6 +113,10 @@ enum status config_load(const char *path, const char *const *overrides, size_t o
 enum status config_parse(const char *text, const char *name, const char *const *overrides,
                          size_t override_count, struct config *config, struct error *error);
 
+/* Every key at its default: what `daild --print-config` prints without a file. It names no dataset, so it is
+ * no configuration to run. The caller calls config_free. */
+enum status config_defaults(struct config *config, struct error *error);
+
 void config_free(struct config *config);
 
 /* The resolved whole as YAML, every key with its value; with `comments` each with its one-line meaning.

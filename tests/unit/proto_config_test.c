@@ -364,6 +364,27 @@ static void test_digest(void **state)
 
 /* The shipped example: below its heading it is, letter by letter, what is printed of it, and everything but
  * its datasets is a default. */
+static void test_defaults_without_a_file(void **state)
+{
+    (void)state;
+    struct error error;
+    struct config config, parsed;
+    const char *override = "data.datasets=[a.yaml]";
+    assert_int_equal(config_defaults(&config, &error), STATUS_OK);
+    assert_int_equal(config.data.dataset_count, 0);
+    assert_string_equal(config.run.dir, "build/runs/dail");
+    assert_int_equal(config_parse("", "t", &override, 1, &parsed, &error), STATUS_OK);
+    char *without = config_format(&config, true), *with = config_format(&parsed, true);
+    char *place = strstr(with, "[a.yaml]");
+    assert_non_null(place);
+    memmove(place + 1, place + strlen("[a.yaml"), strlen(place + strlen("[a.yaml")) + 1);
+    assert_string_equal(without, with);
+    free(without);
+    free(with);
+    config_free(&config);
+    config_free(&parsed);
+}
+
 static void test_shipped_example_is_the_defaults(void **state)
 {
     static const char *const same = "data.datasets=[same]";
@@ -426,6 +447,7 @@ int main(void)
                                        cmocka_unit_test(test_comments_tell_each_key),
                                        cmocka_unit_test(test_digest),
                                        cmocka_unit_test(test_shipped_example_is_the_defaults),
+                                       cmocka_unit_test(test_defaults_without_a_file),
                                        cmocka_unit_test(test_load)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
