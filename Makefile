@@ -54,7 +54,7 @@ A_daemon := $(call archive,daemon) $(A_worker)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces check check-unit check-mpi check-system check-oracle check-asan bench lint format \
+.PHONY: all demo faces check check-deps check-unit check-mpi check-system check-oracle check-asan bench lint format \
         install help clean deps
 .DEFAULT_GOAL := all
 
@@ -119,11 +119,14 @@ demo: all ## make three overlapping datasets, train on them with two workers, ve
 faces: all ## pack the real faces of FACES=<folder> (default ../shared/faces) for etc/faces.yaml
 	DAIL_BUILD=$(BUILD) etc/faces.sh $(FACES)
 
-# The tests, one floor after the other. CHECK_JOBS: prove's jobs.
-check: check-unit check-mpi check-system check-oracle ## every test
+# The tests, one floor after the other.
+check: check-deps check-unit check-mpi check-system check-oracle ## every test
+
+check-deps:
+	@etc/install-deps.sh --if-missing --oracle
 
 check-unit: $(UNIT)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove --exec '' $(UNIT)
+	prove --exec tests/unit/tap.sh $(UNIT)
 
 check-mpi: all $(MPITEST)
 	DAIL_BUILD=$(BUILD) prove tests/mpi
@@ -131,8 +134,7 @@ check-mpi: all $(MPITEST)
 check-system: all
 	DAIL_BUILD=$(BUILD) prove --timer tests/system
 
-check-oracle: all
-	@etc/install-deps.sh --if-missing --oracle
+check-oracle: all check-deps
 	DAIL_BUILD=$(BUILD) prove --timer tests/oracle
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
