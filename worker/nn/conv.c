@@ -136,6 +136,24 @@ enum conv_algorithm conv_algorithm_of(const struct conv *conv)
     return conv->methods->algorithm;
 }
 
+const struct conv_shape *conv_shape_of(const struct conv *conv)
+{
+    return &conv->shape;
+}
+
+double conv_operations_direct(const struct conv_shape *shape, int batch)
+{
+    double taps = (double)shape->kernel * shape->kernel * shape->channels_in * shape->channels_out;
+    return 2.0 * taps * conv_height_out(shape) * conv_width_out(shape) * batch;
+}
+
+double conv_operations(const struct conv *conv, enum conv_pass pass, int batch)
+{
+    if (conv->methods->operations == NULL)
+        return conv_operations_direct(&conv->shape, batch);
+    return conv->methods->operations(conv, pass, batch);
+}
+
 void conv_set_weight(struct conv *conv, const float *weight)
 {
     conv->weight = weight;

@@ -29,6 +29,8 @@ struct conv_shape {
     int stride; /* 1 or 2 */
 };
 
+enum conv_pass { CONV_FORWARD, CONV_BACKWARD_DATA, CONV_BACKWARD_WEIGHT, CONV_PASSES };
+
 int conv_height_out(const struct conv_shape *shape);
 int conv_width_out(const struct conv_shape *shape);
 
@@ -44,6 +46,13 @@ size_t conv_scratch_bytes(const struct conv *conv);
 /* What the plan itself holds, transformed weights above all. */
 size_t conv_memory_bytes(const struct conv *conv);
 enum conv_algorithm conv_algorithm_of(const struct conv *conv);
+const struct conv_shape *conv_shape_of(const struct conv *conv);
+
+/* Floating-point operations (a multiplication and an addition are two) of one pass over `batch` images: what
+ * the definition takes, padding included; and what the plan's algorithm does, its transforms included, those
+ * of new weights with the forward pass. */
+double conv_operations_direct(const struct conv_shape *shape, int batch);
+double conv_operations(const struct conv *conv, enum conv_pass pass, int batch);
 
 /* Takes new weights: to be called after every change of `weight` [k,k,ci,co], which is kept by reference. */
 void conv_set_weight(struct conv *conv, const float *weight);

@@ -12,6 +12,8 @@ struct conv_methods {
     /* Floats of weights in the algorithm's own form that the plan is to own: conv->derived. */
     size_t (*derived_count)(const struct conv *conv);
     size_t (*scratch_bytes)(const struct conv *conv);
+    /* Floating-point operations of a pass; NULL: those of the definition. */
+    double (*operations)(const struct conv *conv, enum conv_pass pass, int batch);
     void (*forward)(struct conv *conv, int batch, const float *input, float *output, void *scratch);
     void (*backward_data)(struct conv *conv, int batch, const float *grad_output, float *grad_input,
                           void *scratch);

@@ -199,10 +199,35 @@ static size_t winograd_scratch_bytes(const struct conv *conv)
     return (tensor > weight ? tensor : weight) * sizeof(float);
 }
 
+/* Counted in winograd_transform.isa.c: operations of a one-dimensional transform times how often a tile and
+ * channel, or a kernel, takes it. */
+enum {
+    INPUT_OPERATIONS = 22 * (6 + 6),
+    OUTPUT_OPERATIONS = 15 * (6 + 4),
+    GRADIENT_OPERATIONS = 16 * (4 + 6),
+    WEIGHT_OPERATIONS = 11 * (3 + 6),
+    WEIGHT_GRADIENT_OPERATIONS = 14 * (6 + 3)
+};
+
+static double winograd_operations(const struct conv *conv, enum conv_pass pass, int batch)
+{
+    double tiles = (double)winograd_batch_tiles(conv, batch);
+    double in = conv->shape.channels_in, out = conv->shape.channels_out;
+    double product = 2.0 * WINOGRAD_PLANES * tiles * in * out;
+    if (pass == CONV_FORWARD)
+        return product + tiles * (INPUT_OPERATIONS * in + OUTPUT_OPERATIONS * out) +
+               WEIGHT_OPERATIONS * in * out;
+    if (pass == CONV_BACKWARD_DATA)
+        return product + tiles * (INPUT_OPERATIONS * out + OUTPUT_OPERATIONS * in);
+    return product + tiles * (INPUT_OPERATIONS * in + GRADIENT_OPERATIONS * out) +
+           WEIGHT_GRADIENT_OPERATIONS * in * out;
+}
+
 const struct conv_methods conv_winograd_methods = {
     .algorithm = CONV_WINOGRAD,
     .derived_count = winograd_derived_count,
     .scratch_bytes = winograd_scratch_bytes,
+    .operations = winograd_operations,
     .forward = winograd_forward,
     .backward_data = winograd_backward_data,
     .backward_weight = conv_winograd_weight,

@@ -10,7 +10,8 @@
 #define DAIL_WORKER_NN_IRESNET_H
 
 #include "proto/error.h"
-#include "worker/nn/isa.h"
+#include "worker/nn/conv.h"
+#include "worker/nn/profile.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -116,5 +117,21 @@ void iresnet_infer(struct iresnet *net, int batch, const float *image, float *em
 
 /* running = 0.9 running + 0.1 batch_statistics / lanes: once a step, after their exchange. */
 void iresnet_update_statistics(struct iresnet *net, int lanes);
+
+/* A layer as a profile counts it: a convolution with what prepares its input, a block's end with its second
+ * one; last the linear layer, with the normalisations around it. */
+struct iresnet_layer {
+    char name[64]; /* its weight's, without ".weight" */
+    bool convolution; /* false: the linear layer, which has neither shape nor algorithm */
+    struct conv_shape shape;
+    enum conv_algorithm algorithm;
+    double direct[CONV_PASSES], actual[CONV_PASSES]; /* floating-point operations, see conv_operations */
+};
+
+size_t iresnet_layer_count(const struct iresnet *net);
+/* Layer `number` as a micro-batch of `batch` images finds it. */
+void iresnet_layer_at(const struct iresnet *net, size_t number, int batch, struct iresnet_layer *layer);
+/* Where later training passes add their times; NULL: nowhere. */
+void iresnet_set_profile(struct iresnet *net, struct profile *profile);
 
 #endif

@@ -79,7 +79,10 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for the network's layers");
     status = plan_conv(&planner, net->dimensions.input, 3, net->dimensions.widths[0], 3, 1, &net->stem_conv,
                        error);
-    return status == STATUS_OK ? plan_blocks(net, &planner, error) : status;
+    if (status == STATUS_OK)
+        status = plan_blocks(net, &planner, error);
+    iresnet_number_layers(net);
+    return status;
 }
 
 size_t iresnet_conv_scratch(const struct iresnet *net)

@@ -47,6 +47,7 @@ static void convolve(const struct forward *pass, const struct conv_layer *layer,
                      float *output)
 {
     conv_forward(layer->plan, pass->batch, input, output, pass->net->conv_scratch);
+    profile_lap(pass->net->profile, layer->number, PROFILE_CONV_FORWARD);
     iresnet_pause(pass->hooks);
 }
 
@@ -59,6 +60,7 @@ static void forward_stem(const struct forward *pass, const float *image, const s
     take_statistics(pass, &net->stem_norm, rows, net->stem_conv_output);
     prelu_forward(&net->context, &net->stem_norm, net->stem_prelu.slope, rows, net->stem_conv_output,
                   net->stem_output, measured(pass, next));
+    profile_lap(net->profile, net->stem_conv.number, PROFILE_BETWEEN);
     iresnet_pause(pass->hooks);
 }
 
@@ -71,12 +73,15 @@ static void forward_block(const struct forward *pass, struct basic_block *block,
     float *operand = net->swap[0];
 
     batchnorm_forward(context, &block->bn1, rows_in, block->input, operand);
+    profile_lap(net->profile, block->conv1.number, PROFILE_BETWEEN);
     convolve(pass, &block->conv1, operand, block->conv1_output);
     take_statistics(pass, &block->bn2, rows_in, block->conv1_output);
     prelu_forward(context, &block->bn2, block->prelu.slope, rows_in, block->conv1_output, operand, NULL);
+    profile_lap(net->profile, block->conv2.number, PROFILE_BETWEEN);
     iresnet_pause(pass->hooks);
     convolve(pass, &block->conv2, operand, block->conv2_output);
     take_statistics(pass, &block->bn3, rows_out, block->conv2_output);
+    profile_lap(net->profile, block->conv2.number, PROFILE_BETWEEN);
 
     const float *shortcut = block->input;
     const struct batchnorm *shortcut_norm = NULL;
@@ -88,6 +93,7 @@ static void forward_block(const struct forward *pass, struct basic_block *block,
     }
     residual_forward(context, &block->bn3, rows_out, block->conv2_output, shortcut, shortcut_norm,
                      block->output, measured(pass, next));
+    profile_lap(net->profile, block->conv2.number, PROFILE_BETWEEN);
     iresnet_pause(pass->hooks);
 }
 
@@ -104,16 +110,20 @@ static void forward_head(const struct forward *pass, float *embedding)
     batchnorm_forward(&net->context, &net->head_norm, rows, input, net->fc_input);
     if (pass->train && net->dropped)
         dropout_forward(net->threads, pass->batch, positions, channels, net->dropout_mask, net->fc_input);
+    profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
     linear_forward(net->threads, pass->batch, positions * channels, dimensions->embedding, net->fc_input,
                    net->fc_weight, net->fc_bias, net->fc_output);
+    profile_lap(net->profile, net->fc_number, PROFILE_LINEAR);
     iresnet_pause(pass->hooks);
     take_statistics(pass, &net->features, (size_t)pass->batch, net->fc_output);
     batchnorm_forward(&net->context, &net->features, (size_t)pass->batch, net->fc_output, embedding);
+    profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
 }
 
 static void run(const struct forward *pass, const float *image, float *embedding)
 {
     struct iresnet *net = pass->net;
+    profile_start(net->profile);
     forward_stem(pass, image, &net->blocks[0].bn1);
     for (size_t i = 0; i < net->block_count; i++) {
         const struct batchnorm *next = i + 1 < net->block_count ? &net->blocks[i + 1].bn1 : &net->head_norm;

@@ -10,11 +10,13 @@
 #include "worker/nn/batchnorm.h"
 #include "worker/nn/conv.h"
 #include "worker/nn/parameter.h"
+#include "worker/nn/profile.h"
 
 struct conv_layer {
     struct conv *plan; /* NULL: absent */
     const float *weight; /* HWIO */
     float *grad_weight;
+    size_t number; /* among the layers of a profile */
 };
 
 struct prelu_layer {
@@ -43,6 +45,7 @@ struct iresnet {
     struct parameter_table table;
     int threads, batch_max;
     bool train;
+    struct profile *profile; /* the caller's, or NULL */
 
     struct arena arena;
     float *weights, *gradient; /* [table.weight_count] */
@@ -65,6 +68,7 @@ struct iresnet {
     bool dropped;
     float *fc_input; /* [batch][side_last][side_last][channels] */
     const float *fc_weight, *fc_bias;
+    size_t fc_number; /* among the layers of a profile */
     float *grad_fc_weight, *grad_fc_bias;
     float *fc_output; /* [batch][embedding] */
     struct batchnorm features; /* its weight fixed at 1 */
@@ -83,6 +87,9 @@ void iresnet_layout(struct iresnet *net, size_t conv_scratch_bytes);
 /* The largest scratch that one of the network's convolutions asks for, and what all of them hold. */
 size_t iresnet_conv_scratch(const struct iresnet *net);
 size_t iresnet_conv_memory(const struct iresnet *net);
+
+/* Counts the layers as a profile does. */
+void iresnet_number_layers(struct iresnet *net);
 
 /* Between two layers of a pass. */
 void iresnet_pause(const struct iresnet_hooks *hooks);
