@@ -26,6 +26,7 @@ struct coordinator {
     struct checkpoint_desk checkpoints;
     bool started; /* MESSAGE_START is out */
     bool stop_told, checkpoint_wished;
+    double touched; /* when the log last was */
     double begun; /* training */
     double checkpointed; /* when the last checkpoint was committed */
     double step_seconds; /* predicted, then measured */

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"pack", command_pack, "pack images into a dataset's shards, or pairs into a verification set"},
     {"verify", command_verify, "check every byte of shards, manifests, pairs and checkpoints"},
     {"info", command_info, "say what a file is and holds"},
+    {"run", command_run, "train under supervision: mpirun, and again after a loss"},
     {"tail", command_tail, "watch a run"},
     {"eval", command_eval, "score a checkpoint on verification sets"},
 };

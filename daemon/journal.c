@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum status journal_open(const char *run_dir, struct journal *journal, struct error *error)
@@ -51,6 +52,13 @@ static void tell_broken(struct journal *journal, const struct error *error)
                 error_format(error, line, sizeof line));
     }
     journal->broken = true;
+}
+
+void journal_touch(struct journal *journal)
+{
+    if (journal->log) {
+        futimens(fileno(journal->log), NULL);
+    }
 }
 
 void journal_record(struct journal *journal, const char *kind, json_t *fields)

@@ -26,6 +26,10 @@ void journal_close(struct journal *journal);
 /* Replaces <run_dir>/config.yaml, by a temporary name and rename. */
 enum status journal_write_config(const char *run_dir, const char *text, struct error *error);
 
+/* The log's modification time tells a supervisor that the coordinator lives: to be called about once a
+ * second. */
+void journal_touch(struct journal *journal);
+
 /* Appends one record; takes over the reference to `fields` (NULL, from lack of memory, writes nothing). */
 void journal_record(struct journal *journal, const char *kind, json_t *fields);
 
