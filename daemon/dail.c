@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"run", command_run, "train under supervision: mpirun, and again after a loss"},
     {"tail", command_tail, "watch a run"},
     {"eval", command_eval, "score a checkpoint on verification sets"},
+    {"bench", command_bench, "time training steps here, and predict those of several workers"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -2,6 +2,7 @@
 
 #include "daemon/host.h"
 #include "daemon/interface.h"
+#include "daemon/prediction.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -150,15 +151,6 @@ double placement_bandwidth(const struct placement_input *input, const char **sou
     return slowest;
 }
 
-/* A step's bytes per worker: the gradient goes twice around a ring; each lane's embeddings are gathered and
- * their gradients scattered. */
-static double exchange_bytes(const struct placement_input *input)
-{
-    double others = (double)(input->workers - 1) / input->workers;
-    double embeddings = (double)input->lanes * input->lane_batch * input->embedding * 4;
-    return others * (2 * (double)input->gradient_bytes + 2 * embeddings);
-}
-
 static void predict(const struct placement_input *input, struct placement *placement, FILE *out)
 {
     const char *source;
@@ -166,16 +158,18 @@ static void predict(const struct placement_input *input, struct placement *place
     bool known = true;
     double bandwidth = placement_bandwidth(input, &source);
     int images = input->lanes / input->workers * input->lane_batch;
+    double bytes = prediction_bytes(input->workers, input->lanes, input->lane_batch, input->embedding,
+                                    (double)input->gradient_bytes);
     for (int w = 0; w < input->workers; w++) {
         double seconds = input->hello[w].seconds_per_image;
         known = known && seconds > 0;
         slowest = seconds > slowest ? seconds : slowest;
     }
     placement->seconds_compute = known ? slowest * images : 0;
-    placement->seconds_exchange = exchange_bytes(input) / bandwidth;
+    placement->seconds_exchange = bytes / bandwidth;
     if (input->workers > 1) {
-        fprintf(out, "exchange: %.1f MB a step and worker at %.0f MB/s (%s): %.2f s\n",
-                exchange_bytes(input) / 1e6, bandwidth / 1e6, source, placement->seconds_exchange);
+        fprintf(out, "exchange: %.1f MB a step and worker at %.0f MB/s (%s): %.2f s\n", bytes / 1e6,
+                bandwidth / 1e6, source, placement->seconds_exchange);
     }
     if (!known) {
         fprintf(out, "step: no worker measured its speed\n");

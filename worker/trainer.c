@@ -56,6 +56,27 @@ static enum status open_datasets(struct trainer *trainer, struct error *error)
     return STATUS_OK;
 }
 
+static enum status invent_datasets(struct trainer *trainer, const uint32_t *classes, size_t count,
+                                   struct error *error)
+{
+    trainer->manifests = calloc(count, sizeof *trainer->manifests);
+    trainer->classes = calloc(count, sizeof *trainer->classes);
+    trainer->dataset_weight = calloc(count, sizeof *trainer->dataset_weight);
+    trainer->domain_weight = calloc(count, sizeof *trainer->domain_weight);
+    if (!trainer->manifests || !trainer->classes || !trainer->dataset_weight || !trainer->domain_weight) {
+        return out_of_memory(error);
+    }
+    trainer->datasets = count;
+    for (size_t k = 0; k < count; k++) {
+        trainer->manifests[k].classes = classes[k];
+        trainer->manifests[k].images = classes[k];
+        trainer->classes[k] = classes[k];
+        trainer->dataset_weight[k] = 1;
+        trainer->domain_weight[k] = 1;
+    }
+    return STATUS_OK;
+}
+
 static enum status create_backbone(struct trainer *trainer, int threads, struct error *error)
 {
     const struct config *config = trainer->config;
@@ -126,18 +147,30 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
     return STATUS_OK;
 }
 
+static enum status create_model(struct trainer *trainer, struct error *error)
+{
+    enum status status = create_backbone(trainer, trainer->threads, error);
+    if (status == STATUS_OK) {
+        status = create_losses(trainer, trainer->threads, error);
+    }
+    return status == STATUS_OK ? create_buffers(trainer, error) : status;
+}
+
 enum status trainer_create(struct trainer *trainer, const struct config *config, struct exchange *exchange,
                            int threads, struct error *error)
 {
     *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads};
     enum status status = open_datasets(trainer, error);
-    if (status == STATUS_OK) {
-        status = create_backbone(trainer, threads, error);
-    }
-    if (status == STATUS_OK) {
-        status = create_losses(trainer, threads, error);
-    }
-    return status == STATUS_OK ? create_buffers(trainer, error) : status;
+    return status == STATUS_OK ? create_model(trainer, error) : status;
+}
+
+enum status trainer_create_without_data(struct trainer *trainer, const struct config *config,
+                                        struct exchange *exchange, int threads, const uint32_t *classes,
+                                        size_t datasets, struct error *error)
+{
+    *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads};
+    enum status status = invent_datasets(trainer, classes, datasets, error);
+    return status == STATUS_OK ? create_model(trainer, error) : status;
 }
 
 void trainer_free(struct trainer *trainer)
@@ -211,16 +244,21 @@ enum status trainer_init(struct trainer *trainer, struct error *error)
     return status;
 }
 
+static void take_plan(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch)
+{
+    trainer->lanes = lanes;
+    trainer->own_lanes = lanes / trainer->exchange->size;
+    trainer->first_lane = trainer->own_lanes * trainer->exchange->rank;
+    trainer->global_batch = (int64_t)lanes * trainer->config->batch.lane;
+    trainer->steps = steps;
+    trainer->steps_per_epoch = steps_per_epoch;
+}
+
 enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,
                           struct error *error)
 {
     const struct config *config = trainer->config;
-    trainer->lanes = lanes;
-    trainer->own_lanes = lanes / trainer->exchange->size;
-    trainer->first_lane = trainer->own_lanes * trainer->exchange->rank;
-    trainer->global_batch = (int64_t)lanes * config->batch.lane;
-    trainer->steps = steps;
-    trainer->steps_per_epoch = steps_per_epoch;
+    take_plan(trainer, lanes, steps, steps_per_epoch);
     struct loader_config loader = {.manifests = trainer->manifests,
                                    .datasets = trainer->datasets,
                                    .seed = config->run.seed,
@@ -232,6 +270,40 @@ enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int
                                    .lanes = trainer->own_lanes,
                                    .depth = TRAINER_LOADER_DEPTH};
     return loader_create(&loader, &trainer->loader, error);
+}
+
+/* Uniform in [-1, 1), as pixels are. */
+static void fill_with_noise(struct trainer *trainer, size_t images)
+{
+    size_t side = (size_t)trainer->config->model.input;
+    struct random random = random_stream(trainer->config->run.seed, RANDOM_AUGMENT, 0, 0);
+    for (size_t i = 0; i < images * side * side * 3; i++) {
+        trainer->empty_image[i] = 2 * random_uniform(&random) - 1;
+    }
+}
+
+void trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps)
+{
+    int batch = trainer->config->batch.lane;
+    double images = 0;
+    take_plan(trainer, lanes, steps, steps);
+    fill_with_noise(trainer, (size_t)batch);
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        images += (double)trainer->manifests[k].images;
+    }
+    size_t dataset = 0;
+    double end = (double)trainer->manifests[0].images; /* of the dataset's part of all images */
+    for (int i = 0; i < batch; i++) {
+        while (dataset + 1 < trainer->datasets && (i + 0.5) * images >= end * batch) {
+            end += (double)trainer->manifests[++dataset].images;
+        }
+        uint64_t number = (uint64_t)(trainer->exchange->rank * batch + i);
+        struct random random = random_stream(trainer->config->run.seed, RANDOM_AUGMENT, 1, number);
+        double place = (double)random_uniform(&random);
+        trainer->empty_sample[i] = (struct sample){.dataset = (uint32_t)dataset,
+                                                   .label = (uint32_t)(place * trainer->classes[dataset]),
+                                                   .id = (uint64_t)dataset << 40 | number};
+    }
 }
 
 int64_t trainer_memory_bytes(const struct trainer *trainer)
@@ -253,10 +325,8 @@ double trainer_measure(struct trainer *trainer)
     int batch = config->batch.lane < TRAINER_MEASURE_IMAGES ? config->batch.lane : TRAINER_MEASURE_IMAGES;
     size_t side = (size_t)config->model.input;
     size_t count = (size_t)batch * side * side * 3;
-    struct random random = random_stream(config->run.seed, RANDOM_AUGMENT, 0, 0);
-    for (size_t i = 0; i < count; i++) {
-        trainer->empty_image[i] = 2 * random_uniform(&random) - 1;
-    }
+    struct random random = random_stream(config->run.seed, RANDOM_AUGMENT, 1, 0);
+    fill_with_noise(trainer, (size_t)batch);
     for (size_t i = 0; i < (size_t)batch * (size_t)config->model.embedding; i++) {
         trainer->grad_embedding[i] = random_uniform(&random) - 0.5f;
     }

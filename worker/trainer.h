@@ -38,7 +38,7 @@ struct trainer {
     float *embedding; /* [batch.lane, D] */
     float *grad_embedding; /* [batch.lane, D] */
     float *dropout_mask; /* [batch.lane, iresnet_dropout_count], NULL without dropout */
-    float *empty_image; /* a micro-batch of zeros: stands in when the loader failed */
+    float *empty_image; /* a micro-batch of zeros, or noise: stands in when the loader failed or is absent */
     struct sample *empty_sample;
 
     /* Called between layers and while waiting, with the phase the step is in. */
@@ -66,6 +66,10 @@ struct step_result {
 /* Builds the model and everything but the loader and the plan. The caller calls trainer_free in any case. */
 enum status trainer_create(struct trainer *trainer, const struct config *config, struct exchange *exchange,
                            int threads, struct error *error);
+/* The same for datasets of so many classes that have no files: for measuring. */
+enum status trainer_create_without_data(struct trainer *trainer, const struct config *config,
+                                        struct exchange *exchange, int threads, const uint32_t *classes,
+                                        size_t datasets, struct error *error);
 void trainer_free(struct trainer *trainer);
 
 /* Initial weights, or `model.init`'s. */
@@ -74,6 +78,10 @@ enum status trainer_init(struct trainer *trainer, struct error *error);
 /* Takes the plan (the number of workers divides `lanes`) and starts the loader thread. */
 enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,
                           struct error *error);
+
+/* Instead of trainer_start, for measuring: there is no loader, and every lane has the same micro-batch of
+ * noise in every step, its samples spread over the datasets as their images are. */
+void trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps);
 
 /* Bytes that the trainer holds, the loader's queue and open leases estimated. */
 int64_t trainer_memory_bytes(const struct trainer *trainer);

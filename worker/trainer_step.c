@@ -82,11 +82,11 @@ static const struct micro_batch *next_micro_batch(struct step *step, int lane, s
     const struct micro_batch *batch = NULL;
     double begin = trainer_clock();
     set_phase(trainer, PHASE_DATA);
-    if (step->failure == STATUS_OK) {
+    if (step->failure == STATUS_OK && trainer->loader) {
         step->failure = loader_next(trainer->loader, lane, wait_for_data, trainer, &batch, step->error);
     }
     step->seconds_data += trainer_clock() - begin;
-    if (step->failure != STATUS_OK) {
+    if (step->failure != STATUS_OK || !trainer->loader) {
         *stand_in = (struct micro_batch){
             .lane = lane, .image = trainer->empty_image, .sample = trainer->empty_sample};
         return stand_in;
