@@ -14,6 +14,7 @@
 
 enum config_scope { CONFIG_SCOPE_ALL, CONFIG_SCOPE_DATASET };
 enum config_domain_schedule { CONFIG_DOMAIN_CONSTANT, CONFIG_DOMAIN_GANIN };
+enum config_kernels { CONFIG_KERNELS_FAST, CONFIG_KERNELS_GEMM, CONFIG_KERNELS_REFERENCE };
 enum config_schedule { CONFIG_SCHEDULE_POLY, CONFIG_SCHEDULE_STEP, CONFIG_SCHEDULE_COSINE };
 
 struct config_dataset {
@@ -100,6 +101,7 @@ struct config {
     struct {
         int64_t trace_step; /* 0: none; steps count from 1 */
         int64_t stop_after_step; /* 0: none; stops as SIGTERM would, after that step */
+        enum config_kernels kernels;
     } debug;
 };
 

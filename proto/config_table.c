@@ -96,7 +96,10 @@ static const struct config_row rows[] = {
     {"debug.trace_step", CONFIG_INT64, OFFSET(debug.trace_step), 0, 0, LARGE, NULL, "0", false,
      "the step, counted from 1, to write a trace of; 0: none"},
     {"debug.stop_after_step", CONFIG_INT64, OFFSET(debug.stop_after_step), 0, 0, LARGE, NULL, "0", false,
-     "stop after this step as if asked to; 0: never"}};
+     "stop after this step as if asked to; 0: never"},
+    {"debug.kernels", CONFIG_CHOICE, OFFSET(debug.kernels), 0, 0, 0, "fast|gemm|reference", "fast", false,
+     "how the network convolves: the fastest way, by matrix products alone, or by plain loops, which is "
+     "slow"}};
 
 static const struct config_margin margins[] = {{"softmax", {1, 0, 0}},
                                                {"sphereface", {1.35, 0, 0}},

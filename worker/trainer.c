@@ -77,6 +77,19 @@ static enum status invent_datasets(struct trainer *trainer, const uint32_t *clas
     return STATUS_OK;
 }
 
+static enum iresnet_kernels kernels_of(enum config_kernels kernels)
+{
+    switch (kernels) {
+    case CONFIG_KERNELS_GEMM:
+        return IRESNET_KERNELS_GEMM;
+    case CONFIG_KERNELS_REFERENCE:
+        return IRESNET_KERNELS_REFERENCE;
+    case CONFIG_KERNELS_FAST:
+        break;
+    }
+    return IRESNET_KERNELS_FAST;
+}
+
 static enum status create_backbone(struct trainer *trainer, int threads, struct error *error)
 {
     const struct config *config = trainer->config;
@@ -87,7 +100,8 @@ static enum status create_backbone(struct trainer *trainer, int threads, struct 
                                  .dropout = config->model.dropout,
                                  .batch_max = config->batch.lane,
                                  .threads = threads,
-                                 .train = true};
+                                 .train = true,
+                                 .kernels = kernels_of(config->debug.kernels)};
     return iresnet_create(&net, &trainer->net, error);
 }
 

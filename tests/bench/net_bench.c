@@ -1,6 +1,6 @@
 /* Times a forward and backward pass, and what of it the convolutions take.
  *
- *     net_bench ARCH INPUT WIDTH BATCH THREADS STEPS
+ *     net_bench ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference]
  *
  * Prints one line: seconds per image (one thread: of processor time) of the whole (median of STEPS steps
  * after a first one), of the convolutions run alone on the same plans and buffers, and of the rest; the
@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -112,9 +113,12 @@ static void measure(struct iresnet *net, const struct iresnet_config *config, in
 
 int main(int argc, char **argv)
 {
-    int steps = argc == 7 ? atoi(argv[6]) : 0;
-    if (steps < 1 || steps > STEPS_MAX) {
-        fprintf(stderr, "usage: %s ARCH INPUT WIDTH BATCH THREADS STEPS\n", argv[0]);
+    static const char *const kernels[] = {"fast", "gemm", "reference"};
+    int steps = argc >= 7 ? atoi(argv[6]) : 0, chosen = 0;
+    while (argc == 8 && chosen < 3 && strcmp(argv[7], kernels[chosen]) != 0)
+        chosen++;
+    if (steps < 1 || steps > STEPS_MAX || argc > 8 || chosen == 3) {
+        fprintf(stderr, "usage: %s ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference]\n", argv[0]);
         return 2;
     }
     struct iresnet_config config = {
@@ -125,6 +129,7 @@ int main(int argc, char **argv)
         .batch_max = atoi(argv[4]),
         .threads = atoi(argv[5]),
         .train = true,
+        .kernels = (enum iresnet_kernels)chosen,
     };
     struct iresnet *net;
     struct error error;

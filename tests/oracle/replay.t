@@ -26,7 +26,7 @@ traced() {
 weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/tiny1.yaml, weight: 0.5}, $work/data/tiny2.yaml]"
 # shellcheck disable=SC2086
 {
-    traced softmax 1 --set loss.margin=softmax --set loss.scope=all --set domain.hidden=[]
+    traced softmax 1 --set loss.margin=softmax --set loss.scope=all --set domain.hidden=[] --set debug.kernels=reference
     traced sphereface 2 --set loss.margin=sphereface $adversarial --set domain.balance=true \
         --set data.datasets="[$work/data/tiny0.yaml, $work/data/tiny2.yaml]"
     traced arcface 3 --set loss.margin=arcface --set loss.crossing_dropout=0.2 --set model.dropout=0.4 $adversarial \
@@ -35,7 +35,8 @@ weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/ti
         --set classifier.rows_min=5 --set data.datasets="$weights"
     traced cm 3 --set loss.margin=cm --set data.datasets="$weights" --set domain.balance=true $adversarial \
         --set domain.hidden=[24,16] --set model.dropout=0.2
-    traced by-number 1 --set loss.margin=[1.1,0.3,0.1] --set loss.crossing_dropout=0.5 --set loss.scale=30 $adversarial
+    traced by-number 1 --set loss.margin=[1.1,0.3,0.1] --set loss.crossing_dropout=0.5 --set loss.scale=30 $adversarial \
+        --set debug.kernels=gemm
 }
 
 # The replay notices what is wrong: one weight, one label, one drawn class.

@@ -229,8 +229,8 @@ static void test_golden(void **state)
 {
     (void)state;
     struct iresnet_config config = small;
-    for (int reference = 0; reference < 2; reference++) {
-        config.reference_kernels = reference;
+    for (int kernels = IRESNET_KERNELS_FAST; kernels <= IRESNET_KERNELS_REFERENCE; kernels++) {
+        config.kernels = (enum iresnet_kernels)kernels;
         config.arch = "iresnet10";
         config.width = 0.125;
         check_golden("tests/oracle/nn/iresnet10.golden", &config, 4, false);

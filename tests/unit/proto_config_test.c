@@ -339,6 +339,7 @@ static void test_digest(void **state)
                  {"checkpoint.keep=9", false},
                  {"eval.at_end=false", false},
                  {"debug.trace_step=4", false},
+                 {"debug.kernels=gemm", false},
                  {"run.name=z", false},
                  {"run.dir=z", false},
                  {"run.seed=2", true},

@@ -1,45 +1,69 @@
 /* The definition of the convolution, loop by loop. Sums run in double, so that the result is the exact one
  * rounded to float. */
+#include "worker/nn/conv_reference.h"
 #include "worker/nn/conv_plan.h"
 
+#include <string.h>
+
+extern const struct reference_loops reference_loops_generic;
+#ifdef __x86_64__
+extern const struct reference_loops reference_loops_avx2, reference_loops_avx512;
+#endif
+
+static const struct reference_loops *loops_of(enum isa isa)
+{
+    switch (isa) {
+#ifdef __x86_64__
+    case ISA_AVX2:
+        return &reference_loops_avx2;
+    case ISA_AVX512:
+        return &reference_loops_avx512;
+#endif
+    default:
+        return &reference_loops_generic;
+    }
+}
+
+/* Weights for backward data: each tap transposed to [channels_out][channels_in]. */
 static size_t reference_derived_count(const struct conv *conv)
 {
-    (void)conv;
-    return 0;
+    return conv_weight_count(conv);
 }
 
+/* The gradient of the weights in double. */
 static size_t reference_scratch_bytes(const struct conv *conv)
 {
-    (void)conv;
-    return 0;
+    return conv_weight_count(conv) * sizeof(double);
 }
 
-/* The row or column that tap `tap` of output position `out` reads; `limit` or more, or below 0: padding. */
+static void add_tap(struct reference_taps *taps, const float *pixel, const float *matrices, int tap)
+{
+    taps->pixel[taps->count] = pixel;
+    taps->matrix[taps->count++] = matrices + (size_t)tap * taps->depth * taps->columns;
+}
+
+/* The row or column that tap `tap` of output position `out` reads; `size` or more, or below 0: padding. */
 static int position(const struct conv_shape *shape, int out, int tap)
 {
     return out * shape->stride + tap - shape->kernel / 2;
 }
 
-static double output_value(const struct conv *conv, const float *image, int row, int column, int out_channel)
+static const float *pixel_at(const float *image, int row, int column, int width, int channels)
+{
+    return image + ((size_t)row * (size_t)width + (size_t)column) * (size_t)channels;
+}
+
+static void output_pixel(const struct conv *conv, const float *image, int row, int column, float *out)
 {
     const struct conv_shape *shape = &conv->shape;
-    double sum = 0.0;
-    for (int ky = 0; ky < shape->kernel; ky++) {
-        int y = position(shape, row, ky);
-        for (int kx = 0; kx < shape->kernel; kx++) {
-            int x = position(shape, column, kx);
-            if (y < 0 || y >= shape->height || x < 0 || x >= shape->width)
-                continue;
-            const float *pixel =
-                image + ((size_t)y * (size_t)shape->width + (size_t)x) * (size_t)shape->channels_in;
-            const float *weight = conv->weight + (size_t)(ky * shape->kernel + kx) *
-                                                     (size_t)shape->channels_in * (size_t)shape->channels_out;
-            for (int c = 0; c < shape->channels_in; c++)
-                sum += (double)pixel[c] *
-                       (double)weight[(size_t)c * (size_t)shape->channels_out + (size_t)out_channel];
-        }
+    struct reference_taps taps = {.depth = (size_t)shape->channels_in,
+                                  .columns = (size_t)shape->channels_out};
+    for (int tap = 0; tap < shape->kernel * shape->kernel; tap++) {
+        int y = position(shape, row, tap / shape->kernel), x = position(shape, column, tap % shape->kernel);
+        if (y >= 0 && y < shape->height && x >= 0 && x < shape->width)
+            add_tap(&taps, pixel_at(image, y, x, shape->width, shape->channels_in), conv->weight, tap);
     }
-    return sum;
+    loops_of(conv->isa)->sum_taps(&taps, out);
 }
 
 static void reference_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch)
@@ -52,9 +76,8 @@ static void reference_forward(struct conv *conv, int batch, const float *input, 
     for (int r = 0; r < rows; r++) {
         const float *image = input + (size_t)(r / conv->height_out) * image_size;
         float *out = output + (size_t)r * (size_t)conv->width_out * (size_t)shape->channels_out;
-        for (int column = 0; column < conv->width_out; column++)
-            for (int c = 0; c < shape->channels_out; c++)
-                *out++ = (float)output_value(conv, image, r % conv->height_out, column, c);
+        for (int column = 0; column < conv->width_out; column++, out += shape->channels_out)
+            output_pixel(conv, image, r % conv->height_out, column, out);
     }
 }
 
@@ -67,32 +90,36 @@ static int reader(const struct conv_shape *shape, int in, int tap, int limit)
     return scaled / shape->stride;
 }
 
-static double input_gradient(const struct conv *conv, const float *image, int row, int column, int in_channel)
+static void input_pixel(const struct conv *conv, const float *image, int row, int column, float *out)
 {
     const struct conv_shape *shape = &conv->shape;
-    size_t channels_out = (size_t)shape->channels_out;
-    double sum = 0.0;
-    for (int ky = 0; ky < shape->kernel; ky++) {
-        int y = reader(shape, row, ky, conv->height_out);
-        for (int kx = 0; kx < shape->kernel; kx++) {
-            int x = reader(shape, column, kx, conv->width_out);
-            if (y < 0 || x < 0)
-                continue;
-            const float *pixel = image + ((size_t)y * (size_t)conv->width_out + (size_t)x) * channels_out;
-            size_t tap = (size_t)(ky * shape->kernel + kx);
-            const float *weight =
-                conv->weight + (tap * (size_t)shape->channels_in + (size_t)in_channel) * channels_out;
-            for (size_t c = 0; c < channels_out; c++)
-                sum += (double)pixel[c] * (double)weight[c];
-        }
+    struct reference_taps taps = {.depth = (size_t)shape->channels_out,
+                                  .columns = (size_t)shape->channels_in};
+    for (int tap = 0; tap < shape->kernel * shape->kernel; tap++) {
+        int y = reader(shape, row, tap / shape->kernel, conv->height_out);
+        int x = reader(shape, column, tap % shape->kernel, conv->width_out);
+        if (y >= 0 && x >= 0)
+            add_tap(&taps, pixel_at(image, y, x, conv->width_out, shape->channels_out), conv->derived, tap);
     }
-    return sum;
+    loops_of(conv->isa)->sum_taps(&taps, out);
+}
+
+static void derive(struct conv *conv)
+{
+    size_t in = (size_t)conv->shape.channels_in, out = (size_t)conv->shape.channels_out;
+    for (size_t at = 0; at < conv_weight_count(conv); at += in * out)
+        for (size_t i = 0; i < in; i++)
+            for (size_t o = 0; o < out; o++)
+                conv->derived[at + o * in + i] = conv->weight[at + i * out + o];
+    conv->derived_stale = false;
 }
 
 static void reference_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
                                     void *scratch)
 {
     (void)scratch;
+    if (conv->derived_stale)
+        derive(conv);
     const struct conv_shape *shape = &conv->shape;
     size_t image_size = (size_t)conv->height_out * (size_t)conv->width_out * (size_t)shape->channels_out;
     int rows = batch * shape->height;
@@ -100,49 +127,66 @@ static void reference_backward_data(struct conv *conv, int batch, const float *g
     for (int r = 0; r < rows; r++) {
         const float *image = grad_output + (size_t)(r / shape->height) * image_size;
         float *out = grad_input + (size_t)r * (size_t)shape->width * (size_t)shape->channels_in;
-        for (int column = 0; column < shape->width; column++)
-            for (int c = 0; c < shape->channels_in; c++)
-                *out++ = (float)input_gradient(conv, image, r % shape->height, column, c);
+        for (int column = 0; column < shape->width; column++, out += shape->channels_in)
+            input_pixel(conv, image, r % shape->height, column, out);
     }
 }
 
-static double weight_gradient(const struct conv *conv, int batch, const float *input,
-                              const float *grad_output, int tap, int in_channel, int out_channel)
+/* The output positions along one axis whose tap `tap` lies in the input: from `begin` to `end`. */
+static void covered(const struct conv_shape *shape, int tap, int size, int size_out, int *begin, int *end)
+{
+    *begin = 0;
+    *end = size_out;
+    while (*begin < size_out && position(shape, *begin, tap) < 0)
+        ++*begin;
+    while (*end > *begin && position(shape, *end - 1, tap) >= size)
+        --*end;
+}
+
+/* sums [channels_out] += one image's share in the gradient of a tap's weights for one input channel. */
+static void add_image(const struct conv *conv, const float *input, const float *grad_output, int tap,
+                      int channel, double *sums)
 {
     const struct conv_shape *shape = &conv->shape;
-    double sum = 0.0;
-    for (int row = 0; row < batch * conv->height_out; row++) {
-        int image = row / conv->height_out;
-        int y = position(shape, row % conv->height_out, tap / shape->kernel);
-        if (y < 0 || y >= shape->height)
-            continue;
-        size_t in_row = ((size_t)image * (size_t)shape->height + (size_t)y) * (size_t)shape->width;
-        size_t out_row = (size_t)row * (size_t)conv->width_out;
-        for (int column = 0; column < conv->width_out; column++) {
-            int x = position(shape, column, tap % shape->kernel);
-            if (x < 0 || x >= shape->width)
-                continue;
-            size_t in = (in_row + (size_t)x) * (size_t)shape->channels_in + (size_t)in_channel;
-            size_t out = (out_row + (size_t)column) * (size_t)shape->channels_out + (size_t)out_channel;
-            sum += (double)input[in] * (double)grad_output[out];
-        }
-    }
-    return sum;
+    int top, bottom, left, right, tap_y = tap / shape->kernel, tap_x = tap % shape->kernel;
+    covered(shape, tap_y, shape->height, conv->height_out, &top, &bottom);
+    covered(shape, tap_x, shape->width, conv->width_out, &left, &right);
+    if (top == bottom || left == right)
+        return;
+    size_t line = (size_t)shape->width * (size_t)shape->channels_in;
+    const float *first = pixel_at(input, position(shape, top, tap_y), position(shape, left, tap_x),
+                                  shape->width, shape->channels_in);
+    struct reference_pixels pixels = {
+        .rows = (size_t)(bottom - top),
+        .row_length = (size_t)(right - left),
+        .value = first + channel,
+        .value_row = (size_t)shape->stride * line,
+        .value_step = (size_t)(shape->stride * shape->channels_in),
+        .gradient = pixel_at(grad_output, top, left, conv->width_out, shape->channels_out),
+        .gradient_row = (size_t)conv->width_out * (size_t)shape->channels_out,
+        .columns = (size_t)shape->channels_out};
+    loops_of(conv->isa)->add_pixels(&pixels, sums);
 }
 
 static void reference_backward_weight(struct conv *conv, int batch, const float *input,
                                       const float *grad_output, float *grad_weight, void *scratch)
 {
-    (void)scratch;
     const struct conv_shape *shape = &conv->shape;
+    size_t in = (size_t)shape->channels_in, channels = (size_t)shape->channels_out;
+    size_t image_in = (size_t)shape->height * (size_t)shape->width * in;
+    size_t image_out = (size_t)conv->height_out * (size_t)conv->width_out * channels;
+    double *sums = scratch;
+    memset(sums, 0, reference_scratch_bytes(conv));
     int rows = shape->kernel * shape->kernel * shape->channels_in;
-#pragma omp parallel for num_threads(conv->threads) schedule(static)
-    for (int r = 0; r < rows; r++) {
-        float *out = grad_weight + (size_t)r * (size_t)shape->channels_out;
-        for (int c = 0; c < shape->channels_out; c++)
-            out[c] += (float)weight_gradient(conv, batch, input, grad_output, r / shape->channels_in,
-                                             r % shape->channels_in, c);
+#pragma omp parallel num_threads(conv->threads)
+    for (int image = 0; image < batch; image++) {
+#pragma omp for schedule(static)
+        for (int r = 0; r < rows; r++)
+            add_image(conv, input + (size_t)image * image_in, grad_output + (size_t)image * image_out,
+                      r / shape->channels_in, r % shape->channels_in, sums + (size_t)r * channels);
     }
+    for (size_t i = 0; i < conv_weight_count(conv); i++)
+        grad_weight[i] += (float)sums[i];
 }
 
 const struct conv_methods conv_reference_methods = {

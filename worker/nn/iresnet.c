@@ -10,7 +10,7 @@
 static enum status set_up(struct iresnet *net, const struct iresnet_config *config, struct error *error)
 {
     enum isa isa = ISA_GENERIC;
-    enum status status = config->reference_kernels ? STATUS_OK : isa_detect(&isa, error);
+    enum status status = isa_detect(&isa, error);
     if (status == STATUS_OK)
         status = iresnet_build(net, config, isa, error);
     if (status != STATUS_OK)

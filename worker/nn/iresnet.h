@@ -32,6 +32,13 @@ struct parameter {
     size_t offset;
 };
 
+/* The convolutions' algorithms. All compute the same to rounding; the slower ones are to compare with. */
+enum iresnet_kernels {
+    IRESNET_KERNELS_FAST, /* the fastest for each shape (conv.c) */
+    IRESNET_KERNELS_GEMM, /* matrix products alone, no Winograd */
+    IRESNET_KERNELS_REFERENCE /* plain loops summing in double */
+};
+
 struct iresnet_config {
     const char *arch; /* iresnet10, iresnet18, iresnet34, iresnet50, iresnet100, iresnet200 */
     int input; /* side in pixels, a multiple of 16 */
@@ -41,7 +48,7 @@ struct iresnet_config {
     int batch_max; /* images of a micro-batch */
     int threads;
     bool train; /* false: no memory for gradients and the backward pass */
-    bool reference_kernels; /* the plain convolutions, for tests and comparison */
+    enum iresnet_kernels kernels;
 };
 
 struct iresnet;

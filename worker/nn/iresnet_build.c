@@ -11,6 +11,19 @@ struct planner {
     int batch_max, threads;
 };
 
+static enum conv_algorithm algorithm_of(enum iresnet_kernels kernels)
+{
+    switch (kernels) {
+    case IRESNET_KERNELS_GEMM:
+        return CONV_GEMM;
+    case IRESNET_KERNELS_REFERENCE:
+        return CONV_REFERENCE;
+    case IRESNET_KERNELS_FAST:
+        break;
+    }
+    return CONV_AUTO;
+}
+
 static enum status plan_conv(const struct planner *planner, int side, int in, int out, int kernel, int stride,
                              struct conv_layer *layer, struct error *error)
 {
@@ -64,7 +77,7 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
                           struct error *error)
 {
     struct planner planner = {
-        .algorithm = config->reference_kernels ? CONV_REFERENCE : CONV_AUTO,
+        .algorithm = algorithm_of(config->kernels),
         .isa = isa,
         .batch_max = config->batch_max,
         .threads = config->threads,
