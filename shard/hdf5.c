@@ -2,6 +2,7 @@
 
 #include "shard/hdf5_private.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,24 @@
 #error "HDF5 1.10.7 or later is needed (1.12.0 excepted): only those can leave file locking off"
 #endif
 
-void h5_prepare(void)
+/* HDF5 has one state for the whole process: so it takes one lock for the whole process. */
+static pthread_mutex_t library_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+bool h5_enter(void)
 {
+    pthread_mutex_lock(&library_lock);
     /* After a write that failed (a full disk) HDF5 cannot close the file, and its clean-up at the program's
      * exit crashes over what is left. Every file is closed explicitly here: nothing needs that clean-up. */
     H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5PLset_loading_state(0);
+    return true;
+}
+
+void h5_leave(const bool *entered)
+{
+    (void)entered;
+    pthread_mutex_unlock(&library_lock);
 }
 
 static const char *advice(const struct h5_file *file)
@@ -79,7 +91,6 @@ static hid_t access_list(void)
 
 static enum status open_or_create(const char *path, bool writable, struct h5_file *file, struct error *error)
 {
-    h5_prepare();
     memset(file, 0, sizeof *file);
     file->writable = writable;
     int length = snprintf(file->path, sizeof file->path, "%s", path);
@@ -101,17 +112,20 @@ static enum status open_or_create(const char *path, bool writable, struct h5_fil
 
 enum status h5_create_file(const char *path, struct h5_file *file, struct error *error)
 {
+    H5_ALONE;
     return open_or_create(path, true, file, error);
 }
 
 enum status h5_open_file(const char *path, struct h5_file *file, struct error *error)
 {
+    H5_ALONE;
     return open_or_create(path, false, file, error);
 }
 
 enum status h5_check_format(const struct h5_file *file, const char *format, uint64_t version,
                             struct error *error)
 {
+    H5_ALONE;
     char found[64];
     uint64_t number = 0;
     enum status status = h5_get_string(file, "/", "dail_format", found, sizeof found, error);
@@ -132,9 +146,9 @@ enum status h5_check_format(const struct h5_file *file, const char *format, uint
 
 enum status h5_close_file(struct h5_file *file, struct error *error)
 {
+    H5_ALONE;
     if (file->id <= 0)
         return STATUS_OK;
-    h5_prepare();
     enum status status = STATUS_OK;
     if (file->writable && H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0)
         status = h5_library_fault(file, error, "cannot write the file");
@@ -182,6 +196,7 @@ static enum status follow(const struct h5_file *file, const char *name, bool *ex
 
 enum status h5_open_object(const struct h5_file *file, const char *name, hid_t *id, struct error *error)
 {
+    H5_ALONE;
     bool exists;
     *id = H5I_INVALID_HID;
     enum status status = follow(file, name, &exists, error);
@@ -195,7 +210,7 @@ enum status h5_open_object(const struct h5_file *file, const char *name, hid_t *
 
 enum status h5_kind_of(const struct h5_file *file, const char *name, enum h5_kind *kind, struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     bool exists;
     *kind = H5_KIND_NONE;
     enum status status = follow(file, name, &exists, error);
@@ -213,6 +228,7 @@ enum status h5_kind_of(const struct h5_file *file, const char *name, enum h5_kin
 
 enum status h5_make_group(struct h5_file *file, const char *name, struct error *error)
 {
+    H5_ALONE;
     enum h5_kind kind;
     enum status status = h5_kind_of(file, name, &kind, error);
     if (status != STATUS_OK || kind == H5_KIND_GROUP)
@@ -248,7 +264,7 @@ static enum status list_names(const struct h5_file *file, hid_t id, const char *
 enum status h5_list(const struct h5_file *file, const char *group, char ***names, size_t *count,
                     struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     hid_t id;
     H5G_info_t info;
     *names = NULL;

@@ -9,7 +9,9 @@
  * - An error is STATUS_DATA where a file is read and STATUS_STORAGE where it is written.
  *
  * Object names are absolute paths, "/backbone/layer1.0.conv1.weight"; attributes sit on "/" or any object.
- * Not thread-safe: calls of two threads must not overlap.
+ * Calls of several threads may overlap, as long as no two use the same file: HDF5 itself serves one at a
+ * time, so each call waits for those under way. A large array is written in pieces, and others get in between
+ * them.
  */
 #ifndef DAIL_SHARD_HDF5_H
 #define DAIL_SHARD_HDF5_H

@@ -6,6 +6,8 @@
 
 static const char *const TYPE_NAMES[] = {"float32", "uint8", "uint32", "uint64"};
 static const size_t TYPE_SIZES[] = {4, 1, 4, 8};
+/* What is written at once: other threads wait for HDF5 no longer than this takes. */
+#define PIECE_BYTES (UINT64_C(16) << 20)
 
 static hid_t memory_type(enum h5_type type)
 {
@@ -110,7 +112,7 @@ static enum status open_dataset(struct h5_array *array, struct error *error)
 enum status h5_open_array(const struct h5_file *file, const char *name, struct h5_array *array,
                           struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     memset(array, 0, sizeof *array);
     array->file = file;
     snprintf(array->name, sizeof array->name, "%s", name);
@@ -128,8 +130,8 @@ enum status h5_open_array(const struct h5_file *file, const char *name, struct h
 
 void h5_close_array(struct h5_array *array)
 {
+    H5_ALONE;
     if (array->id > 0) {
-        h5_prepare();
         H5Dclose(array->id);
     }
     array->id = 0;
@@ -138,6 +140,7 @@ void h5_close_array(struct h5_array *array)
 enum status h5_read_array_shape(const struct h5_file *file, const char *name, enum h5_type *type, int *rank,
                                 uint64_t *dims, struct error *error)
 {
+    H5_ALONE;
     struct h5_array array;
     enum status status = h5_open_array(file, name, &array, error);
     if (status != STATUS_OK)
@@ -184,6 +187,7 @@ static enum status read_all(const struct h5_array *array, void *data, struct err
 enum status h5_read_array(const struct h5_file *file, const char *name, enum h5_type type, int rank,
                           const uint64_t *dims, void *data, struct error *error)
 {
+    H5_ALONE;
     struct h5_array array;
     enum status status = h5_open_array(file, name, &array, error);
     if (status != STATUS_OK)
@@ -198,6 +202,7 @@ enum status h5_read_array(const struct h5_file *file, const char *name, enum h5_
 enum status h5_read_vector(const struct h5_file *file, const char *name, enum h5_type type, uint64_t most,
                            void **data, uint64_t *count, struct error *error)
 {
+    H5_ALONE;
     struct h5_array array;
     *data = NULL;
     *count = 0;
@@ -261,7 +266,6 @@ static enum status create_dataset(struct h5_array *array, uint64_t chunk_rows, s
 static enum status begin_array(struct h5_file *file, const char *name, enum h5_type type, int rank,
                                const uint64_t *dims, struct h5_array *array, struct error *error)
 {
-    h5_prepare();
     memset(array, 0, sizeof *array);
     array->file = file;
     array->type = type;
@@ -273,28 +277,11 @@ static enum status begin_array(struct h5_file *file, const char *name, enum h5_t
     return STATUS_OK;
 }
 
-enum status h5_write_array(struct h5_file *file, const char *name, enum h5_type type, int rank,
-                           const uint64_t *dims, const void *data, struct error *error)
-{
-    struct h5_array array;
-    enum status status = begin_array(file, name, type, rank, dims, &array, error);
-    if (status == STATUS_OK)
-        status = create_dataset(&array, 0, error);
-    if (status != STATUS_OK)
-        return status;
-    uint64_t elements = 1;
-    for (int i = 0; i < rank; i++)
-        elements *= dims[i];
-    if (elements > 0 && H5Dwrite(array.id, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        status = h5_library_fault(file, error, "cannot write %s", name);
-    h5_close_array(&array);
-    return status;
-}
-
 enum status h5_create_array(struct h5_file *file, const char *name, enum h5_type type, int rank,
                             const uint64_t *dims, uint64_t chunk_rows, struct h5_array *array,
                             struct error *error)
 {
+    H5_ALONE;
     enum status status = begin_array(file, name, type, rank, dims, array, error);
     if (status != STATUS_OK)
         return status;
@@ -329,9 +316,44 @@ static enum status transfer(const struct h5_array *array, uint64_t begin, uint64
     return status;
 }
 
+/* Makes a fixed array, open in *array. */
+static enum status create_fixed(struct h5_file *file, const char *name, enum h5_type type, int rank,
+                                const uint64_t *dims, struct h5_array *array, struct error *error)
+{
+    H5_ALONE;
+    enum status status = begin_array(file, name, type, rank, dims, array, error);
+    return status == STATUS_OK ? create_dataset(array, 0, error) : status;
+}
+
+static enum status write_rows(const struct h5_array *array, uint64_t begin, uint64_t count, const void *data,
+                              struct error *error)
+{
+    H5_ALONE;
+    return transfer(array, begin, count, NULL, data, error);
+}
+
+enum status h5_write_array(struct h5_file *file, const char *name, enum h5_type type, int rank,
+                           const uint64_t *dims, const void *data, struct error *error)
+{
+    struct h5_array array;
+    enum status status = create_fixed(file, name, type, rank, dims, &array, error);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t row_bytes = TYPE_SIZES[type];
+    for (int i = 1; i < rank; i++)
+        row_bytes *= dims[i];
+    uint64_t piece = row_bytes > 0 && row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
+    for (uint64_t begin = 0; begin < dims[0] && row_bytes > 0 && status == STATUS_OK; begin += piece) {
+        uint64_t count = dims[0] - begin < piece ? dims[0] - begin : piece;
+        status = write_rows(&array, begin, count, (const char *)data + begin * row_bytes, error);
+    }
+    h5_close_array(&array);
+    return status;
+}
+
 enum status h5_append_rows(struct h5_array *array, uint64_t count, const void *data, struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     if (count == 0)
         return STATUS_OK;
     hsize_t dims[H5_RANK_MAX];
@@ -346,7 +368,7 @@ enum status h5_append_rows(struct h5_array *array, uint64_t count, const void *d
 enum status h5_read_rows(const struct h5_array *array, uint64_t begin, uint64_t count, void *data,
                          struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     if (array->rank < 1 || begin > array->dims[0] || count > array->dims[0] - begin)
         return h5_fault(array->file, error, "%s has %llu rows, and %llu from row %llu on are asked for",
                         array->name, array->rank < 1 ? 0ULL : (unsigned long long)array->dims[0],

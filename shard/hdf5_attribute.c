@@ -10,7 +10,6 @@
 static enum status set(struct h5_file *file, const char *object, const char *name, hid_t stored, hid_t memory,
                        bool scalar, size_t count, const void *values, struct error *error)
 {
-    h5_prepare();
     hid_t id;
     enum status status = h5_open_object(file, object, &id, error);
     if (status != STATUS_OK)
@@ -37,37 +36,42 @@ static enum status set(struct h5_file *file, const char *object, const char *nam
 enum status h5_set_uint(struct h5_file *file, const char *object, const char *name, uint64_t value,
                         struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     return set(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, true, 1, &value, error);
 }
 
 enum status h5_set_int(struct h5_file *file, const char *object, const char *name, int64_t value,
                        struct error *error)
 {
+    H5_ALONE;
     return set(file, object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, true, 1, &value, error);
 }
 
 enum status h5_set_double(struct h5_file *file, const char *object, const char *name, double value,
                           struct error *error)
 {
+    H5_ALONE;
     return set(file, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, true, 1, &value, error);
 }
 
 enum status h5_set_uints(struct h5_file *file, const char *object, const char *name, const uint64_t *values,
                          size_t count, struct error *error)
 {
+    H5_ALONE;
     return set(file, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, false, count, values, error);
 }
 
 enum status h5_set_ints(struct h5_file *file, const char *object, const char *name, const int64_t *values,
                         size_t count, struct error *error)
 {
+    H5_ALONE;
     return set(file, object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, false, count, values, error);
 }
 
 enum status h5_set_doubles(struct h5_file *file, const char *object, const char *name, const double *values,
                            size_t count, struct error *error)
 {
+    H5_ALONE;
     return set(file, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, false, count, values, error);
 }
 
@@ -85,7 +89,6 @@ static hid_t text_type(size_t size)
 static enum status set_texts(struct h5_file *file, const char *object, const char *name, bool scalar,
                              const char *const *values, size_t count, struct error *error)
 {
-    h5_prepare();
     size_t widest = 1;
     for (size_t i = 0; i < count; i++)
         widest = strlen(values[i]) > widest ? strlen(values[i]) : widest;
@@ -109,12 +112,14 @@ static enum status set_texts(struct h5_file *file, const char *object, const cha
 enum status h5_set_string(struct h5_file *file, const char *object, const char *name, const char *value,
                           struct error *error)
 {
+    H5_ALONE;
     return set_texts(file, object, name, true, &value, 1, error);
 }
 
 enum status h5_set_strings(struct h5_file *file, const char *object, const char *name,
                            const char *const *values, size_t count, struct error *error)
 {
+    H5_ALONE;
     return set_texts(file, object, name, false, values, count, error);
 }
 
@@ -181,7 +186,6 @@ static enum status attribute_inspect(struct attribute *attribute, size_t capacit
 static enum status attribute_open(const struct h5_file *file, const char *object, const char *name,
                                   size_t capacity, struct attribute *attribute, struct error *error)
 {
-    h5_prepare();
     *attribute = (struct attribute){
         .file = file, .object = object, .name = name, .id = -1, .type = -1, .space = -1, .object_id = -1};
     enum status status = h5_open_object(file, object, &attribute->object_id, error);
@@ -195,7 +199,7 @@ static enum status attribute_open(const struct h5_file *file, const char *object
 enum status h5_has_attribute(const struct h5_file *file, const char *object, const char *name, bool *has,
                              struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     hid_t id;
     *has = false;
     enum status status = h5_open_object(file, object, &id, error);
@@ -253,18 +257,21 @@ static enum status check_single(const struct h5_file *file, const char *object, 
 enum status h5_get_uints(const struct h5_file *file, const char *object, const char *name, size_t capacity,
                          uint64_t *values, size_t *count, struct error *error)
 {
+    H5_ALONE;
     return get_numbers(file, object, name, capacity, false, values, count, error);
 }
 
 enum status h5_get_ints(const struct h5_file *file, const char *object, const char *name, size_t capacity,
                         int64_t *values, size_t *count, struct error *error)
 {
+    H5_ALONE;
     return get_numbers(file, object, name, capacity, true, values, count, error);
 }
 
 enum status h5_get_uint(const struct h5_file *file, const char *object, const char *name, uint64_t most,
                         uint64_t *value, struct error *error)
 {
+    H5_ALONE;
     size_t count = 0;
     enum status status = get_numbers(file, object, name, 1, false, value, &count, error);
     if (status == STATUS_OK)
@@ -278,6 +285,7 @@ enum status h5_get_uint(const struct h5_file *file, const char *object, const ch
 enum status h5_get_int(const struct h5_file *file, const char *object, const char *name, int64_t *value,
                        struct error *error)
 {
+    H5_ALONE;
     size_t count = 0;
     enum status status = get_numbers(file, object, name, 1, true, value, &count, error);
     return status == STATUS_OK ? check_single(file, object, name, count, error) : status;
@@ -286,6 +294,7 @@ enum status h5_get_int(const struct h5_file *file, const char *object, const cha
 enum status h5_get_doubles(const struct h5_file *file, const char *object, const char *name, size_t capacity,
                            double *values, size_t *count, struct error *error)
 {
+    H5_ALONE;
     struct attribute attribute;
     enum status status = attribute_open(file, object, name, capacity, &attribute, error);
     if (status != STATUS_OK)
@@ -302,6 +311,7 @@ enum status h5_get_doubles(const struct h5_file *file, const char *object, const
 enum status h5_get_double(const struct h5_file *file, const char *object, const char *name, double *value,
                           struct error *error)
 {
+    H5_ALONE;
     size_t count = 0;
     enum status status = h5_get_doubles(file, object, name, 1, value, &count, error);
     return status == STATUS_OK ? check_single(file, object, name, count, error) : status;
@@ -350,6 +360,7 @@ static enum status get_variable(const struct attribute *attribute, char **values
 enum status h5_get_strings(const struct h5_file *file, const char *object, const char *name, char ***values,
                            size_t *count, struct error *error)
 {
+    H5_ALONE;
     struct attribute attribute;
     *values = NULL;
     *count = 0;
@@ -379,6 +390,7 @@ enum status h5_get_strings(const struct h5_file *file, const char *object, const
 enum status h5_get_string(const struct h5_file *file, const char *object, const char *name, char *value,
                           size_t size, struct error *error)
 {
+    H5_ALONE;
     char **values;
     size_t count;
     enum status status = h5_get_strings(file, object, name, &values, &count, error);
@@ -420,7 +432,7 @@ static herr_t collect_name(hid_t object, const char *name, const H5A_info_t *inf
 enum status h5_list_attributes(const struct h5_file *file, const char *object, char ***names, size_t *count,
                                struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     hid_t id;
     struct listing listing = {0};
     *names = NULL;
@@ -448,6 +460,7 @@ static void append(char *text, size_t size, const char *value)
 enum status h5_attribute_text(const struct h5_file *file, const char *object, const char *name, char *text,
                               size_t size, struct error *error)
 {
+    H5_ALONE;
     enum { MOST = 256 };
     uint64_t uints[MOST];
     int64_t ints[MOST];

@@ -95,7 +95,7 @@ static enum status locate(const struct h5_array *array, hid_t list, struct h5_lo
 
 enum status h5_locate(const struct h5_array *array, struct h5_location *location, struct error *error)
 {
-    h5_prepare();
+    H5_ALONE;
     *location = (struct h5_location){.descriptor = -1};
     if (array->type != H5_TYPE_U8 || array->rank != 1)
         return h5_fault(array->file, error, "%s is not a uint8 array of one dimension", array->name);

@@ -6,9 +6,11 @@
 
 #include <hdf5.h>
 
-/* To be called first by every public function: no printing (HDF5 keeps that setting per thread) and no
- * plugins. */
-void h5_prepare(void);
+/* To be said first by every public function: until it returns, no other thread is in HDF5, which serves one
+ * at a time (as its own thread-safe build does). No printing and no plugins. May be nested. */
+#define H5_ALONE __attribute__((cleanup(h5_leave), unused)) const bool h5_entered = h5_enter()
+bool h5_enter(void);
+void h5_leave(const bool *entered);
 
 /* A fault of ours: STATUS_STORAGE for a file being written, else STATUS_DATA; where is the file. */
 enum status h5_fault(const struct h5_file *file, struct error *error, const char *format, ...)

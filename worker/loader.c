@@ -294,21 +294,3 @@ void loader_release(struct loader *loader, const struct micro_batch *batch)
     pthread_cond_signal(&loader->wake_thread);
     pthread_mutex_unlock(&loader->lock);
 }
-
-void loader_pause(struct loader *loader)
-{
-    pthread_mutex_lock(&loader->lock);
-    loader->paused = true;
-    while (loader->reading) {
-        pthread_cond_wait(&loader->wake_caller, &loader->lock);
-    }
-    pthread_mutex_unlock(&loader->lock);
-}
-
-void loader_resume(struct loader *loader)
-{
-    pthread_mutex_lock(&loader->lock);
-    loader->paused = false;
-    pthread_cond_signal(&loader->wake_thread);
-    pthread_mutex_unlock(&loader->lock);
-}

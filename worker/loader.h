@@ -56,13 +56,6 @@ enum status loader_next(struct loader *loader, int lane, void (*idle)(void *), v
                         const struct micro_batch **batch, struct error *error);
 void loader_release(struct loader *loader, const struct micro_batch *batch);
 
-/* The HDF5 library serves one thread at a time. After loader_pause returns, the loader's thread is outside of
- * it and stays out until loader_resume: whoever else uses HDF5 while a loader runs does so between the two.
- * What is already read goes on being decoded. loader_next must not be called in between: what it waits for
- * may need a read. Waits for at most one read of LOADER_READ_BYTES (or of one larger image). */
-void loader_pause(struct loader *loader);
-void loader_resume(struct loader *loader);
-
 /* The order alone, without reading an image: fills ids[0..count) with the sample ids of a lane's stream.
  * For tests and for the plan's checks. */
 enum status lane_order(const struct message_leases *leases, const struct manifest *manifests, size_t datasets,

@@ -84,7 +84,6 @@ static struct cached_shard *find_shard(struct shard_cache *cache, const struct m
     return shard;
 }
 
-/* Within the gate. */
 static enum status use_shard(struct shard_cache *cache, const struct manifest *manifest, uint32_t index,
                              struct cached_shard **used, struct error *error)
 {
@@ -121,7 +120,7 @@ static uint32_t piece_of(const struct shard *shard, uint32_t begin, uint32_t end
     return last - begin;
 }
 
-static enum status read_pieces(const struct lease_data *data, const struct loader_gate *gate,
+static enum status read_pieces(const struct lease_data *data, bool (*stopped)(void *context), void *context,
                                struct error *error)
 {
     const struct shard *shard = &data->shard->shard;
@@ -130,27 +129,23 @@ static enum status read_pieces(const struct lease_data *data, const struct loade
     for (uint32_t begin = data->begin; begin < end && status == STATUS_OK;) {
         uint32_t piece = piece_of(shard, begin, end);
         uint8_t *bytes = data->bytes + (shard->offset[begin] - shard->offset[data->begin]);
-        if (!gate->enter(gate->context)) {
+        if (stopped(context)) {
             return STATUS_STOPPED;
         }
         status = shard_read(shard, begin, piece, bytes, error);
-        gate->leave(gate->context);
         begin += piece;
     }
     return status;
 }
 
-enum status lease_open(struct shard_cache *cache, const struct loader_gate *gate,
-                       const struct message_lease *lease, struct lease_data *data, struct error *error)
+enum status lease_open(struct shard_cache *cache, const struct message_lease *lease,
+                       bool (*stopped)(void *context), void *context, struct lease_data *data,
+                       struct error *error)
 {
     const struct manifest *manifest = &cache->manifests[lease->dataset];
     *data = (struct lease_data){
         .cache = cache, .manifest = manifest, .begin = lease->begin, .count = lease->count};
-    if (!gate->enter(gate->context)) {
-        return STATUS_STOPPED;
-    }
     enum status status = use_shard(cache, manifest, lease->shard, &data->shard, error);
-    gate->leave(gate->context);
     if (status != STATUS_OK) {
         return status;
     }
@@ -162,7 +157,7 @@ enum status lease_open(struct shard_cache *cache, const struct loader_gate *gate
         status = error_set(error, STATUS_INTERNAL, shard->path, "use smaller shards, or more memory",
                            "no memory for the %llu bytes of a lease", (unsigned long long)size);
     } else {
-        status = read_pieces(data, gate, error);
+        status = read_pieces(data, stopped, context, error);
     }
     if (status != STATUS_OK) {
         lease_close(data);

@@ -1,5 +1,5 @@
 /* The loader's reading side: shards kept open, a lease's bytes in memory, and one image of it as the network
- * wants it. Used by the loader's thread alone; every call that enters HDF5 asks its gate first.
+ * wants it. Used by the loader's thread alone.
  */
 #ifndef DAIL_WORKER_LOADER_LEASE_H
 #define DAIL_WORKER_LOADER_LEASE_H
@@ -11,19 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The way into HDF5. enter waits until it is free and is false when the loader is to stop. */
-struct loader_gate {
-    bool (*enter)(void *context);
-    void (*leave)(void *context);
-    void *context;
-};
-
 /* Open shards: those that a lease needs, and a few more that were needed last. */
 struct shard_cache;
 
 enum status shard_cache_create(const struct manifest *manifests, struct shard_cache **cache,
                                struct error *error);
-/* Closes all shards: enters HDF5 without asking. Every lease must be closed. */
+/* Closes all shards. Every lease must be closed. */
 void shard_cache_free(struct shard_cache *cache);
 
 /* A lease in memory; all zero: closed. */
@@ -36,10 +29,12 @@ struct lease_data {
     bool open;
 };
 
-/* Reads the lease's bytes in large contiguous pieces. STATUS_STOPPED when the gate said so. */
-enum status lease_open(struct shard_cache *cache, const struct loader_gate *gate,
-                       const struct message_lease *lease, struct lease_data *data, struct error *error);
-/* Frees the bytes; the shard stays in the cache. Does not enter HDF5. */
+/* Reads the lease's bytes in large contiguous pieces, asking between them whether it is to stop:
+ * STATUS_STOPPED then. */
+enum status lease_open(struct shard_cache *cache, const struct message_lease *lease,
+                       bool (*stopped)(void *context), void *context, struct lease_data *data,
+                       struct error *error);
+/* Frees the bytes; the shard stays in the cache. */
 void lease_close(struct lease_data *data);
 
 /* Decodes image `image` of the shard (within the lease), its crc checked, into pixels u8 [side][side][3];

@@ -8,26 +8,13 @@ struct slot *loader_slot(struct loader *loader, int lane, int64_t number)
     return &loader->slots[(size_t)lane * (size_t)depth + (size_t)(number % depth)];
 }
 
-static bool gate_enter(void *context)
+static bool is_stopped(void *context)
 {
     struct loader *loader = context;
     pthread_mutex_lock(&loader->lock);
-    while (loader->paused && !loader->stop) {
-        pthread_cond_wait(&loader->wake_thread, &loader->lock);
-    }
-    loader->reading = !loader->stop;
-    bool entered = loader->reading;
+    bool stop = loader->stop;
     pthread_mutex_unlock(&loader->lock);
-    return entered;
-}
-
-static void gate_leave(void *context)
-{
-    struct loader *loader = context;
-    pthread_mutex_lock(&loader->lock);
-    loader->reading = false;
-    pthread_cond_signal(&loader->wake_caller);
-    pthread_mutex_unlock(&loader->lock);
+    return stop;
 }
 
 bool loader_epoch_is_complete(const struct loader *loader, const struct loader_epoch *epoch)
@@ -76,7 +63,6 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
                               struct sample *sample, struct error *error)
 {
     const struct loader_config *config = &loader->config;
-    struct loader_gate gate = {gate_enter, gate_leave, loader};
     struct augment augment = {config->flip, config->shift, config->seed};
     struct lane_item item;
     lane_next(epoch->lanes[lane], &item);
@@ -86,7 +72,7 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
     if (!open->data.open || open->lease != item.lease) {
         lease_close(&open->data);
         open->lease = item.lease;
-        status = lease_open(loader->cache, &gate, lease, &open->data, error);
+        status = lease_open(loader->cache, lease, is_stopped, loader, &open->data, error);
     }
     if (status == STATUS_OK) {
         *sample = (struct sample){.dataset = lease->dataset, .id = item.id};

@@ -44,7 +44,6 @@ struct loader {
     int64_t *filled, *taken; /* [lanes]: micro-batches so far; modulo depth, the next slot */
     int blocked_lane; /* the thread waits for a free slot of this lane; -1: it does not */
     bool stop;
-    bool paused, reading; /* the caller wants HDF5; the thread is in it */
     enum status status; /* the thread's first failure */
     struct error error;
 

@@ -71,11 +71,9 @@ enum status save_parts(struct trainer *trainer, int64_t step, const struct worke
         return status == STATUS_OK && failure.status != STATUS_OK ? send_failure(link, step, &failure, error)
                                                                   : status;
     }
-    loader_pause(trainer->loader);
     if (trainer->exchange->rank == 0) {
         if (checkpoint_write_model(directory, trainer->net, trainer->momentum, trainer->domain,
                                    trainer->domain_momentum, &part, &failure) != STATUS_OK) {
-            loader_resume(trainer->loader);
             return send_failure(link, step, &failure, error);
         }
         status = send_part(link, step, &part, error);
@@ -83,7 +81,6 @@ enum status save_parts(struct trainer *trainer, int64_t step, const struct worke
     if (status == STATUS_OK) {
         status = write_blocks(trainer, directory, step, link, &failure, error);
     }
-    loader_resume(trainer->loader);
     return status;
 }
 

@@ -11,8 +11,7 @@
  *                     f32 [rows,D], with attributes row_begin, row_end on the group
  *   /crossing         u32 [n,3]: lane, position in the lane's micro-batch, class over all datasets
  *
- * The file is written under "<name>.tmp" and renamed by trace_close. Every error is STATUS_STORAGE. No call
- * may overlap with another thread's use of HDF5 (loader_pause).
+ * The file is written under "<name>.tmp" and renamed by trace_close. Every error is STATUS_STORAGE.
  */
 #ifndef DAIL_WORKER_TRACE_H
 #define DAIL_WORKER_TRACE_H

@@ -321,7 +321,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
         status = exchange_and_update(&step, control, result, error);
     }
     if (step.trace) {
-        status = step_trace_end(&trace, trainer, status, error);
+        status = step_trace_end(&trace, status, error);
     }
     result->seconds_data = step.seconds_data;
     result->seconds_exchange = trainer->exchange->seconds_waited - waited;

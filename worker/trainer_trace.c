@@ -22,7 +22,6 @@ static enum status write_state(struct step_trace *trace, struct trainer *trainer
                                struct error *error)
 {
     enum status status = STATUS_OK;
-    loader_pause(trainer->loader);
     if (trainer->exchange->rank == 0) {
         bool values = state == TRACE_BEFORE || state == TRACE_AFTER;
         const float *weights = state == TRACE_MOMENTUM ? trainer->momentum
@@ -38,7 +37,6 @@ static enum status write_state(struct step_trace *trace, struct trainer *trainer
     if (status == STATUS_OK) {
         status = write_classifiers(trace, trainer, state, error);
     }
-    loader_resume(trainer->loader);
     trace->failed = trace->failed || status != STATUS_OK;
     return status;
 }
@@ -90,13 +88,11 @@ enum status step_trace_begin(struct step_trace *trace, struct trainer *trainer, 
                              double lr, struct error *error)
 {
     *trace = (struct step_trace){0};
-    loader_pause(trainer->loader);
     enum status status =
         trace_open(trainer->config->run.dir, step, trainer->exchange->rank + 1, &trace->trace, error);
     if (status == STATUS_OK) {
         status = write_root(trace, trainer, step, lambda, lr, error);
     }
-    loader_resume(trainer->loader);
     if (status == STATUS_OK) {
         status = write_state(trace, trainer, TRACE_BEFORE, error);
     }
@@ -147,12 +143,10 @@ enum status step_trace_round(struct step_trace *trace, struct trainer *trainer, 
                               .dropout_mask = trainer->dropout_mask,
                               .dropout_count =
                                   trainer->dropout_mask ? iresnet_dropout_count(trainer->net) : 0};
-    loader_pause(trainer->loader);
     enum status status = trace_lane(trace->trace, &lane, error);
     if (status == STATUS_OK) {
         status = write_crossing(trace, trainer, round, error);
     }
-    loader_resume(trainer->loader);
     trace->failed = trace->failed || status != STATUS_OK;
     return status;
 }
@@ -165,9 +159,7 @@ enum status step_trace_gradient(struct step_trace *trace, struct trainer *traine
                                 .loss_dom = result->loss_dom,
                                 .grad_norm = result->grad_norm,
                                 .skipped = result->skipped};
-    loader_pause(trainer->loader);
     enum status status = trace_results(trace->trace, &root, error);
-    loader_resume(trainer->loader);
     trace->failed = trace->failed || status != STATUS_OK;
     return status == STATUS_OK ? write_state(trace, trainer, TRACE_GRAD, error) : status;
 }
@@ -177,16 +169,13 @@ enum status step_trace_after(struct step_trace *trace, struct trainer *trainer, 
     return write_state(trace, trainer, TRACE_AFTER, error);
 }
 
-enum status step_trace_end(struct step_trace *trace, struct trainer *trainer, enum status status,
-                           struct error *error)
+enum status step_trace_end(struct step_trace *trace, enum status status, struct error *error)
 {
     free(trace->crossing);
-    loader_pause(trainer->loader);
     if (status != STATUS_OK || trace->failed) {
         trace_abandon(trace->trace);
     } else {
         status = trace_close(trace->trace, error);
     }
-    loader_resume(trainer->loader);
     return status;
 }

@@ -31,7 +31,6 @@ enum status step_trace_after(struct step_trace *trace, struct trainer *trainer, 
 
 /* Completes the file, or removes it where `status` or an earlier call says that it is not whole. Returns the
  * status to go on with. */
-enum status step_trace_end(struct step_trace *trace, struct trainer *trainer, enum status status,
-                           struct error *error);
+enum status step_trace_end(struct step_trace *trace, enum status status, struct error *error);
 
 #endif

@@ -188,13 +188,11 @@ static enum status load_weights(struct worker *worker, struct error *error)
 {
     struct trainer *trainer = &worker->trainer;
     enum status status;
-    loader_pause(trainer->loader);
     if (worker->start.checkpoint[0] == '\0') {
         status = trainer_init(trainer, error);
     } else {
         status = save_restore(trainer, worker->start.checkpoint, error);
     }
-    loader_resume(trainer->loader);
     return status;
 }
 

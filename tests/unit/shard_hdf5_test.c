@@ -3,6 +3,7 @@
 #include "shard/hdf5.h"
 
 #include <hdf5.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -321,6 +322,67 @@ static void same_calls_give_same_bytes(void **state)
     free(bytes[1]);
 }
 
+enum { THREADS = 4, ROUNDS = 12, LARGE_ROWS = 5000, LARGE_COLUMNS = 1024 }; /* 20 MB: more than one piece */
+
+struct writer {
+    const char *folder;
+    int number;
+    int faults;
+};
+
+/* What one thread does: writes a file, reads it again, and stumbles over one that is not there. */
+static void *write_and_read(void *context)
+{
+    struct writer *writer = context;
+    char path[1200], missing[1200];
+    snprintf(path, sizeof path, "%s/thread-%d.h5", writer->folder, writer->number);
+    snprintf(missing, sizeof missing, "%s/missing-%d.h5", writer->folder, writer->number);
+    const uint64_t dims[2] = {LARGE_ROWS, LARGE_COLUMNS};
+    float *values = calloc(LARGE_ROWS * LARGE_COLUMNS, sizeof *values);
+    float *read = calloc(LARGE_ROWS * LARGE_COLUMNS, sizeof *read);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct h5_file file;
+        struct error error;
+        uint64_t number = 0;
+        uint64_t rows[2] = {round == 0 ? LARGE_ROWS : 3, LARGE_COLUMNS};
+        for (size_t i = 0; i < LARGE_ROWS * LARGE_COLUMNS; i++)
+            values[i] = (float)(i % 1013 + (size_t)(writer->number * 100 + round));
+        writer->faults += h5_create_file(path, &file, &error) != STATUS_OK;
+        writer->faults +=
+            h5_write_array(&file, "/a/large", H5_TYPE_F32, 2, rows, values, &error) != STATUS_OK;
+        writer->faults += h5_set_uint(&file, "/a", "number", (uint64_t)writer->number, &error) != STATUS_OK;
+        writer->faults += h5_close_file(&file, &error) != STATUS_OK;
+        writer->faults += h5_open_file(missing, &file, &error) != STATUS_DATA;
+        writer->faults += strstr(error.where, missing) == NULL || strstr(error.what, "No such file") == NULL;
+        writer->faults += h5_open_file(path, &file, &error) != STATUS_OK;
+        writer->faults += h5_read_array(&file, "/a/large", H5_TYPE_F32, 2, rows, read, &error) != STATUS_OK;
+        writer->faults += memcmp(read, values, rows[0] * dims[1] * sizeof *read) != 0;
+        writer->faults += h5_get_uint(&file, "/a", "number", 99, &number, &error) != STATUS_OK;
+        writer->faults += number != (uint64_t)writer->number;
+        h5_close_file(&file, NULL);
+    }
+    free(values);
+    free(read);
+    return NULL;
+}
+
+/* Each with its own file, the threads do not get in each other's way, nor mix up each other's errors. */
+static void threads_go_side_by_side(void **state)
+{
+    pthread_t threads[THREADS];
+    struct writer writers[THREADS];
+    char folder[1024];
+    snprintf(folder, sizeof folder, "%s", scratch_path(*state, "."));
+    for (int i = 0; i < THREADS; i++) {
+        writers[i] = (struct writer){.folder = folder, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, write_and_read, &writers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(writers[i].faults, 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -336,6 +398,7 @@ int main(void)
         TEST(damaged_files_are_refused),
         TEST(a_full_disk_is_a_storage_error),
         TEST(same_calls_give_same_bytes),
+        TEST(threads_go_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

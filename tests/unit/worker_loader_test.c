@@ -450,37 +450,7 @@ static void test_damaged_image_is_named(void **state)
     loader_free(loader);
 }
 
-struct resumer {
-    struct loader *loader;
-    int calls;
-};
-
-static void resume_after_some(void *context)
-{
-    struct resumer *resumer = context;
-    if (++resumer->calls == 5) {
-        loader_resume(resumer->loader);
-    }
-}
-
-/* While paused nothing is read; after it everything goes on. */
-static void test_pause_keeps_the_thread_out(void **state)
-{
-    const struct fixture *fixture = *state;
-    struct loader_config config = config_of(fixture);
-    struct loader *loader;
-    const struct micro_batch *batch;
-    assert_int_equal(loader_create(&config, &loader, NULL), STATUS_OK);
-    loader_pause(loader);
-    give(loader, 0, 2, 0, 56);
-    struct resumer resumer = {loader, 0};
-    assert_int_equal(loader_next(loader, 0, resume_after_some, &resumer, &batch, NULL), STATUS_OK);
-    assert_true(resumer.calls >= 5);
-    loader_release(loader, batch);
-    loader_free(loader);
-}
-
-/* Freed at whatever point: never used, mid-way, paused, with a micro-batch taken. */
+/* Freed at whatever point: never used, mid-way, with a micro-batch taken. */
 static void test_free_at_any_time(void **state)
 {
     const struct fixture *fixture = *state;
@@ -491,9 +461,6 @@ static void test_free_at_any_time(void **state)
         assert_int_equal(loader_create(&config, &loader, NULL), STATUS_OK);
         if (point > 0) {
             give(loader, 0, 2, 0, 56);
-        }
-        if (point == 1) {
-            loader_pause(loader);
         }
         for (int m = 2; m < point; m++) {
             assert_int_equal(loader_next(loader, m % 2, NULL, NULL, &batch, NULL), STATUS_OK);
@@ -546,7 +513,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_skip_steps_into_the_stream, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_augmentation_depends_on_the_sample_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_image_is_named, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pause_keeps_the_thread_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_at_any_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_misuse_is_an_error_and_no_deadlock, set_up, tear_down),
     };
