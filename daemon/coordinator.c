@@ -69,6 +69,7 @@ static enum status coordinator_open(struct coordinator *coordinator,
     *coordinator =
         (struct coordinator){.context = context, .setup = context->setup, .journal = context->journal};
     coordinator->step = context->setup->start_step;
+    coordinator->saved.step = context->setup->checkpoint[0] != '\0' ? context->setup->start_step : -1;
     coordinator->seat = calloc(workers, sizeof *coordinator->seat);
     coordinator->hello = calloc(workers, sizeof *coordinator->hello);
     coordinator->report.seconds = calloc(workers, sizeof *coordinator->report.seconds);
@@ -130,7 +131,6 @@ static bool all_done(const struct coordinator *coordinator)
 static enum status pass_wishes(struct coordinator *coordinator, struct error *error)
 {
     const struct coordinator_context *context = coordinator->context;
-    double every = coordinator->setup->config.checkpoint.every_minutes * 60;
     struct message message = {.kind = MESSAGE_CONTROL};
     if (!coordinator->started || coordinator->seat[0].done) {
         return STATUS_OK;
@@ -140,9 +140,7 @@ static enum status pass_wishes(struct coordinator *coordinator, struct error *er
         message.control.wishes |= CONTROL_STOP;
         journal_line(coordinator->journal, "asked to stop: finishing the step, then a checkpoint");
     }
-    if (every > 0 && !coordinator->checkpoint_wished &&
-        coordinator_clock() - coordinator->checkpointed > every) {
-        coordinator->checkpoint_wished = true;
+    if (coordinator_wishes_checkpoint(coordinator)) {
         message.control.wishes |= CONTROL_CHECKPOINT;
     }
     return message.control.wishes ? context->link.send(context->link.context, 0, &message, error) : STATUS_OK;
@@ -222,6 +220,11 @@ static enum status conclude(struct coordinator *coordinator, struct error *error
     }
     for (int w = 0; w < coordinator->context->link.workers; w++) {
         enum status done = coordinator->seat[w].done_status;
+        if (done == STATUS_STORAGE && coordinator->saved.failures > 0) {
+            coordinator_unsaved(coordinator, error);
+            coordinator_fail(coordinator, -1, error);
+            return done;
+        }
         if (done != STATUS_OK && done != STATUS_STOPPED) {
             char name[192];
             coordinator_name_worker(coordinator, w, name, sizeof name);
@@ -254,8 +257,8 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
     if (status == STATUS_OK) {
         *orderly = serve(&coordinator);
         status = conclude(&coordinator, &failure);
-        if (!*orderly && coordinator.checkpoints.step >= 0) {
-            checkpoint_desk_abandon(&coordinator.checkpoints, coordinator.checkpoints.step);
+        if (!*orderly) {
+            checkpoint_desk_abandon(&coordinator.checkpoints);
         }
     }
     if (status == STATUS_STOPPED) {

@@ -98,7 +98,9 @@ static enum status send_start(struct coordinator *coordinator, struct error *err
                               .start = {.step = setup->start_step,
                                         .steps = setup->steps,
                                         .steps_per_epoch = setup->steps_per_epoch,
-                                        .lanes = setup->lanes}};
+                                        .lanes = setup->lanes,
+                                        .skips = setup->start_skips,
+                                        .evaluate = setup->start_evaluate}};
     memcpy(message.start.checkpoint, setup->checkpoint, sizeof message.start.checkpoint);
     enum status status = coordinator_send_all(coordinator, &message, error);
     return status == STATUS_OK ? lease_desk_begin(&coordinator->leases, setup->start_step, error) : status;
@@ -121,6 +123,6 @@ enum status coordinator_greet(struct coordinator *coordinator, struct error *err
         status = send_start(coordinator, error);
     }
     coordinator->started = status == STATUS_OK;
-    coordinator->begun = coordinator->checkpointed = coordinator_clock();
+    coordinator->begun = coordinator->saved.settled = coordinator_clock();
     return status;
 }

@@ -99,60 +99,13 @@ static void take_eval(struct coordinator *coordinator, const struct message_eval
                  (long long)eval->pairs, eval->threshold, eval->auc);
 }
 
-/* Tells the workers, who wait for it, how a checkpoint ended. */
-static enum status tell_committed(struct coordinator *coordinator, int64_t step, enum status outcome,
-                                  struct error *error)
-{
-    struct message message = {.kind = MESSAGE_COMMITTED,
-                              .committed = {.step = step, .status = (uint32_t)outcome}};
-    return coordinator_send_all(coordinator, &message, error);
-}
-
-static enum status take_part(struct coordinator *coordinator, const struct message_part *part,
-                             struct error *error)
-{
-    struct checkpoint_outcome outcome;
-    struct error failure = {0};
-    enum status status =
-        checkpoint_desk_take(&coordinator->checkpoints, part, coordinator_clock(), &outcome, &failure);
-    if (status != STATUS_OK) {
-        *error = failure;
-        return status;
-    }
-    if (!outcome.settled) {
-        return STATUS_OK;
-    }
-    if (outcome.status != STATUS_OK) {
-        coordinator_fail(coordinator, -1, &failure);
-        return tell_committed(coordinator, outcome.step, outcome.status, error);
-    }
-    if (outcome.prune != STATUS_OK) {
-        char line[1400];
-        journal_warn(coordinator->journal, error_format(&failure, line, sizeof line));
-    }
-    coordinator->checkpoint_wished = false;
-    coordinator->checkpointed = coordinator_clock();
-    journal_record(coordinator->journal, "checkpoint",
-                   status_record_checkpoint(outcome.step, outcome.path, outcome.bytes, outcome.seconds));
-    journal_line(coordinator->journal, "step %lld: checkpoint %s, %.1f MB in %.1f s", (long long)outcome.step,
-                 outcome.path, (double)outcome.bytes / 1e6, outcome.seconds);
-    return tell_committed(coordinator, outcome.step, STATUS_OK, error);
-}
-
-/* A worker has failed, for good or in writing its part of a checkpoint. The others may be waiting for that
- * checkpoint: it is given up, so that they leave. */
-static enum status take_fault(struct coordinator *coordinator, int worker, const struct message_fault *fault,
-                              struct error *error)
+static void take_fault(struct coordinator *coordinator, int worker, const struct message_fault *fault)
 {
     struct error told = message_fault_error(fault);
     if (told.status == STATUS_OK) {
         told.status = STATUS_INTERNAL;
     }
     coordinator_fail(coordinator, worker, &told);
-    if (!coordinator->started || !checkpoint_desk_abandon(&coordinator->checkpoints, fault->step)) {
-        return STATUS_OK;
-    }
-    return tell_committed(coordinator, fault->step, told.status, error);
 }
 
 static enum status take_lease_done(struct coordinator *coordinator, int worker,
@@ -186,9 +139,12 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
         take_eval(coordinator, &message->eval);
         return STATUS_OK;
     case MESSAGE_PART:
-        return take_part(coordinator, &message->part, error);
+        return checkpoint_desk_part(&coordinator->checkpoints, &message->part, error);
+    case MESSAGE_SAVED:
+        return coordinator_take_saved(coordinator, worker, &message->saved, error);
     case MESSAGE_FAULT:
-        return take_fault(coordinator, worker, &message->fault, error);
+        take_fault(coordinator, worker, &message->fault);
+        return STATUS_OK;
     case MESSAGE_WARNING:
         journal_warn(coordinator->journal, message->warning.what);
         return STATUS_OK;

@@ -25,10 +25,18 @@ struct coordinator {
     struct lease_desk leases;
     struct checkpoint_desk checkpoints;
     bool started; /* MESSAGE_START is out */
-    bool stop_told, checkpoint_wished;
+    bool stop_told;
     double touched; /* when the log last was */
     double begun; /* training */
-    double checkpointed; /* when the last checkpoint was committed */
+    struct { /* what is known of checkpoints */
+        int64_t step; /* of the newest one; -1: none */
+        double settled; /* when the last one was committed or given up, or training began */
+        bool wished; /* the first worker knows that one is due */
+        int failures; /* in a row, up to now */
+        double retry; /* when to try again after a failure */
+        int64_t failed_step;
+        struct error failure; /* the last one */
+    } saved;
     double step_seconds; /* predicted, then measured */
     int64_t step; /* the last one reported by all workers */
 
@@ -54,6 +62,15 @@ enum status coordinator_send_all(struct coordinator *coordinator, const struct m
 
 /* Remembers the run's first fault, and records every one. `worker` is -1 for the coordinator's own. */
 void coordinator_fail(struct coordinator *coordinator, int worker, const struct error *error);
+
+/* A worker is through with its part of a checkpoint. */
+enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
+                                   const struct message_saved *saved, struct error *error);
+/* Whether the first worker is to be told now that a checkpoint is due: by time, or after one that failed. */
+bool coordinator_wishes_checkpoint(struct coordinator *coordinator);
+/* The workers left because the last checkpoint could not be written: the error that says so, and what is
+ * safe. */
+enum status coordinator_unsaved(const struct coordinator *coordinator, struct error *error);
 
 /* Every worker has said hello: checks versions, shows placement, sends MESSAGE_START and the first leases. */
 enum status coordinator_greet(struct coordinator *coordinator, struct error *error);

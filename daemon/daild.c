@@ -88,6 +88,9 @@ static enum status open_run(struct setup *setup, struct journal *journal, struct
     int moved;
     enum status status = journal_open(directory, journal, error);
     if (status == STATUS_OK) {
+        status = checkpoint_prepare(directory, error);
+    }
+    if (status == STATUS_OK) {
         status = resume_set_aside(directory, setup->start_step, &moved, error);
     }
     if (status == STATUS_OK && moved > 0) {

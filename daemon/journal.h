@@ -1,6 +1,5 @@
 /* A run's written traces: config.yaml, status.jsonl for programs, daild.log for people. What goes to the log
- * is also printed. A log that cannot be written is told once on stderr and does not end the run: a full disk
- * shows at the next checkpoint, which does.
+ * is also printed. A log that cannot be written is told once on stderr and does not end the run.
  */
 #ifndef DAIL_DAEMON_JOURNAL_H
 #define DAIL_DAEMON_JOURNAL_H

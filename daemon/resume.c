@@ -129,6 +129,8 @@ enum status resume_decide(struct setup *setup, struct checkpoint_state *state, s
         status = resume_check_fit(setup, state, setup->checkpoint, error);
     }
     setup->start_step = state->step;
+    setup->start_skips = state->skips;
+    setup->start_evaluate = state->evaluate != 0;
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "proto/error.h"
 #include "shard/manifest.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,8 @@ struct setup {
     int64_t backbone_parameters, domain_parameters, classifier_parameters;
     char checkpoint[512]; /* to begin from; empty: from the start */
     int64_t start_step; /* steps already done there */
+    int start_skips; /* updates skipped in a row, up to there */
+    bool start_evaluate; /* the evaluation due after that step is still to be done */
     char warning[SETUP_WARNINGS_MAX][512];
     size_t warnings;
 };

@@ -103,10 +103,10 @@ json_t *status_record_eval(const struct message_eval *eval)
                      json_figure(eval->norm), "tar", tar);
 }
 
-json_t *status_record_checkpoint(int64_t step, const char *path, uint64_t bytes, double seconds)
+json_t *status_record_checkpoint(int64_t step, const char *path, uint64_t bytes, double seconds, double stall)
 {
-    return json_pack("{s:I, s:o, s:I, s:o}", "step", (json_int_t)step, "path", json_text(path), "bytes",
-                     (json_int_t)bytes, "seconds", json_figure(seconds));
+    return json_pack("{s:I, s:o, s:I, s:o, s:o}", "step", (json_int_t)step, "path", json_text(path), "bytes",
+                     (json_int_t)bytes, "seconds", json_figure(seconds), "stall", json_figure(stall));
 }
 
 json_t *status_record_warning(const char *what)

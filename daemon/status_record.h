@@ -24,7 +24,9 @@ json_t *status_record_plan(const struct plan *plan, int workers);
 json_t *status_record_step(const struct message_step *step, int64_t steps, double eta_seconds,
                            const struct step_seconds *seconds, int workers);
 json_t *status_record_eval(const struct message_eval *eval);
-json_t *status_record_checkpoint(int64_t step, const char *path, uint64_t bytes, double seconds);
+/* seconds: from the step to the commit; stall: of these, that training stood still. */
+json_t *status_record_checkpoint(int64_t step, const char *path, uint64_t bytes, double seconds,
+                                 double stall);
 json_t *status_record_warning(const char *what);
 /* rank 0 is the coordinator */
 json_t *status_record_fault(int rank, const char *host, const char *what);

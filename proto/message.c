@@ -61,14 +61,19 @@ static const struct field eval_fields[] = {FIELD(I64, eval.step),
                                            FIELD(DOUBLE, eval.tar[2])};
 static const struct field part_fields[] = {FIELD(I64, part.step), FIELD(TEXT, part.file),
                                            FIELD(U64, part.bytes), FIELD(U32, part.crc)};
+static const struct field saved_fields[] = {
+    FIELD(I64, saved.step),     FIELD(U32, saved.status),   FIELD(TEXT, saved.what),
+    FIELD(TEXT, saved.where),   FIELD(TEXT, saved.next),    FIELD(I32, saved.skips),
+    FIELD(U32, saved.evaluate), FIELD(DOUBLE, saved.stall), FIELD(DOUBLE, saved.seconds)};
 static const struct field fault_fields[] = {FIELD(U32, fault.status), FIELD(I64, fault.step),
                                             FIELD(TEXT, fault.what), FIELD(TEXT, fault.where),
                                             FIELD(TEXT, fault.next)};
 static const struct field warning_fields[] = {FIELD(TEXT, warning.what)};
 static const struct field done_fields[] = {FIELD(U32, done.status), FIELD(I64, done.step)};
 static const struct field start_fields[] = {FIELD(TEXT, start.checkpoint), FIELD(I64, start.step),
-                                            FIELD(I64, start.steps), FIELD(I64, start.steps_per_epoch),
-                                            FIELD(I32, start.lanes)};
+                                            FIELD(I64, start.steps),       FIELD(I64, start.steps_per_epoch),
+                                            FIELD(I32, start.lanes),       FIELD(I32, start.skips),
+                                            FIELD(U32, start.evaluate)};
 static const struct field leases_fields[] = {FIELD(I64, leases.epoch), FIELD(I32, leases.lane),
                                              FIELD(U32, leases.count)};
 static const struct field control_fields[] = {FIELD(U32, control.wishes)};
@@ -85,13 +90,13 @@ struct layout {
     }
 
 static const struct layout layouts[] = {
-    [MESSAGE_HELLO] = LAYOUT(hello),        [MESSAGE_BEAT] = LAYOUT(beat),
-    [MESSAGE_STEP] = LAYOUT(step),          [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
-    [MESSAGE_EVAL] = LAYOUT(eval),          [MESSAGE_PART] = LAYOUT(part),
-    [MESSAGE_FAULT] = LAYOUT(fault),        [MESSAGE_WARNING] = LAYOUT(warning),
-    [MESSAGE_DONE] = LAYOUT(done),          [MESSAGE_START] = LAYOUT(start),
-    [MESSAGE_LEASES] = LAYOUT(leases),      [MESSAGE_CONTROL] = LAYOUT(control),
-    [MESSAGE_COMMITTED] = LAYOUT(committed)};
+    [MESSAGE_HELLO] = LAYOUT(hello),     [MESSAGE_BEAT] = LAYOUT(beat),
+    [MESSAGE_STEP] = LAYOUT(step),       [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
+    [MESSAGE_EVAL] = LAYOUT(eval),       [MESSAGE_PART] = LAYOUT(part),
+    [MESSAGE_SAVED] = LAYOUT(saved),     [MESSAGE_FAULT] = LAYOUT(fault),
+    [MESSAGE_WARNING] = LAYOUT(warning), [MESSAGE_DONE] = LAYOUT(done),
+    [MESSAGE_START] = LAYOUT(start),     [MESSAGE_LEASES] = LAYOUT(leases),
+    [MESSAGE_CONTROL] = LAYOUT(control), [MESSAGE_COMMITTED] = LAYOUT(committed)};
 
 enum { HEADER_SIZE = 12, LEASE_SIZE = 16 };
 static const unsigned char magic[4] = {'D', 'A', 'I', 'L'};
@@ -325,6 +330,15 @@ struct error message_fault_error(const struct message_fault *fault)
     memcpy(error.what, fault->what, sizeof error.what);
     memcpy(error.where, fault->where, sizeof error.where);
     memcpy(error.next, fault->next, sizeof error.next);
+    return error;
+}
+
+struct error message_saved_error(const struct message_saved *saved)
+{
+    struct error error = {.status = (enum status)saved->status};
+    memcpy(error.what, saved->what, sizeof error.what);
+    memcpy(error.where, saved->where, sizeof error.where);
+    memcpy(error.next, saved->next, sizeof error.next);
     return error;
 }
 

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define MESSAGE_VERSION 1
+#define MESSAGE_VERSION 2
 #define MESSAGE_SIZE_MAX (1u << 20)
 #define MESSAGE_LEASES_MAX 16384
 
@@ -22,7 +22,8 @@ enum message_kind {
     MESSAGE_LEASE_DONE, /* worker to coordinator: a lane came to the end of its leases of an epoch */
     MESSAGE_EVAL, /* first worker to coordinator: the result of one verification set */
     MESSAGE_PART, /* worker to coordinator: one file of a checkpoint is written and synced */
-    MESSAGE_FAULT, /* worker to coordinator: I failed; also how a bad checkpoint part is told */
+    MESSAGE_SAVED, /* worker to coordinator: all my files of a checkpoint are written, or one could not be */
+    MESSAGE_FAULT, /* worker to coordinator: I failed */
     MESSAGE_WARNING, /* worker to coordinator: goes to the status log */
     MESSAGE_DONE, /* worker to coordinator: I have left the training loop, with this status */
     MESSAGE_START, /* coordinator to worker: begin, from this step */
@@ -101,6 +102,16 @@ struct message_part {
     uint32_t crc;
 };
 
+struct message_saved {
+    int64_t step;
+    uint32_t
+        status; /* enum status: other than STATUS_OK, with the texts of the error, none of my files counts */
+    char what[512], where[512], next[256];
+    int32_t skips; /* updates skipped in a row up to this step */
+    uint32_t evaluate; /* 1: the evaluation due after this step is still to be done */
+    double stall, seconds; /* that training stood still, and that the writing took */
+};
+
 struct message_fault {
     uint32_t status; /* enum status */
     int64_t step;
@@ -122,6 +133,8 @@ struct message_start {
     int64_t steps; /* of the whole training */
     int64_t steps_per_epoch;
     int32_t lanes;
+    int32_t skips; /* as the checkpoint's MESSAGE_SAVED told */
+    uint32_t evaluate;
 };
 
 struct message_lease {
@@ -156,6 +169,7 @@ struct message {
         struct message_lease_done lease_done;
         struct message_eval eval;
         struct message_part part;
+        struct message_saved saved;
         struct message_fault fault;
         struct message_warning warning;
         struct message_done done;
@@ -181,6 +195,8 @@ void message_free(struct message *message);
 /* A MESSAGE_FAULT of what `error` says, and back. */
 struct message message_of_fault(const struct error *error, int64_t step);
 struct error message_fault_error(const struct message_fault *fault);
+/* What a MESSAGE_SAVED says went wrong. */
+struct error message_saved_error(const struct message_saved *saved);
 
 /* "forward", "exchange", ...: what a beat's phase is called in messages to people. */
 const char *message_phase_name(uint32_t phase);

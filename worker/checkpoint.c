@@ -30,15 +30,9 @@ enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *er
     char parent[PATH_SIZE], path[PATH_SIZE];
     enum status status = checkpoints_directory(run_dir, parent, sizeof parent - 64, error);
     if (status == STATUS_OK) {
-        status = checkpoint_make_directory(run_dir, error);
-    }
-    if (status == STATUS_OK) {
         status = checkpoint_make_directory(parent, error);
     }
     checkpoint_path(run_dir, step, 1, path, sizeof path);
-    if (status == STATUS_OK) {
-        status = checkpoint_remove_tree(path, error);
-    }
     return status == STATUS_OK ? checkpoint_make_directory(path, error) : status;
 }
 
@@ -172,6 +166,25 @@ static enum status list_steps(const char *run_dir, int remove_stale, int64_t **s
         *steps = NULL;
     }
     return status;
+}
+
+enum status checkpoint_prepare(const char *run_dir, struct error *error)
+{
+    char parent[PATH_SIZE];
+    int64_t *steps = NULL;
+    size_t count;
+    enum status status = checkpoints_directory(run_dir, parent, sizeof parent, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_make_directory(run_dir, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_make_directory(parent, error);
+    }
+    if (status == STATUS_OK) {
+        status = list_steps(run_dir, 1, &steps, &count, error);
+    }
+    free(steps);
+    return status == STATUS_OK ? checkpoint_sync(run_dir, error) : status;
 }
 
 static enum status remove_checkpoint(const char *path, struct error *error)

@@ -25,6 +25,8 @@ struct checkpoint_dataset {
 struct checkpoint_state {
     int64_t step, steps, steps_per_epoch;
     int lanes, workers, lane_batch;
+    int skips; /* updates skipped in a row, up to this step */
+    int evaluate; /* 1: the evaluation that is due after this step was still to be done */
     uint64_t seed;
     char digest[17]; /* config_digest of the run */
     char version[32];
@@ -44,12 +46,22 @@ struct checkpoint_part {
     uint32_t crc; /* zlib's crc32 of the file */
 };
 
-/* --- Writing: by the workers. Each function writes and fsyncs one file in `directory` (the .tmp one, made if
- * missing) and fills `part`. STATUS_STORAGE on any write error; nothing else is touched. --- */
+/* --- Writing: by the workers. Each function writes and fsyncs one file in `directory` (the .tmp one) and
+ * fills `part`. STATUS_STORAGE on any write error; nothing else is touched. --- */
 
-/* model.h5. The momentum vectors have the layouts of the weights. */
-enum status checkpoint_write_model(const char *directory, struct iresnet *net, const float *momentum,
-                                   struct domain *domain, const float *domain_momentum,
+/* What model.h5 is written from: vectors in the layouts of `net` and `domain`, which only tell what is where.
+ */
+struct checkpoint_model {
+    const struct iresnet *net;
+    const float *weights, *statistics, *momentum;
+    const struct domain *domain;
+    const float *domain_weights, *domain_momentum;
+};
+
+/* Makes the .tmp directory where it is missing. Every worker calls it before it writes. */
+enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error);
+/* model.h5 */
+enum status checkpoint_write_model(const char *directory, const struct checkpoint_model *model,
                                    struct checkpoint_part *part, struct error *error);
 /* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D]. */
 enum status checkpoint_write_classifier(const char *directory, const char *dataset, uint32_t classes,
@@ -60,8 +72,9 @@ enum status checkpoint_write_classifier(const char *directory, const char *datas
 
 /* "<run_dir>/checkpoints/step-000000123" (with ".tmp" if `temporary`). */
 void checkpoint_path(const char *run_dir, int64_t step, int temporary, char *path, size_t size);
-/* Removes what an earlier try left and makes the .tmp directory. */
-enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error);
+/* Makes `<run_dir>/checkpoints` and removes every .tmp that a run left there when it was killed. To be called
+ * before any worker writes. */
+enum status checkpoint_prepare(const char *run_dir, struct error *error);
 /* Writes state.yaml and COMMIT (each file's size and crc), syncs, renames, syncs the parent.
  * If the final name exists it is replaced only after the new one is complete. */
 enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state *state,

@@ -56,7 +56,8 @@ enum status checkpoint_write_classifier(const char *directory, const char *datas
         status = checkpoint_join(directory, name, path, sizeof path, error);
     }
     if (status == STATUS_OK) {
-        status = checkpoint_make_directory(directory, error);
+        uint64_t values = (uint64_t)(block->row_end - block->row_begin) * (uint64_t)embedding;
+        status = checkpoint_try_space(path, 2 * sizeof(float) * values, error);
     }
     if (status != STATUS_OK) {
         return status;

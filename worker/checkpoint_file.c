@@ -10,6 +10,8 @@
 #include <zlib.h>
 
 #define CRC_BLOCK (1u << 16)
+/* What an HDF5 file of ours holds beside its values, and a little more. */
+#define METADATA_BYTES (16u << 10)
 /* A file system with less than this is as good as full. */
 #define FULL_BYTES (256u << 10)
 
@@ -46,6 +48,26 @@ enum status checkpoint_explain_failure(const char *path, struct error *error)
         error->status = STATUS_STORAGE;
     }
     return STATUS_STORAGE;
+}
+
+enum status checkpoint_try_space(const char *path, uint64_t bytes, struct error *error)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (file < 0) {
+        return checkpoint_storage_error(path, "cannot make", errno, error);
+    }
+    int number = fallocate(file, 0, 0, (off_t)(bytes + METADATA_BYTES)) == 0 ? 0 : errno;
+    bool refused = number == ENOSPC || number == EDQUOT || number == EFBIG || number == EIO;
+    if (!refused && ftruncate(file, 0) != 0) {
+        number = errno;
+        refused = true;
+    }
+    close(file);
+    if (refused) {
+        unlink(path);
+        return checkpoint_storage_error(path, "cannot make room for the file", number, error);
+    }
+    return STATUS_OK;
 }
 
 enum status checkpoint_make_directory(const char *path, struct error *error)

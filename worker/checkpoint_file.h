@@ -18,6 +18,11 @@ enum status checkpoint_storage_error(const char *path, const char *what, int num
  * whether it is full. `error` holds the library's error. */
 enum status checkpoint_explain_failure(const char *path, struct error *error);
 
+/* Whether a file of `bytes` has room at `path`, found out by asking the file system for it, where it can be
+ * asked: afterwards the file is empty, or not there. HDF5 cannot close a file that it cannot write, and would
+ * hold what it has of it for the life of the process: better not to begin. */
+enum status checkpoint_try_space(const char *path, uint64_t bytes, struct error *error);
+
 enum status checkpoint_make_directory(const char *path, struct error *error);
 
 /* Syncs a file or a directory to the disk. */

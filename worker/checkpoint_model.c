@@ -77,8 +77,7 @@ static enum status write_domain(struct h5_file *file, const char *group, const s
     return status;
 }
 
-static enum status write_all(struct h5_file *file, struct iresnet *net, const float *momentum,
-                             struct domain *domain, const float *domain_momentum, float *buffer,
+static enum status write_all(struct h5_file *file, const struct checkpoint_model *model, float *buffer,
                              struct error *error)
 {
     enum status status = h5_set_string(file, "/", "dail_format", "model", error);
@@ -86,37 +85,43 @@ static enum status write_all(struct h5_file *file, struct iresnet *net, const fl
         status = h5_set_uint(file, "/", "version", CHECKPOINT_VERSION, error);
     }
     if (status == STATUS_OK) {
-        status = write_backbone(file, "/backbone", net, iresnet_weights(net), iresnet_statistics(net), buffer,
-                                error);
+        status =
+            write_backbone(file, "/backbone", model->net, model->weights, model->statistics, buffer, error);
     }
     if (status == STATUS_OK) {
-        status = write_domain(file, "/domain", domain, domain_weights(domain), error);
+        status = write_domain(file, "/domain", model->domain, model->domain_weights, error);
     }
     if (status == STATUS_OK) {
-        status = write_backbone(file, "/momentum/backbone", net, momentum, NULL, buffer, error);
+        status = write_backbone(file, "/momentum/backbone", model->net, model->momentum, NULL, buffer, error);
     }
-    return status == STATUS_OK ? write_domain(file, "/momentum/domain", domain, domain_momentum, error)
-                               : status;
+    return status == STATUS_OK
+               ? write_domain(file, "/momentum/domain", model->domain, model->domain_momentum, error)
+               : status;
 }
 
-enum status checkpoint_write_model(const char *directory, struct iresnet *net, const float *momentum,
-                                   struct domain *domain, const float *domain_momentum,
+static uint64_t model_bytes(const struct checkpoint_model *model)
+{
+    return sizeof(float) * (2 * (uint64_t)iresnet_weight_count(model->net) +
+                            iresnet_statistic_count(model->net) + 2 * domain_weight_count(model->domain));
+}
+
+enum status checkpoint_write_model(const char *directory, const struct checkpoint_model *model,
                                    struct checkpoint_part *part, struct error *error)
 {
     char path[PATH_SIZE];
     struct h5_file file = {0};
     enum status status = checkpoint_join(directory, "model.h5", path, sizeof path, error);
     if (status == STATUS_OK) {
-        status = checkpoint_make_directory(directory, error);
+        status = checkpoint_try_space(path, model_bytes(model), error);
     }
-    float *buffer = malloc(largest_parameter(net) * sizeof *buffer);
+    float *buffer = malloc(largest_parameter(model->net) * sizeof *buffer);
     if (status == STATUS_OK && !buffer) {
         status = error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
     }
     if (status == STATUS_OK) {
         status = h5_create_file(path, &file, error);
         if (status == STATUS_OK) {
-            status = write_all(&file, net, momentum, domain, domain_momentum, buffer, error);
+            status = write_all(&file, model, buffer, error);
         }
         status = checkpoint_close_part(&file, directory, "model.h5", status, part, error);
     }

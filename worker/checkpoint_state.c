@@ -46,6 +46,7 @@ static void print_state(FILE *file, const struct checkpoint_state *state)
             (long long)state->steps, (long long)state->steps_per_epoch);
     fprintf(file, "lanes: %d\nworkers: %d\nlane_batch: %d\n", state->lanes, state->workers,
             state->lane_batch);
+    fprintf(file, "skips: %d\nevaluate: %d\n", state->skips, state->evaluate);
     fprintf(file, "seed: %llu\ndigest: ", (unsigned long long)state->seed);
     checkpoint_yaml_quote(file, state->digest);
     fprintf(file, "\narch: ");
@@ -143,6 +144,8 @@ static enum status read_document(struct checkpoint_yaml *yaml, struct checkpoint
         {"lanes", YAML_KIND_INT, &state->lanes, 0, 1},
         {"workers", YAML_KIND_INT, &state->workers, 0, 1},
         {"lane_batch", YAML_KIND_INT, &state->lane_batch, 0, 1},
+        {"skips", YAML_KIND_INT, &state->skips, 0, 0},
+        {"evaluate", YAML_KIND_INT, &state->evaluate, 0, 0},
         {"seed", YAML_KIND_UINT64, &state->seed, 0, 0},
         {"digest", YAML_KIND_TEXT, state->digest, sizeof state->digest, 0},
         {"arch", YAML_KIND_TEXT, state->arch, sizeof state->arch, 0},

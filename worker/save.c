@@ -2,122 +2,347 @@
 
 #include "worker/checkpoint.h"
 
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
-static enum status send_part(const struct worker_link *link, int64_t step, const struct checkpoint_part *part,
-                             struct error *error)
+/* Whose the copy is: the trainer's, then the thread's, then the trainer's again to report what became of it.
+ */
+enum save_phase { SAVE_IDLE, SAVE_WRITING, SAVE_WRITTEN };
+
+struct save {
+    struct trainer *trainer;
+    const char *run_dir;
+
+    /* The copy. */
+    float *weights, *statistics, *momentum; /* the first worker's alone, as are those of the domain head */
+    float *domain_weights, *domain_momentum;
+    struct classifier_block *blocks; /* [datasets]: weight and momentum are copies, gradient NULL */
+    struct save_moment moment;
+    double stall;
+
+    pthread_t thread;
+    bool thread_runs, lock_made;
+    pthread_mutex_t lock; /* guards phase and stop */
+    pthread_cond_t wake;
+    enum save_phase phase;
+    bool stop;
+
+    /* What the thread made of it: its own while SAVE_WRITING. */
+    struct checkpoint_part *parts; /* [datasets + 1] */
+    size_t part_count;
+    struct error failure; /* STATUS_OK: none */
+    double seconds;
+
+    int64_t pending_step; /* the coordinator's word on it is awaited; -1: none */
+    int64_t committed_step;
+};
+
+static bool writes_model(const struct trainer *trainer)
 {
-    struct message message = {.kind = MESSAGE_PART,
-                              .part = {.step = step, .bytes = part->bytes, .crc = part->crc}};
-    memcpy(message.part.file, part->file, sizeof part->file);
-    return link->send(link->context, &message, error);
+    return trainer->exchange->rank == 0;
 }
 
-static enum status send_failure(const struct worker_link *link, int64_t step, const struct error *failure,
-                                struct error *error)
+static size_t block_count(const struct trainer *trainer, size_t dataset)
 {
-    struct message message = message_of_fault(failure, step);
-    return link->send(link->context, &message, error);
+    const struct classifier_block *block = classifier_block(trainer->classifier, dataset);
+    return (size_t)(block->row_end - block->row_begin) * (size_t)trainer->config->model.embedding;
 }
 
-/* The first worker makes the directory; nobody writes before it is there, or at all when it could not be. */
-static enum status begin(struct trainer *trainer, int64_t step, enum status *begun, struct error *failure,
-                         struct error *error)
+int64_t save_memory_bytes(const struct trainer *trainer)
 {
-    struct exchange *exchange = trainer->exchange;
-    *begun = STATUS_OK;
-    if (exchange->rank == 0) {
-        *begun = checkpoint_begin(trainer->config->run.dir, step, failure);
+    size_t count = 0;
+    if (writes_model(trainer)) {
+        count = 2 * iresnet_weight_count(trainer->net) + iresnet_statistic_count(trainer->net) +
+                2 * domain_weight_count(trainer->domain);
     }
-    double failed = *begun != STATUS_OK;
-    enum status status = exchange->operations->sum_double(exchange, &failed, 1, error);
-    if (failed > 0 && *begun == STATUS_OK) {
-        *begun = STATUS_STORAGE;
-        failure->status = STATUS_OK; /* the first worker tells it */
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        count += 2 * block_count(trainer, k);
     }
-    return status;
+    return (int64_t)(count * sizeof(float));
 }
 
-static enum status write_blocks(struct trainer *trainer, const char *directory, int64_t step,
-                                const struct worker_link *link, struct error *failure, struct error *error)
-{
-    enum status status = STATUS_OK;
-    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
-        const struct classifier_block *block = classifier_block(trainer->classifier, k);
-        struct checkpoint_part part;
-        if (block->row_begin == block->row_end) {
-            continue;
-        }
-        if (checkpoint_write_classifier(directory, trainer->manifests[k].name, trainer->classes[k],
-                                        trainer->config->model.embedding, block, &part,
-                                        failure) != STATUS_OK) {
-            return send_failure(link, step, failure, error);
-        }
-        status = send_part(link, step, &part, error);
-    }
-    return status;
-}
+/* --- The thread --- */
 
-enum status save_parts(struct trainer *trainer, int64_t step, const struct worker_link *link,
-                       struct error *error)
+static enum status write_model(struct save *save)
 {
+    const struct trainer *trainer = save->trainer;
+    struct checkpoint_model model = {.net = trainer->net,
+                                     .weights = save->weights,
+                                     .statistics = save->statistics,
+                                     .momentum = save->momentum,
+                                     .domain = trainer->domain,
+                                     .domain_weights = save->domain_weights,
+                                     .domain_momentum = save->domain_momentum};
     char directory[1024];
-    struct error failure = {0};
-    struct checkpoint_part part;
-    enum status begun;
-    checkpoint_path(trainer->config->run.dir, step, 1, directory, sizeof directory);
-    enum status status = begin(trainer, step, &begun, &failure, error);
-    if (status != STATUS_OK || begun != STATUS_OK) {
-        return status == STATUS_OK && failure.status != STATUS_OK ? send_failure(link, step, &failure, error)
-                                                                  : status;
-    }
-    if (trainer->exchange->rank == 0) {
-        if (checkpoint_write_model(directory, trainer->net, trainer->momentum, trainer->domain,
-                                   trainer->domain_momentum, &part, &failure) != STATUS_OK) {
-            return send_failure(link, step, &failure, error);
+    checkpoint_path(save->run_dir, save->moment.step, 1, directory, sizeof directory);
+    return checkpoint_write_model(directory, &model, &save->parts[save->part_count++], &save->failure);
+}
+
+static enum status write_blocks(struct save *save)
+{
+    const struct trainer *trainer = save->trainer;
+    char directory[1024];
+    enum status status = STATUS_OK;
+    checkpoint_path(save->run_dir, save->moment.step, 1, directory, sizeof directory);
+    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
+        const struct classifier_block *block = &save->blocks[k];
+        if (block->row_begin < block->row_end) {
+            status = checkpoint_write_classifier(directory, trainer->manifests[k].name, trainer->classes[k],
+                                                 trainer->config->model.embedding, block,
+                                                 &save->parts[save->part_count++], &save->failure);
         }
-        status = send_part(link, step, &part, error);
+    }
+    return status;
+}
+
+static void write_parts(struct save *save)
+{
+    double begin = trainer_clock();
+    save->part_count = 0;
+    save->failure = (struct error){0};
+    enum status status = checkpoint_begin(save->run_dir, save->moment.step, &save->failure);
+    if (status == STATUS_OK && writes_model(save->trainer)) {
+        status = write_model(save);
     }
     if (status == STATUS_OK) {
-        status = write_blocks(trainer, directory, step, link, &failure, error);
+        status = write_blocks(save);
     }
-    return status;
+    save->failure.status = status;
+    save->seconds = trainer_clock() - begin;
 }
 
-/* The checkpoint's entry for a dataset of this run. */
-static const struct checkpoint_dataset *find_dataset(const struct checkpoint_state *state,
-                                                     const struct manifest *manifest)
+static void *save_thread(void *context)
 {
-    for (size_t i = 0; i < state->dataset_count; i++) {
-        if (state->datasets[i].id == manifest->dataset_id &&
-            state->datasets[i].classes == manifest->classes) {
-            return &state->datasets[i];
+    struct save *save = context;
+    pthread_mutex_lock(&save->lock);
+    while (!save->stop) {
+        if (save->phase == SAVE_WRITING) {
+            pthread_mutex_unlock(&save->lock);
+            write_parts(save);
+            pthread_mutex_lock(&save->lock);
+            save->phase = SAVE_WRITTEN;
+            pthread_cond_broadcast(&save->wake);
+        } else {
+            pthread_cond_wait(&save->wake, &save->lock);
         }
     }
+    pthread_mutex_unlock(&save->lock);
     return NULL;
 }
 
-enum status save_restore(struct trainer *trainer, const char *path, struct error *error)
+/* --- Its making and end --- */
+
+static float *allocate(size_t count)
 {
-    struct checkpoint_state state = {0};
-    enum status status = checkpoint_read_state(path, &state, error);
+    return calloc(count > 0 ? count : 1, sizeof(float));
+}
+
+static bool lay_out(struct save *save)
+{
+    const struct trainer *trainer = save->trainer;
+    save->parts = calloc(trainer->datasets + 1, sizeof *save->parts);
+    save->blocks = calloc(trainer->datasets + 1, sizeof *save->blocks);
+    bool complete = save->parts && save->blocks;
+    if (writes_model(trainer)) {
+        save->weights = allocate(iresnet_weight_count(trainer->net));
+        save->momentum = allocate(iresnet_weight_count(trainer->net));
+        save->statistics = allocate(iresnet_statistic_count(trainer->net));
+        save->domain_weights = allocate(domain_weight_count(trainer->domain));
+        save->domain_momentum = allocate(domain_weight_count(trainer->domain));
+        complete = complete && save->weights && save->momentum && save->statistics && save->domain_weights &&
+                   save->domain_momentum;
+    }
+    for (size_t k = 0; k < trainer->datasets && complete; k++) {
+        save->blocks[k] = *classifier_block(trainer->classifier, k);
+        save->blocks[k].gradient = NULL;
+        save->blocks[k].weight = allocate(block_count(trainer, k));
+        save->blocks[k].momentum = allocate(block_count(trainer, k));
+        complete = save->blocks[k].weight && save->blocks[k].momentum;
+    }
+    return complete;
+}
+
+/* Signals are the main thread's. */
+static enum status start_thread(struct save *save, struct error *error)
+{
+    sigset_t all, before;
+    pthread_mutex_init(&save->lock, NULL);
+    pthread_cond_init(&save->wake, NULL);
+    save->lock_made = true;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&save->thread, NULL, save_thread, save);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        return error_set(error, STATUS_INTERNAL, "checkpoint", "check the limit of processes (ulimit -u)",
+                         "cannot start a thread");
+    }
+    save->thread_runs = true;
+    return STATUS_OK;
+}
+
+enum status save_create(struct trainer *trainer, struct save **save, struct error *error)
+{
+    struct save *made = calloc(1, sizeof *made);
+    enum status status = STATUS_OK;
+    *save = NULL;
+    if (made) {
+        *made = (struct save){.trainer = trainer,
+                              .run_dir = trainer->config->run.dir,
+                              .pending_step = -1,
+                              .committed_step = -1};
+    }
+    if (!made || !lay_out(made)) {
+        status = error_set(error, STATUS_INTERNAL, "checkpoint", "use fewer workers a host, or more memory",
+                           "no memory for the copy that checkpoints are written from");
+    } else {
+        status = start_thread(made, error);
+    }
+    if (status != STATUS_OK) {
+        save_free(made);
+        return status;
+    }
+    *save = made;
+    return STATUS_OK;
+}
+
+void save_free(struct save *save)
+{
+    if (!save) {
+        return;
+    }
+    if (save->thread_runs) {
+        pthread_mutex_lock(&save->lock);
+        save->stop = true;
+        pthread_cond_broadcast(&save->wake);
+        pthread_mutex_unlock(&save->lock);
+        pthread_join(save->thread, NULL);
+    }
+    if (save->lock_made) {
+        pthread_cond_destroy(&save->wake);
+        pthread_mutex_destroy(&save->lock);
+    }
+    for (size_t k = 0; save->blocks && k < save->trainer->datasets; k++) {
+        free(save->blocks[k].weight);
+        free(save->blocks[k].momentum);
+    }
+    free(save->blocks);
+    free(save->parts);
+    free(save->weights);
+    free(save->momentum);
+    free(save->statistics);
+    free(save->domain_weights);
+    free(save->domain_momentum);
+    free(save);
+}
+
+/* --- The trainer's side --- */
+
+static void copy(float *target, const float *source, size_t count)
+{
+    if (count > 0) {
+        memcpy(target, source, count * sizeof *target);
+    }
+}
+
+void save_begin(struct save *save, const struct save_moment *moment, double since)
+{
+    const struct trainer *trainer = save->trainer;
+    if (writes_model(trainer)) {
+        copy(save->weights, iresnet_weights(trainer->net), iresnet_weight_count(trainer->net));
+        copy(save->momentum, trainer->momentum, iresnet_weight_count(trainer->net));
+        copy(save->statistics, iresnet_statistics(trainer->net), iresnet_statistic_count(trainer->net));
+        copy(save->domain_weights, domain_weights(trainer->domain), domain_weight_count(trainer->domain));
+        copy(save->domain_momentum, trainer->domain_momentum, domain_weight_count(trainer->domain));
+    }
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        const struct classifier_block *block = classifier_block(trainer->classifier, k);
+        copy(save->blocks[k].weight, block->weight, block_count(trainer, k));
+        copy(save->blocks[k].momentum, block->momentum, block_count(trainer, k));
+    }
+    save->moment = *moment;
+    save->pending_step = moment->step;
+    save->stall = trainer_clock() - since;
+    pthread_mutex_lock(&save->lock);
+    save->phase = SAVE_WRITING;
+    pthread_cond_broadcast(&save->wake);
+    pthread_mutex_unlock(&save->lock);
+}
+
+static struct message saved_message(const struct save *save)
+{
+    struct message message = {.kind = MESSAGE_SAVED,
+                              .saved = {.step = save->moment.step,
+                                        .status = (uint32_t)save->failure.status,
+                                        .skips = save->moment.skips,
+                                        .evaluate = save->moment.evaluate,
+                                        .stall = save->stall,
+                                        .seconds = save->seconds}};
+    memcpy(message.saved.what, save->failure.what, sizeof message.saved.what);
+    memcpy(message.saved.where, save->failure.where, sizeof message.saved.where);
+    memcpy(message.saved.next, save->failure.next, sizeof message.saved.next);
+    return message;
+}
+
+static enum status send_report(const struct save *save, const struct worker_link *link, struct error *error)
+{
+    enum status status = STATUS_OK;
+    size_t count = save->failure.status == STATUS_OK ? save->part_count : 0;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct checkpoint_part *part = &save->parts[i];
+        struct message message = {
+            .kind = MESSAGE_PART,
+            .part = {.step = save->moment.step, .bytes = part->bytes, .crc = part->crc}};
+        memcpy(message.part.file, part->file, sizeof part->file);
+        status = link->send(link->context, &message, error);
+    }
     if (status == STATUS_OK) {
-        status = checkpoint_read_model(path, trainer->net, trainer->momentum, trainer->domain,
-                                       trainer->domain_momentum, error);
+        struct message message = saved_message(save);
+        status = link->send(link->context, &message, error);
     }
-    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
-        const struct manifest *manifest = &trainer->manifests[k];
-        const struct checkpoint_dataset *dataset = find_dataset(&state, manifest);
-        if (!dataset) {
-            status = error_set(error, STATUS_DATA, path, "give another checkpoint.resume or run.dir",
-                               "the checkpoint has no dataset %u (%s) of %u classes", manifest->dataset_id,
-                               manifest->name, manifest->classes);
-            break;
-        }
-        status = checkpoint_read_classifier(path, dataset, trainer->config->model.embedding,
-                                            classifier_block(trainer->classifier, k), 1, error);
-    }
-    iresnet_weights_changed(trainer->net);
-    checkpoint_state_free(&state);
     return status;
+}
+
+enum status save_report(struct save *save, const struct worker_link *link, struct error *error)
+{
+    pthread_mutex_lock(&save->lock);
+    bool written = save->phase == SAVE_WRITTEN;
+    if (written) {
+        save->phase = SAVE_IDLE;
+    }
+    pthread_mutex_unlock(&save->lock);
+    return written ? send_report(save, link, error) : STATUS_OK;
+}
+
+enum status save_finish(struct save *save, const struct worker_link *link, struct error *error)
+{
+    pthread_mutex_lock(&save->lock);
+    while (save->phase == SAVE_WRITING) {
+        pthread_cond_wait(&save->wake, &save->lock);
+    }
+    pthread_mutex_unlock(&save->lock);
+    return save_report(save, link, error);
+}
+
+void save_settle(struct save *save, int64_t step, enum status outcome)
+{
+    if (step != save->pending_step) {
+        return;
+    }
+    save->pending_step = -1;
+    if (outcome == STATUS_OK) {
+        save->committed_step = step;
+    }
+}
+
+bool save_is_settled(const struct save *save)
+{
+    return save->pending_step < 0;
+}
+
+int64_t save_committed_step(const struct save *save)
+{
+    return save->committed_step;
 }

@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 
 #include "worker/evaluation.h"
+#include "worker/restore.h"
 #include "worker/save.h"
 #include "worker/trainer.h"
 
@@ -15,6 +16,10 @@
 #define POLL_NANOSECONDS 2000000
 /* Updates in a row that may be skipped for a loss or gradient that is not finite. */
 #define NUMERIC_SKIPS_MAX 10
+/* When there is no later step, a checkpoint that could not be written is tried again so often, after pauses
+ * of so many seconds and twice as many each time. */
+#define LAST_CHECKPOINT_TRIES 3
+#define LAST_CHECKPOINT_PAUSE 1.0
 
 /* Leases of an epoch, counted as they come in. */
 struct worker_epoch {
@@ -32,10 +37,10 @@ struct worker {
     struct message_start start;
     int64_t step; /* steps done */
     unsigned wishes;
-    int64_t committed_step; /* of the last MESSAGE_COMMITTED */
-    enum status committed_status;
+    struct save *save;
     struct worker_epoch epochs[2]; /* by the epoch's lowest bit */
-    int skips;
+    int skips; /* updates in a row that were skipped */
+    double pause_end; /* of a wait by the clock */
     double last_beat;
     struct {
         double begin, data, compute, exchange;
@@ -52,6 +57,9 @@ static void worker_alive(void *context, enum message_phase phase)
 {
     struct worker *worker = context;
     double now = trainer_clock();
+    if (worker->save) {
+        save_report(worker->save, &worker->context->link, NULL); /* as below */
+    }
     if (now - worker->last_beat < BEAT_SECONDS) {
         return;
     }
@@ -96,6 +104,7 @@ static enum status take_start(struct worker *worker, const struct message_start 
     struct trainer *trainer = &worker->trainer;
     worker->start = *start;
     worker->step = start->step;
+    worker->skips = start->skips;
     worker->started = true;
     enum status status = trainer_start(trainer, start->lanes, start->steps, start->steps_per_epoch, error);
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
@@ -126,8 +135,9 @@ static enum status worker_pump(struct worker *worker, struct error *error)
             worker->wishes |= message.control.wishes;
             break;
         case MESSAGE_COMMITTED:
-            worker->committed_step = message.committed.step;
-            worker->committed_status = (enum status)message.committed.status;
+            if (worker->save) {
+                save_settle(worker->save, message.committed.step, (enum status)message.committed.status);
+            }
             break;
         default:
             status = error_set(error, STATUS_LOST, "worker", NULL, "a message of kind %d came unasked",
@@ -156,9 +166,9 @@ static bool is_started(const struct worker *worker)
     return worker->started;
 }
 
-static bool is_committed(const struct worker *worker)
+static bool is_settled(const struct worker *worker)
 {
-    return worker->committed_step == worker->step;
+    return save_is_settled(worker->save);
 }
 
 static bool has_leases(const struct worker *worker)
@@ -178,7 +188,8 @@ static enum status say_hello(struct worker *worker, struct error *error)
     }
     snprintf(message.hello.isa, sizeof message.hello.isa, "%s", isa_name(isa));
     message.hello.threads = worker->context->threads;
-    message.hello.memory_needed = trainer_memory_bytes(&worker->trainer);
+    message.hello.memory_needed =
+        trainer_memory_bytes(&worker->trainer) + save_memory_bytes(&worker->trainer);
     message.hello.seconds_per_image = trainer_measure(&worker->trainer);
     return worker_send(worker, &message, error);
 }
@@ -191,7 +202,7 @@ static enum status load_weights(struct worker *worker, struct error *error)
     if (worker->start.checkpoint[0] == '\0') {
         status = trainer_init(trainer, error);
     } else {
-        status = save_restore(trainer, worker->start.checkpoint, error);
+        status = restore_checkpoint(trainer, worker->start.checkpoint, error);
     }
     return status;
 }
@@ -319,22 +330,48 @@ static enum status evaluate(struct worker *worker, struct error *error)
     return status;
 }
 
-/* Writes this worker's parts and waits until the coordinator has committed them. */
-static enum status checkpoint(struct worker *worker, struct error *error)
+/* Begins the checkpoint of the step just done, unless it is there. One that is still being written comes
+ * first: each worker waits for the coordinator's word on it, so that all do the same whatever their speed. */
+static enum status begin_checkpoint(struct worker *worker, bool evaluation_due, struct error *error)
 {
-    if (worker->committed_step == worker->step) {
-        return STATUS_OK;
-    }
+    double begin = trainer_clock();
     worker->trainer.phase = PHASE_CHECKPOINT;
-    enum status status = save_parts(&worker->trainer, worker->step, &worker->context->link, error);
-    if (status == STATUS_OK) {
-        status = worker_wait(worker, is_committed, PHASE_CHECKPOINT, error);
+    enum status status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
+    if (status == STATUS_OK && save_committed_step(worker->save) != worker->step) {
+        struct save_moment moment = {
+            .step = worker->step, .skips = worker->skips, .evaluate = evaluation_due};
+        save_begin(worker->save, &moment, begin);
     }
-    if (status == STATUS_OK && worker->committed_status != STATUS_OK) {
-        *error = (struct error){.status = worker->committed_status};
-        status = worker->committed_status;
+    return status;
+}
+
+static bool has_paused(const struct worker *worker)
+{
+    return trainer_clock() >= worker->pause_end;
+}
+
+/* The same where nothing comes after: waits for the word that it is committed, and tries again if it is not.
+ * In the end that is a STATUS_STORAGE whose text the coordinator knows. */
+static enum status finish_checkpoint(struct worker *worker, bool evaluation_due, struct error *error)
+{
+    enum status status = begin_checkpoint(worker, evaluation_due, error);
+    double pause = LAST_CHECKPOINT_PAUSE;
+    for (int try = 1; status == STATUS_OK; try++) {
+        status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
+        if (status != STATUS_OK || save_committed_step(worker->save) == worker->step) {
+            return status;
+        }
+        if (try == LAST_CHECKPOINT_TRIES) {
+            *error = (struct error){.status = STATUS_STORAGE};
+            return STATUS_STORAGE;
+        }
+        worker->pause_end = trainer_clock() + pause;
+        pause *= 2;
+        status = worker_wait(worker, has_paused, PHASE_CHECKPOINT, error);
+        if (status == STATUS_OK) {
+            status = begin_checkpoint(worker, evaluation_due, error);
+        }
     }
-    begin_window(worker);
     return status;
 }
 
@@ -356,29 +393,39 @@ static enum status count_skips(struct worker *worker, const struct step_result *
     return worker_send(worker, &message, error);
 }
 
+/* Evaluates, and when asked to stop inside of it goes on to stop: the checkpoint then says that the
+ * evaluation is still to be done. */
+static enum status evaluate_or_stop(struct worker *worker, struct error *error)
+{
+    enum status status = evaluate(worker, error);
+    if (status == STATUS_STOPPED) {
+        status = finish_checkpoint(worker, true, error);
+        return status == STATUS_OK ? STATUS_STOPPED : status;
+    }
+    return status;
+}
+
 /* What is due after step `worker->step`: the same decisions on every worker. */
 static enum status after_step(struct worker *worker, unsigned wishes, struct error *error)
 {
     const struct config *config = worker->context->config;
-    const struct trainer *trainer = &worker->trainer;
     int64_t step = worker->step;
-    bool last = step == trainer->steps;
+    bool last = step == worker->trainer.steps;
     bool stop = ((wishes & CONTROL_STOP) || config->debug.stop_after_step == step) && !last;
     int every = config->checkpoint.every_steps;
     int eval_every = config->eval.every_steps;
+    bool evaluation_due =
+        !last && ((wishes & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0));
     enum status status = STATUS_OK;
-    if (stop || last || (wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0)) {
-        status = checkpoint(worker, error);
+    if (stop || last) {
+        status = finish_checkpoint(worker, evaluation_due, error);
+    } else if ((wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0)) {
+        status = begin_checkpoint(worker, evaluation_due, error);
     }
-    if (status == STATUS_OK && !stop && !last &&
-        ((wishes & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0))) {
-        status = evaluate(worker, error);
-        if (status == STATUS_STOPPED) {
-            stop = true;
-            status = checkpoint(worker, error);
-        }
+    if (status == STATUS_OK && stop) {
+        return STATUS_STOPPED;
     }
-    return status == STATUS_OK && stop ? STATUS_STOPPED : status;
+    return status == STATUS_OK && evaluation_due ? evaluate_or_stop(worker, error) : status;
 }
 
 static enum status train_step(struct worker *worker, struct error *error)
@@ -412,7 +459,7 @@ static enum status train_step(struct worker *worker, struct error *error)
 static enum status train(struct worker *worker, struct error *error)
 {
     const struct config *config = worker->context->config;
-    enum status status = STATUS_OK;
+    enum status status = worker->start.evaluate ? evaluate_or_stop(worker, error) : STATUS_OK;
     begin_window(worker);
     while (status == STATUS_OK && worker->step < worker->trainer.steps) {
         status = worker_wait(worker, has_leases, PHASE_DATA, error);
@@ -445,6 +492,9 @@ static enum status live(struct worker *worker, struct error *error)
         status = worker_wait(worker, is_started, PHASE_START, error);
     }
     if (status == STATUS_OK) {
+        status = save_create(trainer, &worker->save, error);
+    }
+    if (status == STATUS_OK) {
         status = load_weights(worker, error);
     }
     return status == STATUS_OK ? train(worker, error) : status;
@@ -462,11 +512,16 @@ static void say_goodbye(struct worker *worker, enum status status, const struct 
 
 enum status worker_run(const struct worker_context *context, struct error *error)
 {
-    struct worker worker = {.context = context, .committed_step = -1};
+    struct worker worker = {.context = context};
     enum status status = live(&worker, error);
     error->status = status;
+    if (worker.save) {
+        save_finish(worker.save, &context->link,
+                    NULL); /* what is being written counts, whatever came after */
+    }
     say_goodbye(&worker, status, error);
     context->exchange->idle = NULL;
+    save_free(worker.save);
     trainer_free(&worker.trainer);
     for (size_t i = 0; i < worker.pairs_open; i++) {
         pairs_close(&worker.pairs[i]);

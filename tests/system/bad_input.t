@@ -116,23 +116,6 @@ refused "a checkpoint of other datasets" 2 "another model.*datasets.*step-000000
 refused "initial weights of another width" 2 "another model.*model.width.*model.init.*step-000000001" --set model.width=0.25 --set model.init="$other"
 refused "initial weights that are not there" 3 "nowhere" --set model.init="$work/nowhere"
 
-mkdir -p "$work/small"
-if mount -t tmpfs -o size=2500k dail-test "$work/small" 2>"$work/said"; then
-    # One checkpoint of 0.8 MB has room, the third does not.
-    refused "a full disk at a checkpoint" 6 "no space left.*checkpoints/step-0000000" --set run.dir="$work/small/run" \
-        --set checkpoint.every_steps=4 --set checkpoint.keep=0
-    last=$(newest_checkpoint "$work/small/run")
-    echo "# the disk was full after $last"
-    check "a full disk: the checkpoint before is sound" "$build/dail" verify "$last"
-    is "a full disk: nothing half-written" "$(find "$work/small/run/checkpoints" -name '*tmp*')" ""
-    mount -o remount,size=20m "$work/small"
-    run_daild 2 --set run.dir="$work/small/run"
-    exits "a full disk: with room the run goes on" $? 0
-    is "a full disk: from there" "$(records "$work/small/run" start '$r->{resumed_from}' | tail -n 1)" "$last"
-    umount "$work/small"
-else
-    skip "a full disk: $(cat "$work/said")"
-fi
 mkdir "$work/locked"
 printf 'x' >"$work/locked/run"
 refused "a run directory that cannot be made" 6 "locked/run" --set run.dir="$work/locked/run"

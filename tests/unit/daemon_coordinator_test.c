@@ -19,6 +19,7 @@
 #define LANE_BATCH 16
 #define QUEUE 512
 #define EPOCHS_MAX 8
+#define ALWAYS -1
 
 /* The workers, in lockstep: one step whenever the coordinator has nothing left to hear. */
 struct play {
@@ -96,14 +97,18 @@ static void write_checkpoint(struct play *play)
     write_part(play, 0, "model.h5");
     write_part(play, 0, "classifier-alpha.1-of-2.h5");
     write_part(play, 0, "classifier-beta.1-of-1.h5");
-    if (play->step == play->storage_fault_at) {
-        struct message fault = {.kind = MESSAGE_FAULT,
-                                .fault = {.status = STATUS_STORAGE, .step = play->step}};
-        snprintf(fault.fault.what, sizeof fault.fault.what, "no space left");
-        push(play, 1, fault);
+    struct message saved = {.kind = MESSAGE_SAVED,
+                            .saved = {.step = play->step, .seconds = 0.5, .stall = 0.25, .skips = 2}};
+    push(play, 0, saved);
+    saved.saved.stall = 0.125;
+    if (play->step == play->storage_fault_at || play->storage_fault_at == ALWAYS) {
+        saved.saved.status = STATUS_STORAGE;
+        snprintf(saved.saved.what, sizeof saved.saved.what, "no space left");
+        snprintf(saved.saved.where, sizeof saved.saved.where, "classifier-alpha.2-of-2.h5");
     } else {
         write_part(play, 1, "classifier-alpha.2-of-2.h5");
     }
+    push(play, 1, saved);
 }
 
 static void leave(struct play *play, enum status status)
@@ -176,13 +181,11 @@ static void advance(struct play *play)
     } else if (play->done || play->start[0].steps == 0 || play->start[1].steps == 0 || play->waiting[0] ||
                play->waiting[1]) {
         return;
-    } else if (play->committed_status[0] != STATUS_OK) {
+    } else if (play->step == play->start[0].steps) {
         assert_int_equal(play->committed_status[1], play->committed_status[0]);
         leave(play, play->committed_status[0]);
-    } else if (play->step == play->start[0].steps) {
-        leave(play, STATUS_OK);
     } else if ((play->wishes & CONTROL_STOP) && play->commits[0] > 0) {
-        leave(play, STATUS_STOPPED);
+        leave(play, play->committed_status[0] == STATUS_OK ? STATUS_STOPPED : play->committed_status[0]);
     } else {
         train(play);
     }
@@ -440,11 +443,13 @@ static void stops_on_request_and_goes_on(void **state)
     assert_int_equal(found.lanes, LANES);
     assert_int_equal(found.dataset_count, 2);
     assert_int_equal(found.datasets[0].parts, 2);
+    assert_int_equal(found.skips, 2);
     checkpoint_state_free(&found);
     const char *run_dir = fixture->play->run_dir;
     *fixture->play = (struct play){.run_dir = run_dir};
     assert_int_equal(run(fixture, &orderly, &error), STATUS_OK);
     assert_int_equal(fixture->play->start[1].step, stopped);
+    assert_int_equal(fixture->play->start[1].skips, 2);
     assert_non_null(strstr(fixture->play->start[1].checkpoint, "checkpoints/step-0000000"));
     assert_int_equal(count_records(fixture, "start", &record), 2);
     assert_int_equal(json_integer_value(json_object_get(record, "step")), stopped);
@@ -488,7 +493,7 @@ static void notices_a_silent_worker(void **state)
     assert_false(exists(fixture, 8, 1));
 }
 
-static void gives_a_checkpoint_up_that_cannot_be_written(void **state)
+static void goes_on_after_a_checkpoint_that_cannot_be_written(void **state)
 {
     struct fixture *fixture = *state;
     struct error error;
@@ -496,17 +501,54 @@ static void gives_a_checkpoint_up_that_cannot_be_written(void **state)
     json_t *record = NULL;
     fixture->play->checkpoint_every = 6;
     fixture->play->storage_fault_at = 12;
-    assert_int_equal(run(fixture, &orderly, &error), STATUS_STORAGE);
+    assert_int_equal(run(fixture, &orderly, &error), STATUS_OK);
     assert_true(orderly);
-    assert_string_equal(error.what, "no space left");
-    assert_int_equal(fixture->play->committed_status[0], STATUS_STORAGE);
-    assert_int_equal(fixture->play->committed_status[1], STATUS_STORAGE);
-    assert_true(exists(fixture, 6, 0));
+    assert_int_equal(fixture->play->commits[1], 8); /* 6, 12, ..., 48 */
     assert_false(exists(fixture, 12, 0));
     assert_false(exists(fixture, 12, 1));
+    assert_true(exists(fixture, 48, 0));
+    assert_int_equal(count_records(fixture, "fault", NULL), 0);
+    assert_int_equal(count_records(fixture, "checkpoint", &record), 7);
+    assert_true(json_number_value(json_object_get(record, "stall")) == 0.25); /* of 0.25 and 0.125 */
+    assert_true(json_number_value(json_object_get(record, "seconds")) >= 0.75);
+    assert_int_equal(count_records(fixture, "warning", &record), 1);
+    const char *what = json_string_value(json_object_get(record, "what"));
+    assert_non_null(strstr(what, "step 12"));
+    assert_non_null(strstr(what, "no space left (rank 2@node2: classifier-alpha.2-of-2.h5)"));
+    assert_non_null(strstr(what, "that of step 6"));
+    json_decref(record);
+}
+
+static void says_what_is_safe_when_the_last_checkpoint_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    bool orderly;
+    json_t *record = NULL;
+    fixture->play->checkpoint_every = 20;
+    fixture->play->storage_fault_at = 48;
+    assert_int_equal(run(fixture, &orderly, &error), STATUS_STORAGE);
+    assert_true(orderly);
+    assert_non_null(strstr(error.what, "step 48"));
+    assert_non_null(strstr(error.what, "no space left"));
+    assert_non_null(strstr(error.next, "goes on from step 40"));
+    assert_true(exists(fixture, 40, 0));
+    assert_false(exists(fixture, 48, 1));
+    assert_int_equal(count_records(fixture, "fault", NULL), 1);
     assert_int_equal(count_records(fixture, "stop", &record), 1);
     assert_int_equal(json_integer_value(json_object_get(record, "exit_code")), 6);
     json_decref(record);
+}
+
+static void says_when_a_stop_finds_nothing_saved(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    bool orderly;
+    fixture->play->stop_at = 7;
+    fixture->play->storage_fault_at = ALWAYS;
+    assert_int_equal(run(fixture, &orderly, &error), STATUS_STORAGE);
+    assert_non_null(strstr(error.next, "nothing is saved"));
 }
 
 static void ends_with_the_first_fault(void **state)
@@ -597,6 +639,7 @@ static void sets_later_checkpoints_aside(void **state)
     struct error error;
     char path[512];
     int moved;
+    assert_int_equal(checkpoint_prepare(fixture->run_dir, &error), STATUS_OK);
     for (int64_t step = 10; step <= 30; step += 10) {
         assert_int_equal(checkpoint_begin(fixture->run_dir, step, &error), STATUS_OK);
         char temporary[512];
@@ -621,7 +664,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(stops_on_request_and_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(has_nothing_left_to_do, begin, end),
         cmocka_unit_test_setup_teardown(notices_a_silent_worker, begin, end),
-        cmocka_unit_test_setup_teardown(gives_a_checkpoint_up_that_cannot_be_written, begin, end),
+        cmocka_unit_test_setup_teardown(goes_on_after_a_checkpoint_that_cannot_be_written, begin, end),
+        cmocka_unit_test_setup_teardown(says_what_is_safe_when_the_last_checkpoint_fails, begin, end),
+        cmocka_unit_test_setup_teardown(says_when_a_stop_finds_nothing_saved, begin, end),
         cmocka_unit_test_setup_teardown(ends_with_the_first_fault, begin, end),
         cmocka_unit_test_setup_teardown(refuses_another_version, begin, end),
         cmocka_unit_test_setup_teardown(refuses_a_checkpoint_of_another_model, begin, end),

@@ -70,6 +70,17 @@ static struct message example(enum message_kind kind, struct message_lease *leas
         message.part =
             (struct message_part){.step = 9, .file = "model.h5", .bytes = UINT64_MAX, .crc = 0xdeadbeef};
         break;
+    case MESSAGE_SAVED:
+        message.saved = (struct message_saved){.step = 9,
+                                               .status = STATUS_STORAGE,
+                                               .what = "a",
+                                               .where = "b",
+                                               .next = "c",
+                                               .skips = 3,
+                                               .evaluate = 1,
+                                               .stall = 0.125,
+                                               .seconds = 2.5};
+        break;
     case MESSAGE_FAULT:
         message.fault =
             (struct message_fault){.status = STATUS_DATA, .step = 2, .what = "a", .where = "b", .next = "c"};
@@ -85,7 +96,9 @@ static struct message example(enum message_kind kind, struct message_lease *leas
                                                .step = 100,
                                                .steps = 1000,
                                                .steps_per_epoch = 50,
-                                               .lanes = 8};
+                                               .lanes = 8,
+                                               .skips = 4,
+                                               .evaluate = 1};
         break;
     case MESSAGE_LEASES:
         message.leases = (struct message_leases){.epoch = 2, .lane = 1, .count = 3, .leases = leases};
@@ -153,7 +166,7 @@ static void test_each_kind_goes_there_and_back(void **state)
 /* The wire itself, written out by hand. */
 static void test_bytes_on_the_wire(void **state)
 {
-    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  1,    0,    2,    0,    12, 0, 0, 0,
+    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  2,    0,    2,    0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
     struct message message = {.kind = MESSAGE_BEAT,
                               .beat = {.step = 0x0102030405060708, .phase = PHASE_EXCHANGE}};

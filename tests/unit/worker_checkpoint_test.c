@@ -60,6 +60,17 @@ static struct model make_model(int embedding)
     return model;
 }
 
+static struct checkpoint_model vectors_of(const struct model *model)
+{
+    return (struct checkpoint_model){.net = model->net,
+                                     .weights = iresnet_weights(model->net),
+                                     .statistics = iresnet_statistics(model->net),
+                                     .momentum = model->momentum,
+                                     .domain = model->domain,
+                                     .domain_weights = domain_weights(model->domain),
+                                     .domain_momentum = model->domain_momentum};
+}
+
 static void free_model(struct model *model)
 {
     iresnet_free(model->net);
@@ -154,14 +165,12 @@ static void write_checkpoint(struct fixture *fixture, int64_t step)
     struct checkpoint_part parts[3];
     struct checkpoint_dataset datasets[2];
     uint64_t bytes;
-    struct model *model = &fixture->model;
     datasets_of(datasets);
     struct checkpoint_state state = state_of(step, datasets);
+    struct checkpoint_model vectors = vectors_of(&fixture->model);
     checkpoint_path(fixture->directory, step, 1, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, step, NULL), STATUS_OK);
-    assert_int_equal(checkpoint_write_model(directory, model->net, model->momentum, model->domain,
-                                            model->domain_momentum, &parts[step % 3], NULL),
-                     STATUS_OK);
+    assert_int_equal(checkpoint_write_model(directory, &vectors, &parts[step % 3], NULL), STATUS_OK);
     for (int p = 0; p < 2; p++) {
         struct classifier_block block = block_of(fixture->rows, fixture->row_momentum, p, 2);
         assert_int_equal(checkpoint_write_classifier(directory, "vgg", CLASSES, EMBEDDING, &block,
@@ -550,14 +559,12 @@ static void test_commit_checks_its_parts(void **state)
     struct checkpoint_part part;
     char directory[PATH];
     uint64_t bytes;
-    struct model *model = &fixture->model;
     datasets_of(datasets);
     struct checkpoint_state wanted = state_of(3, datasets);
+    struct checkpoint_model vectors = vectors_of(&fixture->model);
     checkpoint_path(fixture->directory, 3, 1, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, 3, NULL), STATUS_OK);
-    assert_int_equal(checkpoint_write_model(directory, model->net, model->momentum, model->domain,
-                                            model->domain_momentum, &part, NULL),
-                     STATUS_OK);
+    assert_int_equal(checkpoint_write_model(directory, &vectors, &part, NULL), STATUS_OK);
     part.bytes++;
     assert_int_equal(checkpoint_commit(fixture->directory, &wanted, &part, 1, &bytes, NULL), STATUS_STORAGE);
     assert_false(exists(fixture, 3));
@@ -590,7 +597,7 @@ static bool mount_small(const char *directory)
 /* model.h5 and a classifier part do not fit; both are explained, and nothing of them stays. */
 static int write_to_full_disk(struct fixture *fixture, const char *directory)
 {
-    struct model *model = &fixture->model;
+    struct checkpoint_model vectors = vectors_of(&fixture->model);
     uint32_t rows = 4000;
     float *values = calloc(rows * EMBEDDING, sizeof *values);
     struct classifier_block block = {
@@ -602,8 +609,7 @@ static int write_to_full_disk(struct fixture *fixture, const char *directory)
     snprintf(path[0], sizeof path[0], "%s/model.h5", directory);
     snprintf(path[1], sizeof path[1], "%s/classifier-vgg.1-of-1.h5", directory);
     for (int try = 0; try < 2; try++) {
-        faults += checkpoint_write_model(directory, model->net, model->momentum, model->domain,
-                                         model->domain_momentum, &part, &error[0]) != STATUS_STORAGE;
+        faults += checkpoint_write_model(directory, &vectors, &part, &error[0]) != STATUS_STORAGE;
         faults += checkpoint_write_classifier(directory, "vgg", rows, EMBEDDING, &block, &part, &error[1]) !=
                   STATUS_STORAGE;
         for (int file = 0; file < 2; file++) {

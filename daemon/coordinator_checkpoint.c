@@ -1,0 +1,123 @@
+/* How checkpoints go, from the coordinator's side: what became of one, when to wish for the next, and what is
+ * left when the last one could not be written. */
+#include "daemon/coordinator_state.h"
+
+#include <stdio.h>
+
+/* A checkpoint that could not be written is tried again after so many seconds, and twice as many each time.
+ */
+#define RETRY_SECONDS 5.0
+#define RETRY_SECONDS_MAX 600.0
+
+/* "step 8", or what there is instead. */
+static void name_safe_state(const struct coordinator *coordinator, char *text, size_t size)
+{
+    if (coordinator->saved.step >= 0) {
+        snprintf(text, size, "the newest checkpoint is that of step %lld",
+                 (long long)coordinator->saved.step);
+    } else {
+        snprintf(text, size, "there is no checkpoint yet");
+    }
+}
+
+static void take_failure(struct coordinator *coordinator, const struct checkpoint_outcome *outcome,
+                         const struct error *failure)
+{
+    char line[1400], safe[96], text[1800];
+    double wait = RETRY_SECONDS;
+    for (int i = 0; i < coordinator->saved.failures && wait < RETRY_SECONDS_MAX; i++) {
+        wait *= 2;
+    }
+    wait = wait < RETRY_SECONDS_MAX ? wait : RETRY_SECONDS_MAX;
+    coordinator->saved.failures++;
+    coordinator->saved.retry = coordinator_clock() + wait;
+    coordinator->saved.failed_step = outcome->step;
+    coordinator->saved.failure = *failure;
+    if (outcome->culprit >= 0) {
+        char name[192];
+        coordinator_name_worker(coordinator, outcome->culprit, name, sizeof name);
+        error_prefix_where(&coordinator->saved.failure, name);
+    }
+    name_safe_state(coordinator, safe, sizeof safe);
+    snprintf(text, sizeof text,
+             "the checkpoint of step %lld could not be written: %s. %s; the next try is in %.0f s",
+             (long long)outcome->step, error_format(&coordinator->saved.failure, line, sizeof line), safe,
+             wait);
+    journal_warn(coordinator->journal, text);
+}
+
+static void take_success(struct coordinator *coordinator, const struct checkpoint_outcome *outcome,
+                         const struct error *failure)
+{
+    if (outcome->prune != STATUS_OK) {
+        char line[1400];
+        journal_warn(coordinator->journal, error_format(failure, line, sizeof line));
+    }
+    coordinator->saved.step = outcome->step;
+    coordinator->saved.failures = 0;
+    journal_record(coordinator->journal, "checkpoint",
+                   status_record_checkpoint(outcome->step, outcome->path, outcome->bytes, outcome->seconds,
+                                            outcome->stall));
+    journal_line(coordinator->journal,
+                 "step %lld: checkpoint %s, %.1f MB in %.2f s, of which training stood still %.3f s",
+                 (long long)outcome->step, outcome->path, (double)outcome->bytes / 1e6, outcome->seconds,
+                 outcome->stall);
+}
+
+enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
+                                   const struct message_saved *saved, struct error *error)
+{
+    struct checkpoint_outcome outcome;
+    struct error failure = {0};
+    double begin = coordinator_clock();
+    enum status status = checkpoint_desk_saved(&coordinator->checkpoints, worker, saved, &outcome, &failure);
+    if (status != STATUS_OK) {
+        *error = failure;
+        return status;
+    }
+    if (!outcome.settled) {
+        return STATUS_OK;
+    }
+    double now = coordinator_clock();
+    outcome.seconds += outcome.stall + now - begin;
+    coordinator->saved.wished = false;
+    coordinator->saved.settled = now;
+    if (outcome.status == STATUS_OK) {
+        take_success(coordinator, &outcome, &failure);
+    } else {
+        take_failure(coordinator, &outcome, &failure);
+    }
+    struct message message = {.kind = MESSAGE_COMMITTED,
+                              .committed = {.step = outcome.step, .status = (uint32_t)outcome.status}};
+    return coordinator_send_all(coordinator, &message, error);
+}
+
+bool coordinator_wishes_checkpoint(struct coordinator *coordinator)
+{
+    double every = coordinator->setup->config.checkpoint.every_minutes * 60;
+    double now = coordinator_clock();
+    bool due = every > 0 && now - coordinator->saved.settled > every;
+    bool again = coordinator->saved.failures > 0 && now > coordinator->saved.retry;
+    if (coordinator->saved.wished || (!due && !again)) {
+        return false;
+    }
+    coordinator->saved.wished = true;
+    return true;
+}
+
+enum status coordinator_unsaved(const struct coordinator *coordinator, struct error *error)
+{
+    const struct error *failure = &coordinator->saved.failure;
+    char next[128];
+    if (coordinator->saved.step >= 0) {
+        snprintf(next, sizeof next,
+                 "free space or mend the disk and submit again: the run goes on from step %lld",
+                 (long long)coordinator->saved.step);
+    } else {
+        snprintf(next, sizeof next,
+                 "free space or mend the disk and submit again: nothing is saved, it starts anew");
+    }
+    return error_set(error, STATUS_STORAGE, failure->where, next,
+                     "the run ends at step %lld without a checkpoint of it: %s",
+                     (long long)coordinator->saved.failed_step, failure->what);
+}
