@@ -82,7 +82,8 @@ static void take_step(struct coordinator *coordinator, int worker, const struct 
         seconds[worker] = (struct step_seconds){.heard = true,
                                                 .data = step->seconds_data,
                                                 .compute = step->seconds_compute,
-                                                .exchange = step->seconds_exchange};
+                                                .exchange = step->seconds_exchange,
+                                                .hidden = step->seconds_hidden};
         coordinator->report.heard++;
     }
     if (coordinator->report.heard == workers) {

@@ -67,16 +67,19 @@ json_t *status_record_step(const struct message_step *step, int64_t steps, doubl
         mean.data += seconds[w].data;
         mean.compute += seconds[w].compute;
         mean.exchange += seconds[w].exchange;
+        mean.hidden += seconds[w].hidden;
         heard++;
-        json_array_append_new(each, json_pack("{s:i, s:o, s:o, s:o}", "rank", w + 1, "data",
+        json_array_append_new(each, json_pack("{s:i, s:o, s:o, s:o, s:o}", "rank", w + 1, "data",
                                               json_figure(seconds[w].data), "compute",
                                               json_figure(seconds[w].compute), "exchange",
-                                              json_figure(seconds[w].exchange)));
+                                              json_figure(seconds[w].exchange), "exchange_hidden",
+                                              json_figure(seconds[w].hidden)));
     }
     double count = heard > 0 ? heard : 1;
     json_t *split =
-        json_pack("{s:o, s:o, s:o}", "data", json_figure(mean.data / count), "compute",
-                  json_figure(mean.compute / count), "exchange", json_figure(mean.exchange / count));
+        json_pack("{s:o, s:o, s:o, s:o}", "data", json_figure(mean.data / count), "compute",
+                  json_figure(mean.compute / count), "exchange", json_figure(mean.exchange / count),
+                  "exchange_hidden", json_figure(mean.hidden / count));
     return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch",
                      (json_int_t)step->epoch, "step", (json_int_t)step->step, "steps", (json_int_t)steps,
                      "loss", json_figure(step->loss), "loss_cls", json_figure(step->loss_cls), "loss_dom",

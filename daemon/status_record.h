@@ -14,7 +14,7 @@
 /* One worker's part of a step record. */
 struct step_seconds {
     bool heard;
-    double data, compute, exchange;
+    double data, compute, exchange, hidden;
 };
 
 /* hello [setup->workers] */

@@ -197,13 +197,27 @@ static void put_losses(struct screen *screen, const struct status_summary *summa
     put_line(screen, "  domain   %8s %s", format_figure(summary->loss_dom, "%.4f", loss), chart);
 }
 
+/* "0.250 s (60% hidden)": what was waited for the exchange, and how much of it the computing hid. */
+static const char *format_exchange(const struct status_summary *summary, char text[64])
+{
+    char waited[32];
+    double whole = summary->exchange + summary->hidden;
+    format_figure(summary->exchange, "%.3f", waited);
+    if (whole > 0) {
+        snprintf(text, 64, "%s s (%.0f%% hidden)", waited, 100 * summary->hidden / whole);
+    } else {
+        snprintf(text, 64, "%s s", waited);
+    }
+    return text;
+}
+
 static void put_figures(struct screen *screen, const struct status_summary *summary)
 {
-    char a[32], b[32], c[32], d[32];
-    put_line(screen, "speed %s images/s, %s s a step: data %s, compute %s",
-             format_figure(summary->images_per_second, "%.1f", a),
-             format_figure((double)summary->global_batch / summary->images_per_second, "%.2f", b),
-             format_figure(summary->data, "%.3f", c), format_figure(summary->compute, "%.2f", d));
+    char a[32], b[32], c[32], d[64];
+    put_line(screen, "speed %s images/s, %s s a step", format_figure(summary->images_per_second, "%.1f", a),
+             format_figure((double)summary->global_batch / summary->images_per_second, "%.2f", b));
+    put_line(screen, "  data %s, compute %s, exchange %s", format_figure(summary->data, "%.3f", a),
+             format_figure(summary->compute, "%.3f", b), format_exchange(summary, d));
     put_line(screen, "lr %s   lambda %s   gradient norm %s", format_figure(summary->lr, "%.4g", a),
              format_figure(summary->lambda, "%.3g", b), format_figure(summary->grad_norm, "%.3g", c));
     put_line(screen, "accuracy %s %%, of the dataset guessed %s %%",
@@ -289,10 +303,11 @@ static json_t *workers_json(const struct status_summary *summary)
     for (int i = 0; i < summary->worker_count; i++) {
         const struct summary_worker *worker = &summary->workers[i];
         json_array_append_new(
-            array, json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:o}", "rank", worker->rank, "host",
-                             json_text(worker->host), "threads", worker->threads, "isa",
-                             json_text(worker->isa), "data", json_figure(worker->data), "compute",
-                             json_figure(worker->compute), "exchange", json_figure(worker->exchange)));
+            array,
+            json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "rank", worker->rank, "host",
+                      json_text(worker->host), "threads", worker->threads, "isa", json_text(worker->isa),
+                      "data", json_figure(worker->data), "compute", json_figure(worker->compute), "exchange",
+                      json_figure(worker->exchange), "exchange_hidden", json_figure(worker->hidden)));
     }
     return array;
 }
@@ -359,8 +374,9 @@ json_t *tail_json(const struct status_summary *summary, const struct tail_view *
         "steps_per_epoch", (json_int_t)summary->steps_per_epoch, "checkpoint",
         checkpoint_json(summary, view->now), "evals", evals_json(summary), "workers", workers_json(summary),
         "loss_history", history, "warning", json_text(summary->warning), "fault", json_text(summary->fault));
-    json_t *seconds = json_pack("{s:o, s:o, s:o}", "data", json_figure(summary->data), "compute",
-                                json_figure(summary->compute), "exchange", json_figure(summary->exchange));
+    json_t *seconds = json_pack("{s:o, s:o, s:o, s:o}", "data", json_figure(summary->data), "compute",
+                                json_figure(summary->compute), "exchange", json_figure(summary->exchange),
+                                "exchange_hidden", json_figure(summary->hidden));
     if (!object || add_figures(object, summary) != 0 ||
         json_object_set_new(object, "seconds", seconds) != 0) {
         json_decref(object);

@@ -76,8 +76,8 @@ struct message_step {
     double domain_accuracy;
     double lambda, lr, grad_norm;
     double images_per_second;
-    double seconds_data, seconds_compute,
-        seconds_exchange; /* of this worker, mean per step since the last report */
+    /* Of this worker, mean per step since the last report; hidden: of the exchange, beside the computing. */
+    double seconds_data, seconds_compute, seconds_exchange, seconds_hidden;
 };
 
 struct message_lease_done {

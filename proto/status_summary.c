@@ -78,7 +78,8 @@ static void fold_start(struct status_summary *summary, const json_t *record, dou
                                          .threads = (int)integer(worker, "threads"),
                                          .data = NAN,
                                          .compute = NAN,
-                                         .exchange = NAN};
+                                         .exchange = NAN,
+                                         .hidden = NAN};
         text(worker, "host", entry->host, sizeof entry->host);
         text(worker, "isa", entry->isa, sizeof entry->isa);
     }
@@ -109,6 +110,7 @@ static void fold_step_workers(struct status_summary *summary, const json_t *work
                 summary->workers[i].data = number(worker, "data");
                 summary->workers[i].compute = number(worker, "compute");
                 summary->workers[i].exchange = number(worker, "exchange");
+                summary->workers[i].hidden = number(worker, "exchange_hidden");
             }
         }
     }
@@ -136,6 +138,7 @@ static void fold_step(struct status_summary *summary, const json_t *record)
     summary->data = number(seconds, "data");
     summary->compute = number(seconds, "compute");
     summary->exchange = number(seconds, "exchange");
+    summary->hidden = number(seconds, "exchange_hidden");
     push_history(summary);
     fold_step_workers(summary, json_object_get(record, "workers"));
 }

@@ -24,6 +24,7 @@ struct summary_worker {
     char host[128];
     char isa[16];
     double data, compute, exchange; /* seconds per step, of the last step record */
+    double hidden; /* of the exchange, beside the computing */
 };
 
 struct summary_eval {
@@ -44,7 +45,7 @@ struct status_summary {
     int64_t epoch, step, steps, steps_per_epoch;
     double loss, loss_cls, loss_dom, accuracy, domain_accuracy;
     double lambda, lr, grad_norm, images_per_second, eta_seconds;
-    double data, compute, exchange; /* means over the workers */
+    double data, compute, exchange, hidden; /* means over the workers */
 
     /* The last SUMMARY_HISTORY step records, oldest first. */
     double loss_history[SUMMARY_HISTORY], domain_history[SUMMARY_HISTORY];

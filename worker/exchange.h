@@ -58,6 +58,9 @@ struct exchange {
     void *idle_context;
     /* Seconds this worker spent inside exchange calls, and bytes it handed to them, since the start. */
     double seconds_waited;
+    /* Seconds that sums of buckets were under way while this worker was in no exchange call, since the start.
+     */
+    double seconds_hidden;
     uint64_t bytes;
 };
 

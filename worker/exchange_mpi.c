@@ -30,6 +30,9 @@ struct exchange_mpi {
     MPI_Comm communicator;
     struct request_list reductions; /* of groups, under way */
     struct request_list buckets;
+    bool bucket_under_way;
+    double bucket_begin; /* when the first of those under way was started */
+    double bucket_waited; /* seconds_waited then */
     bool lost; /* a call failed: requests may never complete */
 };
 
@@ -111,6 +114,17 @@ static enum status finish(struct exchange_mpi *mpi, int code, MPI_Request *reque
 static enum status account(struct exchange_mpi *mpi, double begin, enum status status)
 {
     mpi->base.seconds_waited += MPI_Wtime() - begin;
+    return status;
+}
+
+/* With the last of the buckets under way: what of that time was spent outside of exchange calls. */
+static enum status settle_buckets(struct exchange_mpi *mpi, enum status status)
+{
+    if (mpi->bucket_under_way && mpi->buckets.count == 0) {
+        double waited = mpi->base.seconds_waited - mpi->bucket_waited;
+        mpi->base.seconds_hidden += MPI_Wtime() - mpi->bucket_begin - waited;
+        mpi->bucket_under_way = false;
+    }
     return status;
 }
 
@@ -330,6 +344,11 @@ static enum status mpi_bucket_start(struct exchange *exchange, float *values, si
     if (count == 0) {
         return STATUS_OK;
     }
+    if (!mpi->bucket_under_way) {
+        mpi->bucket_under_way = true;
+        mpi->bucket_begin = begin;
+        mpi->bucket_waited = mpi->base.seconds_waited;
+    }
     return account(mpi, begin,
                    start_reduction(mpi, &mpi->buckets, mpi->communicator, MPI_SUM, values, count, error));
 }
@@ -361,12 +380,13 @@ static enum status mpi_buckets_progress(struct exchange *exchange, struct error 
             compact(list);
         }
     }
-    return account(mpi, begin, STATUS_OK);
+    return settle_buckets(mpi, account(mpi, begin, STATUS_OK));
 }
 
 static enum status mpi_buckets_wait(struct exchange *exchange, struct error *error)
 {
-    return wait_list(exchange, &of(exchange)->buckets, "summing gradients", error);
+    struct exchange_mpi *mpi = of(exchange);
+    return settle_buckets(mpi, wait_list(exchange, &mpi->buckets, "summing gradients", error));
 }
 
 static void mpi_close(struct exchange *exchange)

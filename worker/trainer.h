@@ -61,6 +61,7 @@ struct step_result {
     double lambda, lr, grad_norm;
     bool skipped; /* the loss or a gradient was not finite: nothing was updated */
     double seconds_data, seconds_compute, seconds_exchange;
+    double seconds_hidden; /* of the exchange, beside the computing */
 };
 
 /* Builds the model and everything but the loader and the plan. The caller calls trainer_free in any case. */

@@ -43,7 +43,7 @@ struct worker {
     double pause_end; /* of a wait by the clock */
     double last_beat;
     struct {
-        double begin, data, compute, exchange;
+        double begin, data, compute, exchange, hidden;
         int steps;
     } window; /* since the last step report */
 };
@@ -238,6 +238,7 @@ static enum status report_step(struct worker *worker, const struct step_result *
     worker->window.data += result->seconds_data;
     worker->window.compute += result->seconds_compute;
     worker->window.exchange += result->seconds_exchange;
+    worker->window.hidden += result->seconds_hidden;
     worker->window.steps++;
     bool stop_here = worker->context->config->debug.stop_after_step == worker->step;
     if (worker->step % every != 0 && worker->step != trainer->steps && !stop_here) {
@@ -259,7 +260,8 @@ static enum status report_step(struct worker *worker, const struct step_result *
                                                             (trainer_clock() - worker->window.begin),
                                        .seconds_data = worker->window.data / steps,
                                        .seconds_compute = worker->window.compute / steps,
-                                       .seconds_exchange = worker->window.exchange / steps}};
+                                       .seconds_exchange = worker->window.exchange / steps,
+                                       .seconds_hidden = worker->window.hidden / steps}};
     begin_window(worker);
     return worker_send(worker, &message, error);
 }

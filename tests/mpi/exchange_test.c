@@ -101,6 +101,32 @@ static void reduces_over_groups(struct exchange *exchange)
     free(values);
 }
 
+/* A sum of buckets that nobody waits for while both compute: its time counts as hidden. What is waited for,
+ * does not. */
+static void tells_what_is_hidden(struct exchange *exchange)
+{
+    enum { COUNT = 1000 };
+    static float values[COUNT];
+    double one = 1, hidden = exchange->seconds_hidden, waited = exchange->seconds_waited;
+    CHECK(exchange->operations->bucket_start(exchange, values, COUNT, &error) == STATUS_OK);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    CHECK(exchange->operations->buckets_wait(exchange, &error) == STATUS_OK);
+    CHECK(exchange->seconds_hidden - hidden >= 0.1);
+    hidden = exchange->seconds_hidden;
+
+    double begin = MPI_Wtime();
+    CHECK(exchange->operations->bucket_start(exchange, values, COUNT, &error) == STATUS_OK);
+    CHECK(exchange->operations->buckets_wait(exchange, &error) == STATUS_OK);
+    CHECK(exchange->operations->buckets_wait(exchange, &error) == STATUS_OK);
+    double passed = MPI_Wtime() - begin;
+    CHECK(exchange->seconds_hidden - hidden <= passed);
+    CHECK(exchange->seconds_hidden - hidden >= 0);
+    CHECK(exchange->seconds_waited > waited);
+    hidden = exchange->seconds_hidden;
+    CHECK(exchange->operations->sum_double(exchange, &one, 1, &error) == STATUS_OK);
+    CHECK(exchange->seconds_hidden - hidden < 1e-12);
+}
+
 /* Buckets of many sizes beside other collectives: right, the same bits on all workers, and again. */
 static void sums_buckets(struct exchange *exchange)
 {
@@ -195,6 +221,7 @@ int main(int argc, char **argv)
     sums_in_double(exchange);
     reduces_over_groups(exchange);
     sums_buckets(exchange);
+    tells_what_is_hidden(exchange);
     stays_alive_while_waiting(exchange);
     errors_are_values(exchange);
     exchange->operations->close(exchange);

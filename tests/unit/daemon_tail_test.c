@@ -39,7 +39,7 @@ static const char *const records[] = {
     "\"loss_dom\":0.25,\"accuracy\":0.5,\"domain_accuracy\":0.7,\"lambda\":0.05,\"lr\":0.05,\"grad_norm\":1."
     "5,"
     "\"images_per_second\":16,\"eta_seconds\":80,\"seconds\":{\"data\":0.01,\"compute\":1.5,\"exchange\":0."
-    "25},"
+    "25,\"exchange_hidden\":0.75},"
     "\"workers\":[]}",
     "{\"t\":1700000021,\"seq\":6,\"kind\":\"warning\",\"what\":\"the disk\\u0007 is \\u00e4lmost full\"}",
 };
@@ -108,7 +108,8 @@ static void shows_the_run(void **state)
     has(text, "]  60%  eta 1m 20s, up 30s");
     has(text, "  identity   2.2500 █▁\n");
     has(text, "  domain     0.2500 █▁\n");
-    has(text, "speed 16.0 images/s, 2.00 s a step");
+    has(text,
+        "speed 16.0 images/s, 2.00 s a step\n  data 0.010, compute 1.500, exchange 0.250 s (75% hidden)\n");
     has(text, "lr 0.05   lambda 0.05   gradient norm 1.5");
     has(text, "accuracy 50.0 %, of the dataset guessed 70.0 %");
     has(text, "checkpoint: step 10, 15s ago, runs/demo/checkpoints/step-000000010");
@@ -223,6 +224,8 @@ static void gives_the_same_as_json(void **state)
     assert_true(json_is_null(json_object_get(object, "grad_norm")));
     json_t *worker = json_array_get(json_object_get(object, "workers"), 1);
     assert_true(json_number_value(json_object_get(worker, "exchange")) == 0.5);
+    json_t *seconds = json_object_get(object, "seconds");
+    assert_true(json_number_value(json_object_get(seconds, "exchange_hidden")) == 0.75);
     json_t *eval = json_array_get(json_object_get(object, "evals"), 0);
     assert_true(json_number_value(json_object_get(eval, "accuracy")) == 0.8525);
     json_t *checkpoint = json_object_get(object, "checkpoint");

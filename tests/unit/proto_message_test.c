@@ -50,7 +50,8 @@ static struct message example(enum message_kind kind, struct message_lease *leas
                                              .images_per_second = 33,
                                              .seconds_data = 1,
                                              .seconds_compute = 2,
-                                             .seconds_exchange = 3};
+                                             .seconds_exchange = 3,
+                                             .seconds_hidden = 4};
         break;
     case MESSAGE_LEASE_DONE:
         message.lease_done = (struct message_lease_done){.epoch = 1, .lane = -2, .images = 3, .dropped = 4};

@@ -29,7 +29,8 @@ static const char *const step =
     "dom\":0.5,"
     "\"accuracy\":0.25,\"domain_accuracy\":0.75,\"lambda\":0.1,\"lr\":0.05,\"grad_norm\":2,\"images_per_"
     "second\":40,"
-    "\"eta_seconds\":352,\"seconds\":{\"data\":0.1,\"compute\":0.6,\"exchange\":0.2},\"workers\":["
+    "\"eta_seconds\":352,\"seconds\":{\"data\":0.1,\"compute\":0.6,\"exchange\":0.2,\"exchange_hidden\":0.4},"
+    "\"workers\":["
     "{\"rank\":2,\"data\":0.3,\"compute\":0.4,\"exchange\":0.5}]}";
 
 static int set_up(void **state)
@@ -61,7 +62,7 @@ static void test_start_and_step(void **state)
     assert_true(s->epoch == 1 && s->step == 60 && s->steps == 500 && s->last_t == 110);
     assert_true(s->loss == 3.5 && s->loss_cls == 3 && s->loss_dom == 0.5 && s->accuracy == 0.25);
     assert_true(s->domain_accuracy == 0.75 && s->lambda == 0.1 && s->lr == 0.05 && s->grad_norm == 2);
-    assert_true(s->images_per_second == 40 && s->eta_seconds == 352 && s->compute == 0.6);
+    assert_true(s->images_per_second == 40 && s->eta_seconds == 352 && s->compute == 0.6 && s->hidden == 0.4);
     assert_true(isnan(s->workers[0].data) && s->workers[1].data == 0.3 && s->workers[1].exchange == 0.5);
     assert_int_equal(s->history, 1);
 }
