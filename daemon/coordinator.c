@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Until a worker's first step it builds and loads the model, and may be silent this many times longer. */
-#define STARTUP_PATIENCE 10
 /* After a fault the other workers leave at the end of their step: so many times a step's time, and this. */
 #define LEAVE_STEPS 3
 #define LEAVE_SECONDS 10.0
@@ -146,34 +144,10 @@ static enum status pass_wishes(struct coordinator *coordinator, struct error *er
     return message.control.wishes ? context->link.send(context->link.context, 0, &message, error) : STATUS_OK;
 }
 
-/* Has a worker been silent for too long? The first such is told in *error. */
-static enum status check_liveness(const struct coordinator *coordinator, int *worker, struct error *error)
-{
-    double now = coordinator_clock();
-    for (int w = 0; w < coordinator->context->link.workers; w++) {
-        const struct worker_seat *seat = &coordinator->seat[w];
-        double allowed = coordinator->setup->config.runtime.liveness_seconds;
-        double silent = now - seat->heard;
-        if (seat->done || silent <= allowed * (seat->stepped ? 1 : STARTUP_PATIENCE)) {
-            continue;
-        }
-        *worker = w;
-        if (!seat->greeted) {
-            return error_set(error, STATUS_LOST, NULL, "see whether its host is up, then submit again",
-                             "a worker never said hello in %.0f s", silent);
-        }
-        return error_set(error, STATUS_LOST, NULL,
-                         "see whether its host is up, then submit again: the run goes on from its newest "
-                         "checkpoint",
-                         "a worker is lost: nothing heard for %.0f s, last in step %lld (%s)", silent,
-                         (long long)seat->step, message_phase_name(seat->phase));
-    }
-    return STATUS_OK;
-}
-
 static void show_life(struct coordinator *coordinator)
 {
     double now = coordinator_clock();
+    watchdog_progress(coordinator->context->watchdog, coordinator->step, PHASE_START, false);
     if (now - coordinator->touched >= TOUCH_SECONDS) {
         coordinator->touched = now;
         journal_touch(coordinator->journal);
@@ -196,10 +170,13 @@ static bool serve(struct coordinator *coordinator)
             coordinator_fail(coordinator, -1, &error);
             return false;
         }
-        if (check_liveness(coordinator, &worker, &error) != STATUS_OK) {
+        if (coordinator_check_liveness(coordinator, &worker, &error) != STATUS_OK ||
+            coordinator_check_departed(coordinator, &worker, &error) != STATUS_OK) {
+            worker = coordinator_given_up(coordinator, &error) ? -1 : worker;
             coordinator_fail(coordinator, worker, &error);
             return false;
         }
+        coordinator_check_datagrams(coordinator);
         double patience = coordinator->started ? LEAVE_SECONDS + LEAVE_STEPS * coordinator->step_seconds
                                                : LEAVE_SECONDS_UNSTARTED;
         if (coordinator->failed && coordinator_clock() - coordinator->failed_since > patience) {
@@ -272,7 +249,7 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
         journal_note(context->journal, "failed: %s", error_format(&failure, line, sizeof line));
     }
     journal_record(context->journal, "stop", status_record_stop(reason_of(status), (int)status));
+    *error = coordinator.given_up ? (struct error){.status = status} : failure;
     coordinator_close(&coordinator);
-    *error = failure;
     return status;
 }

@@ -10,6 +10,7 @@
 
 #include "daemon/journal.h"
 #include "daemon/setup.h"
+#include "daemon/watchdog.h"
 #include "proto/message.h"
 
 #include <signal.h>
@@ -30,12 +31,13 @@ struct coordinator_context {
     struct coordinator_link link;
     struct journal *journal;
     const volatile sig_atomic_t *stop_signal; /* nonzero: stop with a checkpoint */
+    struct watchdog *watchdog; /* NULL: silence is noticed by messages alone */
     int poll_milliseconds; /* pause between two looks for messages */
 };
 
 /* Returns what the run ended with: STATUS_OK, STATUS_STOPPED, or a failure with its error. *orderly: every
  * worker has left its loop and can finalise; otherwise only killing the ranks ends the run. The fault and
- * stop records are written. */
+ * stop records are written. An error without text has been told by others. */
 enum status coordinator_run(const struct coordinator_context *context, bool *orderly, struct error *error);
 
 #endif

@@ -26,6 +26,8 @@ struct coordinator {
     struct checkpoint_desk checkpoints;
     bool started; /* MESSAGE_START is out */
     bool stop_told;
+    bool datagrams_checked, departed_checked;
+    double pinged; /* the workers, after a request to stop; 0: not yet */
     double touched; /* when the log last was */
     double begun; /* training */
     struct { /* what is known of checkpoints */
@@ -40,6 +42,7 @@ struct coordinator {
     double step_seconds; /* predicted, then measured */
     int64_t step; /* the last one reported by all workers */
 
+    bool given_up; /* by the workers, while this process did not run: they have said so */
     bool failed; /* something has gone wrong: the first of it, and since when */
     struct error fault;
     double failed_since;
@@ -74,6 +77,22 @@ enum status coordinator_unsaved(const struct coordinator *coordinator, struct er
 
 /* Every worker has said hello: checks versions, shows placement, sends MESSAGE_START and the first leases. */
 enum status coordinator_greet(struct coordinator *coordinator, struct error *error);
+
+/* Has a worker been silent for too long, or does it hang? The first such is told in *error; *worker is -1
+ * where it is no single worker's fault. */
+enum status coordinator_check_liveness(const struct coordinator *coordinator, int *worker,
+                                       struct error *error);
+
+/* Warns once of workers whose datagrams do not come through. */
+void coordinator_check_datagrams(struct coordinator *coordinator);
+
+/* After a request to stop: mpirun makes it too, and kills every rank a second later, when one has died. Is it
+ * that? The worker that has gone is then a fault. */
+enum status coordinator_check_departed(struct coordinator *coordinator, int *worker, struct error *error);
+
+/* Was this process stopped for a good part of liveness_seconds until just now? Then the workers are gone, or
+ * going, and the fault is its own. */
+bool coordinator_given_up(struct coordinator *coordinator, struct error *error);
 
 /* Handles one message of one worker. A failure is one of the protocol or of the coordinator itself. */
 enum status coordinator_handle(struct coordinator *coordinator, int worker, const struct message *message,

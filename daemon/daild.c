@@ -8,6 +8,7 @@
 #include "daemon/resume.h"
 #include "daemon/setup.h"
 #include "daemon/signals.h"
+#include "daemon/watchdog.h"
 #include "worker/exchange_mpi.h"
 #include "worker/worker.h"
 
@@ -128,10 +129,13 @@ static enum status prepare(int argc, char **argv, int ranks, struct setup *setup
     return status;
 }
 
+/* An error without text has been told elsewhere. */
 static void print_error(const struct error *error)
 {
     char line[1400];
-    fprintf(stderr, "daild: %s\n", error_format(error, line, sizeof line));
+    if (error->what[0] != '\0') {
+        fprintf(stderr, "daild: %s\n", error_format(error, line, sizeof line));
+    }
 }
 
 _Noreturn static void abort_run(int code)
@@ -141,8 +145,8 @@ _Noreturn static void abort_run(int code)
     _exit(code);
 }
 
-static enum status coordinate(const struct setup *setup, struct journal *journal, MPI_Comm control,
-                              struct error *error)
+static enum status coordinate(const struct setup *setup, struct journal *journal, struct watchdog *watchdog,
+                              MPI_Comm control, struct error *error)
 {
     struct link link;
     bool orderly;
@@ -151,6 +155,7 @@ static enum status coordinate(const struct setup *setup, struct journal *journal
                                           .link = link_for_coordinator(&link, setup->workers),
                                           .journal = journal,
                                           .stop_signal = signals_stop(),
+                                          .watchdog = watchdog,
                                           .poll_milliseconds = POLL_MILLISECONDS};
     enum status status = coordinator_run(&context, &orderly, error);
     if (!orderly) {
@@ -178,64 +183,108 @@ static int choose_threads(int wanted, const struct message_hello *hello, MPI_Com
     return wanted > 0 ? wanted : share > 0 ? share : 1;
 }
 
-static enum status work(const char *text, MPI_Comm control, MPI_Comm workers, struct error *error)
+static void show_progress(void *context, int64_t step, enum message_phase phase, bool waiting)
 {
-    struct config config;
+    watchdog_progress(context, step, (uint32_t)phase, waiting);
+}
+
+static enum status work(const struct config *config, struct watchdog *watchdog, MPI_Comm control,
+                        MPI_Comm workers, struct error *error)
+{
     struct link link;
-    enum status status = config_parse(text, "config.yaml", NULL, 0, &config, error);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct worker_context context = {.config = &config, .stop_signal = signals_stop()};
+    struct worker_context context = {.config = config,
+                                     .stop_signal = signals_stop(),
+                                     .progress = show_progress,
+                                     .progress_context = watchdog};
     link_open(&link, control);
     context.link = link_for_worker(&link);
     host_describe(&context.hello);
-    context.threads = choose_threads(config.runtime.threads, &context.hello, workers);
+    context.threads = choose_threads(config->runtime.threads, &context.hello, workers);
     openblas_set_num_threads(1);
-    status = exchange_mpi_create(workers, &context.exchange, error);
+    enum status status = exchange_mpi_create(workers, &context.exchange, error);
     if (status == STATUS_OK) {
         status = worker_run(&context, error);
         context.exchange->operations->close(context.exchange);
     }
     link_close(&link, CLOSE_SECONDS);
-    config_free(&config);
     return status;
 }
 
-/* Everything between MPI's start and its end; returns the exit code, the same on every rank. */
-static int run(int argc, char **argv, int rank, int ranks)
+/* A rank that cannot even begin: the others wait for it. */
+_Noreturn static void fail_to_begin(const struct error *error)
+{
+    print_error(error);
+    abort_run((int)error->status);
+}
+
+/* Rank 0's life, once everything is checked. */
+static enum status lead(struct setup *setup, struct journal *journal, int text_size,
+                        struct watchdog **watchdog, struct error *error)
+{
+    struct watchdog_address address;
+    MPI_Comm control, none;
+    if (watchdog_create_coordinator(setup->workers, setup->config.runtime.liveness_seconds, &address,
+                                    watchdog, error) != STATUS_OK) {
+        fail_to_begin(error);
+    }
+    MPI_Bcast(setup->text, text_size, MPI_CHAR, 0, MPI_COMM_WORLD);
+    MPI_Bcast(&address, (int)sizeof address, MPI_BYTE, 0, MPI_COMM_WORLD);
+    MPI_Comm_dup(MPI_COMM_WORLD, &control);
+    MPI_Comm_split(MPI_COMM_WORLD, MPI_UNDEFINED, 0, &none);
+    enum status status = coordinate(setup, journal, *watchdog, control, error);
+    watchdog_ending(*watchdog, (int)status);
+    if (status != STATUS_OK && status != STATUS_STOPPED) {
+        print_error(error);
+    }
+    MPI_Comm_free(&control);
+    return status;
+}
+
+/* A worker rank's life. */
+static enum status follow(int rank, int text_size, struct watchdog **watchdog, struct error *error)
+{
+    struct watchdog_address address;
+    struct config config;
+    MPI_Comm control, workers;
+    char *text = malloc((size_t)text_size);
+    if (!text) {
+        abort_run(STATUS_INTERNAL);
+    }
+    MPI_Bcast(text, text_size, MPI_CHAR, 0, MPI_COMM_WORLD);
+    MPI_Bcast(&address, (int)sizeof address, MPI_BYTE, 0, MPI_COMM_WORLD);
+    if (config_parse(text, "config.yaml", NULL, 0, &config, error) != STATUS_OK ||
+        watchdog_create_worker(rank, config.runtime.liveness_seconds, &address, watchdog, error) !=
+            STATUS_OK) {
+        fail_to_begin(error);
+    }
+    MPI_Comm_dup(MPI_COMM_WORLD, &control);
+    MPI_Comm_split(MPI_COMM_WORLD, 1, rank, &workers);
+    enum status status = work(&config, *watchdog, control, workers, error);
+    MPI_Comm_free(&workers);
+    MPI_Comm_free(&control);
+    config_free(&config);
+    free(text);
+    return status;
+}
+
+/* Everything between MPI's start and its end; returns the exit code, the same on every rank. *watchdog is to
+ * be closed after MPI's end, NULL if there is none. */
+static int run(int argc, char **argv, int rank, int ranks, struct watchdog **watchdog)
 {
     struct setup setup = {0};
     struct journal journal = {.records.descriptor = -1};
     struct opening opening = {0};
     struct error error = {0};
-    char *text = NULL;
     if (rank == 0 && prepare(argc, argv, ranks, &setup, &journal, &opening, &error) != STATUS_OK) {
         print_error(&error);
     }
     MPI_Bcast(&opening, 3, MPI_INT, 0, MPI_COMM_WORLD);
     int code = opening.status;
     if (code == STATUS_OK && !opening.leave) {
-        MPI_Comm control, workers;
-        text = rank == 0 ? setup.text : malloc((size_t)opening.text_size);
-        if (!text) {
-            abort_run(STATUS_INTERNAL);
-        }
-        MPI_Bcast(text, opening.text_size, MPI_CHAR, 0, MPI_COMM_WORLD);
-        MPI_Comm_dup(MPI_COMM_WORLD, &control);
-        MPI_Comm_split(MPI_COMM_WORLD, rank == 0 ? MPI_UNDEFINED : 1, rank, &workers);
-        if (rank == 0) {
-            code = (int)coordinate(&setup, &journal, control, &error);
-            if (code != STATUS_OK && code != STATUS_STOPPED) {
-                print_error(&error);
-            }
-        } else {
-            code = (int)work(text, control, workers, &error);
-            MPI_Comm_free(&workers);
-            free(text);
-        }
-        MPI_Comm_free(&control);
+        code = (int)(rank == 0 ? lead(&setup, &journal, opening.text_size, watchdog, &error)
+                               : follow(rank, opening.text_size, watchdog, &error));
         MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD);
+        watchdog_ending(*watchdog, code);
     }
     journal_close(&journal);
     setup_free(&setup);
@@ -245,11 +294,13 @@ static int run(int argc, char **argv, int rank, int ranks)
 int main(int argc, char **argv)
 {
     int provided, rank, ranks;
+    struct watchdog *watchdog = NULL;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
     signals_install();
-    int code = run(argc, argv, rank, ranks);
+    int code = run(argc, argv, rank, ranks, &watchdog);
     MPI_Finalize();
+    watchdog_close(watchdog);
     return code;
 }

@@ -53,9 +53,12 @@ static enum status worker_send(struct worker *worker, const struct message *mess
     return worker->context->link.send(worker->context->link.context, message, error);
 }
 
-static void worker_alive(void *context, enum message_phase phase)
+static void show_life(struct worker *worker, enum message_phase phase, bool waiting)
 {
-    struct worker *worker = context;
+    const struct worker_context *context = worker->context;
+    if (context->progress) {
+        context->progress(context->progress_context, worker->step + 1, phase, waiting);
+    }
     double now = trainer_clock();
     if (worker->save) {
         save_report(worker->save, &worker->context->link, NULL); /* as below */
@@ -69,10 +72,15 @@ static void worker_alive(void *context, enum message_phase phase)
     worker_send(worker, &message, NULL); /* a lost link shows at the next message that matters */
 }
 
+static void worker_alive(void *context, enum message_phase phase)
+{
+    show_life(context, phase, false);
+}
+
 static void worker_idle(void *context)
 {
     struct worker *worker = context;
-    worker_alive(worker, worker->trainer.phase);
+    show_life(worker, worker->trainer.phase, true);
 }
 
 static enum status take_leases(struct worker *worker, const struct message_leases *leases,
@@ -309,6 +317,7 @@ static enum status evaluate(struct worker *worker, struct error *error)
     struct iresnet_hooks hooks = {.between = evaluation_between, .context = worker};
     enum status status = STATUS_OK;
     worker->trainer.phase = PHASE_EVALUATE;
+    worker_alive(worker, PHASE_EVALUATE);
     for (size_t i = 0; i < config->validation.count && status == STATUS_OK; i++) {
         const struct pairs *pairs = &worker->pairs[i];
         struct verification result;
@@ -338,6 +347,7 @@ static enum status begin_checkpoint(struct worker *worker, bool evaluation_due, 
 {
     double begin = trainer_clock();
     worker->trainer.phase = PHASE_CHECKPOINT;
+    worker_alive(worker, PHASE_CHECKPOINT);
     enum status status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
     if (status == STATUS_OK && save_committed_step(worker->save) != worker->step) {
         struct save_moment moment = {

@@ -24,6 +24,9 @@ struct worker_context {
     struct exchange *exchange;
     struct worker_link link;
     const volatile sig_atomic_t *stop_signal; /* nonzero: this rank was asked to stop */
+    /* Called from between layers and from every wait (`waiting`: for other workers); cheap, may be NULL. */
+    void (*progress)(void *context, int64_t step, enum message_phase phase, bool waiting);
+    void *progress_context;
     int threads;
     struct message_hello hello; /* what is known of this rank's place; the worker adds what it measures */
 };

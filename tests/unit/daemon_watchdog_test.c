@@ -1,0 +1,248 @@
+/* daemon/watchdog.h over the loopback interface, and its datagrams. */
+#include "daemon/watchdog.h"
+#include "proto/message.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void pause_for(double seconds)
+{
+    nanosleep(&(struct timespec){.tv_sec = (time_t)seconds,
+                                 .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)},
+              NULL);
+}
+
+static void test_packet(void **state)
+{
+    (void)state;
+    unsigned char nonce[WATCHDOG_NONCE_SIZE] = "0123456789abcde";
+    unsigned char bytes[WATCHDOG_PACKET_SIZE];
+    struct watchdog_packet packet = {.kind = WATCHDOG_BEAT,
+                                     .rank = 3,
+                                     .step = INT64_C(5000000000),
+                                     .phase = PHASE_BACKWARD,
+                                     .answered = 1,
+                                     .progress = UINT64_C(1) << 40,
+                                     .work = 17};
+    struct watchdog_packet read = {0};
+    watchdog_packet_encode(&packet, nonce, bytes);
+    assert_true(watchdog_packet_decode(bytes, sizeof bytes, nonce, &read));
+    assert_int_equal(read.rank, 3);
+    assert_int_equal(read.step, INT64_C(5000000000));
+    assert_int_equal(read.phase, PHASE_BACKWARD);
+    assert_int_equal(read.answered, 1);
+    assert_true(read.progress == UINT64_C(1) << 40 && read.work == 17);
+
+    assert_false(watchdog_packet_decode(bytes, sizeof bytes - 1, nonce, &read));
+    nonce[3] ^= 1;
+    assert_false(watchdog_packet_decode(bytes, sizeof bytes, nonce, &read));
+    nonce[3] ^= 1;
+    bytes[0] ^= 1;
+    assert_false(watchdog_packet_decode(bytes, sizeof bytes, nonce, &read));
+    packet.kind = 99;
+    watchdog_packet_encode(&packet, nonce, bytes);
+    assert_false(watchdog_packet_decode(bytes, sizeof bytes, nonce, &read));
+}
+
+/* Looks until the worker has been heard to be in this step, or fails after 20 seconds. */
+static void wait_for_step(struct watchdog *coordinator, int64_t step, struct watchdog_sight *sight)
+{
+    for (int i = 0; i < 400; i++) {
+        watchdog_look(coordinator, 0, sight);
+        if (sight->heard && sight->answered && sight->step == step) {
+            return;
+        }
+        pause_for(0.05);
+    }
+    fail_msg("the worker's step %lld was never heard of", (long long)step);
+}
+
+static void test_hears(void **state)
+{
+    (void)state;
+    struct watchdog *coordinator, *worker;
+    struct watchdog_address address;
+    struct watchdog_sight sight;
+    struct error error;
+    assert_int_equal(watchdog_create_coordinator(2, 4, &address, &coordinator, &error), STATUS_OK);
+    assert_true(address.port != 0);
+    assert_int_equal(watchdog_create_worker(1, 4, &address, &worker, &error), STATUS_OK);
+    watchdog_progress(worker, 12, PHASE_EXCHANGE, false);
+    wait_for_step(coordinator, 12, &sight);
+    assert_int_equal(sight.phase, PHASE_EXCHANGE);
+
+    /* The process answers, the main thread only waits: */
+    for (int i = 0; i < 30; i++) {
+        watchdog_progress(coordinator, 12, PHASE_START, false);
+        watchdog_progress(worker, 13, PHASE_EXCHANGE, true);
+        pause_for(0.1);
+    }
+    wait_for_step(coordinator, 13, &sight);
+    assert_true(sight.idle > 2 && sight.stuck < sight.idle);
+    /* and then does nothing: */
+    pause_for(3);
+    watchdog_look(coordinator, 0, &sight);
+    assert_true(sight.stuck > 2 && sight.silent < sight.stuck);
+
+    watchdog_look(coordinator, 1, &sight);
+    assert_false(sight.heard);
+    watchdog_close(worker);
+    watchdog_close(coordinator);
+}
+
+/* A datagram of the right form without the run's nonce changes nothing. */
+static void test_ignores_strangers(void **state)
+{
+    (void)state;
+    struct watchdog *coordinator;
+    struct watchdog_address address;
+    struct watchdog_sight sight;
+    struct error error;
+    unsigned char bytes[WATCHDOG_PACKET_SIZE], nonce[WATCHDOG_NONCE_SIZE] = "not the run's";
+    struct watchdog_packet packet = {.kind = WATCHDOG_BEAT, .rank = 1, .step = 5, .answered = 1};
+    assert_int_equal(watchdog_create_coordinator(1, 4, &address, &coordinator, &error), STATUS_OK);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = address.port};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int stranger = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_true(stranger >= 0);
+    watchdog_packet_encode(&packet, nonce, bytes);
+    assert_int_equal(sendto(stranger, bytes, sizeof bytes, 0, (const struct sockaddr *)&to, sizeof to),
+                     sizeof bytes);
+    packet.rank = 7; /* the nonce, but no such rank */
+    watchdog_packet_encode(&packet, address.nonce, bytes);
+    assert_int_equal(sendto(stranger, bytes, sizeof bytes, 0, (const struct sockaddr *)&to, sizeof to),
+                     sizeof bytes);
+    pause_for(0.5);
+    watchdog_look(coordinator, 0, &sight);
+    assert_false(sight.heard);
+    packet.rank = 1;
+    watchdog_packet_encode(&packet, address.nonce, bytes);
+    assert_int_equal(sendto(stranger, bytes, sizeof bytes, 0, (const struct sockaddr *)&to, sizeof to),
+                     sizeof bytes);
+    wait_for_step(coordinator, 5, &(struct watchdog_sight){0});
+    close(stranger);
+    watchdog_close(coordinator);
+}
+
+/* A child process as a worker of this coordinator, its main thread in a wait that never ends. */
+static pid_t start_worker(const struct watchdog_address *address)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct watchdog *worker;
+        struct error error;
+        if (!freopen("/dev/null", "w", stderr) ||
+            watchdog_create_worker(1, 1, address, &worker, &error) != STATUS_OK) {
+            _exit(99);
+        }
+        pause_for(30);
+        _exit(98);
+    }
+    return child;
+}
+
+static int exit_code_of(pid_t child)
+{
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void wait_until_heard(struct watchdog *coordinator)
+{
+    struct watchdog_sight sight = {0};
+    for (int i = 0; i < 400 && !(sight.heard && sight.answered); i++) {
+        pause_for(0.05);
+        watchdog_look(coordinator, 0, &sight);
+    }
+    assert_true(sight.answered);
+}
+
+static void test_worker_ends_without_coordinator(void **state)
+{
+    (void)state;
+    struct watchdog *coordinator;
+    struct watchdog_address address;
+    struct error error;
+    assert_int_equal(watchdog_create_coordinator(1, 1, &address, &coordinator, &error), STATUS_OK);
+    pid_t child = start_worker(&address);
+    wait_until_heard(coordinator);
+    watchdog_close(coordinator);
+    assert_int_equal(exit_code_of(child), STATUS_LOST);
+}
+
+/* A coordinator that never was heard is not missed: a firewall must not end a healthy run. */
+static void test_unheard_coordinator_is_not_judged(void **state)
+{
+    (void)state;
+    struct watchdog_address address = {.count = 0, .port = htons(9)};
+    pid_t child = start_worker(&address);
+    pause_for(4);
+    assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+    kill(child, SIGKILL);
+    assert_int_equal(exit_code_of(child), -1);
+}
+
+static void test_worker_ends_with_its_parent(void **state)
+{
+    (void)state;
+    struct watchdog_address address = {.count = 0};
+    int channel[2];
+    char byte;
+    assert_int_equal(pipe(channel), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        start_worker(&address); /* it holds the pipe's end open for as long as it lives */
+        pause_for(1);
+        _exit(0);
+    }
+    close(channel[1]);
+    assert_int_equal(exit_code_of(parent), 0);
+    double left = 20;
+    time_t begin = time(NULL);
+    assert_int_equal(read(channel[0], &byte, 1), 0);
+    assert_true(difftime(time(NULL), begin) < left);
+    close(channel[0]);
+}
+
+static void test_ending_is_bounded(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        struct watchdog *worker;
+        struct watchdog_address address = {.count = 0};
+        struct error error;
+        if (watchdog_create_worker(1, 1, &address, &worker, &error) != STATUS_OK) {
+            _exit(99);
+        }
+        watchdog_ending(worker, 75);
+        pause_for(60);
+        _exit(98);
+    }
+    assert_int_equal(exit_code_of(child), 75);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_packet),
+        cmocka_unit_test(test_hears),
+        cmocka_unit_test(test_ignores_strangers),
+        cmocka_unit_test(test_worker_ends_without_coordinator),
+        cmocka_unit_test(test_unheard_coordinator_is_not_judged),
+        cmocka_unit_test(test_worker_ends_with_its_parent),
+        cmocka_unit_test(test_ending_is_bounded),
+    };
+    return cmocka_run_group_tests_name("daemon/watchdog", tests, NULL, NULL);
+}
