@@ -138,7 +138,10 @@ static void settle(struct checkpoint_desk *desk, struct checkpoint_outcome *outc
     if (outcome->status != STATUS_OK) {
         checkpoint_abandon(run_dir, desk->step);
     } else {
-        outcome->prune = checkpoint_prune(run_dir, desk->setup->config.checkpoint.keep, error);
+        struct checkpoint_retention retention = {
+            .last = desk->setup->config.checkpoint.keep.last,
+            .every_steps = desk->setup->config.checkpoint.keep.every_epochs * desk->setup->steps_per_epoch};
+        outcome->prune = checkpoint_prune(run_dir, &retention, error);
     }
     desk->step = -1;
 }

@@ -63,6 +63,9 @@ static enum status read_key(struct reading *reading, const char *key, const yaml
 {
     char where[256];
     const struct config_row *row = find_row(key);
+    if (!row && value->type != YAML_MAPPING_NODE) {
+        row = config_short_row(key);
+    }
     if (!row && !is_group(key)) {
         return refuse_key(reading, key_node, key, error);
     }

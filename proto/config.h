@@ -83,13 +83,19 @@ struct config {
     struct {
         int every_steps; /* 0: never by steps */
         double every_minutes; /* 0: never by time */
-        int keep; /* the newest so many stay; 0: all */
+        struct {
+            int last; /* the newest so many stay; 0: all */
+            int every_epochs; /* of each so many epochs one stays for good; 0: none */
+        } keep;
         char *resume; /* "auto", "never" or a checkpoint directory */
     } checkpoint;
     struct {
         int every_steps; /* 0: only at the end */
         bool at_end;
     } eval;
+    struct {
+        int max_skips; /* updates skipped in a row that end the run */
+    } numeric;
     struct {
         int threads; /* 0: auto */
         double bucket_mb;
@@ -101,6 +107,7 @@ struct config {
     struct {
         int64_t trace_step; /* 0: none; steps count from 1 */
         int64_t stop_after_step; /* 0: none; stops as SIGTERM would, after that step */
+        int64_t poison_sample; /* id of a sample whose pixels become NaN; -1: none */
         enum config_kernels kernels;
     } debug;
 };

@@ -77,14 +77,18 @@ static const struct config_row rows[] = {
      "steps between two checkpoints; 0: by time alone"},
     {"checkpoint.every_minutes", CONFIG_DOUBLE, OFFSET(checkpoint.every_minutes), 0, 0, 1e6, NULL, "30",
      false, "minutes between two checkpoints; 0: by steps alone"},
-    {"checkpoint.keep", CONFIG_INT, OFFSET(checkpoint.keep), 0, 0, 1e6, NULL, "3", false,
-     "the newest so many checkpoints stay; 0: all"},
+    {"checkpoint.keep.last", CONFIG_INT, OFFSET(checkpoint.keep.last), 0, 0, 1e6, NULL, "3", false,
+     "the newest so many checkpoints stay; 0: all; `keep: 3` is short for this"},
+    {"checkpoint.keep.every_epochs", CONFIG_INT, OFFSET(checkpoint.keep.every_epochs), 0, 0, 1e6, NULL, "0",
+     false, "and the checkpoint at the end of each so many epochs stays for good; 0: none"},
     {"checkpoint.resume", CONFIG_STRING, OFFSET(checkpoint.resume), 0, 0, 0, NULL, "auto", false,
      "auto: go on from run.dir's newest checkpoint; never; or a checkpoint"},
     {"eval.every_steps", CONFIG_INT, OFFSET(eval.every_steps), 0, 0, 1e9, NULL, "0", false,
      "steps between two verifications; 0: at the end alone"},
     {"eval.at_end", CONFIG_BOOL, OFFSET(eval.at_end), 0, 0, 0, NULL, "true", false,
      "verify after the last step"},
+    {"numeric.max_skips", CONFIG_INT, OFFSET(numeric.max_skips), 0, 1, 1e9, NULL, "10", false,
+     "an update whose loss or gradient is not finite is skipped; so many in a row end the run"},
     {"runtime.threads", CONFIG_AUTO, OFFSET(runtime.threads), 0, 1, 4096, NULL, "auto", false,
      "threads of a worker; auto: a host's allowed cores divided among its workers"},
     {"runtime.bucket_mb", CONFIG_DOUBLE, OFFSET(runtime.bucket_mb), 0, 1e-3, 4096, NULL, "8", false,
@@ -97,6 +101,9 @@ static const struct config_row rows[] = {
      "the step, counted from 1, to write a trace of; 0: none"},
     {"debug.stop_after_step", CONFIG_INT64, OFFSET(debug.stop_after_step), 0, 0, LARGE, NULL, "0", false,
      "stop after this step as if asked to; 0: never"},
+    {"debug.poison_sample", CONFIG_INT64, OFFSET(debug.poison_sample), 0, -1, LARGE, NULL, "-1", false,
+     "make the pixels of this sample NaN: the dataset's index times 2^40 plus the image's number in it; -1: "
+     "none"},
     {"debug.kernels", CONFIG_CHOICE, OFFSET(debug.kernels), 0, 0, 0, "fast|gemm|reference", "fast", false,
      "how the network convolves: the fastest way, by matrix products alone, or by plain loops, which is "
      "slow"}};
@@ -111,6 +118,19 @@ const struct config_row *config_rows(size_t *count)
 {
     *count = sizeof rows / sizeof rows[0];
     return rows;
+}
+
+const struct config_row *config_short_row(const char *group)
+{
+    static const char *const shorts[][2] = {{"checkpoint.keep", "checkpoint.keep.last"}};
+    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++) {
+        for (size_t r = 0; strcmp(shorts[i][0], group) == 0 && r < sizeof rows / sizeof *rows; r++) {
+            if (strcmp(rows[r].key, shorts[i][1]) == 0) {
+                return &rows[r];
+            }
+        }
+    }
+    return NULL;
 }
 
 const struct config_margin *config_margins(size_t *count)

@@ -38,6 +38,8 @@ struct config_margin {
 };
 
 const struct config_row *config_rows(size_t *count);
+/* The key that a single value in the place of a group stands for; NULL: there is none. */
+const struct config_row *config_short_row(const char *group);
 const struct config_margin *config_margins(size_t *count);
 
 /* What a value of this row looks like: "an integer from 1 to 10", "one of poly, step, cosine". */

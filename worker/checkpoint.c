@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,22 +199,44 @@ static enum status remove_checkpoint(const char *path, struct error *error)
     return status == STATUS_OK ? checkpoint_remove_tree(away, error) : status;
 }
 
-enum status checkpoint_prune(const char *run_dir, int keep, struct error *error)
+/* Whether the checkpoint `steps[i]` (newest first) is the first one of its stretch of `every` steps. */
+static bool begins_stretch(const int64_t *steps, const bool *valid, size_t count, size_t i, int64_t every)
+{
+    int64_t stretch = every > 0 ? steps[i] / every : 0;
+    for (size_t older = i + 1; older < count && stretch > 0 && steps[older] / every == stretch; older++) {
+        if (valid[older]) {
+            return false;
+        }
+    }
+    return stretch > 0;
+}
+
+enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retention *retention,
+                             struct error *error)
 {
     int64_t *steps;
     size_t count;
-    int valid = 0;
+    int newer = 0; /* valid ones */
+    char path[PATH_SIZE];
     enum status status = list_steps(run_dir, 1, &steps, &count, error);
-    for (size_t i = 0; i < count && keep > 0 && status == STATUS_OK; i++) {
-        char path[PATH_SIZE];
+    bool *valid = status == STATUS_OK ? calloc(count + 1, sizeof *valid) : NULL;
+    if (status == STATUS_OK && !valid) {
+        status = error_set(error, STATUS_INTERNAL, run_dir, NULL, "out of memory");
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         checkpoint_path(run_dir, steps[i], 0, path, sizeof path);
-        if (valid >= keep) {
+        valid[i] = checkpoint_verify(path, 0, NULL) == STATUS_OK;
+    }
+    for (size_t i = 0; i < count && retention->last > 0 && status == STATUS_OK; i++) {
+        bool stays = newer < retention->last ||
+                     (valid[i] && begins_stretch(steps, valid, count, i, retention->every_steps));
+        newer += valid[i];
+        if (!stays) {
+            checkpoint_path(run_dir, steps[i], 0, path, sizeof path);
             status = remove_checkpoint(path, error);
-        } else {
-            /* A damaged one is no checkpoint and takes no one's place. */
-            valid += checkpoint_verify(path, 0, NULL) == STATUS_OK;
         }
     }
+    free(valid);
     free(steps);
     return status;
 }

@@ -82,9 +82,16 @@ enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state
                               struct error *error);
 /* Removes the .tmp directory. */
 void checkpoint_abandon(const char *run_dir, int64_t step);
-/* Removes all but the newest `keep` checkpoints (0: none) and every stale .tmp. A pruned one is renamed
- * away first, so that a crash never leaves half of one under a valid name. */
-enum status checkpoint_prune(const char *run_dir, int keep, struct error *error);
+/* Which checkpoints stay. */
+struct checkpoint_retention {
+    int last; /* the newest so many; 0: all */
+    int64_t every_steps; /* and the first one at or after each multiple of this, from 1 on; 0: none */
+};
+
+/* Removes the checkpoints that do not stay, and every stale .tmp. A pruned one is renamed away first, so that
+ * a crash never leaves half of one under a valid name. A damaged one takes no one's place. */
+enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retention *retention,
+                             struct error *error);
 
 /* --- Reading --- */
 

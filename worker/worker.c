@@ -425,13 +425,15 @@ static enum status after_step(struct worker *worker, unsigned wishes, struct err
     bool last = step == worker->trainer.steps;
     bool stop = ((wishes & CONTROL_STOP) || config->debug.stop_after_step == step) && !last;
     int every = config->checkpoint.every_steps;
+    int64_t lasting = config->checkpoint.keep.every_epochs * worker->trainer.steps_per_epoch;
     int eval_every = config->eval.every_steps;
     bool evaluation_due =
         !last && ((wishes & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0));
     enum status status = STATUS_OK;
     if (stop || last) {
         status = finish_checkpoint(worker, evaluation_due, error);
-    } else if ((wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0)) {
+    } else if ((wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0) ||
+               (lasting > 0 && step % lasting == 0)) {
         status = begin_checkpoint(worker, evaluation_due, error);
     }
     if (status == STATUS_OK && stop) {

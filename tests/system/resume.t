@@ -94,6 +94,11 @@ run=$work/kept
 run_daild 2 --set run.dir="$run" --set checkpoint.every_steps=2 --set checkpoint.keep=2 --set debug.stop_after_step=9
 is "checkpoint.keep leaves the newest two" "$(ls "$run/checkpoints" | tr '\n' ' ')" "step-000000008 step-000000009 "
 
+run_daild 2 --set run.dir="$work/lasting" --set checkpoint.every_steps=4 --set schedule.epochs=3 \
+    --set checkpoint.keep='{last: 1, every_epochs: 1}'
+is "every_epochs has a checkpoint at each epoch's end, and lets it stay" \
+    "$(ls "$work/lasting/checkpoints" | tr '\n' ' ')" "step-000000013 step-000000026 step-000000039 "
+
 run_daild 2 --set run.dir="$work/elsewhere" --set checkpoint.resume="$run/checkpoints/step-000000008" \
     --set debug.stop_after_step=10
 exits "checkpoint.resume names a checkpoint" $? 75

@@ -297,7 +297,7 @@ static int begin(void **state)
     setup->config.model.embedding = 64;
     setup->config.model.width = 1;
     setup->config.checkpoint.resume = fixture->resume;
-    setup->config.checkpoint.keep = 2;
+    setup->config.checkpoint.keep.last = 2;
     setup->config.classifier.rows_min = 5;
     setup->config.batch.lane = LANE_BATCH;
     setup->config.schedule.epochs = 2.5;

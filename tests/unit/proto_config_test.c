@@ -50,7 +50,8 @@ static void test_defaults(void **state)
     assert_true(c.schedule.warmup_epochs == 0 && c.schedule.milestone_count == 3);
     assert_true(c.schedule.milestones[0] == 0.4 && c.schedule.milestones[1] == 0.7);
     assert_true(c.schedule.milestones[2] == 0.9);
-    assert_true(c.checkpoint.every_steps == 0 && c.checkpoint.every_minutes == 30 && c.checkpoint.keep == 3);
+    assert_true(c.checkpoint.every_steps == 0 && c.checkpoint.every_minutes == 30 &&
+                c.checkpoint.keep.last == 3 && c.checkpoint.keep.every_epochs == 0);
     assert_string_equal(c.checkpoint.resume, "auto");
     assert_true(c.eval.every_steps == 0 && c.eval.at_end && c.runtime.threads == 0);
     assert_true(c.runtime.bucket_mb == 8 && c.runtime.liveness_seconds == 60 && c.log.every == 10);
@@ -329,24 +330,52 @@ static void test_comments_tell_each_key(void **state)
     config_free(&c);
 }
 
+/* A number in the place of checkpoint.keep is its `last`. */
+static void test_keep(void **state)
+{
+    static const struct {
+        const char *text, *override;
+        int last, every_epochs;
+    } cases[] = {{"checkpoint: {keep: 7}", "log.every=1", 7, 0},
+                 {"checkpoint: {keep: {last: 4, every_epochs: 5}}", "log.every=1", 4, 5},
+                 {"checkpoint: {keep: {every_epochs: 5}}", "checkpoint.keep=0", 0, 5},
+                 {"checkpoint: {keep: 7}", "checkpoint.keep={last: 1, every_epochs: 2}", 1, 2},
+                 {"checkpoint: {keep: 7}", "checkpoint.keep.every_epochs=9", 7, 9}};
+    static const char *const bad[] = {"checkpoint.keep=many", "checkpoint.keep=-1", "checkpoint.keep=[1]",
+                                      "checkpoint.keep={most: 1}", "checkpoint.keep="};
+    struct config c, again;
+    struct error error;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const overrides[] = {"data.datasets=[a.yaml]", cases[i].override};
+        assert_int_equal(config_parse(cases[i].text, "t", overrides, 2, &c, &error), STATUS_OK);
+        assert_int_equal(c.checkpoint.keep.last, cases[i].last);
+        assert_int_equal(c.checkpoint.keep.every_epochs, cases[i].every_epochs);
+        char *text = config_format(&c, true);
+        assert_int_equal(config_parse(text, "t", NULL, 0, &again, &error), STATUS_OK);
+        assert_same(&c, &again);
+        free(text);
+        config_free(&again);
+        config_free(&c);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *const overrides[] = {"data.datasets=[a.yaml]", bad[i]};
+        assert_int_equal(config_parse("", "t", overrides, 2, &c, &error), STATUS_USAGE);
+        assert_non_null(strstr(error.what, "checkpoint.keep"));
+    }
+}
+
 static void test_digest(void **state)
 {
     static const struct {
         const char *override;
         bool decides;
-    } cases[] = {{"log.every=3", false},
-                 {"runtime.threads=3", false},
-                 {"checkpoint.keep=9", false},
-                 {"eval.at_end=false", false},
-                 {"debug.trace_step=4", false},
-                 {"debug.kernels=gemm", false},
-                 {"run.name=z", false},
-                 {"run.dir=z", false},
-                 {"run.seed=2", true},
-                 {"batch.lane=8", true},
-                 {"loss.margin=arcface", true},
-                 {"data.datasets=[b.yaml]", true},
-                 {"domain.hidden=[]", true}};
+    } cases[] = {
+        {"log.every=3", false},       {"runtime.threads=3", false},  {"checkpoint.keep=9", false},
+        {"eval.at_end=false", false}, {"debug.trace_step=4", false}, {"debug.kernels=gemm", false},
+        {"run.name=z", false},        {"run.dir=z", false},          {"run.seed=2", true},
+        {"batch.lane=8", true},       {"loss.margin=arcface", true}, {"data.datasets=[b.yaml]", true},
+        {"domain.hidden=[]", true}};
     struct config c;
     struct error error;
     char base[17], other[17];
@@ -446,6 +475,7 @@ int main(void)
                                        cmocka_unit_test(test_bad_overrides),
                                        cmocka_unit_test(test_what_is_printed_reads_back),
                                        cmocka_unit_test(test_comments_tell_each_key),
+                                       cmocka_unit_test(test_keep),
                                        cmocka_unit_test(test_digest),
                                        cmocka_unit_test(test_shipped_example_is_the_defaults),
                                        cmocka_unit_test(test_defaults_without_a_file),

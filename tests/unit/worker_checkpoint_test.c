@@ -524,18 +524,41 @@ static void test_prune(void **state)
     assert_int_equal(checkpoint_begin(fixture->directory, 6, NULL), STATUS_OK);
     snprintf(path, sizeof path, "%s/checkpoints/mine", fixture->directory);
     assert_int_equal(mkdir(path, 0777), 0);
-    assert_int_equal(checkpoint_prune(fixture->directory, 0, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_prune(fixture->directory, &(struct checkpoint_retention){0}, NULL),
+                     STATUS_OK);
     checkpoint_path(fixture->directory, 6, 1, path, sizeof path);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_true(exists(fixture, 1));
     /* A damaged one does not count among those kept. */
     path_of(fixture, 5, "COMMIT", path);
     unlink(path);
-    assert_int_equal(checkpoint_prune(fixture->directory, 2, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_prune(fixture->directory, &(struct checkpoint_retention){.last = 2}, NULL),
+                     STATUS_OK);
     assert_false(exists(fixture, 1) || exists(fixture, 2));
     assert_true(exists(fixture, 3) && exists(fixture, 4) && exists(fixture, 5));
     snprintf(path, sizeof path, "%s/checkpoints/mine", fixture->directory);
     assert_int_equal(access(path, F_OK), 0);
+}
+
+/* Beside the newest, the first at or after each multiple stays, however far behind it comes. */
+static void test_prune_keeps_the_lasting_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int64_t steps[] = {3, 10, 13, 21, 24, 27, 30, 33, 36, 39};
+    static const bool stays[] = {false, true, false, false, true, false, true, false, true, true};
+    struct checkpoint_retention retention = {.last = 2, .every_steps = 10};
+    char path[PATH];
+    for (size_t i = 0; i < 10; i++) {
+        write_checkpoint(fixture, steps[i]);
+    }
+    path_of(fixture, 21, "state.yaml", path); /* damaged: 24 comes in its place */
+    unlink(path);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(checkpoint_prune(fixture->directory, &retention, NULL), STATUS_OK);
+        for (size_t i = 0; i < 10; i++) {
+            assert_int_equal(exists(fixture, steps[i]), stays[i]);
+        }
+    }
 }
 
 /* A checkpoint of the same step takes the place of the old one, complete. */
@@ -669,6 +692,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_state_is_read_strictly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_newest_passes_over_damaged_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_prune, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_prune_keeps_the_lasting_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_commit_replaces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_commit_checks_its_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_model_is_refused, set_up, tear_down),
