@@ -146,6 +146,7 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
     trainer->grad_embedding = calloc(values, sizeof(float));
     trainer->empty_image = calloc(batch * side * side * 3, sizeof(float));
     trainer->empty_sample = calloc(batch, sizeof *trainer->empty_sample);
+    trainer->blamed = calloc((size_t)trainer->exchange->size, sizeof *trainer->blamed);
     if (config->model.dropout > 0) {
         trainer->dropout_mask = calloc(batch * iresnet_dropout_count(trainer->net), sizeof(float));
         if (!trainer->dropout_mask) {
@@ -153,7 +154,7 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
         }
     }
     if (!trainer->momentum || !trainer->domain_momentum || !trainer->embedding || !trainer->grad_embedding ||
-        !trainer->empty_image || !trainer->empty_sample) {
+        !trainer->empty_image || !trainer->empty_sample || !trainer->blamed) {
         return out_of_memory(error);
     }
     buckets_init(&trainer->buckets, trainer->exchange, iresnet_gradient(trainer->net),
@@ -215,6 +216,7 @@ void trainer_free(struct trainer *trainer)
     free(trainer->dropout_mask);
     free(trainer->empty_image);
     free(trainer->empty_sample);
+    free(trainer->blamed);
     *trainer = (struct trainer){0};
 }
 

@@ -8,6 +8,7 @@
 
 #include "proto/config.h"
 #include "shard/manifest.h"
+#include "worker/blame.h"
 #include "worker/bucket.h"
 #include "worker/exchange.h"
 #include "worker/loader.h"
@@ -40,6 +41,7 @@ struct trainer {
     float *dropout_mask; /* [batch.lane, iresnet_dropout_count], NULL without dropout */
     float *empty_image; /* a micro-batch of zeros, or noise: stands in when the loader failed or is absent */
     struct sample *empty_sample;
+    double *blamed; /* [workers]: lanes of each that brought what is not finite */
 
     /* Called between layers and while waiting, with the phase the step is in. */
     void (*alive)(void *context, enum message_phase phase);
@@ -59,7 +61,10 @@ struct step_result {
     double loss, loss_cls, loss_dom;
     double accuracy, domain_accuracy;
     double lambda, lr, grad_norm;
-    bool skipped; /* the loss or a gradient was not finite: nothing was updated */
+    bool skipped; /* the loss or a gradient was not finite: nothing was updated, and: */
+    int culprit; /* the first worker one of whose lanes brought it; -1: it came from their sum */
+    int culprit_lanes; /* of all workers */
+    struct blame blame; /* of this worker's lanes */
     double seconds_data, seconds_compute, seconds_exchange;
     double seconds_hidden; /* of the exchange, beside the computing */
 };

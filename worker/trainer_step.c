@@ -6,6 +6,10 @@
 
 #include <math.h>
 
+/* Values at the end of the backward pass that are looked at: the first convolution's gradient is among them.
+ */
+#define BLAME_VALUES 1024
+
 /* What the workers sum at a step's end. */
 enum step_sum {
     SUM_LOSS_CLS,
@@ -34,6 +38,8 @@ struct step {
     enum status between; /* of the progress made between layers */
     struct error between_error;
     struct step_trace *trace; /* NULL unless this step is traced */
+    const struct micro_batch *batch; /* of the round under way */
+    struct blame blame;
     double seconds_data;
 };
 
@@ -61,8 +67,13 @@ static void between_layers(void *context)
 static void gradient_ready(void *context, size_t begin, size_t end)
 {
     struct step *step = context;
-    if (step->trainer->last_round) {
-        buckets_ready(&step->trainer->buckets, begin, end);
+    struct trainer *trainer = step->trainer;
+    if (begin == 0) {
+        blame_backward(&step->blame, step->batch, trainer->config->batch.lane, iresnet_gradient(trainer->net),
+                       end < BLAME_VALUES ? end : BLAME_VALUES);
+    }
+    if (trainer->last_round) {
+        buckets_ready(&trainer->buckets, begin, end);
     }
 }
 
@@ -92,6 +103,17 @@ static const struct micro_batch *next_micro_batch(struct step *step, int lane, s
         return stand_in;
     }
     return batch;
+}
+
+/* debug.poison_sample: to see what a bad sample does. */
+static void poison(const struct trainer *trainer, const struct micro_batch *batch, size_t pixels)
+{
+    int64_t bad = trainer->config->debug.poison_sample;
+    for (int i = 0; bad >= 0 && i < trainer->config->batch.lane; i++) {
+        for (size_t p = 0; batch->sample[i].id == (uint64_t)bad && p < pixels; p++) {
+            batch->image[(size_t)i * pixels + p] = NAN;
+        }
+    }
 }
 
 static void draw_dropout(struct trainer *trainer, int64_t step, const struct sample *sample)
@@ -132,12 +154,17 @@ static enum status run_round(struct step *step, int round, struct error *error)
     struct micro_batch stand_in;
     trainer->last_round = round == trainer->own_lanes - 1;
     const struct micro_batch *batch = next_micro_batch(step, trainer->first_lane + round, &stand_in);
+    size_t pixels = (size_t)config->model.input * (size_t)config->model.input * 3;
+    size_t width = (size_t)config->model.embedding;
+    step->batch = batch;
+    poison(trainer, batch, pixels);
     if (trainer->dropout_mask) {
         draw_dropout(trainer, step->number, batch->sample);
     }
 
     set_phase(trainer, PHASE_FORWARD);
     iresnet_forward(trainer->net, count, batch->image, trainer->dropout_mask, trainer->embedding, &hooks);
+    blame_forward(&step->blame, batch, pixels, count, trainer->embedding, width);
 
     set_phase(trainer, PHASE_CLASSIFIER);
     enum status status =
@@ -146,6 +173,7 @@ static enum status run_round(struct step *step, int round, struct error *error)
     if (status == STATUS_OK) {
         domain_step(trainer->domain, count, trainer->embedding, batch->sample, trainer->global_batch,
                     step->lambda, trainer->grad_embedding, &step->domain);
+        blame_losses(&step->blame, batch, count, trainer->grad_embedding, width);
         if (step->trace) {
             status = step_trace_round(step->trace, trainer, round, batch, error);
         }
@@ -254,6 +282,24 @@ static double clip_scale(struct trainer *trainer, double *norm)
     return clip > 0 && scale < 1 ? scale : 1;
 }
 
+/* An update was skipped, as all workers know: they tell each other whose lanes brought it. */
+static enum status find_culprit(struct step *step, struct step_result *result, struct error *error)
+{
+    struct trainer *trainer = step->trainer;
+    struct exchange *exchange = trainer->exchange;
+    for (int w = 0; w < exchange->size; w++) {
+        trainer->blamed[w] = w == exchange->rank ? step->blame.lanes : 0;
+    }
+    enum status status =
+        exchange->operations->sum_double(exchange, trainer->blamed, (size_t)exchange->size, error);
+    for (int w = exchange->size - 1; w >= 0; w--) {
+        result->culprit = trainer->blamed[w] > 0 ? w : result->culprit;
+        result->culprit_lanes += (int)trainer->blamed[w];
+    }
+    result->blame = step->blame;
+    return status;
+}
+
 static enum status exchange_and_update(struct step *step, struct step_control *control,
                                        struct step_result *result, struct error *error)
 {
@@ -277,7 +323,10 @@ static enum status exchange_and_update(struct step *step, struct step_control *c
     set_phase(trainer, PHASE_UPDATE);
     double scale = clip_scale(trainer, &result->grad_norm);
     result->skipped = !isfinite(result->loss) || !isfinite(result->grad_norm);
-    if (step->trace && control->failure == STATUS_OK) {
+    if (result->skipped) {
+        status = find_culprit(step, result, error);
+    }
+    if (step->trace && control->failure == STATUS_OK && status == STATUS_OK) {
         status = step_trace_gradient(step->trace, trainer, result, error);
     }
     if (!result->skipped && control->failure == STATUS_OK && status == STATUS_OK) {
@@ -300,7 +349,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     double progress = (double)(number - 1) / (double)trainer->steps;
     step.lambda = domain_lambda(config->domain.lambda, config->domain.start,
                                 config->domain.schedule == CONFIG_DOMAIN_GANIN, progress);
-    *result = (struct step_result){.lambda = step.lambda};
+    *result = (struct step_result){.lambda = step.lambda, .culprit = -1};
     result->lr = optimizer_learning_rate(config, number - 1, trainer->steps, trainer->steps_per_epoch);
 
     iresnet_zero_gradient(trainer->net);

@@ -14,8 +14,6 @@
 #define BEAT_SECONDS 1.0
 /* Pause between two looks for a message while there is nothing else to do. */
 #define POLL_NANOSECONDS 2000000
-/* Updates in a row that may be skipped for a loss or gradient that is not finite. */
-#define NUMERIC_SKIPS_MAX 10
 /* When there is no later step, a checkpoint that could not be written is tried again so often, after pauses
  * of so many seconds and twice as many each time. */
 #define LAST_CHECKPOINT_TRIES 3
@@ -341,17 +339,17 @@ static enum status evaluate(struct worker *worker, struct error *error)
     return status;
 }
 
-/* Begins the checkpoint of the step just done, unless it is there. One that is still being written comes
+/* Begins the checkpoint of `step`, unless it is there. One that is still being written comes
  * first: each worker waits for the coordinator's word on it, so that all do the same whatever their speed. */
-static enum status begin_checkpoint(struct worker *worker, bool evaluation_due, struct error *error)
+static enum status begin_checkpoint(struct worker *worker, int64_t step, int skips, bool evaluation_due,
+                                    struct error *error)
 {
     double begin = trainer_clock();
     worker->trainer.phase = PHASE_CHECKPOINT;
     worker_alive(worker, PHASE_CHECKPOINT);
     enum status status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
-    if (status == STATUS_OK && save_committed_step(worker->save) != worker->step) {
-        struct save_moment moment = {
-            .step = worker->step, .skips = worker->skips, .evaluate = evaluation_due};
+    if (status == STATUS_OK && save_committed_step(worker->save) < step) {
+        struct save_moment moment = {.step = step, .skips = skips, .evaluate = evaluation_due};
         save_begin(worker->save, &moment, begin);
     }
     return status;
@@ -364,13 +362,14 @@ static bool has_paused(const struct worker *worker)
 
 /* The same where nothing comes after: waits for the word that it is committed, and tries again if it is not.
  * In the end that is a STATUS_STORAGE whose text the coordinator knows. */
-static enum status finish_checkpoint(struct worker *worker, bool evaluation_due, struct error *error)
+static enum status finish_checkpoint(struct worker *worker, int64_t step, int skips, bool evaluation_due,
+                                     struct error *error)
 {
-    enum status status = begin_checkpoint(worker, evaluation_due, error);
+    enum status status = begin_checkpoint(worker, step, skips, evaluation_due, error);
     double pause = LAST_CHECKPOINT_PAUSE;
     for (int try = 1; status == STATUS_OK; try++) {
         status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
-        if (status != STATUS_OK || save_committed_step(worker->save) == worker->step) {
+        if (status != STATUS_OK || save_committed_step(worker->save) >= step) {
             return status;
         }
         if (try == LAST_CHECKPOINT_TRIES) {
@@ -381,28 +380,73 @@ static enum status finish_checkpoint(struct worker *worker, bool evaluation_due,
         pause *= 2;
         status = worker_wait(worker, has_paused, PHASE_CHECKPOINT, error);
         if (status == STATUS_OK) {
-            status = begin_checkpoint(worker, evaluation_due, error);
+            status = begin_checkpoint(worker, step, skips, evaluation_due, error);
         }
     }
     return status;
 }
 
+/* One worker tells of a skipped update: the one whose lane brought it, or the first where it was nobody's. */
+static enum status report_skip(struct worker *worker, const struct step_result *result, struct error *error)
+{
+    const struct trainer *trainer = &worker->trainer;
+    int own = worker->context->exchange->rank;
+    struct message message = {.kind = MESSAGE_WARNING};
+    char origin[320] = "it came from the sum over all lanes", others[48] = "";
+    if (own != (result->culprit < 0 ? 0 : result->culprit)) {
+        return STATUS_OK;
+    }
+    if (result->culprit >= 0) {
+        blame_describe(&result->blame, trainer->manifests, trainer->datasets, origin, sizeof origin);
+    }
+    if (result->culprit_lanes > 1) {
+        snprintf(others, sizeof others, "; so did %d other lanes", result->culprit_lanes - 1);
+    }
+    snprintf(message.warning.what, sizeof message.warning.what,
+             "step %lld: the loss or gradient is not finite, and its update was skipped: rank %d@%.64s, %s%s",
+             (long long)worker->step, own + 1, worker->context->hello.host, origin, others);
+    return worker_send(worker, &message, error);
+}
+
+/* So many updates were skipped in a row that the run ends, after a checkpoint of the state before the first
+ * of them, unless there is one of that state already. */
+static enum status give_up(struct worker *worker, struct error *error)
+{
+    int64_t good = worker->step - worker->skips;
+    bool saved = worker->start.checkpoint[0] != '\0' && worker->start.step >= good;
+    char next[160];
+    enum status status = saved || good == 0 ? STATUS_OK : finish_checkpoint(worker, good, 0, false, error);
+    saved = saved || save_committed_step(worker->save) >= good;
+    if (status != STATUS_OK && status != STATUS_STORAGE) {
+        return status;
+    }
+    if (worker->context->exchange->rank != 0) {
+        *error = (struct error){.status = STATUS_NUMERIC};
+        return STATUS_NUMERIC;
+    }
+    snprintf(next, sizeof next, "lower optimizer.lr, or lengthen the warm-up; ");
+    size_t used = strlen(next);
+    if (good == 0) {
+        snprintf(next + used, sizeof next - used, "no step was good, so it starts anew");
+    } else if (saved) {
+        snprintf(next + used, sizeof next - used,
+                 "the run goes on from its last good state, step %lld or later", (long long)good);
+    } else {
+        snprintf(next + used, sizeof next - used, "its last good state could not be saved");
+    }
+    return error_set(error, STATUS_NUMERIC, "step", next,
+                     "the loss or gradient was not finite for %d steps in a row, last at step %lld",
+                     worker->skips, (long long)worker->step);
+}
+
 static enum status count_skips(struct worker *worker, const struct step_result *result, struct error *error)
 {
     worker->skips = result->skipped ? worker->skips + 1 : 0;
-    if (!result->skipped || worker->context->exchange->rank != 0) {
-        return worker->skips > NUMERIC_SKIPS_MAX ? STATUS_NUMERIC : STATUS_OK;
+    enum status status = result->skipped ? report_skip(worker, result, error) : STATUS_OK;
+    if (status == STATUS_OK && worker->skips >= worker->context->config->numeric.max_skips) {
+        return give_up(worker, error);
     }
-    if (worker->skips > NUMERIC_SKIPS_MAX) {
-        return error_set(error, STATUS_NUMERIC, "step", "lower optimizer.lr, or lengthen the warm-up",
-                         "the loss or gradient was not finite for %d steps in a row, last at step %lld",
-                         worker->skips, (long long)worker->step);
-    }
-    struct message message = {.kind = MESSAGE_WARNING};
-    snprintf(message.warning.what, sizeof message.warning.what,
-             "step %lld: the loss or gradient is not finite; its update was skipped",
-             (long long)worker->step);
-    return worker_send(worker, &message, error);
+    return status;
 }
 
 /* Evaluates, and when asked to stop inside of it goes on to stop: the checkpoint then says that the
@@ -411,7 +455,7 @@ static enum status evaluate_or_stop(struct worker *worker, struct error *error)
 {
     enum status status = evaluate(worker, error);
     if (status == STATUS_STOPPED) {
-        status = finish_checkpoint(worker, true, error);
+        status = finish_checkpoint(worker, worker->step, worker->skips, true, error);
         return status == STATUS_OK ? STATUS_STOPPED : status;
     }
     return status;
@@ -431,10 +475,10 @@ static enum status after_step(struct worker *worker, unsigned wishes, struct err
         !last && ((wishes & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0));
     enum status status = STATUS_OK;
     if (stop || last) {
-        status = finish_checkpoint(worker, evaluation_due, error);
+        status = finish_checkpoint(worker, step, worker->skips, evaluation_due, error);
     } else if ((wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0) ||
                (lasting > 0 && step % lasting == 0)) {
-        status = begin_checkpoint(worker, evaluation_due, error);
+        status = begin_checkpoint(worker, step, worker->skips, evaluation_due, error);
     }
     if (status == STATUS_OK && stop) {
         return STATUS_STOPPED;
