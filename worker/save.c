@@ -316,14 +316,12 @@ enum status save_report(struct save *save, const struct worker_link *link, struc
     return written ? send_report(save, link, error) : STATUS_OK;
 }
 
-enum status save_finish(struct save *save, const struct worker_link *link, struct error *error)
+bool save_is_writing(struct save *save)
 {
     pthread_mutex_lock(&save->lock);
-    while (save->phase == SAVE_WRITING) {
-        pthread_cond_wait(&save->wake, &save->lock);
-    }
+    bool writing = save->phase == SAVE_WRITING;
     pthread_mutex_unlock(&save->lock);
-    return save_report(save, link, error);
+    return writing;
 }
 
 void save_settle(struct save *save, int64_t step, enum status outcome)

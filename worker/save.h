@@ -37,8 +37,8 @@ void save_begin(struct save *save, const struct save_moment *moment, double sinc
 /* Reports what the thread has written, if it is through: a MESSAGE_PART for each file and a MESSAGE_SAVED. A
  * failure to write is in that message, and no failure of this call. Costs nothing while there is nothing. */
 enum status save_report(struct save *save, const struct worker_link *link, struct error *error);
-/* The same, waiting for the thread: for a worker that leaves. */
-enum status save_finish(struct save *save, const struct worker_link *link, struct error *error);
+/* The thread is at work: nothing to report yet. */
+bool save_is_writing(struct save *save);
 
 /* The coordinator's word: the checkpoint of `step` is committed, or given up if `outcome` is no STATUS_OK. */
 void save_settle(struct save *save, int64_t step, enum status outcome);

@@ -1,10 +1,8 @@
 /* The life of a worker rank. See worker.h. */
-#include "worker/worker.h"
+#include "worker/worker_state.h"
 
 #include "worker/evaluation.h"
 #include "worker/restore.h"
-#include "worker/save.h"
-#include "worker/trainer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,39 +12,8 @@
 #define BEAT_SECONDS 1.0
 /* Pause between two looks for a message while there is nothing else to do. */
 #define POLL_NANOSECONDS 2000000
-/* When there is no later step, a checkpoint that could not be written is tried again so often, after pauses
- * of so many seconds and twice as many each time. */
-#define LAST_CHECKPOINT_TRIES 3
-#define LAST_CHECKPOINT_PAUSE 1.0
 
-/* Leases of an epoch, counted as they come in. */
-struct worker_epoch {
-    int64_t epoch; /* -1: none */
-    int lanes; /* whose leases have come */
-    int64_t *images; /* [own lanes] leased */
-};
-
-struct worker {
-    const struct worker_context *context;
-    struct trainer trainer;
-    struct pairs *pairs; /* [validation.count] */
-    size_t pairs_open;
-    bool started;
-    struct message_start start;
-    int64_t step; /* steps done */
-    unsigned wishes;
-    struct save *save;
-    struct worker_epoch epochs[2]; /* by the epoch's lowest bit */
-    int skips; /* updates in a row that were skipped */
-    double pause_end; /* of a wait by the clock */
-    double last_beat;
-    struct {
-        double begin, data, compute, exchange, hidden;
-        int steps;
-    } window; /* since the last step report */
-};
-
-static enum status worker_send(struct worker *worker, const struct message *message, struct error *error)
+enum status worker_send(struct worker *worker, const struct message *message, struct error *error)
 {
     return worker->context->link.send(worker->context->link.context, message, error);
 }
@@ -70,7 +37,7 @@ static void show_life(struct worker *worker, enum message_phase phase, bool wait
     worker_send(worker, &message, NULL); /* a lost link shows at the next message that matters */
 }
 
-static void worker_alive(void *context, enum message_phase phase)
+void worker_alive(void *context, enum message_phase phase)
 {
     show_life(context, phase, false);
 }
@@ -154,9 +121,8 @@ static enum status worker_pump(struct worker *worker, struct error *error)
     return status;
 }
 
-/* Waits for messages until `done` says so, sending signs of life. */
-static enum status worker_wait(struct worker *worker, bool (*done)(const struct worker *),
-                               enum message_phase phase, struct error *error)
+enum status worker_wait(struct worker *worker, bool (*done)(const struct worker *), enum message_phase phase,
+                        struct error *error)
 {
     enum status status = worker_pump(worker, error);
     while (status == STATUS_OK && !done(worker)) {
@@ -170,11 +136,6 @@ static enum status worker_wait(struct worker *worker, bool (*done)(const struct 
 static bool is_started(const struct worker *worker)
 {
     return worker->started;
-}
-
-static bool is_settled(const struct worker *worker)
-{
-    return save_is_settled(worker->save);
 }
 
 static bool has_leases(const struct worker *worker)
@@ -339,123 +300,13 @@ static enum status evaluate(struct worker *worker, struct error *error)
     return status;
 }
 
-/* Begins the checkpoint of `step`, unless it is there. One that is still being written comes
- * first: each worker waits for the coordinator's word on it, so that all do the same whatever their speed. */
-static enum status begin_checkpoint(struct worker *worker, int64_t step, int skips, bool evaluation_due,
-                                    struct error *error)
-{
-    double begin = trainer_clock();
-    worker->trainer.phase = PHASE_CHECKPOINT;
-    worker_alive(worker, PHASE_CHECKPOINT);
-    enum status status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
-    if (status == STATUS_OK && save_committed_step(worker->save) < step) {
-        struct save_moment moment = {.step = step, .skips = skips, .evaluate = evaluation_due};
-        save_begin(worker->save, &moment, begin);
-    }
-    return status;
-}
-
-static bool has_paused(const struct worker *worker)
-{
-    return trainer_clock() >= worker->pause_end;
-}
-
-/* The same where nothing comes after: waits for the word that it is committed, and tries again if it is not.
- * In the end that is a STATUS_STORAGE whose text the coordinator knows. */
-static enum status finish_checkpoint(struct worker *worker, int64_t step, int skips, bool evaluation_due,
-                                     struct error *error)
-{
-    enum status status = begin_checkpoint(worker, step, skips, evaluation_due, error);
-    double pause = LAST_CHECKPOINT_PAUSE;
-    for (int try = 1; status == STATUS_OK; try++) {
-        status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
-        if (status != STATUS_OK || save_committed_step(worker->save) >= step) {
-            return status;
-        }
-        if (try == LAST_CHECKPOINT_TRIES) {
-            *error = (struct error){.status = STATUS_STORAGE};
-            return STATUS_STORAGE;
-        }
-        worker->pause_end = trainer_clock() + pause;
-        pause *= 2;
-        status = worker_wait(worker, has_paused, PHASE_CHECKPOINT, error);
-        if (status == STATUS_OK) {
-            status = begin_checkpoint(worker, step, skips, evaluation_due, error);
-        }
-    }
-    return status;
-}
-
-/* One worker tells of a skipped update: the one whose lane brought it, or the first where it was nobody's. */
-static enum status report_skip(struct worker *worker, const struct step_result *result, struct error *error)
-{
-    const struct trainer *trainer = &worker->trainer;
-    int own = worker->context->exchange->rank;
-    struct message message = {.kind = MESSAGE_WARNING};
-    char origin[320] = "it came from the sum over all lanes", others[48] = "";
-    if (own != (result->culprit < 0 ? 0 : result->culprit)) {
-        return STATUS_OK;
-    }
-    if (result->culprit >= 0) {
-        blame_describe(&result->blame, trainer->manifests, trainer->datasets, origin, sizeof origin);
-    }
-    if (result->culprit_lanes > 1) {
-        snprintf(others, sizeof others, "; so did %d other lanes", result->culprit_lanes - 1);
-    }
-    snprintf(message.warning.what, sizeof message.warning.what,
-             "step %lld: the loss or gradient is not finite, and its update was skipped: rank %d@%.64s, %s%s",
-             (long long)worker->step, own + 1, worker->context->hello.host, origin, others);
-    return worker_send(worker, &message, error);
-}
-
-/* So many updates were skipped in a row that the run ends, after a checkpoint of the state before the first
- * of them, unless there is one of that state already. */
-static enum status give_up(struct worker *worker, struct error *error)
-{
-    int64_t good = worker->step - worker->skips;
-    bool saved = worker->start.checkpoint[0] != '\0' && worker->start.step >= good;
-    char next[160];
-    enum status status = saved || good == 0 ? STATUS_OK : finish_checkpoint(worker, good, 0, false, error);
-    saved = saved || save_committed_step(worker->save) >= good;
-    if (status != STATUS_OK && status != STATUS_STORAGE) {
-        return status;
-    }
-    if (worker->context->exchange->rank != 0) {
-        *error = (struct error){.status = STATUS_NUMERIC};
-        return STATUS_NUMERIC;
-    }
-    snprintf(next, sizeof next, "lower optimizer.lr, or lengthen the warm-up; ");
-    size_t used = strlen(next);
-    if (good == 0) {
-        snprintf(next + used, sizeof next - used, "no step was good, so it starts anew");
-    } else if (saved) {
-        snprintf(next + used, sizeof next - used,
-                 "the run goes on from its last good state, step %lld or later", (long long)good);
-    } else {
-        snprintf(next + used, sizeof next - used, "its last good state could not be saved");
-    }
-    return error_set(error, STATUS_NUMERIC, "step", next,
-                     "the loss or gradient was not finite for %d steps in a row, last at step %lld",
-                     worker->skips, (long long)worker->step);
-}
-
-static enum status count_skips(struct worker *worker, const struct step_result *result, struct error *error)
-{
-    worker->skips = result->skipped ? worker->skips + 1 : 0;
-    enum status status = result->skipped ? report_skip(worker, result, error) : STATUS_OK;
-    if (status == STATUS_OK && worker->skips >= worker->context->config->numeric.max_skips) {
-        return give_up(worker, error);
-    }
-    return status;
-}
-
 /* Evaluates, and when asked to stop inside of it goes on to stop: the checkpoint then says that the
  * evaluation is still to be done. */
 static enum status evaluate_or_stop(struct worker *worker, struct error *error)
 {
     enum status status = evaluate(worker, error);
     if (status == STATUS_STOPPED) {
-        status = finish_checkpoint(worker, worker->step, worker->skips, true, error);
+        status = worker_finish_checkpoint(worker, worker->step, worker->skips, true, error);
         return status == STATUS_OK ? STATUS_STOPPED : status;
     }
     return status;
@@ -475,10 +326,10 @@ static enum status after_step(struct worker *worker, unsigned wishes, struct err
         !last && ((wishes & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0));
     enum status status = STATUS_OK;
     if (stop || last) {
-        status = finish_checkpoint(worker, step, worker->skips, evaluation_due, error);
+        status = worker_finish_checkpoint(worker, step, worker->skips, evaluation_due, error);
     } else if ((wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0) ||
                (lasting > 0 && step % lasting == 0)) {
-        status = begin_checkpoint(worker, step, worker->skips, evaluation_due, error);
+        status = worker_begin_checkpoint(worker, step, worker->skips, evaluation_due, error);
     }
     if (status == STATUS_OK && stop) {
         return STATUS_STOPPED;
@@ -506,7 +357,7 @@ static enum status train_step(struct worker *worker, struct error *error)
     worker->step++;
     status = report_step(worker, &result, error);
     if (status == STATUS_OK) {
-        status = count_skips(worker, &result, error);
+        status = worker_count_skips(worker, &result, error);
     }
     if (status == STATUS_OK) {
         status = report_leases(worker, error);
@@ -558,6 +409,19 @@ static enum status live(struct worker *worker, struct error *error)
     return status == STATUS_OK ? train(worker, error) : status;
 }
 
+static bool is_written(const struct worker *worker)
+{
+    return !save_is_writing(worker->save);
+}
+
+/* What is being written counts, whatever came after it. */
+static void finish_writing(struct worker *worker)
+{
+    if (worker->save && worker_wait(worker, is_written, PHASE_CHECKPOINT, NULL) == STATUS_OK) {
+        save_report(worker->save, &worker->context->link, NULL);
+    }
+}
+
 static void say_goodbye(struct worker *worker, enum status status, const struct error *error)
 {
     if (status != STATUS_OK && status != STATUS_STOPPED && error->what[0] != '\0') {
@@ -573,10 +437,7 @@ enum status worker_run(const struct worker_context *context, struct error *error
     struct worker worker = {.context = context};
     enum status status = live(&worker, error);
     error->status = status;
-    if (worker.save) {
-        save_finish(worker.save, &context->link,
-                    NULL); /* what is being written counts, whatever came after */
-    }
+    finish_writing(&worker);
     say_goodbye(&worker, status, error);
     context->exchange->idle = NULL;
     save_free(worker.save);
