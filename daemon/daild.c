@@ -295,6 +295,7 @@ int main(int argc, char **argv)
 {
     int provided, rank, ranks;
     struct watchdog *watchdog = NULL;
+    exchange_mpi_prepare();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);

@@ -7,6 +7,10 @@
 
 #include <mpi.h>
 
+/* To be called before MPI_Init: chooses what Open MPI takes for its reductions, unless the environment does.
+ */
+void exchange_mpi_prepare(void);
+
 /* `communicator` holds the workers alone; it is duplicated. Sets MPI_ERRORS_RETURN on MPI_COMM_WORLD too. The
  * caller calls operations->close before MPI_Finalize. */
 enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchange, struct error *error);

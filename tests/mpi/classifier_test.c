@@ -201,6 +201,7 @@ int main(int argc, char **argv)
     static const struct setting settings[] = {{true, 0, 1},     {false, 0, 1},   {false, 0, 2},
                                               {false, 0.01, 1}, {false, 0.3, 2}, {false, 1, 1}};
     struct exchange *exchange;
+    exchange_mpi_prepare();
     MPI_Init(&argc, &argv);
     CHECK(exchange_mpi_create(MPI_COMM_WORLD, &exchange, &error) == STATUS_OK);
     CHECK(SAMPLES % exchange->size == 0);

@@ -213,6 +213,7 @@ static void errors_are_values(struct exchange *exchange)
 int main(int argc, char **argv)
 {
     struct exchange *exchange;
+    exchange_mpi_prepare();
     MPI_Init(&argc, &argv);
     CHECK(exchange_mpi_create(MPI_COMM_WORLD, &exchange, &error) == STATUS_OK);
     CHECK(exchange->size <= 20);
