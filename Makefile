@@ -111,6 +111,11 @@ $(BUILD)/tests/mpi/%_test: $(BUILD)/obj/tests/mpi/%_test.o $(A_worker)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_worker) -Wl,--end-group $(LIBS) $(MPI_LIBS)
 
+$(BUILD)/tests/oracle/%: $(BUILD)/obj/tests/oracle/%.o $(A_nn)
+	@mkdir -p $(@D)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_nn) -Wl,--end-group $(LIBS)
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 demo: all ## make three overlapping datasets, train on them with two workers, verify (under 5 minutes)
@@ -134,7 +139,8 @@ check-mpi: all $(MPITEST)
 check-system: all
 	DAIL_BUILD=$(BUILD) prove --timer tests/system
 
-check-oracle: all check-deps
+ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
+check-oracle: all check-deps $(ORACLE)
 	DAIL_BUILD=$(BUILD) prove --timer tests/oracle
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -151,7 +157,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
 bench: all $(BENCH) ## measure, on this machine now
 	DAIL_BUILD=$(BUILD) tests/bench/run.sh
 
-SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench,$(wildcard $(room)/*.[ch]))
+SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/oracle,$(wildcard $(room)/*.[ch]))
 lint: ## compile clean under gcc and clang, formatted, and the floors kept apart
 	@etc/install-deps.sh --if-missing --lint
 	@clang-format --dry-run -Werror $(SOURCES)

@@ -136,5 +136,6 @@ def make(path, blocks, widths, side, embedding, batch, dropout):
             file.write(value.numpy().astype("<f4").tobytes())
 
 
-make("tests/oracle/nn/iresnet10.golden", [1, 1, 1, 1], [8, 16, 32, 64], 32, 16, 4, False)
-make("tests/oracle/nn/iresnet18.golden", [2, 2, 2, 2], [8, 8, 16, 32], 32, 16, 6, True)
+if __name__ == "__main__":
+    make("tests/oracle/nn/iresnet10.golden", [1, 1, 1, 1], [8, 16, 32, 64], 32, 16, 4, False)
+    make("tests/oracle/nn/iresnet18.golden", [2, 2, 2, 2], [8, 8, 16, 32], 32, 16, 6, True)
