@@ -136,7 +136,13 @@ check-unit: $(UNIT)
 check-mpi: all $(MPITEST)
 	DAIL_BUILD=$(BUILD) prove tests/mpi
 
-check-system: all
+# Libraries that system tests preload into the programs.
+$(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
+
+check-system: all $(BUILD)/tests/system/fault.so
 	DAIL_BUILD=$(BUILD) prove --timer tests/system
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
@@ -157,7 +163,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
 bench: all $(BENCH) ## measure, on this machine now
 	DAIL_BUILD=$(BUILD) tests/bench/run.sh
 
-SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/oracle,$(wildcard $(room)/*.[ch]))
+SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/oracle tests/system,$(wildcard $(room)/*.[ch]))
 lint: ## compile clean under gcc and clang, formatted, and the floors kept apart
 	@etc/install-deps.sh --if-missing --lint
 	@clang-format --dry-run -Werror $(SOURCES)

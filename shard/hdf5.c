@@ -81,8 +81,10 @@ static hid_t access_list(void)
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     if (list < 0)
         return list;
-    /* Strong: closing the file closes all that is open in it, so that no handle keeps it open. */
-    if (H5Pset_file_locking(list, false, true) < 0 || H5Pset_fclose_degree(list, H5F_CLOSE_STRONG) < 0) {
+    /* Strong: closing the file closes all that is open in it, so that no handle keeps it open. No sieve: a
+     * small array is written at once, and where that fails it shows at once. */
+    if (H5Pset_file_locking(list, false, true) < 0 || H5Pset_fclose_degree(list, H5F_CLOSE_STRONG) < 0 ||
+        H5Pset_sieve_buf_size(list, 0) < 0) {
         H5Pclose(list);
         return H5I_INVALID_HID;
     }

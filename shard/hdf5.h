@@ -93,7 +93,8 @@ enum status h5_open_array(const struct h5_file *file, const char *name, struct h
 /* Reads rows begin..begin+count-1 into `data`, which holds count x dims[1] x ... elements of array->type. */
 enum status h5_read_rows(const struct h5_array *array, uint64_t begin, uint64_t count, void *data,
                          struct error *error);
-void h5_close_array(struct h5_array *array);
+/* A closed array (or {0}) is left alone. `error` may be NULL where an array was only read, or is given up. */
+enum status h5_close_array(struct h5_array *array, struct error *error);
 
 /* Where an array's bytes lie in its file, for reading them without HDF5: in pieces of `piece_bytes` (the last
  * may be used in part only) from file offset piece[i] on. */

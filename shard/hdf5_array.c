@@ -124,17 +124,18 @@ enum status h5_open_array(const struct h5_file *file, const char *name, struct h
     if (status == STATUS_OK)
         status = read_extent(array, error);
     if (status != STATUS_OK)
-        h5_close_array(array);
+        h5_close_array(array, NULL);
     return status;
 }
 
-void h5_close_array(struct h5_array *array)
+enum status h5_close_array(struct h5_array *array, struct error *error)
 {
     H5_ALONE;
-    if (array->id > 0) {
-        H5Dclose(array->id);
-    }
+    enum status status = STATUS_OK;
+    if (array->id > 0 && H5Dclose(array->id) < 0)
+        status = h5_library_fault(array->file, error, "cannot close %s", array->name);
     array->id = 0;
+    return status;
 }
 
 enum status h5_read_array_shape(const struct h5_file *file, const char *name, enum h5_type *type, int *rank,
@@ -148,7 +149,7 @@ enum status h5_read_array_shape(const struct h5_file *file, const char *name, en
     *type = array.type;
     *rank = array.rank;
     memcpy(dims, array.dims, sizeof array.dims);
-    h5_close_array(&array);
+    h5_close_array(&array, NULL);
     return STATUS_OK;
 }
 
@@ -195,7 +196,7 @@ enum status h5_read_array(const struct h5_file *file, const char *name, enum h5_
     status = check_shape(&array, type, rank, dims, error);
     if (status == STATUS_OK)
         status = read_all(&array, data, error);
-    h5_close_array(&array);
+    h5_close_array(&array, NULL);
     return status;
 }
 
@@ -227,7 +228,7 @@ enum status h5_read_vector(const struct h5_file *file, const char *name, enum h5
         free(*data);
         *data = NULL;
     }
-    h5_close_array(&array);
+    h5_close_array(&array, NULL);
     return status;
 }
 
@@ -347,8 +348,8 @@ enum status h5_write_array(struct h5_file *file, const char *name, enum h5_type 
         uint64_t count = dims[0] - begin < piece ? dims[0] - begin : piece;
         status = write_rows(&array, begin, count, (const char *)data + begin * row_bytes, error);
     }
-    h5_close_array(&array);
-    return status;
+    enum status closed = h5_close_array(&array, status == STATUS_OK ? error : NULL);
+    return status == STATUS_OK ? closed : status;
 }
 
 enum status h5_append_rows(struct h5_array *array, uint64_t count, const void *data, struct error *error)

@@ -183,7 +183,7 @@ static enum status open_file(const struct h5_file *file, struct shard *shard, st
         shard->bytes = image.dims[0];
         status = read_index(file, shard, error);
     }
-    h5_close_array(&image);
+    h5_close_array(&image, NULL);
     return status == STATUS_OK ? shard_is_valid(shard, error) : status;
 }
 

@@ -198,7 +198,8 @@ enum status shard_writer_finish(struct shard_writer *writer, uint64_t *file_byte
         status = write_index(writer, error);
     if (status == STATUS_OK)
         status = write_attributes(writer, error);
-    h5_close_array(&writer->image);
+    if (status == STATUS_OK)
+        status = h5_close_array(&writer->image, error);
     if (status == STATUS_OK)
         status = h5_close_file(&writer->file, error);
     if (status == STATUS_OK)
@@ -217,7 +218,7 @@ void shard_writer_abandon(struct shard_writer *writer)
 {
     if (writer == NULL)
         return;
-    h5_close_array(&writer->image);
+    h5_close_array(&writer->image, NULL);
     h5_close_file(&writer->file, NULL);
     if (writer->temporary[0] != 0)
         unlink(writer->temporary);

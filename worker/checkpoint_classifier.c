@@ -121,7 +121,7 @@ static enum status copy_rows(const struct h5_file *file, const char *name, uint3
         float *target = values + (size_t)(first - block->row_begin) * (size_t)embedding;
         status = h5_read_rows(&array, first - begin, last - first, target, error);
     }
-    h5_close_array(&array);
+    h5_close_array(&array, NULL);
     return status;
 }
 

@@ -79,4 +79,39 @@ exits "a stop while it is full" $? 6
 says "a stop while it is full: what is safe" '^daild: the run ends at step [0-9]+ without a checkpoint of it.*goes on from step 40'
 check "a stop while it is full: said once" one_line_of_error
 check "a stop while it is full: that checkpoint is sound" "$build/dail" verify "$run/checkpoints/step-000000040"
+rm -rf "$run"
+
+# --- Calls that fail ---
+
+# Each with another error, in the coordinator and in a worker: EIO, EDQUOT, ENOSPC.
+check "the library that makes calls fail is built" make -s BUILD="$build" "$build/tests/system/fault.so"
+fault=$(realpath "$build/tests/system/fault.so")
+run=$work/run
+# fails RANK ERRNO CALLS: a run in which these calls of one rank fail
+fails() {
+    rm -rf "$run"
+    (
+        [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
+        export LD_PRELOAD="$fault" DAIL_FAULT_RANK="$1" DAIL_FAULT_ERRNO="$2" DAIL_FAULT_AT="$3"
+        run_daild 2 --set run.dir="$run" --set checkpoint.every_steps=3 --set checkpoint.keep=2
+    )
+    exits "calls of rank $1 fail with error $2: the run ends as it should" $? 0
+    check "calls of rank $1 fail with error $2: to the same bits" \
+        same_model "$run/checkpoints/step-000000026" "$work/whole/checkpoints/step-000000026"
+    is "calls of rank $1 fail with error $2: nothing half-written" "$(find "$run" -name '*tmp*')" ""
+}
+fails 0 5 fopen:1,fflush:3,fsync:6,rename:2
+check "each is a warning" some_warnings 4
+says "that names the file" 'warning: .*step 3 could not be written.*Input/output error.*step-000000003.tmp/state.yaml'
+fails 1 122 fallocate:1,mkdir:5
+check "over quota: a warning" some_warnings 2
+says "over quota: said as such, with the rank" 'warning: .*no space left.*quota.*rank 1@.*model.h5'
+fails 1 5 write:30,fsync:3,open:9
+check "an error of the disk: a warning" some_warnings 3
+says "an error of the disk: said as such" 'warning: .*Input/output error.*rank 1@.*step-000000003.tmp/model.h5'
+fails 2 28 write:3
+check "one worker alone has no space: a warning" some_warnings 1
+fails 0 5 prune:2,rename:4
+check "an old checkpoint that cannot be removed is a warning" test \
+    "$(records "$run" warning '$r->{what}' | grep -c 'pruned.tmp\|cannot rename')" -ge 1
 finish

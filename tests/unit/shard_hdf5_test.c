@@ -70,7 +70,7 @@ static void rows_come_back(void **state)
         STATUS_OK);
     assert_int_equal(h5_append_rows(&array, 3, rows, &error), STATUS_OK);
     assert_int_equal(h5_append_rows(&array, 7, rows[3], &error), STATUS_OK);
-    h5_close_array(&array);
+    h5_close_array(&array, NULL);
     assert_int_equal(h5_close_file(&file, &error), STATUS_OK);
     assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
     assert_int_equal(h5_open_array(&file, "/rows", &array, &error), STATUS_OK);
@@ -78,7 +78,7 @@ static void rows_come_back(void **state)
     assert_int_equal(h5_read_rows(&array, 3, 3, read, &error), STATUS_OK);
     assert_memory_equal(read, rows[3], sizeof read);
     assert_int_equal(h5_read_rows(&array, 8, 3, read, &error), STATUS_DATA);
-    h5_close_array(&array);
+    h5_close_array(&array, NULL);
     h5_close_file(&file, NULL);
 }
 
