@@ -34,6 +34,21 @@ static double smaller(double a, double b)
     return a < b ? a : b;
 }
 
+/* "step 12 (forward)": the newest that is known of a worker; without the phase where that is older. */
+static const char *last_word(const struct worker_seat *seat, const struct watchdog_sight *sight, char *text,
+                             size_t size)
+{
+    bool seen = sight->heard && sight->step >= seat->step;
+    int64_t step = seen ? sight->step : seat->step;
+    if (seen || !sight->heard) {
+        snprintf(text, size, "step %lld (%s)", (long long)step,
+                 message_phase_name(seen ? sight->phase : seat->phase));
+    } else {
+        snprintf(text, size, "step %lld", (long long)step);
+    }
+    return text;
+}
+
 /* Has this worker been silent, or its main thread stuck, for too long? */
 static enum status check_worker(const struct coordinator *coordinator, int worker, struct error *error)
 {
@@ -42,7 +57,7 @@ static enum status check_worker(const struct coordinator *coordinator, int worke
     double unheard = coordinator_clock() - seat->heard; /* over MPI */
     struct watchdog_sight sight;
     watchdog_look(coordinator->context->watchdog, worker, &sight);
-    int64_t step = sight.step > seat->step ? sight.step : seat->step;
+    char last[64];
     uint32_t phase = sight.heard ? sight.phase : seat->phase;
     double silent = sight.heard ? smaller(unheard, sight.silent) : unheard;
     double stuck = sight.heard ? smaller(unheard, sight.stuck) : unheard;
@@ -56,13 +71,12 @@ static enum status check_worker(const struct coordinator *coordinator, int worke
     }
     if (lost) {
         return error_set(error, STATUS_LOST, NULL, see_host,
-                         "a worker is lost: nothing heard for %.0f s, last in step %lld (%s)", silent,
-                         (long long)step, message_phase_name(phase));
+                         "a worker is lost: nothing heard for %.0f s, last in %s", silent,
+                         last_word(seat, &sight, last, sizeof last));
     }
     return error_set(error, STATUS_LOST, NULL, see_host,
-                     "a worker hangs: its process answers, but has made no progress for %.0f s, last in step "
-                     "%lld (%s)",
-                     stuck, (long long)step, message_phase_name(phase));
+                     "a worker hangs: its process answers, but has made no progress for %.0f s, last in %s",
+                     stuck, last_word(seat, &sight, last, sizeof last));
 }
 
 /* Do all workers wait for each other? Then MPI's connections are broken where datagrams still come through.
@@ -199,19 +213,20 @@ enum status coordinator_check_departed(struct coordinator *coordinator, int *wor
         if (seat->done || !seat->greeted || !sight.heard || sight.silent < now - coordinator->pinged) {
             continue;
         }
-        int64_t step = sight.step > seat->step ? sight.step : seat->step;
+        char last[64];
+        last_word(seat, &sight, last, sizeof last);
         if (is_gone(&coordinator->hello[w])) {
             *worker = w;
             return error_set(error, STATUS_LOST, NULL, see_host,
-                             "a worker is lost: its process has gone, last in step %lld (%s)",
-                             (long long)step, message_phase_name(sight.phase));
+                             "a worker is lost: its process has gone, last in %s", last);
         }
         char name[192], text[512];
         coordinator_name_worker(coordinator, w, name, sizeof name);
-        snprintf(text, sizeof text,
-                 "asked to stop while %s does not answer, last in step %lld (%s): if it is mpirun that ends "
-                 "the run, that is why",
-                 name, (long long)step, message_phase_name(sight.phase));
+        snprintf(
+            text, sizeof text,
+            "asked to stop while %s does not answer, last in %s: if it is mpirun that ends the run, that is "
+            "why",
+            name, last);
         journal_warn(coordinator->journal, text);
     }
     return STATUS_OK;

@@ -19,8 +19,10 @@
 #define PROBE_SECONDS 10.0
 /* Waits before a restart: 1, 2, 4, ... seconds, at most this. */
 #define BACKOFF_SECONDS_MAX 60.0
-/* After the run's own end mpirun has liveness_seconds and this long to end too. */
+/* After the run's own end mpirun has liveness_seconds and this long to end too; after a loss, which it may
+ * not even notice, less. */
 #define END_SECONDS 15.0
+#define END_SECONDS_LOST 10.0
 /* A coordinator without a sign of life for so many times liveness_seconds, and at least so long, has gone
  * without a word. Everything else that watches a run is faster. */
 #define SILENCE_FACTOR 10
@@ -301,17 +303,21 @@ static void sweep(struct supervisor *supervisor)
     remote_run(&supervisor->agent, supervisor->hosts, command, PROBE_SECONDS);
 }
 
-/* Does waiting for mpirun still make sense? */
+/* Does waiting for mpirun still make sense? *stopped: when the run's end was seen. */
 static bool is_stuck(const struct supervisor *supervisor, const struct attempt *attempt, double *stopped)
 {
     double liveness = supervisor->options->liveness_seconds;
     double now = launch_clock();
     double silence = SILENCE_FACTOR * liveness;
     silence = silence > SILENCE_SECONDS_MIN ? silence : SILENCE_SECONDS_MIN;
-    if (attempt->watch.stopped && *stopped == 0) {
+    if (!attempt->watch.stopped) {
+        return now - attempt->watch.sign > silence;
+    }
+    if (*stopped == 0) {
         *stopped = now;
     }
-    return (*stopped > 0 && now - *stopped > liveness + END_SECONDS) || now - attempt->watch.sign > silence;
+    bool lost = attempt->watch.exit_code == STATUS_LOST;
+    return now - *stopped > (lost ? END_SECONDS_LOST : liveness + END_SECONDS);
 }
 
 static void watch_over(struct supervisor *supervisor, struct attempt *attempt)
