@@ -160,8 +160,9 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_nn) -Wl,--end-group $(LIBS)
 
-bench: all $(BENCH) ## measure, on this machine now
-	DAIL_BUILD=$(BUILD) tests/bench/run.sh
+bench: all $(BENCH) $(ORACLE) $(MPITEST) ## measure every figure the project holds itself to, here, now
+	@etc/install-deps.sh --if-missing --oracle --bench
+	tests/bench/run.py --build $(BUILD)
 
 SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/oracle tests/system,$(wildcard $(room)/*.[ch]))
 lint: ## compile clean under gcc and clang, formatted, and the floors kept apart

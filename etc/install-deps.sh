@@ -6,6 +6,7 @@
 #   etc/install-deps.sh --if-missing  say nothing when nothing is missing
 #   etc/install-deps.sh --oracle      also what the PyTorch comparisons need (python3-torch and others)
 #   etc/install-deps.sh --lint        also the second compiler and the formatter
+#   etc/install-deps.sh --bench       also what make bench gives PyTorch to be fast with
 set -eu
 
 quiet=0
@@ -15,8 +16,9 @@ for argument in "$@"; do
     --if-missing) quiet=1 ;;
     --oracle) want="$want oracle" ;;
     --lint) want="$want lint" ;;
+    --bench) want="$want bench" ;;
     *)
-        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint)" >&2
+        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint, --bench)" >&2
         exit 2
         ;;
     esac
@@ -29,6 +31,12 @@ has_package() {
     return 1
 }
 has_command() { command -v "$1" >/dev/null 2>&1; }
+has_library() {
+    for file in /usr/lib/*/"$1" /usr/lib*/"$1"; do
+        [ -e "$file" ] && return 0
+    done
+    return 1
+}
 has_python() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 
 # kind | how to recognise it | Debian package | module | Spack package
@@ -50,6 +58,8 @@ build|command ps|procps|procps-ng|procps
 oracle|python torch|python3-torch|py-torch|py-torch
 oracle|python h5py|python3-h5py|py-h5py|py-h5py
 oracle|python yaml|python3-yaml|py-pyyaml|py-pyyaml
+bench|library libtcmalloc_minimal.so.4|libtcmalloc-minimal4|gperftools|gperftools
+bench|command taskset|util-linux|util-linux|util-linux
 lint|command clang|clang|llvm|llvm
 lint|command clang-format|clang-format|llvm|llvm
 lint|omp clang|libomp-dev|llvm|llvm-openmp
@@ -60,6 +70,7 @@ is_there() {
     case $1 in
     "package hdf5-serial hdf5 or h5cc") has_package "hdf5-serial hdf5" || has_command h5cc ;;
     package\ *) has_package "${1#package }" ;;
+    library\ *) has_library "${1#library }" ;;
     command\ *) has_command "${1#command }" ;;
     python\ *) has_python "${1#python }" ;;
     omp\ *) ls /usr/lib/llvm-*/lib/libomp.so* >/dev/null 2>&1 ;;
