@@ -291,20 +291,75 @@ static enum status verify_part(const char *path, const struct checkpoint_part *p
     return STATUS_OK;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct checkpoint_part *)a)->file, ((const struct checkpoint_part *)b)->file);
+}
+
+static enum status check_listed(const char *path, const struct checkpoint_part *parts, size_t count,
+                                const char *file, struct error *error)
+{
+    struct checkpoint_part key;
+    snprintf(key.file, sizeof key.file, "%s", file);
+    if (bsearch(&key, parts, count, sizeof *parts, compare_names)) {
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
+                     "COMMIT does not list %s", file);
+}
+
+/* What is read is what was checked: COMMIT lists every file that a checkpoint of these datasets has, and no
+ * other.
+ */
+static enum status check_list(const char *path, const struct checkpoint_part *parts, size_t count,
+                              struct error *error)
+{
+    struct checkpoint_state state;
+    uint64_t expected = 2;
+    enum status status = check_listed(path, parts, count, "model.h5", error);
+    if (status == STATUS_OK) {
+        status = check_listed(path, parts, count, "state.yaml", error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_read_state(path, &state, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t k = 0; k < state.dataset_count; k++) {
+        expected += state.datasets[k].parts;
+    }
+    for (size_t k = 0; k < state.dataset_count && status == STATUS_OK; k++) {
+        const struct checkpoint_dataset *dataset = &state.datasets[k];
+        for (uint32_t part = 1; part <= dataset->parts && status == STATUS_OK; part++) {
+            char file[sizeof parts->file];
+            status = checkpoint_name_classifier(path, dataset->name, part, dataset->parts, file, sizeof file,
+                                                error);
+            if (status == STATUS_OK) {
+                status = check_listed(path, parts, count, file, error);
+            }
+        }
+    }
+    checkpoint_state_free(&state);
+    if (status == STATUS_OK && expected != count) {
+        status = error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
+                           "COMMIT lists %zu files where %llu belong to the checkpoint", count,
+                           (unsigned long long)expected);
+    }
+    return status;
+}
+
 enum status checkpoint_verify(const char *path, int deep, struct error *error)
 {
     struct checkpoint_part *parts;
     size_t count = 0;
-    int model = 0, state = 0;
     enum status status = checkpoint_read_commit(path, &parts, &count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = verify_part(path, &parts[i], deep, error);
-        model |= strcmp(parts[i].file, "model.h5") == 0;
-        state |= strcmp(parts[i].file, "state.yaml") == 0;
     }
-    if (status == STATUS_OK && (!model || !state)) {
-        status = error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
-                           "COMMIT does not list model.h5 and state.yaml");
+    if (status == STATUS_OK) {
+        qsort(parts, count, sizeof *parts, compare_names);
+        status = check_list(path, parts, count, error);
     }
     free(parts);
     return status;

@@ -100,7 +100,9 @@ enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retent
 enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
                               void (*warn)(void *context, const char *text), void *context,
                               struct error *error);
-/* COMMIT present and every file there with its size, and with `deep` its crc. STATUS_DATA names the file. */
+/* COMMIT present, and it lists every file that belongs to the checkpoint and no other; every file there with
+ * its size, and with `deep` its crc. STATUS_DATA names the file. Files beside those listed are nobody's
+ * business. */
 enum status checkpoint_verify(const char *path, int deep, struct error *error);
 enum status checkpoint_read_state(const char *path, struct checkpoint_state *state, struct error *error);
 

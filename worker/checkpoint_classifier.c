@@ -8,17 +8,6 @@
 
 #define PATH_SIZE 1024
 
-static enum status name_file(const char *directory, const char *dataset, uint32_t part, uint32_t parts,
-                             char *file, size_t size, struct error *error)
-{
-    int length = snprintf(file, size, "classifier-%s.%u-of-%u.h5", dataset, part, parts);
-    if (!checkpoint_name_is_plain(dataset) || length < 0 || (size_t)length >= size) {
-        return error_set(error, STATUS_STORAGE, directory, "pack the dataset again under a plain name",
-                         "the dataset name \"%s\" cannot be part of a file's name", dataset);
-    }
-    return STATUS_OK;
-}
-
 static enum status write_rows(struct h5_file *file, uint32_t classes, int embedding,
                               const struct classifier_block *block, struct error *error)
 {
@@ -50,8 +39,8 @@ enum status checkpoint_write_classifier(const char *directory, const char *datas
 {
     char name[sizeof part->file], path[PATH_SIZE];
     struct h5_file file = {0};
-    enum status status = name_file(directory, dataset, (uint32_t)block->part + 1, (uint32_t)block->parts,
-                                   name, sizeof name, error);
+    enum status status = checkpoint_name_classifier(directory, dataset, (uint32_t)block->part + 1,
+                                                    (uint32_t)block->parts, name, sizeof name, error);
     if (status == STATUS_OK) {
         status = checkpoint_join(directory, name, path, sizeof path, error);
     }
@@ -132,7 +121,8 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
     char name[256], full[PATH_SIZE];
     struct h5_file file = {0};
     uint32_t end = 0;
-    enum status status = name_file(path, dataset->name, part, dataset->parts, name, sizeof name, error);
+    enum status status =
+        checkpoint_name_classifier(path, dataset->name, part, dataset->parts, name, sizeof name, error);
     if (status == STATUS_OK) {
         status = checkpoint_join(path, name, full, sizeof full, error);
     }

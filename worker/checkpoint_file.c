@@ -201,6 +201,17 @@ bool checkpoint_name_is_plain(const char *name)
     return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
+enum status checkpoint_name_classifier(const char *directory, const char *dataset, uint32_t part,
+                                       uint32_t parts, char *file, size_t size, struct error *error)
+{
+    int length = snprintf(file, size, "classifier-%s.%u-of-%u.h5", dataset, part, parts);
+    if (!checkpoint_name_is_plain(dataset) || length < 0 || (size_t)length >= size) {
+        return error_set(error, STATUS_STORAGE, directory, "pack the dataset again under a plain name",
+                         "the dataset name \"%s\" cannot be part of a file's name", dataset);
+    }
+    return STATUS_OK;
+}
+
 enum status checkpoint_join(const char *directory, const char *file, char *path, size_t size,
                             struct error *error)
 {

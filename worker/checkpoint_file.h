@@ -46,6 +46,11 @@ enum status checkpoint_close_part(struct h5_file *h5, const char *directory, con
 /* A name that stays within its directory: not empty, no slash, not "." or "..", nothing unprintable. */
 bool checkpoint_name_is_plain(const char *name);
 
+/* "classifier-<dataset>.<part>-of-<parts>.h5", part from 1. STATUS_STORAGE if the dataset's name is not
+ * plain. */
+enum status checkpoint_name_classifier(const char *directory, const char *dataset, uint32_t part,
+                                       uint32_t parts, char *file, size_t size, struct error *error);
+
 /* "directory/file". STATUS_STORAGE if it does not fit. */
 enum status checkpoint_join(const char *directory, const char *file, char *path, size_t size,
                             struct error *error);

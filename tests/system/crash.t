@@ -65,7 +65,7 @@ every() { while read -r kind count; do seq -f "$kind:%g" "$count"; done <"$work/
 # ends RANK KIND: the number of the last call of a kind
 ends() { sed -n "s/^$2 //p" "$work/kinds.$1"; }
 if [ -n "$DAIL_CRASH_ALL" ]; then
-    coordinator="$(every 0) remove:1 remove:2 remove:3"
+    coordinator="fopen:2 remove:1 fopen:2 remove:2 fopen:2 remove:3 $(every 0)"
     first=$(every 1)
     second=$(every 2)
 else

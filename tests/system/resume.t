@@ -68,6 +68,10 @@ kill -TERM "$pid"
 end_daild
 exits "SIGTERM inside an evaluation" $? 75
 is "does not wait for its end" "$(records "$work/evaluating" eval 1 | wc -l) $(last_step "$work/evaluating")" "0 1"
+run_daild 2 --set model.width=1 --set run.dir="$work/evaluating" --set validation="[$work/data/tiny-cross.h5]" \
+    --set debug.stop_after_step=2
+exits "gone on with" $? 75
+is "it is made up for first" "$(records "$work/evaluating" eval '$r->{step}')" 1
 
 # --- On another number of workers ---
 
@@ -87,6 +91,17 @@ is "each with class rows of its own number of owners" \
     "9 6"
 run_daild 3 --set run.dir="$work/moved"
 exits "three workers cannot share four lanes" $? 2
+# shellcheck disable=SC2086
+{
+    run_daild 1 $calm --set run.dir="$work/one" --set debug.stop_after_step=18
+    run_daild 1 $calm --set run.dir="$work/grown" --set debug.stop_after_step=4
+    run_daild 2 $calm --set run.dir="$work/grown" --set debug.stop_after_step=11
+    run_daild 4 $calm --set run.dir="$work/grown" --set debug.stop_after_step=18
+}
+exits "one worker's checkpoint on two, and theirs on four" $? 75
+records "$work/one" step '$r->{loss}' >"$work/expected"
+records "$work/grown" step '$r->{loss}' >"$work/found"
+check "goes on to rounding too" near 1e-4 "$work/found" "$work/expected"
 
 # --- Which checkpoint ---
 
@@ -109,10 +124,39 @@ is "at the step after it" "$(records "$work/elsewhere" step '$r->{step}' | head 
 flip "$run/checkpoints/step-000000009/model.h5" -2000
 run_daild 2 --set run.dir="$run" --set debug.stop_after_step=10
 exits "a damaged newest checkpoint" $? 75
-says "is passed over with a warning that names it" '^warning: .*step-000000009.*'
+says "is passed over with a warning that names it" '^warning: .*crc.*step-000000009/model.h5'
+is "also in the status log" "$(records "$run" warning '$r->{what}' | grep -c 'crc.*step-000000009/model.h5')" 1
 is "for the one before" "$(records "$run" start '$r->{resumed_from}' | tail -n 1)" "$run/checkpoints/step-000000008"
 check "and set aside" test -d "$run/checkpoints/step-000000009.old"
 check "whose going on is sound" "$build/dail" verify "$run/checkpoints/step-000000010"
+
+# damaged NAME PATTERN COMMAND...: what the command does to a sound checkpoint in $work/copy is found and named
+damaged() {
+    damage=$1 pattern=$2
+    shift 2
+    rm -rf "$work/copy"
+    cp -r "$run/checkpoints/step-000000010" "$work/copy"
+    (cd "$work/copy" && "$@")
+    "$build/dail" verify "$work/copy" >"$work/out" 2>&1
+    exits "$damage" $? 3
+    says "$damage: named" "$pattern"
+}
+check "a sound checkpoint" "$build/dail" verify "$run/checkpoints/step-000000010"
+flip_here() { cd - >/dev/null && flip "$work/copy/$1" "$2"; }
+damaged "a flipped byte in model.h5" 'crc.*copy/model.h5' flip_here model.h5 5000
+damaged "a flipped byte in class rows" 'crc.*copy/classifier-tiny1.1-of-1.h5' flip_here classifier-tiny1.1-of-1.h5 -1
+damaged "a truncated part" 'bytes where COMMIT says.*copy/classifier-tiny0.1-of-1.h5' truncate -s -1 classifier-tiny0.1-of-1.h5
+damaged "a part that is longer" 'bytes where COMMIT says.*copy/model.h5' truncate -s +1 model.h5
+damaged "a missing part" 'copy/classifier-tiny2.1-of-1.h5' rm classifier-tiny2.1-of-1.h5
+damaged "a missing state.yaml" 'copy/state.yaml' rm state.yaml
+damaged "a missing COMMIT" 'copy/COMMIT' rm COMMIT
+damaged "a COMMIT without a part" 'COMMIT does not list classifier-tiny1' sed -i /tiny1/d COMMIT
+damaged "a COMMIT of another size" 'bytes where COMMIT says' sed -i 's/bytes: /bytes: 9/' COMMIT
+damaged "a COMMIT cut short" 'copy/COMMIT' truncate -s 60 COMMIT
+damaged "another state.yaml" 'state.yaml' sed -i 's/^step: .*/step: 11/' state.yaml
+damaged "a link in the place of a part" 'copy/model.h5' ln -sf "$run/checkpoints/step-000000010/model.h5" model.h5
+touch "$run/checkpoints/step-000000010/notes.txt"
+check "a file beside them does no harm" "$build/dail" verify "$run/checkpoints/step-000000010"
 
 run_daild 2 --set run.dir="$run" --set checkpoint.resume=never --set debug.stop_after_step=3
 exits "checkpoint.resume=never" $? 75

@@ -162,7 +162,7 @@ static void datasets_of(struct checkpoint_dataset datasets[2])
 static void write_checkpoint(struct fixture *fixture, int64_t step)
 {
     char directory[PATH];
-    struct checkpoint_part parts[3];
+    struct checkpoint_part parts[4];
     struct checkpoint_dataset datasets[2];
     uint64_t bytes;
     datasets_of(datasets);
@@ -171,13 +171,18 @@ static void write_checkpoint(struct fixture *fixture, int64_t step)
     checkpoint_path(fixture->directory, step, 1, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, step, NULL), STATUS_OK);
     assert_int_equal(checkpoint_write_model(directory, &vectors, &parts[step % 3], NULL), STATUS_OK);
+    struct classifier_block faces = {
+        .row_end = 3, .parts = 1, .weight = fixture->rows, .momentum = fixture->row_momentum};
+    assert_int_equal(
+        checkpoint_write_classifier(directory, "faces \"a\"", 3, EMBEDDING, &faces, &parts[3], NULL),
+        STATUS_OK);
     for (int p = 0; p < 2; p++) {
         struct classifier_block block = block_of(fixture->rows, fixture->row_momentum, p, 2);
         assert_int_equal(checkpoint_write_classifier(directory, "vgg", CLASSES, EMBEDDING, &block,
                                                      &parts[(step + 1 + p) % 3], NULL),
                          STATUS_OK);
     }
-    assert_int_equal(checkpoint_commit(fixture->directory, &state, parts, 3, &bytes, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_commit(fixture->directory, &state, parts, 4, &bytes, NULL), STATUS_OK);
     assert_true(bytes > parts[0].bytes + parts[1].bytes + parts[2].bytes);
     assert_int_not_equal(access(directory, F_OK), 0);
 }
@@ -414,6 +419,37 @@ static void test_damage_is_found(void **state)
     assert_int_equal(checkpoint_verify(path, 0, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "model.h5"));
     free(bytes);
+}
+
+static void test_commit_lists_what_belongs(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[PATH], file[PATH], line[64];
+    size_t size;
+    struct error error;
+    write_checkpoint(fixture, 7);
+    path_of(fixture, 7, "", path);
+    path_of(fixture, 7, "notes", file);
+    write_text(file, "x", 1);
+    assert_int_equal(checkpoint_verify(path, 1, &error), STATUS_OK); /* another file does no harm */
+    path_of(fixture, 7, "COMMIT", file);
+    char *text = read_text(file, &size);
+    char *begin = strstr(text, "  - {file: \"classifier-vgg.2-of-2.h5\""), *end = strchr(begin, '\n') + 1;
+    size_t length = (size_t)(end - begin);
+    assert_true(length < sizeof line * 2);
+    /* Not listed, its bytes are not checked: so it is none of the checkpoint's. */
+    memmove(begin, end, size - (size_t)(end - text) + 1);
+    write_text(file, text, size - length);
+    assert_int_equal(checkpoint_verify(path, 0, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "does not list classifier-vgg.2-of-2.h5"));
+    free(text);
+    write_checkpoint(fixture, 7);
+    snprintf(line, sizeof line, "files:\n  - {file: \"notes\", bytes: 1, crc: %u}", 0x8cdc1683u);
+    edit(file, "files:", line);
+    path_of(fixture, 7, "notes", file);
+    write_text(file, "x", 1);
+    assert_int_equal(checkpoint_verify(path, 1, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "6 files where 5 belong"));
 }
 
 static void test_commit_is_read_strictly(void **state)
@@ -688,6 +724,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_layout_of_the_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_are_the_same_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_commit_lists_what_belongs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_commit_is_read_strictly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state_is_read_strictly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_newest_passes_over_damaged_ones, set_up, tear_down),
