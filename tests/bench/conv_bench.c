@@ -93,14 +93,15 @@ static size_t subject_make(struct subject *subject, const struct conv_shape *sha
 static void subject_run(struct subject *subject, int a, int batch, int round, void *scratch)
 {
     struct conv *conv = subject->conv[a];
+    struct conv_input input = {.values = subject->input};
     for (int pass = 0; pass < PASSES; pass++) {
         double start = now();
         if (pass == 0)
-            conv_forward(conv, batch, subject->input, subject->output, scratch);
+            conv_forward(conv, batch, &input, subject->output, NULL, scratch);
         else if (pass == 1)
-            conv_backward_data(conv, batch, subject->output, subject->input, scratch);
+            conv_backward_data(conv, batch, subject->output, subject->input, NULL, scratch);
         else
-            conv_backward_weight(conv, batch, subject->input, subject->output, subject->grad_weight, scratch);
+            conv_backward_weight(conv, batch, &input, subject->output, subject->grad_weight, scratch);
         if (round >= 0)
             subject->milliseconds[a][pass][round] = (now() - start) / batch;
     }

@@ -2,9 +2,9 @@
  *
  *     net_bench ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference]
  *
- * Prints one line: seconds per image (one thread: of processor time) of the whole (median of STEPS steps
- * after a first one), of the convolutions run alone on the same plans and buffers, and of the rest; the
- * network's own bytes; the process's peak of resident bytes.
+ * Prints one line: seconds per image of the whole (median of STEPS steps after a first one; with one thread
+ * of processor time), of the convolutions, and of the rest; the network's own bytes; the process's peak of
+ * resident bytes.
  */
 #include "worker/nn/iresnet_graph.h"
 
@@ -47,30 +47,6 @@ static float *noise(size_t count)
     return values;
 }
 
-/* All three passes of one convolution; grad_input NULL: only two. */
-static void convolve(struct iresnet *net, int batch, const struct conv_layer *layer, const float *input,
-                     float *output, float *grad_input)
-{
-    conv_forward(layer->plan, batch, input, output, net->conv_scratch);
-    conv_backward_weight(layer->plan, batch, input, output, layer->grad_weight, net->conv_scratch);
-    if (grad_input)
-        conv_backward_data(layer->plan, batch, output, grad_input, net->conv_scratch);
-}
-
-static double convolutions(struct iresnet *net, int batch)
-{
-    double start = now(net->threads);
-    convolve(net, batch, &net->stem_conv, net->image, net->stem_conv_output, NULL);
-    for (size_t i = 0; i < net->block_count; i++) {
-        struct basic_block *block = &net->blocks[i];
-        convolve(net, batch, &block->conv1, block->input, block->conv1_output, net->swap[0]);
-        convolve(net, batch, &block->conv2, block->conv1_output, block->conv2_output, net->swap[0]);
-        if (block->downsample.plan)
-            convolve(net, batch, &block->downsample, block->input, block->downsample_output, net->swap[0]);
-    }
-    return now(net->threads) - start;
-}
-
 static double step(struct iresnet *net, int batch, const float *image, float *embedding,
                    const float *gradient)
 {
@@ -82,21 +58,34 @@ static double step(struct iresnet *net, int batch, const float *image, float *em
     return now(net->threads) - start;
 }
 
+/* Seconds of the convolutions since the profile was reset, for an image. */
+static double convolutions(struct profile *profile, int batch)
+{
+    double seconds = profile_phase_seconds(profile, PROFILE_CONV_FORWARD) +
+                     profile_phase_seconds(profile, PROFILE_CONV_BACKWARD_DATA) +
+                     profile_phase_seconds(profile, PROFILE_CONV_BACKWARD_WEIGHT);
+    profile_reset(profile);
+    return seconds / batch;
+}
+
 static void measure(struct iresnet *net, const struct iresnet_config *config, int steps)
 {
     static double whole[STEPS_MAX], convolution[STEPS_MAX];
     size_t pixels = (size_t)config->batch_max * (size_t)(config->input * config->input) * 3;
     size_t embeddings = (size_t)config->batch_max * (size_t)config->embedding;
     float *image = noise(pixels), *gradient = noise(embeddings), *embedding = noise(embeddings);
-    if (!image || !gradient || !embedding)
+    struct profile profile;
+    if (!image || !gradient || !embedding ||
+        profile_create(iresnet_layer_count(net), &profile, NULL) != STATUS_OK)
         exit(1);
+    iresnet_set_profile(net, &profile);
     int batch = config->batch_max;
     for (int i = -1; i < steps; i++) {
         double seconds = step(net, batch, image, embedding, gradient);
-        double alone = convolutions(net, batch);
+        double part = convolutions(&profile, batch);
         if (i >= 0) {
             whole[i] = seconds / batch;
-            convolution[i] = alone / batch;
+            convolution[i] = part;
         }
     }
     struct rusage usage;
@@ -106,6 +95,8 @@ static void measure(struct iresnet *net, const struct iresnet_config *config, in
            "%zu bytes, peak %ld KiB\n",
            config->arch, config->input, config->width, batch, config->threads, all, conv, all - conv,
            iresnet_memory_bytes(net), usage.ru_maxrss);
+    iresnet_set_profile(net, NULL);
+    profile_free(&profile);
     free(image);
     free(gradient);
     free(embedding);

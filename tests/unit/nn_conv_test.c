@@ -26,6 +26,8 @@ struct data {
     int batch;
     struct sizes size;
     float *input, *grad_output, *weight;
+    const struct nn_affine *normalise; /* how the input is read */
+    const float *prelu;
 };
 
 struct passes {
@@ -100,6 +102,44 @@ static void check_guard(const void *memory, size_t bytes)
         assert_int_equal(guard[i], GUARD_BYTE);
 }
 
+/* What a visitor saw: how often each row, and the row as it was then. */
+struct visits {
+    size_t rows, channels;
+    unsigned char *count;
+    float *seen;
+    const float *tensor;
+};
+
+static struct visits visits_begin(size_t size, int channels, const float *tensor)
+{
+    struct visits visits = {.rows = size / (size_t)channels, .channels = (size_t)channels, .tensor = tensor};
+    visits.count = calloc(visits.rows, 1);
+    visits.seen = malloc(size * sizeof *visits.seen);
+    assert_non_null(visits.count);
+    assert_non_null(visits.seen);
+    return visits;
+}
+
+static void on_written(void *context, int thread, size_t row, size_t rows)
+{
+    (void)thread;
+    struct visits *visits = context;
+    for (size_t r = row; r < row + rows && r < visits->rows; r++)
+        visits->count[r]++;
+    memcpy(visits->seen + row * visits->channels, visits->tensor + row * visits->channels,
+           rows * visits->channels * sizeof *visits->seen);
+}
+
+/* Every row once, when it was final. */
+static void visits_check(struct visits *visits)
+{
+    for (size_t r = 0; r < visits->rows; r++)
+        assert_int_equal(visits->count[r], 1);
+    assert_memory_equal(visits->seen, visits->tensor, visits->rows * visits->channels * sizeof(float));
+    free(visits->count);
+    free(visits->seen);
+}
+
 static struct passes run(const struct data *data, enum conv_algorithm algorithm, enum isa isa, int threads)
 {
     struct conv *conv = NULL;
@@ -115,18 +155,24 @@ static struct passes run(const struct data *data, enum conv_algorithm algorithm,
     struct passes passes = {guarded(output), guarded(input), guarded(weight)};
     memset(passes.grad_weight, 0, weight);
 
+    struct conv_input source = {.values = data->input, .normalise = data->normalise, .prelu = data->prelu};
     /* Other weights first: the plan must forget them. */
     float *before = random_floats(data->size.weight, 4);
     conv_set_weight(conv, before);
-    conv_forward(conv, data->batch, data->input, passes.output, scratch);
-    conv_backward_data(conv, data->batch, data->grad_output, passes.grad_input, scratch);
+    conv_forward(conv, data->batch, &source, passes.output, NULL, scratch);
+    conv_backward_data(conv, data->batch, data->grad_output, passes.grad_input, NULL, scratch);
     conv_set_weight(conv, data->weight);
     memset(scratch, 0xFF, scratch_bytes);
-    conv_forward(conv, data->batch, data->input, passes.output, scratch);
+    struct visits visits = visits_begin(data->size.output, data->shape.channels_out, passes.output);
+    struct conv_visitor visitor = {.written = on_written, .context = &visits};
+    conv_forward(conv, data->batch, &source, passes.output, &visitor, scratch);
+    visits_check(&visits);
     memset(scratch, 0xFF, scratch_bytes);
-    conv_backward_data(conv, data->batch, data->grad_output, passes.grad_input, scratch);
+    visits = visits_begin(data->size.input, data->shape.channels_in, passes.grad_input);
+    conv_backward_data(conv, data->batch, data->grad_output, passes.grad_input, &visitor, scratch);
+    visits_check(&visits);
     memset(scratch, 0xFF, scratch_bytes);
-    conv_backward_weight(conv, data->batch, data->input, data->grad_output, passes.grad_weight, scratch);
+    conv_backward_weight(conv, data->batch, &source, data->grad_output, passes.grad_weight, scratch);
 
     check_guard(scratch, scratch_bytes);
     check_guard(passes.output, output);
@@ -185,25 +231,71 @@ static bool algorithm_fits(enum conv_algorithm algorithm, const struct conv_shap
     return algorithm != CONV_WINOGRAD || (shape->kernel == 3 && shape->stride == 1);
 }
 
-/* All algorithms, sets and thread counts on one shape. */
-static void check_shape(struct conv_shape shape, int batch)
+/* All algorithms, sets and thread counts on these data. */
+static void check_data(const struct data *data, const struct passes *expected)
 {
-    struct data data = data_make(shape, batch);
-    struct passes expected = run(&data, CONV_REFERENCE, ISA_GENERIC, 2);
     for (enum conv_algorithm algorithm = CONV_AUTO; algorithm <= CONV_WINOGRAD; algorithm++) {
         for (enum isa isa = ISA_GENERIC; isa <= ISA_AVX512; isa++) {
             bool isa_matters = algorithm == CONV_WINOGRAD || isa == ISA_GENERIC;
-            if (!algorithm_fits(algorithm, &shape) || !isa_matters || !isa_available(isa))
+            if (!algorithm_fits(algorithm, &data->shape) || !isa_matters || !isa_available(isa))
                 continue;
             for (int threads = 1; threads <= 3; threads++) {
-                struct passes got = run(&data, algorithm, isa, threads);
-                check_passes(&data, &got, &expected);
+                struct passes got = run(data, algorithm, isa, threads);
+                check_passes(data, &got, expected);
                 passes_free(&got);
             }
         }
     }
+}
+
+static void check_shape(struct conv_shape shape, int batch)
+{
+    struct data data = data_make(shape, batch);
+    struct passes expected = run(&data, CONV_REFERENCE, ISA_GENERIC, 2);
+    check_data(&data, &expected);
     passes_free(&expected);
     data_free(&data);
+}
+
+/* The same where the convolution normalises, or normalises and activates its input: as if that had been done
+ * before. */
+static void check_reading(struct conv_shape shape, int batch, bool activate)
+{
+    size_t channels = (size_t)shape.channels_in;
+    struct data data = data_make(shape, batch), before = data_make(shape, batch);
+    float *mean = random_floats(channels, 5), *scale = random_floats(channels, 6);
+    float *bias = random_floats(channels, 7), *slope = random_floats(channels, 8);
+    struct nn_affine affine = {.mean = mean, .scale = scale, .bias = bias};
+    for (size_t i = 0; i < data.size.input; i++) {
+        size_t c = i % channels;
+        float z = (data.input[i] - mean[c]) * scale[c] + bias[c];
+        before.input[i] = activate && z < 0.0f ? slope[c] * z : z;
+    }
+    data.normalise = &affine;
+    data.prelu = activate ? slope : NULL;
+    struct passes expected = run(&before, CONV_REFERENCE, ISA_GENERIC, 2);
+    check_data(&data, &expected);
+    passes_free(&expected);
+    data_free(&before);
+    data_free(&data);
+    free(mean);
+    free(scale);
+    free(bias);
+    free(slope);
+}
+
+static void test_reading(void **state)
+{
+    (void)state;
+    for (int activate = 0; activate < 2; activate++) {
+        check_reading((struct conv_shape){8, 12, 16, 24, 3, 1}, 2, activate);
+        check_reading((struct conv_shape){14, 13, 24, 16, 3, 1}, 3, activate);
+        check_reading((struct conv_shape){9, 10, 21, 19, 3, 1}, 2, activate);
+        check_reading((struct conv_shape){12, 13, 16, 24, 3, 2}, 3, activate);
+        check_reading((struct conv_shape){9, 8, 16, 24, 1, 1}, 2, activate);
+        check_reading((struct conv_shape){9, 8, 16, 24, 1, 2}, 2, activate);
+        check_reading((struct conv_shape){8, 6, 200, 160, 3, 1}, 2, activate);
+    }
 }
 
 static void test_kernels_and_strides(void **state)
@@ -363,10 +455,10 @@ static void test_smaller_batches_add_up(void **state)
             assert_non_null(got.grad_weight);
             for (int at = 0, part = 1; at < 4; at += part, part = 3) {
                 size_t in = data.size.input / 4 * (size_t)at, out = data.size.output / 4 * (size_t)at;
-                conv_forward(conv, part, data.input + in, got.output + out, scratch);
-                conv_backward_data(conv, part, data.grad_output + out, got.grad_input + in, scratch);
-                conv_backward_weight(conv, part, data.input + in, data.grad_output + out, got.grad_weight,
-                                     scratch);
+                struct conv_input source = {.values = data.input + in};
+                conv_forward(conv, part, &source, got.output + out, NULL, scratch);
+                conv_backward_data(conv, part, data.grad_output + out, got.grad_input + in, NULL, scratch);
+                conv_backward_weight(conv, part, &source, data.grad_output + out, got.grad_weight, scratch);
             }
             check_passes(&data, &got, &whole);
             free(scratch);
@@ -477,6 +569,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_isa),
+        cmocka_unit_test(test_reading),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_choice),
         cmocka_unit_test(test_golden),

@@ -40,6 +40,7 @@ struct bench {
     struct pass_context context;
     float block_sums[THREADS_MAX * PASS_SUMS_MAX * CHANNELS_MAX];
     double thread_sums[THREADS_MAX * PASS_SUMS_MAX * CHANNELS_MAX], sums[PASS_SUMS_MAX][CHANNELS_MAX];
+    struct pass_pending pending[THREADS_MAX];
     float pivot[CHANNELS_MAX], offset[CHANNELS_MAX], slope[CHANNELS_MAX];
 };
 
@@ -51,7 +52,8 @@ static void bench_init(struct bench *bench, enum isa isa, int threads)
         .channels_max = CHANNELS_MAX,
         .block_sums = bench->block_sums,
         .thread_sums = bench->thread_sums,
-        .sums = {bench->sums[0], bench->sums[1], bench->sums[2]},
+        .sums = {bench->sums[0], bench->sums[1], bench->sums[2], bench->sums[3]},
+        .pending = bench->pending,
         .pivot = bench->pivot,
         .offset = bench->offset,
         .slope = bench->slope,
@@ -185,7 +187,7 @@ static void check_norm_backward(struct bench *bench, struct batchnorm *norm, siz
     if (norm->grad_weight)
         memcpy(weight_before, norm->grad_weight, sizeof weight_before);
 
-    batchnorm_backward(&bench->context, norm, rows, input, factor, addend, gradient);
+    batchnorm_backward(&bench->context, norm, rows, input, factor, addend, gradient, NULL);
 
     struct reference r = reference_of(norm, rows, input, NULL);
     for (size_t i = 0; i < count; i++)
@@ -198,7 +200,7 @@ static void check_norm_backward(struct bench *bench, struct batchnorm *norm, siz
     /* In place, and without the addend. */
     float same[24 * 24];
     memcpy(same, factor, sizeof same);
-    batchnorm_backward(&bench->context, norm, rows, input, same, NULL, same);
+    batchnorm_backward(&bench->context, norm, rows, input, same, NULL, same, NULL);
     for (size_t i = 0; i < count; i++)
         assert_near(same[i], gradient[i] - addend[i], 1e-6);
 }
@@ -466,7 +468,8 @@ static void run_chain(enum isa isa, int threads, int channels, struct outcome *o
     bench_init(&bench, isa, threads);
     batchnorm_measure(&bench.context, &norm, ROWS_MAX, input);
     prelu_forward(&bench.context, &norm, slope, ROWS_MAX, input, outcome->output, &next);
-    batchnorm_backward(&bench.context, &next, ROWS_MAX, outcome->output, factor, factor, outcome->gradient);
+    batchnorm_backward(&bench.context, &next, ROWS_MAX, outcome->output, factor, factor, outcome->gradient,
+                       NULL);
     prelu_backward(&bench.context, &norm, slope, outcome->slope, ROWS_MAX, input, outcome->gradient,
                    outcome->gradient);
 }

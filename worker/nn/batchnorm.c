@@ -58,6 +58,34 @@ void batchnorm_measure(const struct pass_context *context, const struct batchnor
     batchnorm_take_moments(norm, rows, input, context->sums[0], context->sums[1]);
 }
 
+static void watch_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
+                        float *const sums[PASS_SUMS_MAX])
+{
+    const struct batchnorm_watch *watch = opaque;
+    size_t channels = (size_t)watch->norm->channels;
+    kernels->moments(rows, channels, watch->tensor + row * channels, watch->norm->running_mean, sums[0],
+                     sums[1]);
+}
+
+void batchnorm_watch_prepare(struct batchnorm_watch *watch, const struct pass_context *context,
+                             const struct batchnorm *norm, const float *tensor)
+{
+    *watch = (struct batchnorm_watch){.visit = {.context = context,
+                                                .channels = norm->channels,
+                                                .sums = 2,
+                                                .block = watch_block,
+                                                .task = watch},
+                                      .norm = norm,
+                                      .tensor = tensor};
+}
+
+void batchnorm_watch_end(const struct batchnorm_watch *watch, size_t rows)
+{
+    const struct pass_context *context = watch->visit.context;
+    pass_visit_end(&watch->visit);
+    batchnorm_take_moments(watch->norm, rows, watch->norm->running_mean, context->sums[0], context->sums[1]);
+}
+
 struct forward_task {
     size_t channels;
     struct nn_affine affine;
@@ -102,27 +130,40 @@ struct nn_gradient batchnorm_gradient(const struct pass_context *context, const 
         .mean = norm->mean, .scale = norm->scale, .offset = context->offset, .slope = context->slope};
 }
 
-struct backward_task {
+static void sums_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
+                       float *const sums[PASS_SUMS_MAX])
+{
+    const struct batchnorm_backward *pass = opaque;
+    size_t channels = (size_t)pass->norm->channels, at = row * channels;
+    kernels->backward_sums(rows, channels, pass->norm->mean, pass->input + at, pass->grad_output + at,
+                           sums[0], sums[1]);
+}
+
+void batchnorm_backward_prepare(struct batchnorm_backward *pass, const struct pass_context *context,
+                                const struct batchnorm *norm, const float *input, const float *grad_output)
+{
+    *pass = (struct batchnorm_backward){.visit = {.context = context,
+                                                  .channels = norm->channels,
+                                                  .sums = 2,
+                                                  .block = sums_block,
+                                                  .task = pass},
+                                        .norm = norm,
+                                        .input = input,
+                                        .grad_output = grad_output};
+}
+
+struct apply_task {
     size_t channels;
     struct nn_gradient coefficients;
     const float *input, *grad_output, *addend;
     float *grad_input;
 };
 
-static void sums_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
-                       float *const sums[PASS_SUMS_MAX])
-{
-    const struct backward_task *task = opaque;
-    size_t at = row * task->channels;
-    kernels->backward_sums(rows, task->channels, task->coefficients.mean, task->input + at,
-                           task->grad_output + at, sums[0], sums[1]);
-}
-
-static void backward_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
-                           float *const sums[PASS_SUMS_MAX])
+static void apply_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
+                        float *const sums[PASS_SUMS_MAX])
 {
     (void)sums;
-    const struct backward_task *task = opaque;
+    const struct apply_task *task = opaque;
     size_t at = row * task->channels;
     if (task->addend)
         kernels->backward_add(rows, task->channels, &task->coefficients, task->input + at,
@@ -132,18 +173,38 @@ static void backward_block(const struct nn_kernels *kernels, const void *opaque,
                           task->grad_input + at);
 }
 
-void batchnorm_backward(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
-                        const float *input, const float *grad_output, const float *addend, float *grad_input)
+void batchnorm_backward_apply(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
+                              const double *sum, const double *product, const float *input,
+                              const float *grad_output, const float *addend, float *grad_input,
+                              struct pass_visit *below)
 {
-    struct backward_task task = {
+    struct apply_task task = {
         .channels = (size_t)norm->channels,
-        .coefficients = {.mean = norm->mean},
+        .coefficients = batchnorm_gradient(context, norm, rows, sum, product),
         .input = input,
         .grad_output = grad_output,
         .addend = addend,
         .grad_input = grad_input,
     };
-    pass_run(context, rows, norm->channels, 2, sums_block, &task);
-    task.coefficients = batchnorm_gradient(context, norm, rows, context->sums[0], context->sums[1]);
-    pass_run(context, rows, norm->channels, 0, backward_block, &task);
+    pass_run_visited(context, rows, norm->channels, apply_block, &task, below);
+}
+
+void batchnorm_backward_end(const struct batchnorm_backward *pass, size_t rows, const float *addend,
+                            float *grad_input, struct pass_visit *below)
+{
+    const struct pass_context *context = pass->visit.context;
+    pass_visit_end(&pass->visit);
+    batchnorm_backward_apply(context, pass->norm, rows, context->sums[0], context->sums[1], pass->input,
+                             pass->grad_output, addend, grad_input, below);
+}
+
+void batchnorm_backward(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
+                        const float *input, const float *grad_output, const float *addend, float *grad_input,
+                        struct pass_visit *below)
+{
+    struct batchnorm_backward pass;
+    batchnorm_backward_prepare(&pass, context, norm, input, grad_output);
+    pass_run(context, rows, norm->channels, 2, sums_block, &pass);
+    batchnorm_backward_apply(context, norm, rows, context->sums[0], context->sums[1], input, grad_output,
+                             addend, grad_input, below);
 }

@@ -25,6 +25,16 @@ struct batchnorm {
 /* Training: measures input [rows][channels] and takes its statistics into use. */
 void batchnorm_measure(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
                        const float *input);
+/* The same for a tensor while it is written: watch.visit visits it, between the two calls. */
+struct batchnorm_watch {
+    struct pass_visit visit;
+    const struct batchnorm *norm;
+    const float *tensor;
+};
+void batchnorm_watch_prepare(struct batchnorm_watch *watch, const struct pass_context *context,
+                             const struct batchnorm *norm, const float *tensor);
+void batchnorm_watch_end(const struct batchnorm_watch *watch, size_t rows);
+
 /* Inference: takes the running statistics into use. */
 void batchnorm_recall(const struct batchnorm *norm);
 /* For passes that measure what they write: `pivot` [channels] is near the values; sums over the rows of
@@ -40,9 +50,29 @@ void batchnorm_forward(const struct pass_context *context, const struct batchnor
 
 /* input as in the forward pass; grad_output, grad_input [rows][channels] (may be the same memory). addend
  * [rows][channels] is added to grad_input (the gradient of another branch that shares the input); may be
- * NULL, may be grad_input. Adds to norm->grad_weight and norm->grad_bias. */
+ * NULL, may be grad_input. below (may be NULL) visits grad_input while it is written. Adds to
+ * norm->grad_weight and norm->grad_bias. */
 void batchnorm_backward(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
-                        const float *input, const float *grad_output, const float *addend, float *grad_input);
+                        const float *input, const float *grad_output, const float *addend, float *grad_input,
+                        struct pass_visit *below);
+
+/* The same in two halves, between which pass.visit visits grad_output while it is written. The second half
+ * writes grad_input. */
+struct batchnorm_backward {
+    struct pass_visit visit;
+    const struct batchnorm *norm;
+    const float *input, *grad_output;
+};
+void batchnorm_backward_prepare(struct batchnorm_backward *pass, const struct pass_context *context,
+                                const struct batchnorm *norm, const float *input, const float *grad_output);
+void batchnorm_backward_end(const struct batchnorm_backward *pass, size_t rows, const float *addend,
+                            float *grad_input, struct pass_visit *below);
+
+/* The second half alone, after the sums over the rows of g and of g * (x - mean). */
+void batchnorm_backward_apply(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
+                              const double *sum, const double *product, const float *input,
+                              const float *grad_output, const float *addend, float *grad_input,
+                              struct pass_visit *below);
 
 /* From the sums over the rows of g and of g * (x - mean): adds to the parameters' gradients and gives the
  * coefficients of the input's gradient, which point into the context. */

@@ -3,6 +3,7 @@
 #include <cblas.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 int conv_height_out(const struct conv_shape *shape)
 {
@@ -28,6 +29,19 @@ size_t conv_padded(size_t count)
 size_t conv_share(size_t count, int part, int parts)
 {
     return count * (size_t)part / (size_t)parts;
+}
+
+void conv_read(const struct conv *conv, const struct conv_input *input, size_t at, size_t channels,
+               size_t pixels, float *to)
+{
+    const struct nn_kernels *kernels = nn_kernels_of(conv->isa);
+    const float *from = input->values + at * channels;
+    if (!input->normalise)
+        memcpy(to, from, pixels * channels * sizeof *to);
+    else if (!input->prelu)
+        kernels->normalise(pixels, channels, input->normalise, from, to);
+    else
+        kernels->normalise_prelu(pixels, channels, input->normalise, input->prelu, from, to);
 }
 
 /* The rule of CONV_AUTO, measured on a Zen 4 core with AVX-512: Winograd's algorithm wherever it exists, but
@@ -160,19 +174,20 @@ void conv_set_weight(struct conv *conv, const float *weight)
     conv->derived_stale = true;
 }
 
-void conv_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch)
+void conv_forward(struct conv *conv, int batch, const struct conv_input *input, float *output,
+                  const struct conv_visitor *visitor, void *scratch)
 {
-    conv->methods->forward(conv, batch, input, output, scratch);
+    conv->methods->forward(conv, batch, input, output, visitor, scratch);
 }
 
 void conv_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
-                        void *scratch)
+                        const struct conv_visitor *visitor, void *scratch)
 {
-    conv->methods->backward_data(conv, batch, grad_output, grad_input, scratch);
+    conv->methods->backward_data(conv, batch, grad_output, grad_input, visitor, scratch);
 }
 
-void conv_backward_weight(struct conv *conv, int batch, const float *input, const float *grad_output,
-                          float *grad_weight, void *scratch)
+void conv_backward_weight(struct conv *conv, int batch, const struct conv_input *input,
+                          const float *grad_output, float *grad_weight, void *scratch)
 {
     conv->methods->backward_weight(conv, batch, input, grad_output, grad_weight, scratch);
 }

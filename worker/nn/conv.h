@@ -4,6 +4,9 @@
  * the files hold. The algorithm is chosen per shape by a documented rule (conv.c); CONV_REFERENCE, a plain
  * loop nest, is always there and is what the others are tested against.
  *
+ * The element by element work before and after a convolution can ride on it: it normalises and activates its
+ * input as it reads it (struct conv_input), and lets a visitor see its output while that is in the cache.
+ *
  * OpenMP threads share the work over images or tile blocks; every sgemm runs single-threaded. For a fixed
  * number of threads the result is the same bits every time.
  */
@@ -12,6 +15,7 @@
 
 #include "proto/error.h"
 #include "worker/nn/isa.h"
+#include "worker/nn/kernels.h"
 
 #include <stddef.h>
 
@@ -33,6 +37,22 @@ enum conv_pass { CONV_FORWARD, CONV_BACKWARD_DATA, CONV_BACKWARD_WEIGHT, CONV_PA
 
 int conv_height_out(const struct conv_shape *shape);
 int conv_width_out(const struct conv_shape *shape);
+
+/* A tensor as a convolution reads it: with `normalise` z(value) in place of each value, with `prelu` too the
+ * PReLU of that. What pads the image is zero all the same. */
+struct conv_input {
+    const float *values; /* [batch,h,w,ci] */
+    const struct nn_affine *normalise; /* NULL: the values as they are */
+    const float *prelu; /* [ci]; NULL: none. Only with `normalise`. */
+};
+
+/* Told what was written: rows `row` to `row + rows` of the result, seen as [batch * height *
+ * width][channels], by the thread that wrote them. Every row comes once; what a thread is told, and in which
+ * order, is the same each time. */
+struct conv_visitor {
+    void (*written)(void *context, int thread, size_t row, size_t rows);
+    void *context;
+};
 
 struct conv;
 
@@ -57,15 +77,17 @@ double conv_operations(const struct conv *conv, enum conv_pass pass, int batch);
 /* Takes new weights: to be called after every change of `weight` [k,k,ci,co], which is kept by reference. */
 void conv_set_weight(struct conv *conv, const float *weight);
 
-/* input [batch,h,w,ci] -> output [batch,ho,wo,co], overwritten. */
-void conv_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch);
+/* input -> output [batch,ho,wo,co], overwritten. visitor: of the output; may be NULL. */
+void conv_forward(struct conv *conv, int batch, const struct conv_input *input, float *output,
+                  const struct conv_visitor *visitor, void *scratch);
 
-/* grad_output [batch,ho,wo,co] -> grad_input [batch,h,w,ci], overwritten. */
+/* grad_output [batch,ho,wo,co] -> grad_input [batch,h,w,ci], overwritten: the gradient of what was convolved,
+ * after normalisation and PReLU. visitor: of grad_input; may be NULL. */
 void conv_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
-                        void *scratch);
+                        const struct conv_visitor *visitor, void *scratch);
 
-/* grad_weight [k,k,ci,co] += the gradient over this micro-batch. */
-void conv_backward_weight(struct conv *conv, int batch, const float *input, const float *grad_output,
-                          float *grad_weight, void *scratch);
+/* grad_weight [k,k,ci,co] += the gradient over this micro-batch. input: as in the forward pass. */
+void conv_backward_weight(struct conv *conv, int batch, const struct conv_input *input,
+                          const float *grad_output, float *grad_weight, void *scratch);
 
 #endif

@@ -5,6 +5,9 @@
  *   backward data, stride 2: four grids, one for each parity of row and column, whose pixels are reached by
  *   1, 2, 2 and 4 of the nine taps: nothing is multiplied by zero and nothing scattered.
  * The rectangles of a block of pixels are gathered into a matrix that one sgemm multiplies with the weights.
+ *
+ * Work is shared out in bands: the rows of the target that belong to one row of the grids, one row, or the
+ * two of both parities.
  */
 #include "worker/nn/conv_plan.h"
 
@@ -108,37 +111,40 @@ static size_t block_pixels(size_t depth)
     return pixels > BLOCK_PIXELS_LEAST ? pixels : BLOCK_PIXELS_LEAST;
 }
 
-/* `columns` source pixels of row y from x on, of which some may lie outside: zero. */
-static void gather_row(const struct sum *sum, const float *row, int x, float *out)
+/* The source pixels of a row, which begins with pixel `row` of the source, from x on, of which some may lie
+ * outside: zero. */
+static void gather_row(const struct conv *conv, const struct sum *sum, const struct conv_input *source,
+                       size_t row, int x, float *out)
 {
     size_t channels = (size_t)sum->source_channels;
     int count = sum->column.count, width = sum->column.source_size;
     if (x >= 0 && x + count <= width) {
-        memcpy(out, row + (size_t)x * channels, (size_t)count * channels * sizeof *out);
+        conv_read(conv, source, row + (size_t)x, channels, (size_t)count, out);
         return;
     }
     for (int t = 0; t < count; t++, out += channels) {
         if (x + t >= 0 && x + t < width)
-            memcpy(out, row + (size_t)(x + t) * channels, channels * sizeof *out);
+            conv_read(conv, source, row + (size_t)(x + t), channels, 1, out);
         else
             memset(out, 0, channels * sizeof *out);
     }
 }
 
 /* Pixels begin to end of the grids of all images, counted through, to rows of sum_depth floats. */
-static void gather(const struct sum *sum, const float *source, size_t begin, size_t end, float *out)
+static void gather(const struct conv *conv, const struct sum *sum, const struct conv_input *source,
+                   size_t begin, size_t end, float *out)
 {
     size_t grid_width = (size_t)sum->column.grid, grid = (size_t)sum->row.grid * grid_width;
-    size_t line = (size_t)sum->column.source_size * (size_t)sum->source_channels;
+    size_t line = (size_t)sum->column.source_size;
     size_t piece = (size_t)sum->column.count * (size_t)sum->source_channels;
     size_t image = begin / grid;
     int i = (int)(begin % grid / grid_width), j = (int)(begin % grid_width);
     for (size_t pixel = begin; pixel < end; pixel++) {
-        const float *from = source + image * (size_t)sum->row.source_size * line;
+        size_t from = image * (size_t)sum->row.source_size * line;
         int y = i * sum->row.step + sum->row.first, x = j * sum->column.step + sum->column.first;
         for (int t = 0; t < sum->row.count; t++, out += piece) {
             if (y + t >= 0 && y + t < sum->row.source_size)
-                gather_row(sum, from + (size_t)(y + t) * line, x, out);
+                gather_row(conv, sum, source, from + (size_t)(y + t) * line, x, out);
             else
                 memset(out, 0, piece * sizeof *out);
         }
@@ -170,52 +176,111 @@ static void spread(const struct sum *sum, const float *from, size_t begin, size_
     }
 }
 
-static void run_block(const struct sum *sum, const float *source, size_t begin, size_t end, float *target,
-                      float *buffer)
+/* The matrix of pixels begin to end: the source itself, or gathered to the buffer. */
+static const float *matrix_of(const struct conv *conv, const struct sum *sum, const struct conv_input *source,
+                              size_t begin, size_t end, float *buffer)
+{
+    if (sum_is_plain(sum) && !source->normalise)
+        return source->values + begin * sum_depth(sum);
+    gather(conv, sum, source, begin, end, buffer);
+    return buffer;
+}
+
+/* Bands of an image, and so of every grid at most so many rows. */
+static size_t bands_of(const struct sum *first)
+{
+    return (size_t)first->row.grid;
+}
+
+/* The rows that lie before band `band`, counted through all images, where an image has `rows` of them and a
+ * band `step`. */
+static size_t rows_before(size_t band, size_t bands, size_t rows, size_t step)
+{
+    size_t before = band % bands * step;
+    return band / bands * rows + (before < rows ? before : rows);
+}
+
+/* Bands of a block. */
+static size_t block_bands(const struct sum sums[], int count)
+{
+    size_t pixels = 0;
+    for (int i = 0; i < count; i++) {
+        size_t own = block_pixels(sum_depth(&sums[i]));
+        pixels = i == 0 || own < pixels ? own : pixels;
+    }
+    size_t width = (size_t)sums[0].column.grid;
+    return (pixels + width - 1) / width;
+}
+
+/* Floats of a matrix of so many rows of a grid. */
+static size_t matrix_floats(const struct sum *sum, size_t rows)
+{
+    return conv_padded(rows * (size_t)sum->column.grid * sum_depth(sum));
+}
+
+/* Floats of the buffer that run_block needs: a matrix, and a product to spread. */
+static size_t run_buffer(const struct sum sums[], int count)
+{
+    size_t rows = block_bands(sums, count), matrix = 0, product = 0;
+    for (int i = 0; i < count; i++) {
+        size_t own = matrix_floats(&sums[i], rows);
+        matrix = own > matrix ? own : matrix;
+        own = conv_padded(rows * (size_t)sums[i].column.grid * (size_t)sums[i].target_channels);
+        product = own > product ? own : product;
+    }
+    return matrix + product;
+}
+
+/* Pixels begin to end of a grid. */
+static void run_block(const struct conv *conv, const struct sum *sum, const struct conv_input *source,
+                      size_t begin, size_t end, float *target, float *buffer)
 {
     size_t depth = sum_depth(sum), channels = (size_t)sum->target_channels;
-    if (depth == 0) {
+    if (depth == 0 || begin == end) {
         spread(sum, NULL, begin, end, target);
         return;
     }
-    const float *matrix = buffer;
-    if (sum_is_plain(sum)) {
-        matrix = source + begin * depth;
-    } else {
-        gather(sum, source, begin, end, buffer);
-        buffer += conv_padded(block_pixels(depth) * depth);
-    }
+    const float *matrix = matrix_of(conv, sum, source, begin, end, buffer);
     bool direct = sum->row.target_step == 1;
-    float *product = direct ? target + begin * channels : buffer;
+    float *product = direct ? target + begin * channels : buffer + conv_padded((end - begin) * depth);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)(end - begin), (int)channels, (int)depth,
                 1.0f, matrix, (int)depth, sum->weight, (int)channels, 0.0f, product, (int)channels);
     if (!direct)
         spread(sum, product, begin, end, target);
 }
 
-/* Floats of buffer that run_block needs. */
-static size_t run_buffer(const struct sum *sum)
+/* Bands begin to end of all grids, and the visitor's look at what they gave. */
+static void run_bands(const struct conv *conv, const struct sum sums[], int count,
+                      const struct conv_input *source, size_t begin, size_t end, float *target,
+                      const struct conv_visitor *visitor, float *buffer, int thread)
 {
-    size_t depth = sum_depth(sum), pixels = block_pixels(depth);
-    return conv_padded(pixels * depth) + conv_padded(pixels * (size_t)sum->target_channels);
+    size_t bands = bands_of(&sums[0]);
+    for (int i = 0; i < count; i++) {
+        size_t rows = (size_t)sums[i].row.grid, width = (size_t)sums[i].column.grid;
+        run_block(conv, &sums[i], source, rows_before(begin, bands, rows, 1) * width,
+                  rows_before(end, bands, rows, 1) * width, target, buffer);
+    }
+    if (!visitor)
+        return;
+    const struct axis *row = &sums[0].row;
+    size_t rows = (size_t)row->target_size, step = (size_t)row->target_step;
+    size_t width = (size_t)sums[0].column.target_size, first = rows_before(begin, bands, rows, step) * width;
+    visitor->written(visitor->context, thread, first, rows_before(end, bands, rows, step) * width - first);
 }
 
-static size_t pixels_of(const struct sum *sum, int batch)
-{
-    return (size_t)batch * (size_t)sum->row.grid * (size_t)sum->column.grid;
-}
-
-/* All pixels of the batch in blocks, the same number of blocks for each thread. */
-static void run(const struct conv *conv, const struct sum *sum, int batch, const float *source, float *target,
+/* All bands of the batch in blocks, every thread its share. */
+static void run(const struct conv *conv, const struct sum sums[], int count, int batch,
+                const struct conv_input *source, float *target, const struct conv_visitor *visitor,
                 float *scratch)
 {
-    size_t pixels = pixels_of(sum, batch), block = block_pixels(sum_depth(sum)), buffer = run_buffer(sum);
+    size_t bands = (size_t)batch * bands_of(&sums[0]);
+    size_t block = block_bands(sums, count), buffer = run_buffer(sums, count);
 #pragma omp parallel for num_threads(conv->threads) schedule(static)
     for (int thread = 0; thread < conv->threads; thread++) {
-        size_t end = conv_share(pixels, thread + 1, conv->threads);
-        for (size_t at = conv_share(pixels, thread, conv->threads); at < end; at += block)
-            run_block(sum, source, at, at + block < end ? at + block : end, target,
-                      scratch + (size_t)thread * buffer);
+        size_t end = conv_share(bands, thread + 1, conv->threads);
+        for (size_t at = conv_share(bands, thread, conv->threads); at < end; at += block)
+            run_bands(conv, sums, count, source, at, at + block < end ? at + block : end, target, visitor,
+                      scratch + (size_t)thread * buffer, thread);
     }
 }
 
@@ -252,47 +317,50 @@ static void derive(struct conv *conv)
     conv->derived_stale = false;
 }
 
-static void gemm_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch)
+static void gemm_forward(struct conv *conv, int batch, const struct conv_input *input, float *output,
+                         const struct conv_visitor *visitor, void *scratch)
 {
     struct sum sum = sum_forward(conv);
-    run(conv, &sum, batch, input, output, scratch);
+    run(conv, &sum, 1, batch, input, output, visitor, scratch);
 }
 
 static void gemm_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
-                               void *scratch)
+                               const struct conv_visitor *visitor, void *scratch)
 {
     if (conv->derived_stale)
         derive(conv);
     struct sum sums[4];
+    struct conv_input source = {.values = grad_output};
     int count = sums_backward(conv, sums);
-    for (int i = 0; i < count; i++)
-        run(conv, &sums[i], batch, grad_output, grad_input, scratch);
+    run(conv, sums, count, batch, &source, grad_input, visitor, scratch);
 }
 
 /* The gathered pixels, transposed, times the output's gradient. Thread 0 adds straight to the caller's
  * gradient, the others to sums of their own, which are then added in the threads' order. */
-static void accumulate(const struct sum *sum, const float *input, const float *grad_output, size_t begin,
-                       size_t end, float *total, float *buffer)
+static void accumulate(const struct conv *conv, const struct sum *sum, const struct conv_input *input,
+                       const float *grad_output, size_t begin, size_t end, float *total, float *buffer)
 {
     size_t depth = sum_depth(sum), channels = (size_t)sum->target_channels, block = block_pixels(depth);
     for (size_t at = begin; at < end; at += block) {
         size_t pixels = at + block < end ? block : end - at;
-        const float *matrix = buffer;
-        if (sum_is_plain(sum))
-            matrix = input + at * depth;
-        else
-            gather(sum, input, at, at + pixels, buffer);
+        const float *matrix = matrix_of(conv, sum, input, at, at + pixels, buffer);
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)depth, (int)channels, (int)pixels, 1.0f,
                     matrix, (int)depth, grad_output + at * channels, (int)channels, 1.0f, total,
                     (int)channels);
     }
 }
 
-static void gemm_backward_weight(struct conv *conv, int batch, const float *input, const float *grad_output,
-                                 float *grad_weight, void *scratch)
+static size_t weight_buffer(const struct sum *sum)
+{
+    return conv_padded(block_pixels(sum_depth(sum)) * sum_depth(sum));
+}
+
+static void gemm_backward_weight(struct conv *conv, int batch, const struct conv_input *input,
+                                 const float *grad_output, float *grad_weight, void *scratch)
 {
     struct sum sum = sum_forward(conv);
-    size_t pixels = pixels_of(&sum, batch), buffer = run_buffer(&sum), count = conv_weight_count(conv);
+    size_t pixels = (size_t)batch * (size_t)sum.row.grid * (size_t)sum.column.grid;
+    size_t buffer = weight_buffer(&sum), count = conv_weight_count(conv);
     float *buffers = scratch, *totals = buffers + (size_t)conv->threads * buffer;
     int threads = conv->threads;
 #pragma omp parallel num_threads(threads)
@@ -302,7 +370,7 @@ static void gemm_backward_weight(struct conv *conv, int batch, const float *inpu
             float *total = thread == 0 ? grad_weight : totals + (size_t)(thread - 1) * conv_padded(count);
             if (thread > 0)
                 memset(total, 0, count * sizeof *total);
-            accumulate(&sum, input, grad_output, conv_share(pixels, thread, threads),
+            accumulate(conv, &sum, input, grad_output, conv_share(pixels, thread, threads),
                        conv_share(pixels, thread + 1, threads), total, buffers + (size_t)thread * buffer);
         }
 #pragma omp for schedule(static)
@@ -317,15 +385,18 @@ static void gemm_backward_weight(struct conv *conv, int batch, const float *inpu
     }
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static size_t gemm_scratch_bytes(const struct conv *conv)
 {
-    struct sum sums[5] = {sum_forward(conv)};
-    int count = 1 + sums_backward(conv, sums + 1);
-    size_t buffer = 0;
-    for (int i = 0; i < count; i++)
-        buffer = run_buffer(&sums[i]) > buffer ? run_buffer(&sums[i]) : buffer;
-    size_t threads = (size_t)conv->threads;
-    return (threads * buffer + (threads - 1) * conv_padded(conv_weight_count(conv))) * sizeof(float);
+    struct sum forward = sum_forward(conv), backward[4];
+    int count = sums_backward(conv, backward);
+    size_t threads = (size_t)conv->threads, totals = (threads - 1) * conv_padded(conv_weight_count(conv));
+    size_t tensor = larger(run_buffer(&forward, 1), run_buffer(backward, count));
+    return larger(threads * tensor, threads * weight_buffer(&forward) + totals) * sizeof(float);
 }
 
 const struct conv_methods conv_gemm_methods = {

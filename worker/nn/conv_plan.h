@@ -14,11 +14,12 @@ struct conv_methods {
     size_t (*scratch_bytes)(const struct conv *conv);
     /* Floating-point operations of a pass; NULL: those of the definition. */
     double (*operations)(const struct conv *conv, enum conv_pass pass, int batch);
-    void (*forward)(struct conv *conv, int batch, const float *input, float *output, void *scratch);
+    void (*forward)(struct conv *conv, int batch, const struct conv_input *input, float *output,
+                    const struct conv_visitor *visitor, void *scratch);
     void (*backward_data)(struct conv *conv, int batch, const float *grad_output, float *grad_input,
-                          void *scratch);
-    void (*backward_weight)(struct conv *conv, int batch, const float *input, const float *grad_output,
-                            float *grad_weight, void *scratch);
+                          const struct conv_visitor *visitor, void *scratch);
+    void (*backward_weight)(struct conv *conv, int batch, const struct conv_input *input,
+                            const float *grad_output, float *grad_weight, void *scratch);
 };
 
 extern const struct conv_methods conv_reference_methods, conv_gemm_methods, conv_winograd_methods;
@@ -39,6 +40,11 @@ size_t conv_weight_count(const struct conv *conv);
 
 /* `count` floats rounded up to whole cache lines: pieces of scratch begin on one. */
 size_t conv_padded(size_t count);
+
+/* `pixels` neighbouring pixels of `channels` channels, from pixel `at` of the input on, as the convolution is
+ * to see them. */
+void conv_read(const struct conv *conv, const struct conv_input *input, size_t at, size_t channels,
+               size_t pixels, float *to);
 
 /* Share `part` of `count` things divided among `parts`: from the result of `part` to that of `part + 1`. */
 size_t conv_share(size_t count, int part, int parts);

@@ -3,6 +3,7 @@
 #include "worker/nn/conv_reference.h"
 #include "worker/nn/conv_plan.h"
 
+#include <omp.h>
 #include <string.h>
 
 extern const struct reference_loops reference_loops_generic;
@@ -30,10 +31,38 @@ static size_t reference_derived_count(const struct conv *conv)
     return conv_weight_count(conv);
 }
 
-/* The gradient of the weights in double. */
+static size_t sums_bytes(const struct conv *conv)
+{
+    return (conv_weight_count(conv) * sizeof(double) + 63) / 64 * 64;
+}
+
+/* The gradient of the weights in double, and the input normalised. */
 static size_t reference_scratch_bytes(const struct conv *conv)
 {
-    return conv_weight_count(conv) * sizeof(double);
+    size_t pixels = (size_t)conv->batch_max * (size_t)conv->shape.height * (size_t)conv->shape.width;
+    return sums_bytes(conv) + pixels * (size_t)conv->shape.channels_in * sizeof(float);
+}
+
+/* The input as the convolution is to see it, in the scratch unless it is that already. */
+static const float *prepared(const struct conv *conv, int batch, const struct conv_input *input,
+                             void *scratch)
+{
+    if (!input->normalise)
+        return input->values;
+    float *values = (float *)((char *)scratch + sums_bytes(conv));
+    size_t row = (size_t)conv->shape.width, row_values = row * (size_t)conv->shape.channels_in;
+    int rows = batch * conv->shape.height;
+#pragma omp parallel for num_threads(conv->threads) schedule(static)
+    for (int r = 0; r < rows; r++)
+        conv_read(conv, input, (size_t)r * row, (size_t)conv->shape.channels_in, row,
+                  values + (size_t)r * row_values);
+    return values;
+}
+
+static void tell(const struct conv_visitor *visitor, int row, int width)
+{
+    if (visitor)
+        visitor->written(visitor->context, omp_get_thread_num(), (size_t)row * (size_t)width, (size_t)width);
 }
 
 static void add_tap(struct reference_taps *taps, const float *pixel, const float *matrices, int tap)
@@ -66,18 +95,20 @@ static void output_pixel(const struct conv *conv, const float *image, int row, i
     loops_of(conv->isa)->sum_taps(&taps, out);
 }
 
-static void reference_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch)
+static void reference_forward(struct conv *conv, int batch, const struct conv_input *input, float *output,
+                              const struct conv_visitor *visitor, void *scratch)
 {
-    (void)scratch;
     const struct conv_shape *shape = &conv->shape;
+    const float *values = prepared(conv, batch, input, scratch);
     size_t image_size = (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels_in;
     int rows = batch * conv->height_out;
 #pragma omp parallel for num_threads(conv->threads) schedule(static)
     for (int r = 0; r < rows; r++) {
-        const float *image = input + (size_t)(r / conv->height_out) * image_size;
+        const float *image = values + (size_t)(r / conv->height_out) * image_size;
         float *out = output + (size_t)r * (size_t)conv->width_out * (size_t)shape->channels_out;
         for (int column = 0; column < conv->width_out; column++, out += shape->channels_out)
             output_pixel(conv, image, r % conv->height_out, column, out);
+        tell(visitor, r, conv->width_out);
     }
 }
 
@@ -115,7 +146,7 @@ static void derive(struct conv *conv)
 }
 
 static void reference_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
-                                    void *scratch)
+                                    const struct conv_visitor *visitor, void *scratch)
 {
     (void)scratch;
     if (conv->derived_stale)
@@ -129,6 +160,7 @@ static void reference_backward_data(struct conv *conv, int batch, const float *g
         float *out = grad_input + (size_t)r * (size_t)shape->width * (size_t)shape->channels_in;
         for (int column = 0; column < shape->width; column++, out += shape->channels_in)
             input_pixel(conv, image, r % shape->height, column, out);
+        tell(visitor, r, shape->width);
     }
 }
 
@@ -168,21 +200,22 @@ static void add_image(const struct conv *conv, const float *input, const float *
     loops_of(conv->isa)->add_pixels(&pixels, sums);
 }
 
-static void reference_backward_weight(struct conv *conv, int batch, const float *input,
+static void reference_backward_weight(struct conv *conv, int batch, const struct conv_input *input,
                                       const float *grad_output, float *grad_weight, void *scratch)
 {
+    const float *values = prepared(conv, batch, input, scratch);
     const struct conv_shape *shape = &conv->shape;
     size_t in = (size_t)shape->channels_in, channels = (size_t)shape->channels_out;
     size_t image_in = (size_t)shape->height * (size_t)shape->width * in;
     size_t image_out = (size_t)conv->height_out * (size_t)conv->width_out * channels;
     double *sums = scratch;
-    memset(sums, 0, reference_scratch_bytes(conv));
+    memset(sums, 0, sums_bytes(conv));
     int rows = shape->kernel * shape->kernel * shape->channels_in;
 #pragma omp parallel num_threads(conv->threads)
     for (int image = 0; image < batch; image++) {
 #pragma omp for schedule(static)
         for (int r = 0; r < rows; r++)
-            add_image(conv, input + (size_t)image * image_in, grad_output + (size_t)image * image_out,
+            add_image(conv, values + (size_t)image * image_in, grad_output + (size_t)image * image_out,
                       r / shape->channels_in, r % shape->channels_in, sums + (size_t)r * channels);
     }
     for (size_t i = 0; i < conv_weight_count(conv); i++)

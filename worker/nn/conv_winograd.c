@@ -15,6 +15,8 @@
 /* Bytes of a chunk's planes: of a thread of its own, and of all together; measured. A chunk has as many tiles
  * at least: the weights are read, and turned for backward data, once a chunk. */
 enum { OWN_CHUNK = 768 << 10, COMMON_CHUNK = 12 << 20, CHUNK_TILES = 48 };
+/* Floats of the target that a visitor finds in the first-level cache. */
+enum { VISIT_FLOATS = 4096 };
 
 struct chunks {
     size_t tiles; /* of a chunk, at most */
@@ -24,8 +26,9 @@ struct chunks {
 /* What a pass that produces a tensor works on. */
 struct pass {
     struct winograd_images source, target;
-    const float *source_tensor;
+    const struct conv_input *input;
     float *target_tensor;
+    const struct conv_visitor *visitor; /* of the target; may be NULL */
     bool turned; /* the kernel turned and its channels swapped: backward data */
 };
 
@@ -35,6 +38,7 @@ struct planes {
     float *source, *target, *panel;
     size_t source_stride, target_stride;
     int part, parts; /* this thread's share of the chunk */
+    int thread;
 };
 
 static struct chunks chunks_for_tensor(const struct conv *conv)
@@ -126,6 +130,23 @@ static void multiply_share(const struct conv *conv, const struct pass *pass, con
     }
 }
 
+/* The planes from `from` on to tiles begin to end of the target, a few at a time if it has a visitor, who is
+ * to find them in the first-level cache. */
+static void write_tiles(const struct conv *conv, const struct pass *pass, const struct planes *planes,
+                        const float *from, size_t begin, size_t end)
+{
+    const struct winograd_transforms *transforms = winograd_transforms_of(conv->isa);
+    size_t pitch = winograd_pitch(pass->target.channels), step = end - begin;
+    if (pass->visitor)
+        step = VISIT_FLOATS / (WINOGRAD_TILE * WINOGRAD_TILE * pitch) + 1;
+    for (size_t tile = begin; tile < end; tile += step, from += step * pitch) {
+        size_t next = tile + step < end ? tile + step : end;
+        transforms->output(&pass->target, from, planes->target_stride, tile, next, pass->target_tensor);
+        if (pass->visitor)
+            winograd_visit(&pass->target, tile, next, planes->thread, pass->visitor);
+    }
+}
+
 static void run_chunk(const struct conv *conv, const struct pass *pass, const struct planes *planes,
                       size_t begin, size_t end)
 {
@@ -133,13 +154,13 @@ static void run_chunk(const struct conv *conv, const struct pass *pass, const st
     size_t tiles = end - begin;
     size_t mine = conv_share(tiles, planes->part, planes->parts);
     size_t mine_end = conv_share(tiles, planes->part + 1, planes->parts);
-    transforms->input(&pass->source, pass->source_tensor, begin + mine, begin + mine_end, planes->zeros,
+    transforms->input(&pass->source, pass->input, begin + mine, begin + mine_end, planes->zeros,
                       planes->source + mine * winograd_pitch(pass->source.channels), planes->source_stride);
     barrier(planes);
     multiply_share(conv, pass, planes, tiles);
     barrier(planes);
-    transforms->output(&pass->target, planes->target + mine * winograd_pitch(pass->target.channels),
-                       planes->target_stride, begin + mine, begin + mine_end, pass->target_tensor);
+    write_tiles(conv, pass, planes, planes->target + mine * winograd_pitch(pass->target.channels),
+                begin + mine, begin + mine_end);
 }
 
 static void run(struct conv *conv, int batch, const struct pass *pass, float *scratch)
@@ -157,7 +178,8 @@ static void run(struct conv *conv, int batch, const struct pass *pass, float *sc
             .source_stride = winograd_plane_stride(chunks.tiles * winograd_pitch(pass->source.channels)),
             .target_stride = winograd_plane_stride(chunks.tiles * winograd_pitch(pass->target.channels)),
             .part = chunks.common ? thread : 0,
-            .parts = chunks.common ? threads : 1};
+            .parts = chunks.common ? threads : 1,
+            .thread = thread};
         planes.panel = scratch + winograd_zeros_count(conv) + (size_t)thread * panel_count(conv);
         planes.source = scratch + winograd_zeros_count(conv) + (size_t)conv->threads * panel_count(conv);
         if (!chunks.common)
@@ -173,18 +195,27 @@ static void run(struct conv *conv, int batch, const struct pass *pass, float *sc
     }
 }
 
-static void winograd_forward(struct conv *conv, int batch, const float *input, float *output, void *scratch)
+static void winograd_forward(struct conv *conv, int batch, const struct conv_input *input, float *output,
+                             const struct conv_visitor *visitor, void *scratch)
 {
-    struct pass pass = {winograd_images_in(conv, batch), winograd_images_out(conv, batch), input, output,
-                        false};
+    struct pass pass = {.source = winograd_images_in(conv, batch),
+                        .target = winograd_images_out(conv, batch),
+                        .input = input,
+                        .target_tensor = output,
+                        .visitor = visitor};
     run(conv, batch, &pass, scratch);
 }
 
 static void winograd_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
-                                   void *scratch)
+                                   const struct conv_visitor *visitor, void *scratch)
 {
-    struct pass pass = {winograd_images_out(conv, batch), winograd_images_in(conv, batch), grad_output,
-                        grad_input, true};
+    struct conv_input input = {.values = grad_output};
+    struct pass pass = {.source = winograd_images_out(conv, batch),
+                        .target = winograd_images_in(conv, batch),
+                        .input = &input,
+                        .target_tensor = grad_input,
+                        .visitor = visitor,
+                        .turned = true};
     run(conv, batch, &pass, scratch);
 }
 

@@ -23,7 +23,8 @@ enum { BLOCK_ROWS = 64 };
 struct view {
     const struct conv *conv;
     struct winograd_images in, out;
-    const float *input, *grad_output;
+    const struct conv_input *input;
+    const float *grad_output;
     float *grad_weight;
     const float *zeros;
     float *input_planes, *output_planes, *sums;
@@ -185,8 +186,8 @@ static bool rows_suffice(const struct conv *conv, int batch)
            winograd_pieces((size_t)conv->shape.channels_in, BLOCK_ROWS) >= (size_t)conv->threads;
 }
 
-void conv_winograd_weight(struct conv *conv, int batch, const float *input, const float *grad_output,
-                          float *grad_weight, void *scratch)
+void conv_winograd_weight(struct conv *conv, int batch, const struct conv_input *input,
+                          const float *grad_output, float *grad_weight, void *scratch)
 {
     size_t tiles = chunk_tiles(conv);
     size_t teams = winograd_weights_large(conv) ? 1 : (size_t)conv->threads;

@@ -5,8 +5,8 @@
 #include "worker/nn/conv_plan.h"
 
 /* As conv_backward_weight. */
-void conv_winograd_weight(struct conv *conv, int batch, const float *input, const float *grad_output,
-                          float *grad_weight, void *scratch);
+void conv_winograd_weight(struct conv *conv, int batch, const struct conv_input *input,
+                          const float *grad_output, float *grad_weight, void *scratch);
 
 /* Floats of scratch that it needs. */
 size_t conv_winograd_weight_scratch(const struct conv *conv);

@@ -9,8 +9,9 @@ struct backward {
     struct iresnet *net;
     const struct iresnet_hooks *hooks;
     int batch;
-    float *gradient; /* of the output of the layer to come: in one of net->swap */
-    float *spare; /* the other */
+    /* The layer below the one at work: it visits its output's gradient while that is written. */
+    struct residual_backward block_below;
+    struct prelu_backward stem_below;
 };
 
 static size_t rows_of(const struct backward *pass, int side)
@@ -25,100 +26,138 @@ static void report_ready(const struct backward *pass, size_t begin, size_t end)
     iresnet_pause(pass->hooks);
 }
 
-/* grad_input may be NULL: then nobody below needs it. */
-static void convolve_back(const struct backward *pass, const struct conv_layer *layer, const float *input,
-                          const float *grad_output, float *grad_input)
+/* The gradient of the output of block `index`; of the stem's for -1. */
+static float *gradient_of(const struct backward *pass, size_t index)
 {
-    void *scratch = pass->net->conv_scratch;
-    conv_backward_weight(layer->plan, pass->batch, input, grad_output, layer->grad_weight, scratch);
-    profile_lap(pass->net->profile, layer->number, PROFILE_CONV_BACKWARD_WEIGHT);
-    iresnet_pause(pass->hooks);
-    if (grad_input) {
-        conv_backward_data(layer->plan, pass->batch, grad_output, grad_input, scratch);
-        profile_lap(pass->net->profile, layer->number, PROFILE_CONV_BACKWARD_DATA);
-        iresnet_pause(pass->hooks);
-    }
+    return pass->net->swap[(index + 1) % 2];
 }
 
-/* grad_embedding [batch][D] -> pass->gradient [batch][side_last][side_last][channels]. */
+static void convolve_weight(const struct backward *pass, const struct conv_layer *layer,
+                            const struct conv_input *input, const float *grad_output)
+{
+    struct iresnet *net = pass->net;
+    conv_backward_weight(layer->plan, pass->batch, input, grad_output, layer->grad_weight, net->conv_scratch);
+    profile_lap(net->profile, layer->number, PROFILE_CONV_BACKWARD_WEIGHT);
+    iresnet_pause(pass->hooks);
+}
+
+/* visit: may be NULL. */
+static void convolve_data(const struct backward *pass, const struct conv_layer *layer,
+                          const float *grad_output, float *grad_input, struct pass_visit *visit)
+{
+    struct iresnet *net = pass->net;
+    if (visit)
+        pass_visit_begin(visit);
+    conv_backward_data(layer->plan, pass->batch, grad_output, grad_input, visit ? &visit->visitor : NULL,
+                       net->conv_scratch);
+    profile_lap(net->profile, layer->number, PROFILE_CONV_BACKWARD_DATA);
+    iresnet_pause(pass->hooks);
+}
+
+/* The visit of the gradient of what block `index` reads by the block below it, or by the stem. */
+static struct pass_visit *visit_below(struct backward *pass, size_t index)
+{
+    struct iresnet *net = pass->net;
+    const float *gradient = gradient_of(pass, index - 1);
+    if (index == 0) {
+        prelu_backward_prepare(&pass->stem_below, &net->context, &net->stem_norm, net->stem_prelu.slope,
+                               net->stem_prelu.grad_slope, net->stem_conv_output, gradient);
+        return &pass->stem_below.visit;
+    }
+    const struct basic_block *block = &net->blocks[index - 1];
+    residual_backward_prepare(&pass->block_below, &net->context, &block->bn3, block->conv2_output,
+                              block->downsample_output,
+                              block->downsample.plan ? &block->downsample_norm : NULL, gradient);
+    return &pass->block_below.visit;
+}
+
+/* grad_embedding [batch][D] -> the gradient of the last block's output. */
 static void backward_head(struct backward *pass, const float *grad_embedding)
 {
     struct iresnet *net = pass->net;
     const struct dimensions *dimensions = &net->dimensions;
     int positions = dimensions->side_last * dimensions->side_last;
     int channels = dimensions->widths[IRESNET_LAYERS - 1];
-    float *grad_fc_output = net->narrow;
+    size_t last = net->block_count - 1;
+    float *grad_fc_output = net->narrow, *gradient = gradient_of(pass, last);
 
     batchnorm_backward(&net->context, &net->features, (size_t)pass->batch, net->fc_output, grad_embedding,
-                       NULL, grad_fc_output);
+                       NULL, grad_fc_output, NULL);
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
     linear_backward(net->threads, pass->batch, positions * channels, dimensions->embedding, net->fc_input,
-                    net->fc_weight, grad_fc_output, net->grad_fc_weight, net->grad_fc_bias, pass->gradient);
+                    net->fc_weight, grad_fc_output, net->grad_fc_weight, net->grad_fc_bias, gradient);
     profile_lap(net->profile, net->fc_number, PROFILE_LINEAR);
     size_t fc_begin = (size_t)(net->fc_weight - net->weights);
     report_ready(pass, fc_begin, net->table.weight_count);
 
     if (net->dropped)
-        dropout_backward(net->threads, pass->batch, positions, channels, net->dropout_mask, pass->gradient);
+        dropout_backward(net->threads, pass->batch, positions, channels, net->dropout_mask, gradient);
     batchnorm_backward(&net->context, &net->head_norm, rows_of(pass, dimensions->side_last),
-                       net->blocks[net->block_count - 1].output, pass->gradient, NULL, pass->gradient);
+                       net->blocks[last].output, gradient, NULL, gradient,
+                       visit_below(pass, net->block_count));
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
     report_ready(pass, (size_t)(net->head_norm.weight - net->weights), fc_begin);
 }
 
-/* pass->gradient: of block->output going in, of block->input coming out. */
-static void backward_block(struct backward *pass, const struct basic_block *block)
+/* The gradient of block `index`'s output -> that of its input. */
+static void backward_block(struct backward *pass, size_t index)
 {
     struct iresnet *net = pass->net;
-    const struct pass_context *context = &net->context;
+    const struct basic_block *block = &net->blocks[index];
     size_t rows_in = rows_of(pass, block->side_in), rows_out = rows_of(pass, block->side_out);
-    float *operand = pass->spare, *grad_shortcut = pass->gradient;
+    float *grad_output = gradient_of(pass, index), *grad_input = gradient_of(pass, index - 1);
+    const float *grad_shortcut = grad_output;
+    struct nn_affine affine1 = batchnorm_affine(&block->bn1), affine2 = batchnorm_affine(&block->bn2);
+    struct conv_input input = {.values = block->input, .normalise = &affine1};
+    struct conv_input middle = {
+        .values = block->conv1_output, .normalise = &affine2, .prelu = block->prelu.slope};
 
-    residual_backward(context, &block->bn3, rows_out, block->conv2_output, block->downsample_output,
-                      block->downsample.plan ? &block->downsample_norm : NULL, pass->gradient, net->narrow,
-                      grad_shortcut);
-    prelu_forward(context, &block->bn2, block->prelu.slope, rows_in, block->conv1_output, operand, NULL);
+    residual_backward_end(&pass->block_below, rows_out, net->narrow, grad_output);
     profile_lap(net->profile, block->conv2.number, PROFILE_BETWEEN);
     iresnet_pause(pass->hooks);
-    convolve_back(pass, &block->conv2, operand, net->narrow, net->wide);
-    prelu_backward(context, &block->bn2, block->prelu.slope, block->prelu.grad_slope, rows_in,
-                   block->conv1_output, net->wide, net->wide);
-    batchnorm_forward(context, &block->bn1, rows_in, block->input, operand);
+
+    struct prelu_backward prelu;
+    prelu_backward_prepare(&prelu, &net->context, &block->bn2, block->prelu.slope, block->prelu.grad_slope,
+                           block->conv1_output, net->wide);
+    convolve_weight(pass, &block->conv2, &middle, net->narrow);
+    convolve_data(pass, &block->conv2, net->narrow, net->wide, &prelu.visit);
+    prelu_backward_end(&prelu, rows_in, net->wide);
     profile_lap(net->profile, block->conv1.number, PROFILE_BETWEEN);
     iresnet_pause(pass->hooks);
-    convolve_back(pass, &block->conv1, operand, net->wide, pass->spare);
+
+    struct batchnorm_backward norm;
+    batchnorm_backward_prepare(&norm, &net->context, &block->bn1, block->input, grad_input);
+    convolve_weight(pass, &block->conv1, &input, net->wide);
+    convolve_data(pass, &block->conv1, net->wide, grad_input, &norm.visit);
     if (block->downsample.plan) {
-        convolve_back(pass, &block->downsample, block->input, pass->gradient, net->wide);
+        input.normalise = NULL;
+        convolve_weight(pass, &block->downsample, &input, grad_output);
+        convolve_data(pass, &block->downsample, grad_output, net->wide, NULL);
         grad_shortcut = net->wide;
     }
-    batchnorm_backward(context, &block->bn1, rows_in, block->input, pass->spare, grad_shortcut, pass->spare);
+    batchnorm_backward_end(&norm, rows_in, grad_shortcut, grad_input, visit_below(pass, index));
     profile_lap(net->profile, block->conv1.number, PROFILE_BETWEEN);
-
-    float *done = pass->gradient;
-    pass->gradient = pass->spare;
-    pass->spare = done;
     report_ready(pass, block->weight_begin, block->weight_end);
 }
 
 static void backward_stem(struct backward *pass)
 {
     struct iresnet *net = pass->net;
-    prelu_backward(&net->context, &net->stem_norm, net->stem_prelu.slope, net->stem_prelu.grad_slope,
-                   rows_of(pass, net->dimensions.input), net->stem_conv_output, pass->gradient,
-                   pass->gradient);
+    float *gradient = net->swap[0];
+    struct conv_input input = {.values = net->image};
+    prelu_backward_end(&pass->stem_below, rows_of(pass, net->dimensions.input), gradient);
     profile_lap(net->profile, net->stem_conv.number, PROFILE_BETWEEN);
-    convolve_back(pass, &net->stem_conv, net->image, pass->gradient, NULL);
+    convolve_weight(pass, &net->stem_conv, &input, gradient);
     report_ready(pass, 0, net->blocks[0].weight_begin);
 }
 
 void iresnet_backward(struct iresnet *net, int batch, const float *grad_embedding,
                       const struct iresnet_hooks *hooks)
 {
-    struct backward pass = {
-        .net = net, .hooks = hooks, .batch = batch, .gradient = net->swap[0], .spare = net->swap[1]};
+    struct backward pass = {.net = net, .hooks = hooks, .batch = batch};
     profile_start(net->profile);
     backward_head(&pass, grad_embedding);
     for (size_t i = net->block_count; i-- > 0;)
-        backward_block(&pass, &net->blocks[i]);
+        backward_block(&pass, i);
     backward_stem(&pass);
 }

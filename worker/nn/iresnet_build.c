@@ -251,6 +251,7 @@ static void take_context(struct iresnet *net)
     context->thread_sums = arena_take(&net->arena, all, sizeof(double));
     for (int k = 0; k < PASS_SUMS_MAX; k++)
         context->sums[k] = arena_take(&net->arena, count, sizeof(double));
+    context->pending = arena_take(&net->arena, (size_t)net->threads, sizeof *context->pending);
     context->pivot = take(net, count);
     context->offset = take(net, count);
     context->slope = take(net, count);
@@ -288,17 +289,32 @@ static void take_kept(struct iresnet *net)
 /* Inference: no tensor outlives the block that reads it. */
 static void take_shared(struct iresnet *net, size_t widest, size_t narrowest)
 {
-    float *middle = take(net, widest), *shortcut = take(net, narrowest);
+    float *middle = take(net, widest), *end = take(net, narrowest), *shortcut = take(net, narrowest);
     float *outputs[2] = {take(net, widest), take(net, narrowest)};
     net->stem_conv_output = middle;
     net->stem_output = outputs[0];
     for (size_t i = 0; i < net->block_count; i++) {
         struct basic_block *block = &net->blocks[i];
         block->conv1_output = middle;
-        block->conv2_output = middle;
+        block->conv2_output = end;
         block->downsample_output = block->downsample.plan ? shortcut : NULL;
         block->output = outputs[(i + 1) % 2];
     }
+}
+
+/* Of the gradients of what the blocks hand on, two are in use at a time. */
+static void take_gradients(struct iresnet *net)
+{
+    const struct basic_block *last = &net->blocks[net->block_count - 1];
+    size_t largest[2] = {0};
+    for (size_t i = 0; i < net->block_count; i++) {
+        const struct basic_block *block = &net->blocks[i];
+        largest[i % 2] = maximum(largest[i % 2], tensor(net, block->side_in, block->channels_in));
+    }
+    size_t end = net->block_count % 2;
+    largest[end] = maximum(largest[end], tensor(net, last->side_out, last->channels_out));
+    for (int i = 0; i < 2; i++)
+        net->swap[i] = take(net, largest[i]);
 }
 
 static void take_activations(struct iresnet *net)
@@ -312,9 +328,8 @@ static void take_activations(struct iresnet *net)
     }
     /* The last layer's gradient passes through the narrow one too. */
     narrowest = maximum(narrowest, (size_t)net->batch_max * (size_t)net->dimensions.embedding);
-    net->swap[0] = take(net, widest);
     if (net->train) {
-        net->swap[1] = take(net, widest);
+        take_gradients(net);
         net->wide = take(net, widest);
         net->narrow = take(net, narrowest);
         take_kept(net);

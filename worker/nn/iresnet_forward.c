@@ -25,15 +25,6 @@ static size_t rows_of(const struct forward *pass, int side)
     return (size_t)pass->batch * (size_t)side * (size_t)side;
 }
 
-static void take_statistics(const struct forward *pass, const struct batchnorm *norm, size_t rows,
-                            const float *input)
-{
-    if (pass->train)
-        batchnorm_measure(&pass->net->context, norm, rows, input);
-    else
-        batchnorm_recall(norm);
-}
-
 /* The normalisation that a pass measures for: in inference there is none to measure for. */
 static const struct batchnorm *measured(const struct forward *pass, const struct batchnorm *next)
 {
@@ -43,11 +34,24 @@ static const struct batchnorm *measured(const struct forward *pass, const struct
     return NULL;
 }
 
-static void convolve(const struct forward *pass, const struct conv_layer *layer, const float *input,
-                     float *output)
+/* Takes the output's statistics into use by `norm`, which reads it; rows: of the output. */
+static void convolve(const struct forward *pass, const struct conv_layer *layer,
+                     const struct conv_input *input, float *output, const struct batchnorm *norm, size_t rows)
 {
-    conv_forward(layer->plan, pass->batch, input, output, pass->net->conv_scratch);
-    profile_lap(pass->net->profile, layer->number, PROFILE_CONV_FORWARD);
+    struct iresnet *net = pass->net;
+    struct batchnorm_watch watch;
+    const struct conv_visitor *visitor = NULL;
+    if (pass->train) {
+        batchnorm_watch_prepare(&watch, &net->context, norm, output);
+        pass_visit_begin(&watch.visit);
+        visitor = &watch.visit.visitor;
+    }
+    conv_forward(layer->plan, pass->batch, input, output, visitor, net->conv_scratch);
+    if (pass->train)
+        batchnorm_watch_end(&watch, rows);
+    else
+        batchnorm_recall(norm);
+    profile_lap(net->profile, layer->number, PROFILE_CONV_FORWARD);
     iresnet_pause(pass->hooks);
 }
 
@@ -56,8 +60,8 @@ static void forward_stem(const struct forward *pass, const float *image, const s
 {
     struct iresnet *net = pass->net;
     size_t rows = rows_of(pass, net->dimensions.input);
-    convolve(pass, &net->stem_conv, image, net->stem_conv_output);
-    take_statistics(pass, &net->stem_norm, rows, net->stem_conv_output);
+    struct conv_input input = {.values = image};
+    convolve(pass, &net->stem_conv, &input, net->stem_conv_output, &net->stem_norm, rows);
     prelu_forward(&net->context, &net->stem_norm, net->stem_prelu.slope, rows, net->stem_conv_output,
                   net->stem_output, measured(pass, next));
     profile_lap(net->profile, net->stem_conv.number, PROFILE_BETWEEN);
@@ -68,30 +72,24 @@ static void forward_stem(const struct forward *pass, const float *image, const s
 static void forward_block(const struct forward *pass, struct basic_block *block, const struct batchnorm *next)
 {
     struct iresnet *net = pass->net;
-    const struct pass_context *context = &net->context;
     size_t rows_in = rows_of(pass, block->side_in), rows_out = rows_of(pass, block->side_out);
-    float *operand = net->swap[0];
-
-    batchnorm_forward(context, &block->bn1, rows_in, block->input, operand);
-    profile_lap(net->profile, block->conv1.number, PROFILE_BETWEEN);
-    convolve(pass, &block->conv1, operand, block->conv1_output);
-    take_statistics(pass, &block->bn2, rows_in, block->conv1_output);
-    prelu_forward(context, &block->bn2, block->prelu.slope, rows_in, block->conv1_output, operand, NULL);
-    profile_lap(net->profile, block->conv2.number, PROFILE_BETWEEN);
-    iresnet_pause(pass->hooks);
-    convolve(pass, &block->conv2, operand, block->conv2_output);
-    take_statistics(pass, &block->bn3, rows_out, block->conv2_output);
-    profile_lap(net->profile, block->conv2.number, PROFILE_BETWEEN);
+    struct nn_affine affine1 = batchnorm_affine(&block->bn1), affine2 = batchnorm_affine(&block->bn2);
+    struct conv_input input = {.values = block->input, .normalise = &affine1};
+    struct conv_input middle = {
+        .values = block->conv1_output, .normalise = &affine2, .prelu = block->prelu.slope};
+    convolve(pass, &block->conv1, &input, block->conv1_output, &block->bn2, rows_in);
+    convolve(pass, &block->conv2, &middle, block->conv2_output, &block->bn3, rows_out);
 
     const float *shortcut = block->input;
     const struct batchnorm *shortcut_norm = NULL;
     if (block->downsample.plan) {
-        convolve(pass, &block->downsample, block->input, block->downsample_output);
-        take_statistics(pass, &block->downsample_norm, rows_out, block->downsample_output);
+        input.normalise = NULL;
+        convolve(pass, &block->downsample, &input, block->downsample_output, &block->downsample_norm,
+                 rows_out);
         shortcut = block->downsample_output;
         shortcut_norm = &block->downsample_norm;
     }
-    residual_forward(context, &block->bn3, rows_out, block->conv2_output, shortcut, shortcut_norm,
+    residual_forward(&net->context, &block->bn3, rows_out, block->conv2_output, shortcut, shortcut_norm,
                      block->output, measured(pass, next));
     profile_lap(net->profile, block->conv2.number, PROFILE_BETWEEN);
     iresnet_pause(pass->hooks);
@@ -115,7 +113,10 @@ static void forward_head(const struct forward *pass, float *embedding)
                    net->fc_weight, net->fc_bias, net->fc_output);
     profile_lap(net->profile, net->fc_number, PROFILE_LINEAR);
     iresnet_pause(pass->hooks);
-    take_statistics(pass, &net->features, (size_t)pass->batch, net->fc_output);
+    if (pass->train)
+        batchnorm_measure(&net->context, &net->features, (size_t)pass->batch, net->fc_output);
+    else
+        batchnorm_recall(&net->features);
     batchnorm_forward(&net->context, &net->features, (size_t)pass->batch, net->fc_output, embedding);
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
 }

@@ -1,7 +1,8 @@
 /* The network as its passes see it: layers bound to their parameters, statistics and activations.
  *
  * Kept for the backward pass are only the convolutions' outputs and the blocks' outputs; what normalisation
- * and PReLU made of them is computed again. In an inference network the kept tensors share a few buffers.
+ * and PReLU make of them exists nowhere: the convolutions compute it as they read. In an inference network
+ * the kept tensors share a few buffers.
  */
 #ifndef DAIL_WORKER_NN_IRESNET_GRAPH_H
 #define DAIL_WORKER_NN_IRESNET_GRAPH_H
@@ -73,10 +74,10 @@ struct iresnet {
     float *fc_output; /* [batch][embedding] */
     struct batchnorm features; /* its weight fixed at 1 */
 
-    /* Work space: a gradient or an activation as convolutions read it. */
-    float *swap[2]; /* [batch_max] of the largest block input or middle */
-    float *wide; /* the same */
-    float *narrow; /* [batch_max] of the largest block output */
+    /* The backward pass's work space: gradients. */
+    float *swap[2]; /* of the inputs of the blocks of even and of odd index: [batch_max] of the largest */
+    float *wide; /* of what is inside a block, [batch_max] of the largest input or middle */
+    float *narrow; /* of a block's last convolution, [batch_max] of the largest output */
 };
 
 /* Names the layers, makes the convolution plans. On failure iresnet_free releases what was made. */

@@ -33,6 +33,14 @@ INLINE lanes lanes_load(const float *from, size_t count)
     return value;
 }
 
+/* Where `value` is positive itself, elsewhere `other`. */
+INLINE lanes lanes_positive(lanes value, lanes other)
+{
+    typedef int bits __attribute__((vector_size(sizeof(lanes))));
+    bits positive = value > (lanes){0};
+    return (lanes)(((bits)value & positive) | ((bits)other & ~positive));
+}
+
 INLINE void lanes_store(float *to, lanes value, size_t count)
 {
     memcpy(to, &value, count * sizeof *to);

@@ -40,7 +40,33 @@ void prelu_forward(const struct pass_context *context, const struct batchnorm *n
         batchnorm_take_moments(next, rows, context->pivot, context->sums[0], context->sums[1]);
 }
 
-struct backward_task {
+static void sums_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
+                       float *const sums[PASS_SUMS_MAX])
+{
+    const struct prelu_backward *pass = opaque;
+    struct nn_affine affine = batchnorm_affine(pass->norm);
+    size_t channels = (size_t)pass->norm->channels, at = row * channels;
+    kernels->backward_prelu_sums(rows, channels, &affine, pass->slope, pass->input + at,
+                                 pass->grad_output + at, sums[0], sums[1], sums[2]);
+}
+
+void prelu_backward_prepare(struct prelu_backward *pass, const struct pass_context *context,
+                            const struct batchnorm *norm, const float *slope, float *grad_slope,
+                            const float *input, const float *grad_output)
+{
+    *pass = (struct prelu_backward){.visit = {.context = context,
+                                              .channels = norm->channels,
+                                              .sums = 3,
+                                              .block = sums_block,
+                                              .task = pass},
+                                    .norm = norm,
+                                    .slope = slope,
+                                    .grad_slope = grad_slope,
+                                    .input = input,
+                                    .grad_output = grad_output};
+}
+
+struct apply_task {
     size_t channels;
     struct nn_affine affine;
     struct nn_gradient coefficients;
@@ -48,40 +74,47 @@ struct backward_task {
     float *grad_input;
 };
 
-static void sums_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
-                       float *const sums[PASS_SUMS_MAX])
-{
-    const struct backward_task *task = opaque;
-    size_t at = row * task->channels;
-    kernels->backward_prelu_sums(rows, task->channels, &task->affine, task->slope, task->input + at,
-                                 task->grad_output + at, sums[0], sums[1], sums[2]);
-}
-
-static void backward_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
-                           float *const sums[PASS_SUMS_MAX])
+static void apply_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
+                        float *const sums[PASS_SUMS_MAX])
 {
     (void)sums;
-    const struct backward_task *task = opaque;
+    const struct apply_task *task = opaque;
     size_t at = row * task->channels;
     kernels->backward_prelu(rows, task->channels, &task->affine, task->slope, &task->coefficients,
                             task->input + at, task->grad_output + at, task->grad_input + at);
+}
+
+/* After the sums. */
+static void apply(const struct prelu_backward *pass, size_t rows, float *grad_input)
+{
+    const struct pass_context *context = pass->visit.context;
+    size_t channels = (size_t)pass->norm->channels;
+    for (size_t c = 0; c < channels; c++)
+        pass->grad_slope[c] += (float)context->sums[2][c];
+    struct apply_task task = {
+        .channels = channels,
+        .affine = batchnorm_affine(pass->norm),
+        .coefficients = batchnorm_gradient(context, pass->norm, rows, context->sums[0], context->sums[1]),
+        .slope = pass->slope,
+        .input = pass->input,
+        .grad_output = pass->grad_output,
+        .grad_input = grad_input,
+    };
+    pass_run(context, rows, pass->norm->channels, 0, apply_block, &task);
+}
+
+void prelu_backward_end(const struct prelu_backward *pass, size_t rows, float *grad_input)
+{
+    pass_visit_end(&pass->visit);
+    apply(pass, rows, grad_input);
 }
 
 void prelu_backward(const struct pass_context *context, const struct batchnorm *norm, const float *slope,
                     float *grad_slope, size_t rows, const float *input, const float *grad_output,
                     float *grad_input)
 {
-    struct backward_task task = {
-        .channels = (size_t)norm->channels,
-        .affine = batchnorm_affine(norm),
-        .slope = slope,
-        .input = input,
-        .grad_output = grad_output,
-        .grad_input = grad_input,
-    };
-    pass_run(context, rows, norm->channels, 3, sums_block, &task);
-    for (size_t c = 0; c < task.channels; c++)
-        grad_slope[c] += (float)context->sums[2][c];
-    task.coefficients = batchnorm_gradient(context, norm, rows, context->sums[0], context->sums[1]);
-    pass_run(context, rows, norm->channels, 0, backward_block, &task);
+    struct prelu_backward pass;
+    prelu_backward_prepare(&pass, context, norm, slope, grad_slope, input, grad_output);
+    pass_run(context, rows, norm->channels, 3, sums_block, &pass);
+    apply(&pass, rows, grad_input);
 }

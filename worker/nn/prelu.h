@@ -17,4 +17,16 @@ void prelu_backward(const struct pass_context *context, const struct batchnorm *
                     float *grad_slope, size_t rows, const float *input, const float *grad_output,
                     float *grad_input);
 
+/* The same in two halves, between which pass.visit visits grad_output while it is written. */
+struct prelu_backward {
+    struct pass_visit visit;
+    const struct batchnorm *norm;
+    const float *slope, *input, *grad_output;
+    float *grad_slope;
+};
+void prelu_backward_prepare(struct prelu_backward *pass, const struct pass_context *context,
+                            const struct batchnorm *norm, const float *slope, float *grad_slope,
+                            const float *input, const float *grad_output);
+void prelu_backward_end(const struct prelu_backward *pass, size_t rows, float *grad_input);
+
 #endif

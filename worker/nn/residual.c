@@ -55,11 +55,60 @@ void residual_forward(const struct pass_context *context, const struct batchnorm
         batchnorm_take_moments(next, rows, context->pivot, context->sums[0], context->sums[1]);
 }
 
+static void sums_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
+                       float *const sums[PASS_SUMS_MAX])
+{
+    const struct residual_backward *pass = opaque;
+    size_t channels = (size_t)pass->norm->channels, at = row * channels;
+    const float *gradient = pass->grad_output + at;
+    if (pass->shortcut_norm) {
+        kernels->backward_sums(rows, channels, pass->shortcut_norm->mean, pass->shortcut + at, gradient,
+                               sums[2], sums[3]);
+    }
+    kernels->backward_sums(rows, channels, pass->norm->mean, pass->input + at, gradient, sums[0], sums[1]);
+}
+
+void residual_backward_prepare(struct residual_backward *pass, const struct pass_context *context,
+                               const struct batchnorm *norm, const float *input, const float *shortcut,
+                               const struct batchnorm *shortcut_norm, const float *grad_output)
+{
+    *pass = (struct residual_backward){.visit = {.context = context,
+                                                 .channels = norm->channels,
+                                                 .sums = shortcut_norm ? 4 : 2,
+                                                 .block = sums_block,
+                                                 .task = pass},
+                                       .norm = norm,
+                                       .shortcut_norm = shortcut_norm,
+                                       .input = input,
+                                       .shortcut = shortcut,
+                                       .grad_output = grad_output};
+}
+
+/* After the sums. */
+static void apply(const struct residual_backward *pass, size_t rows, float *grad_input, float *grad_shortcut)
+{
+    const struct pass_context *context = pass->visit.context;
+    double *const *sums = context->sums;
+    batchnorm_backward_apply(context, pass->norm, rows, sums[0], sums[1], pass->input, pass->grad_output,
+                             NULL, grad_input, NULL);
+    if (pass->shortcut_norm)
+        batchnorm_backward_apply(context, pass->shortcut_norm, rows, sums[2], sums[3], pass->shortcut,
+                                 pass->grad_output, NULL, grad_shortcut, NULL);
+}
+
+void residual_backward_end(const struct residual_backward *pass, size_t rows, float *grad_input,
+                           float *grad_shortcut)
+{
+    pass_visit_end(&pass->visit);
+    apply(pass, rows, grad_input, grad_shortcut);
+}
+
 void residual_backward(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
                        const float *input, const float *shortcut, const struct batchnorm *shortcut_norm,
                        const float *grad_output, float *grad_input, float *grad_shortcut)
 {
-    batchnorm_backward(context, norm, rows, input, grad_output, NULL, grad_input);
-    if (shortcut_norm)
-        batchnorm_backward(context, shortcut_norm, rows, shortcut, grad_output, NULL, grad_shortcut);
+    struct residual_backward pass;
+    residual_backward_prepare(&pass, context, norm, input, shortcut, shortcut_norm, grad_output);
+    pass_run(context, rows, norm->channels, pass.visit.sums, sums_block, &pass);
+    apply(&pass, rows, grad_input, grad_shortcut);
 }

@@ -19,4 +19,16 @@ void residual_backward(const struct pass_context *context, const struct batchnor
                        const float *input, const float *shortcut, const struct batchnorm *shortcut_norm,
                        const float *grad_output, float *grad_input, float *grad_shortcut);
 
+/* The same in two halves, between which pass.visit visits grad_output while it is written. */
+struct residual_backward {
+    struct pass_visit visit;
+    const struct batchnorm *norm, *shortcut_norm;
+    const float *input, *shortcut, *grad_output;
+};
+void residual_backward_prepare(struct residual_backward *pass, const struct pass_context *context,
+                               const struct batchnorm *norm, const float *input, const float *shortcut,
+                               const struct batchnorm *shortcut_norm, const float *grad_output);
+void residual_backward_end(const struct residual_backward *pass, size_t rows, float *grad_input,
+                           float *grad_shortcut);
+
 #endif

@@ -134,3 +134,48 @@ bool winograd_tile_pixels(const struct winograd_images *images, const float *ten
     }
     return all;
 }
+
+static size_t pixel_number(const struct winograd_images *images, size_t image, int y, int x)
+{
+    return (image * (size_t)images->height + (size_t)y) * (size_t)images->width + (size_t)x;
+}
+
+/* The lines of a tile of the mosaic, each cut where it crosses into another image. */
+static void visit_mosaic(const struct winograd_images *images, size_t tile, int thread,
+                         const struct conv_visitor *visitor)
+{
+    struct place place = place_of(images, tile);
+    int row_image[WINOGRAD_TILE], row[WINOGRAD_TILE], column_image[WINOGRAD_TILE], column[WINOGRAD_TILE];
+    along(place.top, WINOGRAD_TILE, place.period_down, images->height, place.images_down, row_image, row);
+    along(place.left, WINOGRAD_TILE, place.period_across, images->width, INT_MAX, column_image, column);
+    for (int i = 0; i < WINOGRAD_TILE; i++) {
+        for (int j = 0, next; j < WINOGRAD_TILE; j = next) {
+            size_t image = (size_t)column_image[j] * (size_t)images->down + (size_t)row_image[i];
+            next = j + 1;
+            while (next < WINOGRAD_TILE && column[j] >= 0 && column[next] == column[j] + next - j)
+                next++;
+            if (row[i] >= 0 && column[j] >= 0 && image < images->count)
+                visitor->written(visitor->context, thread, pixel_number(images, image, row[i], column[j]),
+                                 (size_t)(next - j));
+        }
+    }
+}
+
+void winograd_visit(const struct winograd_images *images, size_t begin, size_t end, int thread,
+                    const struct conv_visitor *visitor)
+{
+    for (size_t tile = begin, tiles; tile < end; tile += tiles) {
+        tiles = 1;
+        if (images->down > 0) {
+            visit_mosaic(images, tile, thread, visitor);
+            continue;
+        }
+        struct place place = place_of(images, tile);
+        tiles = images->tiles_across - tile % images->tiles_across;
+        tiles = tiles < end - tile ? tiles : end - tile;
+        int width = (int)tiles * WINOGRAD_TILE, right = images->width - place.left;
+        for (int y = place.top; y < place.top + WINOGRAD_TILE && y < images->height; y++)
+            visitor->written(visitor->context, thread, pixel_number(images, place.image, y, place.left),
+                             (size_t)(width < right ? width : right));
+    }
+}

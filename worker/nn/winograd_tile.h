@@ -8,6 +8,8 @@
 #ifndef DAIL_WORKER_NN_WINOGRAD_TILE_H
 #define DAIL_WORKER_NN_WINOGRAD_TILE_H
 
+#include "worker/nn/conv.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,5 +35,9 @@ size_t winograd_tiles_most(int height, int width, size_t count);
  * `outside` for those in no image. Returns whether there are none of those. */
 bool winograd_tile_pixels(const struct winograd_images *images, const float *tensor, size_t tile, int side,
                           int margin, const float *outside, const float **at);
+
+/* Tells the visitor of the pixels of tiles begin to end, line by line of neighbouring tiles. */
+void winograd_visit(const struct winograd_images *images, size_t begin, size_t end, int thread,
+                    const struct conv_visitor *visitor);
 
 #endif

@@ -13,6 +13,7 @@
 #ifndef DAIL_WORKER_NN_WINOGRAD_TRANSFORM_H
 #define DAIL_WORKER_NN_WINOGRAD_TRANSFORM_H
 
+#include "worker/nn/conv.h"
 #include "worker/nn/isa.h"
 #include "worker/nn/winograd_product.h"
 #include "worker/nn/winograd_tile.h"
@@ -24,8 +25,8 @@ enum { WINOGRAD_PLANES = 36 };
 struct winograd_transforms {
     /* Tiles begin to end with the pixels around them, zero outside the images, to planes.
      * zeros: at least `channels` of them. */
-    void (*input)(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
-                  const float *zeros, float *planes, size_t stride);
+    void (*input)(const struct winograd_images *images, const struct conv_input *input, size_t begin,
+                  size_t end, const float *zeros, float *planes, size_t stride);
     /* Planes to the pixels of tiles begin to end, overwritten. */
     void (*output)(const struct winograd_images *images, const float *planes, size_t stride, size_t begin,
                    size_t end, float *tensor);

@@ -78,14 +78,55 @@ INLINE void weight_gradient_line(const lanes *in, lanes *out, int step)
     out[2 * step] = last + ((1.0f / 3.0f) * sum_a + (2.0f / 3.0f) * sum_b);
 }
 
-INLINE void input_piece(const float *const *at, size_t channel, size_t count, float *planes, size_t stride)
+/* How the input is read: as it is, normalised, or normalised and activated; and whether pixels of the tile
+ * may lie outside the image, which stay zero. All known when compiling. */
+struct reading {
+    bool normalise, activate, whole;
+};
+
+/* What normalises and activates LANES channels. */
+struct channels {
+    lanes mean, scale, bias, slope;
+};
+
+INLINE struct channels channels_load(const struct conv_input *input, struct reading reading, size_t channel,
+                                     size_t count)
+{
+    struct channels channels = {0};
+    if (reading.normalise) {
+        channels.mean = lanes_load(input->normalise->mean + channel, count);
+        channels.scale = lanes_load(input->normalise->scale + channel, count);
+        channels.bias = lanes_load(input->normalise->bias + channel, count);
+    }
+    if (reading.activate)
+        channels.slope = lanes_load(input->prelu + channel, count);
+    return channels;
+}
+
+/* inside: 1, or 0 where the value is not one of the image's. */
+INLINE lanes read_value(lanes value, const struct channels *channels, struct reading reading, float inside)
+{
+    if (reading.normalise)
+        value = (value - channels->mean) * channels->scale + channels->bias;
+    if (reading.activate)
+        value = lanes_positive(value, channels->slope * value);
+    if (reading.normalise && !reading.whole)
+        value *= inside;
+    return value;
+}
+
+INLINE void input_piece(const float *const *at, const float *inside, const struct conv_input *input,
+                        struct reading reading, size_t channel, size_t count, float *planes, size_t stride)
 {
     lanes in[36], half[36];
+    struct channels channels = channels_load(input, reading, channel, count);
     UNROLL
     for (int j = 0; j < 6; j++) {
         UNROLL
-        for (int i = 0; i < 6; i++)
-            in[6 * i + j] = lanes_load(at[6 * i + j] + channel, count);
+        for (int i = 0; i < 6; i++) {
+            int k = 6 * i + j;
+            in[k] = read_value(lanes_load(at[k] + channel, count), &channels, reading, inside[k]);
+        }
         input_line(in + j, half + j, 6);
     }
     UNROLL
@@ -97,18 +138,40 @@ INLINE void input_piece(const float *const *at, size_t channel, size_t count, fl
     }
 }
 
-static void input(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
-                  const float *zeros, float *planes, size_t stride)
+INLINE void input_tile(const float *const *at, const float *inside, const struct conv_input *input,
+                       struct reading reading, size_t channels, float *planes, size_t stride)
+{
+    size_t channel = 0;
+    for (; channel + LANES <= channels; channel += LANES)
+        input_piece(at, inside, input, reading, channel, LANES, planes, stride);
+    if (channel < channels)
+        input_piece(at, inside, input, reading, channel, channels - channel, planes, stride);
+}
+
+static void input(const struct winograd_images *images, const struct conv_input *source, size_t begin,
+                  size_t end, const float *zeros, float *planes, size_t stride)
 {
     size_t channels = images->channels, pitch = winograd_pitch(channels);
     const float *at[36];
+    float inside[36];
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
-        winograd_tile_pixels(images, tensor, tile, 6, 1, zeros, at);
-        size_t channel = 0;
-        for (; channel + LANES <= channels; channel += LANES)
-            input_piece(at, channel, LANES, planes, stride);
-        if (channel < channels)
-            input_piece(at, channel, channels - channel, planes, stride);
+        bool whole = winograd_tile_pixels(images, source->values, tile, 6, 1, zeros, at);
+        for (int i = 0; i < 36; i++)
+            inside[i] = at[i] == zeros ? 0.0f : 1.0f;
+        if (!source->normalise)
+            input_tile(at, inside, source, (struct reading){.whole = true}, channels, planes, stride);
+        else if (!source->prelu && whole)
+            input_tile(at, inside, source, (struct reading){.normalise = true, .whole = true}, channels,
+                       planes, stride);
+        else if (!source->prelu)
+            input_tile(at, inside, source, (struct reading){.normalise = true}, channels, planes, stride);
+        else if (whole)
+            input_tile(at, inside, source,
+                       (struct reading){.normalise = true, .activate = true, .whole = true}, channels, planes,
+                       stride);
+        else
+            input_tile(at, inside, source, (struct reading){.normalise = true, .activate = true}, channels,
+                       planes, stride);
     }
 }
 
