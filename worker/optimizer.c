@@ -4,6 +4,8 @@
 
 /* Independent partial sums, so that the additions can run side by side. */
 #define SQUARE_LANES 8
+/* A vector's parts are summed each by one thread: so many whatever the number of threads. */
+#define SQUARE_PARTS 64
 /* Vectors shorter than this are not worth waking threads for. */
 #define PARALLEL_COUNT 65536
 
@@ -23,7 +25,7 @@ void optimizer_step(float *weight, float *momentum, const float *gradient, size_
     }
 }
 
-double optimizer_square_sum(const float *values, size_t count)
+static double part_square_sum(const float *values, size_t count)
 {
     double sum[SQUARE_LANES] = {0};
     size_t whole = count - count % SQUARE_LANES;
@@ -40,6 +42,21 @@ double optimizer_square_sum(const float *values, size_t count)
     double total = 0;
     for (size_t lane = 0; lane < SQUARE_LANES; lane++) {
         total += sum[lane];
+    }
+    return total;
+}
+
+double optimizer_square_sum(const float *values, size_t count, int threads)
+{
+    double sum[SQUARE_PARTS], total = 0;
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1 && count >= PARALLEL_COUNT)
+    for (size_t part = 0; part < SQUARE_PARTS; part++) {
+        size_t begin = count / SQUARE_PARTS * part;
+        size_t end = part == SQUARE_PARTS - 1 ? count : begin + count / SQUARE_PARTS;
+        sum[part] = part_square_sum(values + begin, end - begin);
+    }
+    for (size_t part = 0; part < SQUARE_PARTS; part++) {
+        total += sum[part];
     }
     return total;
 }

@@ -13,7 +13,7 @@ void optimizer_step(float *weight, float *momentum, const float *gradient, size_
                     double lr, double momentum_factor, double weight_decay, int threads);
 
 /* Sum of squares in double, in a fixed order whatever the number of threads. */
-double optimizer_square_sum(const float *values, size_t count);
+double optimizer_square_sum(const float *values, size_t count, int threads);
 
 /* Learning rate of step `step` (from 0) of `steps`: linear warm-up from lr/warmup_steps to lr over
  * warmup_steps, then over the fraction q of what is left: poly lr (1 - q)^2; cosine lr (1 + cos(pi q)) / 2;

@@ -274,9 +274,10 @@ static void update(struct trainer *trainer, const struct step_result *result, do
 static double clip_scale(struct trainer *trainer, double *norm)
 {
     double clip = trainer->config->optimizer.clip;
-    double squares =
-        optimizer_square_sum(iresnet_gradient(trainer->net), iresnet_weight_count(trainer->net)) +
-        optimizer_square_sum(domain_gradient(trainer->domain), domain_weight_count(trainer->domain));
+    double squares = optimizer_square_sum(iresnet_gradient(trainer->net), iresnet_weight_count(trainer->net),
+                                          trainer->threads) +
+                     optimizer_square_sum(domain_gradient(trainer->domain),
+                                          domain_weight_count(trainer->domain), trainer->threads);
     *norm = sqrt(squares);
     double scale = clip / (*norm + 1e-6);
     return clip > 0 && scale < 1 ? scale : 1;

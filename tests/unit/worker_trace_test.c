@@ -272,8 +272,8 @@ static void run_step(struct step *step)
     }
     write_state(step, TRACE_GRAD);
     double norm =
-        sqrt(optimizer_square_sum(iresnet_gradient(step->net), iresnet_weight_count(step->net)) +
-             optimizer_square_sum(domain_gradient(step->domain), domain_weight_count(step->domain)));
+        sqrt(optimizer_square_sum(iresnet_gradient(step->net), iresnet_weight_count(step->net), 1) +
+             optimizer_square_sum(domain_gradient(step->domain), domain_weight_count(step->domain), 1));
     struct trace_result result = {.loss_cls = step->classifier_sums.loss / batch,
                                   .loss_dom = step->domain_sums.loss / batch,
                                   .grad_norm = norm};
