@@ -6,7 +6,7 @@ from common import Row, environment, median, pinned, ratios, run_json, say
 
 
 def seconds_of(setting, scope):
-    classes, batch = ("20000", "64") if setting.quick else ("100000", "256")
+    classes, batch = ("20000", "64") if setting.quick else ("100000", "512")
     step = run_json([setting.program("dail"), "bench", "--arch", "iresnet10", "--input", "16", "--width", "0.125",
                      "--embedding", "512", "--batch", batch, "--datasets", "10", "--classes", classes, "--scope", scope,
                      "--threads", "1", "--steps", "3", "--json"], setting.cores[:1], 1)
@@ -21,7 +21,7 @@ def measure_scope(setting):
         wide.append(seconds_of(setting, "all"))
         say("  round %d: dataset %.4f s, all %.4f s" % (number + 1, narrow[-1], wide[-1]))
     row.value, row.spread = ratios(narrow, wide)
-    row.note = "%.0f and %.0f ms" % (1e3 * median(narrow), 1e3 * median(wide))
+    row.note = "%.0f and %.0f ms a round" % (1e3 * median(narrow), 1e3 * median(wide))
     return row
 
 

@@ -1,6 +1,7 @@
 """What the rows of `make bench` share: pinned processes, turns, medians, and the row itself."""
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -8,7 +9,19 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "tests", "bench")
-PYTHON = "/usr/bin/python3"  # Debian's PyTorch belongs to the system's own Python
+
+
+def find_python():
+    """The Python that has PyTorch: the system's own, with Debian's package, or the first of the path, with pip's."""
+    system = "/usr/bin/python3"
+    probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+    for python in (system, shutil.which("python3")):
+        if python and os.path.exists(python) and subprocess.run([python, "-c", probe], check=False).returncode == 0:
+            return python
+    return system
+
+
+PYTHON = find_python()
 
 
 class Unavailable(Exception):
@@ -55,6 +68,10 @@ class Row:
     def as_dict(self):
         return {"what": self.what, "value": self.value, "must": self.must, "aim": self.aim, "unit": self.unit,
                 "spread": self.spread, "verdict": self.verdict(), "note": self.note}
+
+
+def count_of(threads):
+    return "%d thread%s" % (threads, "s" if threads > 1 else "")
 
 
 def say(text):

@@ -2,7 +2,7 @@
 shape by shape in turns, each shape weighted by how often the network has it."""
 import os
 
-from common import HERE, PYTHON, Row, Server, Unavailable, median, ratios, say
+from common import HERE, PYTHON, Row, Server, Unavailable, count_of, median, ratios, say
 
 WIDTHS = (64, 128, 256, 512)
 
@@ -44,7 +44,7 @@ def describe(setting, counts, ours, theirs):
 
 def measure_threads(setting, threads):
     counts = shapes_of(setting.blocks, setting.input)
-    row = Row("3x3 convolutions over oneDNN direct, %d thread%s" % (threads, "s"[threads < 2:]), must=2.0, aim=2.4)
+    row = Row("3x3 convolutions over oneDNN direct, %s" % count_of(threads), must=2.0, aim=2.4)
     cores = setting.cores[:threads]
     ours, theirs, our_shapes, their_shapes = [], [], {}, {}
     with Server([setting.program("tests/bench/conv_server"), str(setting.batch), str(threads)], cores, threads) as mine, \

@@ -48,14 +48,28 @@ def processor():
         return "unknown processor"
 
 
-def print_table(rows):
+def summary(rows):
+    counts = {}
+    for row in rows:
+        counts.setdefault(row.verdict(), []).append(row.what)
+    text = ", ".join("%d %s" % (len(counts[verdict]), verdict) for verdict in
+                     ("reached aim", "reached must", "missed", "not measured") if verdict in counts)
+    for verdict in ("missed", "not measured"):
+        for what in counts.get(verdict, []):
+            text += "\n%s: %s" % (verdict, what)
+    return "\n%d figures: %s" % (len(rows), text)
+
+
+def print_table(rows, quick):
     say("\n%-52s %9s %19s %8s %8s  %-12s %s" % ("figure", "now", "least to most", "must", "aim", "verdict", "note"))
     for row in rows:
         spread = "%s to %s" % tuple(row.format(value) for value in row.spread) if row.spread else ""
         bound = "<= " if row.lower else ">= "
         say("%-52s %9s %19s %8s %8s  %-12s %s" % (
             row.what, row.format(row.value), spread, bound + row.format(row.must) if row.must else "",
-            bound + row.format(row.aim) if row.aim else "", row.verdict(), row.note))
+            bound + row.format(row.aim) if row.aim else "", "(quick)" if quick else row.verdict(), row.note))
+    if not quick:
+        say(summary(rows))
 
 
 def main():
@@ -76,7 +90,7 @@ def main():
                 rows.append(Row(name, note=str(error).splitlines()[0], must=0, aim=0))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    print_table(rows)
+    print_table(rows, options.quick)
     with open(os.path.join(build, "bench", "table.json"), "w") as file:
         json.dump([row.as_dict() for row in rows], file, indent=1)
     say("\n%d s%s; also in %s" % (time.monotonic() - begin, ", QUICK: these figures mean nothing" if options.quick else "",

@@ -2,7 +2,7 @@
 import glob
 import os
 
-from common import HERE, PYTHON, Row, Server, Unavailable, median, ratios, run_json, say
+from common import HERE, PYTHON, Row, Server, Unavailable, count_of, median, ratios, run_json, say
 
 KINDS = ("float32", "bfloat16")
 
@@ -58,54 +58,62 @@ def our_step(setting, threads, steps):
 
 
 def take_turns(setting, threads, peers):
-    """Rounds of ours and each peer's; seconds of a step by side."""
-    seconds = {"ours": []}
-    seconds.update({kind: [] for kind in peers})
-    ours = []
+    """Rounds of ours and each peer's, and with several threads of ours on one: seconds of a step by side."""
+    seconds = {side: [] for side in ["ours"] + list(peers) + (["ours on one thread"] if threads > 1 else [])}
     for number in range(setting.rounds):
-        ours.append(our_step(setting, threads, 2))
-        seconds["ours"].append(ours[-1]["seconds_per_step"]["median"])
+        ours = our_step(setting, threads, 2)
+        seconds["ours"].append(ours["seconds_per_step"]["median"])
         for kind, peer in peers.items():
             seconds[kind].append(median([peer.server.ask("step") for _ in range(2)]))
-        say("  %d thread%s, round %d: %s" % (threads, "s"[threads < 2:], number + 1, ", ".join(
+        if threads > 1:
+            seconds["ours on one thread"].append(our_step(setting, 1, 2)["seconds_per_step"]["median"])
+        say("  %s, round %d: %s" % (count_of(threads), number + 1, ", ".join(
             "%s %.2f images/s" % (side, setting.batch / values[-1]) for side, values in seconds.items())))
     return seconds, ours
 
 
-def measure(setting):
-    rows, own, two = [], {}, []
-    for threads in setting.threads():
-        peers, why = {}, ""
+def speed_row(setting, threads, kind, must, aim, seconds, peer, why):
+    row = Row("step over PyTorch %s, %s" % (kind, count_of(threads)), must=must, aim=aim, note=why)
+    if peer:
+        row.value, row.spread = ratios(seconds[kind], seconds["ours"])
+        row.note = "%.2f and %.2f images/s; %s" % (setting.batch / median(seconds["ours"]),
+                                                   setting.batch / median(seconds[kind]), peer.note(kind))
+    return row
+
+
+def memory_row(ours, peer, why):
+    row = Row("peak memory over PyTorch's, float32", must=0.8, aim=0.5, lower=True, note=why)
+    if peer:
+        mine, other = ours["memory"]["peak_bytes"], peer.server.ask("memory")
+        row.value, row.note = mine / other, "%.0f and %.0f MB" % (mine / 1e6, other / 1e6)
+    return row
+
+
+def measure_threads(setting, threads):
+    peers, why = {}, ""
+    try:
         try:
             for kind in KINDS:
                 peers[kind] = Peer(setting, kind, threads)
         except Unavailable as error:
             why = str(error)
-        try:
-            seconds, ours = take_turns(setting, threads, peers)
-            own[threads] = seconds["ours"]
-            for kind, must, aim in (("float32", 2.0, 2.5), ("bfloat16", 1.0, 1.3)):
-                row = Row("step over PyTorch %s, %d thread%s" % (kind, threads, "s"[threads < 2:]), must=must, aim=aim,
-                          note=why)
-                if kind in peers:
-                    row.value, row.spread = ratios(seconds[kind], seconds["ours"])
-                    row.note = "%.2f and %.2f images/s; %s" % (setting.batch / median(seconds["ours"]),
-                                                               setting.batch / median(seconds[kind]),
-                                                               peers[kind].note(kind))
-                rows.append(row)
-            if threads == 1:
-                row = Row("peak memory over PyTorch's, float32", must=0.8, aim=0.5, lower=True, note=why)
-                if "float32" in peers:
-                    mine, other = ours[-1]["memory"]["peak_bytes"], peers["float32"].server.ask("memory")
-                    row.value = mine / other
-                    row.note = "%.0f and %.0f MB" % (mine / 1e6, other / 1e6)
-                two.append(row)
-        finally:
-            for peer in peers.values():
-                peer.server.close()
-    row = Row("two threads over one", must=1.8, aim=1.95, note="one core alone is allowed")
-    if 2 in own:
-        # The threads' turns lie apart, so medians are compared and not turns.
-        row.value, row.note = median(own[1]) / median(own[2]), ""
-        row.spread = (min(own[1]) / max(own[2]), max(own[1]) / min(own[2]))
-    return rows + [row] + two
+        seconds, ours = take_turns(setting, threads, peers)
+        rows = [speed_row(setting, threads, kind, must, aim, seconds, peers.get(kind), why)
+                for kind, must, aim in (("float32", 2.0, 2.5), ("bfloat16", 1.0, 1.3))]
+        if threads == 1:
+            rows.append(memory_row(ours, peers.get("float32"), why))
+        else:
+            row = Row("two threads over one", must=1.8, aim=1.95)
+            row.value, row.spread = ratios(seconds["ours on one thread"], seconds["ours"])
+            rows.append(row)
+        return rows
+    finally:
+        for peer in peers.values():
+            peer.server.close()
+
+
+def measure(setting):
+    rows = [row for threads in setting.threads() for row in measure_threads(setting, threads)]
+    if len(setting.threads()) < 2:
+        rows.append(Row("two threads over one", must=1.8, aim=1.95, note="one core alone is allowed"))
+    return rows
