@@ -56,11 +56,13 @@ static double run(struct server *server, struct subject *subject, int data)
 {
     double begin = now();
     conv_set_weight(subject->conv, subject->weight);
-    conv_forward(subject->conv, server->batch, subject->input, subject->output, server->scratch);
-    conv_backward_weight(subject->conv, server->batch, subject->input, subject->output, subject->grad_weight,
+    struct conv_input input = {.values = subject->input};
+    conv_forward(subject->conv, server->batch, &input, subject->output, NULL, server->scratch);
+    conv_backward_weight(subject->conv, server->batch, &input, subject->output, subject->grad_weight,
                          server->scratch);
     if (data)
-        conv_backward_data(subject->conv, server->batch, subject->output, subject->input, server->scratch);
+        conv_backward_data(subject->conv, server->batch, subject->output, subject->input, NULL,
+                           server->scratch);
     return now() - begin;
 }
 
