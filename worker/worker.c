@@ -12,6 +12,8 @@
 #define BEAT_SECONDS 1.0
 /* Pause between two looks for a message while there is nothing else to do. */
 #define POLL_NANOSECONDS 2000000
+/* A worker that leaves waits so long for the end of a write under way. */
+#define LAST_WRITE_SECONDS 600.0
 
 enum status worker_send(struct worker *worker, const struct message *message, struct error *error)
 {
@@ -409,15 +411,16 @@ static enum status live(struct worker *worker, struct error *error)
     return status == STATUS_OK ? train(worker, error) : status;
 }
 
-static bool is_written(const struct worker *worker)
+static bool is_written_or_late(const struct worker *worker)
 {
-    return !save_is_writing(worker->save);
+    return !save_is_writing(worker->save) || trainer_clock() >= worker->pause_end;
 }
 
-/* What is being written counts, whatever came after it. */
+/* What is being written counts, whatever came after it: but a disk that hangs keeps nobody for ever. */
 static void finish_writing(struct worker *worker)
 {
-    if (worker->save && worker_wait(worker, is_written, PHASE_CHECKPOINT, NULL) == STATUS_OK) {
+    worker->pause_end = trainer_clock() + LAST_WRITE_SECONDS;
+    if (worker->save && worker_wait(worker, is_written_or_late, PHASE_CHECKPOINT, NULL) == STATUS_OK) {
         save_report(worker->save, &worker->context->link, NULL);
     }
 }
