@@ -7,7 +7,9 @@
 #   etc/install-deps.sh --oracle      also what the PyTorch comparisons need (python3-torch and others)
 #   etc/install-deps.sh --lint        also the second compiler and the formatter
 #   etc/install-deps.sh --bench       also what make bench gives PyTorch to be fast with
+#   etc/install-deps.sh --slurm       also the scheduler that slurm/ is tested with
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 
 quiet=0
 want="build"
@@ -17,8 +19,9 @@ for argument in "$@"; do
     --oracle) want="$want oracle" ;;
     --lint) want="$want lint" ;;
     --bench) want="$want bench" ;;
+    --slurm) want="$want slurm" ;;
     *)
-        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint, --bench)" >&2
+        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint, --bench, --slurm)" >&2
         exit 2
         ;;
     esac
@@ -63,6 +66,8 @@ bench|command taskset|util-linux|util-linux|util-linux
 lint|command clang|clang|llvm|llvm
 lint|command clang-format|clang-format|llvm|llvm
 lint|omp clang|libomp-dev|llvm|llvm-openmp
+slurm|command slurmctld|slurm-wlm|slurm|slurm
+slurm|command munged|munge|munge|munge
 TABLE
 }
 
