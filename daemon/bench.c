@@ -167,6 +167,8 @@ static void collect_layers(const struct watch *watch, struct bench *bench)
         for (int phase = 0; phase < PROFILE_PHASES; phase++) {
             bench->layer_seconds[i][phase] = watch->profile.seconds[i][phase] / bench->steps;
         }
+        bench->moved += layer->moved;
+        bench->least += layer->least;
         for (int pass = 0; layer->convolution && pass < CONV_PASSES; pass++) {
             bench->direct += layer->direct[pass];
             bench->actual += layer->actual[pass];

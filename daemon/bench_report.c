@@ -127,6 +127,12 @@ void bench_print(const struct bench *bench, const struct config *config, const s
             "%.0f%% of sgemm\n",
             rate.direct / GIGA, rate.actual / GIGA, 100 * rate.direct / machine->sgemm,
             100 * rate.actual / machine->sgemm);
+    fprintf(
+        out,
+        "activations %.0f MB an image read and written, %.0f at least: %.1f%% of the step at the speed of a "
+        "copy\n",
+        bench->moved / bench->batch / 1e6, bench->least / bench->batch / 1e6,
+        100 * bench->moved / machine->copy / bench->mean);
     fprintf(out, "memory      %.0f MiB at the peak; network %.0f, classifier %.0f MiB\n",
             (double)bench->peak_bytes / MEBIBYTE, (double)bench->network_bytes / MEBIBYTE,
             (double)bench->classifier_bytes / MEBIBYTE);
@@ -254,6 +260,11 @@ json_t *bench_json(const struct bench *bench, const struct config *config,
     json_object_set_new(object, "share_of_peak",
                         json_pack("{s:o, s:o}", "convolutions", json_figure(rate.actual / machine->sgemm),
                                   "optimizer", json_figure(update_rate(bench) / machine->copy)));
+    json_object_set_new(object, "activations",
+                        json_pack("{s:o, s:o, s:o}", "moved_bytes_per_image",
+                                  json_figure(bench->moved / batch), "least_bytes_per_image",
+                                  json_figure(bench->least / batch), "seconds_at_copy_speed",
+                                  json_figure(bench->moved / machine->copy)));
     json_object_set_new(object, "memory",
                         json_pack("{s:I, s:I, s:I}", "peak_bytes", (json_int_t)bench->peak_bytes,
                                   "network_bytes", (json_int_t)bench->network_bytes, "classifier_bytes",

@@ -25,6 +25,7 @@ for phase in "conv forward" "conv backward data" "conv backward weights" "normal
     says "the phase $phase" "^$phase +[0-9.]+ +[0-9.]+%"
 done
 says "the machine's peak" '^machine +sgemm [0-9.]+ GFLOP/s, copy [0-9.]+ GB/s, on 1 thread'
+says "what of activations moves" '^activations [0-9]+ MB an image read and written, [0-9]+ at least'
 says "the memory" '^memory +[0-9]+ MiB at the peak; network [0-9]+'
 
 # shellcheck disable=SC2086
@@ -49,6 +50,7 @@ is "rates and shares are positive" \
     "$(json 'join " ", map { $_ > 0 } $r->{gflops}{convolutions}{direct}, $r->{gflops}{convolutions}{actual},
         $r->{machine}{sgemm_gflops}, $r->{machine}{copy_gb_per_second}, $r->{share_of_peak}{convolutions}, $r->{share_of_peak}{optimizer}')" \
     "1 1 1 1 1 1"
+is "more moves than must" "$(json '$r->{activations}{moved_bytes_per_image} > $r->{activations}{least_bytes_per_image}')" 1
 is "the peak holds the network" "$(json '$r->{memory}{peak_bytes} > $r->{memory}{network_bytes} && $r->{memory}{network_bytes} > 0')" 1
 
 # shellcheck disable=SC2086

@@ -133,6 +133,10 @@ struct iresnet_layer {
     struct conv_shape shape;
     enum conv_algorithm algorithm;
     double direct[CONV_PASSES], actual[CONV_PASSES]; /* floating-point operations, see conv_operations */
+    /* Bytes of activations and of their gradients that a step (without recomputing) reads and writes for it;
+     * and those that it must: the operands and results of the convolutions, and what the residual sum adds.
+     */
+    double moved, least;
 };
 
 size_t iresnet_layer_count(const struct iresnet *net);
