@@ -40,9 +40,9 @@ static void take_failure(struct coordinator *coordinator, const struct checkpoin
     }
     name_safe_state(coordinator, safe, sizeof safe);
     snprintf(text, sizeof text,
-             "the checkpoint of step %lld could not be written: %s. %s; the next try is in %.0f s",
-             (long long)outcome->step, error_format(&coordinator->saved.failure, line, sizeof line), safe,
-             wait);
+             "the checkpoint of step %lld could not be written; %s, and the next try is in %.0f s: %s",
+             (long long)outcome->step, safe, wait,
+             error_format(&coordinator->saved.failure, line, sizeof line));
     journal_warn(coordinator->journal, text);
 }
 

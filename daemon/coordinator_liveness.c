@@ -144,7 +144,7 @@ void coordinator_check_datagrams(struct coordinator *coordinator)
         }
     }
     if (used > 0) {
-        char text[512];
+        char text[640];
         snprintf(
             text, sizeof text,
             "UDP between the coordinator and %s does not come through: is it blocked? Silence is noticed "

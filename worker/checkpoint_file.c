@@ -54,7 +54,7 @@ enum status checkpoint_try_space(const char *path, uint64_t bytes, struct error 
 {
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file < 0) {
-        return checkpoint_storage_error(path, "cannot make", errno, error);
+        return checkpoint_storage_error(path, "cannot make the file", errno, error);
     }
     int number = fallocate(file, 0, 0, (off_t)(bytes + METADATA_BYTES)) == 0 ? 0 : errno;
     bool refused = number == ENOSPC || number == EDQUOT || number == EFBIG || number == EIO;
