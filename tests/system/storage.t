@@ -48,7 +48,7 @@ rm -rf "$run"
 
 # --- Full for a while ---
 
-long="--set schedule.epochs=60 --set checkpoint.keep=2 --set checkpoint.every_steps=20 --set debug.stop_after_step=600"
+long="--set schedule.epochs=60 --set checkpoint.keep=2 --set checkpoint.every_steps=20 --set debug.stop_after_step=240"
 # shellcheck disable=SC2086
 run_daild 2 $long --set run.dir="$work/longer"
 exits "a longer run with room" $? 75
@@ -64,7 +64,7 @@ end_daild
 exits "full for a while: the run ends as it should" $? 75
 is "full for a while: in one start" "$(records "$run" start 1 | wc -l)" 1
 check "full for a while: to the same bits" \
-    same_model "$run/checkpoints/step-000000600" "$work/longer/checkpoints/step-000000600"
+    same_model "$run/checkpoints/step-000000240" "$work/longer/checkpoints/step-000000240"
 rm -rf "$run"
 
 # --- A stop while it is full ---
