@@ -54,8 +54,8 @@ A_daemon := $(call archive,daemon) $(A_worker)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces check check-deps check-unit check-mpi check-system check-oracle check-asan bench lint format \
-        install help clean deps
+.PHONY: all demo faces check check-deps check-unit check-mpi check-system check-oracle check-asan torture bench lint \
+        format install help clean deps
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/daild $(BUILD)/dail ## build both programs
@@ -149,6 +149,11 @@ check-system: all $(BUILD)/tests/system/fault.so
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
 check-oracle: all check-deps $(ORACLE)
 	DAIL_BUILD=$(BUILD) prove --timer tests/oracle
+
+ROUNDS ?= 20
+SEED   ?= 1
+torture: all ## ROUNDS=20 runs that meet faults drawn by SEED=1; each must end as if it had met none
+	tests/torture/torture.py --build $(BUILD) --rounds $(ROUNDS) --seed $(SEED) --keep $(BUILD)/torture
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 check-asan: ## unit, MPI and system tests under AddressSanitizer and UndefinedBehaviorSanitizer
