@@ -14,6 +14,7 @@
 
 enum config_scope { CONFIG_SCOPE_ALL, CONFIG_SCOPE_DATASET };
 enum config_domain_schedule { CONFIG_DOMAIN_CONSTANT, CONFIG_DOMAIN_GANIN };
+enum config_recompute { CONFIG_RECOMPUTE_NONE, CONFIG_RECOMPUTE_BLOCKS };
 enum config_kernels { CONFIG_KERNELS_FAST, CONFIG_KERNELS_GEMM, CONFIG_KERNELS_REFERENCE };
 enum config_schedule { CONFIG_SCHEDULE_POLY, CONFIG_SCHEDULE_STEP, CONFIG_SCHEDULE_COSINE };
 
@@ -99,6 +100,7 @@ struct config {
     struct {
         int threads; /* 0: auto */
         double bucket_mb;
+        enum config_recompute recompute;
         double liveness_seconds; /* silence after which a worker counts as lost */
     } runtime;
     struct {

@@ -93,6 +93,9 @@ static const struct config_row rows[] = {
      "threads of a worker; auto: a host's allowed cores divided among its workers"},
     {"runtime.bucket_mb", CONFIG_DOUBLE, OFFSET(runtime.bucket_mb), 0, 1e-3, 4096, NULL, "8", false,
      "MiB of gradient that travel together"},
+    {"runtime.recompute", CONFIG_CHOICE, OFFSET(runtime.recompute), 0, 0, 0, "none|blocks", "none", false,
+     "blocks: keep only what the network's blocks hand on, and compute the rest again: half the memory, a "
+     "third more time"},
     {"runtime.liveness_seconds", CONFIG_DOUBLE, OFFSET(runtime.liveness_seconds), 0, 1, 1e6, NULL, "60",
      false, "silence after which a worker counts as lost"},
     {"log.every", CONFIG_INT, OFFSET(log.every), 0, 1, 1e9, NULL, "10", false,

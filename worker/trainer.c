@@ -101,6 +101,7 @@ static enum status create_backbone(struct trainer *trainer, int threads, struct 
                                  .batch_max = config->batch.lane,
                                  .threads = threads,
                                  .train = true,
+                                 .recompute = config->runtime.recompute == CONFIG_RECOMPUTE_BLOCKS,
                                  .kernels = kernels_of(config->debug.kernels)};
     return iresnet_create(&net, &trainer->net, error);
 }

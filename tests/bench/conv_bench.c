@@ -78,8 +78,8 @@ static size_t subject_make(struct subject *subject, const struct conv_shape *sha
         enum conv_algorithm algorithm = a == 0 ? CONV_GEMM : CONV_WINOGRAD;
         if (algorithm == CONV_WINOGRAD && (shape->kernel != 3 || shape->stride != 1))
             continue;
-        if (isa_detect(&isa, &error) != STATUS_OK ||
-            conv_create(shape, algorithm, isa, batch, threads, &subject->conv[a], &error) != STATUS_OK) {
+        if (isa_detect(&isa, &error) != STATUS_OK || conv_create(shape, algorithm, isa, batch, threads, false,
+                                                                 &subject->conv[a], &error) != STATUS_OK) {
             fprintf(stderr, "conv_bench: %s\n", error.what);
             exit(1);
         }

@@ -1,6 +1,6 @@
 /* Times a forward and backward pass, and what of it the convolutions take.
  *
- *     net_bench ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference]
+ *     net_bench ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference|recompute]
  *
  * Prints one line: seconds per image of the whole (median of STEPS steps after a first one; with one thread
  * of processor time), of the convolutions, and of the rest; the network's own bytes; the process's peak of
@@ -106,10 +106,12 @@ int main(int argc, char **argv)
 {
     static const char *const kernels[] = {"fast", "gemm", "reference"};
     int steps = argc >= 7 ? atoi(argv[6]) : 0, chosen = 0;
-    while (argc == 8 && chosen < 3 && strcmp(argv[7], kernels[chosen]) != 0)
+    bool recompute = argc == 8 && strcmp(argv[7], "recompute") == 0;
+    while (argc == 8 && !recompute && chosen < 3 && strcmp(argv[7], kernels[chosen]) != 0)
         chosen++;
     if (steps < 1 || steps > STEPS_MAX || argc > 8 || chosen == 3) {
-        fprintf(stderr, "usage: %s ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference]\n", argv[0]);
+        fprintf(stderr, "usage: %s ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference|recompute]\n",
+                argv[0]);
         return 2;
     }
     struct iresnet_config config = {
@@ -120,6 +122,7 @@ int main(int argc, char **argv)
         .batch_max = atoi(argv[4]),
         .threads = atoi(argv[5]),
         .train = true,
+        .recompute = recompute,
         .kernels = (enum iresnet_kernels)chosen,
     };
     struct iresnet *net;

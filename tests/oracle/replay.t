@@ -26,7 +26,8 @@ traced() {
 weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/tiny1.yaml, weight: 0.5}, $work/data/tiny2.yaml]"
 # shellcheck disable=SC2086
 {
-    traced softmax 1 --set loss.margin=softmax --set loss.scope=all --set domain.hidden=[] --set debug.kernels=reference
+    traced softmax 1 --set loss.margin=softmax --set loss.scope=all --set domain.hidden=[] --set debug.kernels=reference \
+        --set runtime.recompute=blocks
     traced sphereface 2 --set loss.margin=sphereface $adversarial --set domain.balance=true \
         --set data.datasets="[$work/data/tiny0.yaml, $work/data/tiny2.yaml]"
     traced arcface 3 --set loss.margin=arcface --set loss.crossing_dropout=0.2 --set model.dropout=0.4 $adversarial \

@@ -144,7 +144,8 @@ static struct passes run(const struct data *data, enum conv_algorithm algorithm,
 {
     struct conv *conv = NULL;
     struct error error;
-    assert_int_equal(conv_create(&data->shape, algorithm, isa, data->batch, threads, &conv, &error),
+    bool frugal = threads == 3; /* of the thread counts that the tests go through */
+    assert_int_equal(conv_create(&data->shape, algorithm, isa, data->batch, threads, frugal, &conv, &error),
                      STATUS_OK);
     if (algorithm != CONV_AUTO)
         assert_int_equal(conv_algorithm_of(conv), algorithm);
@@ -446,7 +447,8 @@ static void test_smaller_batches_add_up(void **state)
             if (!algorithm_fits(algorithm, &shapes[i]))
                 continue;
             struct conv *conv = NULL;
-            assert_int_equal(conv_create(&shapes[i], algorithm, ISA_GENERIC, 4, 2, &conv, NULL), STATUS_OK);
+            assert_int_equal(conv_create(&shapes[i], algorithm, ISA_GENERIC, 4, 2, false, &conv, NULL),
+                             STATUS_OK);
             conv_set_weight(conv, data.weight);
             void *scratch = guarded(conv_scratch_bytes(conv));
             struct passes got = {guarded(data.size.output * sizeof(float)),
@@ -521,16 +523,18 @@ static void test_refused(void **state)
     struct conv *conv = NULL;
     struct error error;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(conv_create(&bad[i], CONV_AUTO, ISA_GENERIC, 1, 1, &conv, &error), STATUS_USAGE);
+        assert_int_equal(conv_create(&bad[i], CONV_AUTO, ISA_GENERIC, 1, 1, false, &conv, &error),
+                         STATUS_USAGE);
     const struct conv_shape strided = {8, 8, 8, 8, 3, 2};
-    assert_int_equal(conv_create(&strided, CONV_WINOGRAD, ISA_GENERIC, 1, 1, &conv, &error), STATUS_USAGE);
+    assert_int_equal(conv_create(&strided, CONV_WINOGRAD, ISA_GENERIC, 1, 1, false, &conv, &error),
+                     STATUS_USAGE);
     assert_null(conv);
 }
 
 static void check_choice(struct conv_shape shape, int batch, enum conv_algorithm expected)
 {
     struct conv *conv = NULL;
-    assert_int_equal(conv_create(&shape, CONV_AUTO, ISA_GENERIC, batch, 1, &conv, NULL), STATUS_OK);
+    assert_int_equal(conv_create(&shape, CONV_AUTO, ISA_GENERIC, batch, 1, false, &conv, NULL), STATUS_OK);
     assert_int_equal(conv_algorithm_of(conv), expected);
     conv_free(conv);
 }

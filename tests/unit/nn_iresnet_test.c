@@ -386,6 +386,27 @@ static void test_threads(void **state)
     compare_runs(&one, &three, 1e-5);
 }
 
+/* What is computed again is the same, and need not be kept. */
+static void test_recompute(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++)
+        for (int kernels = IRESNET_KERNELS_FAST; kernels <= IRESNET_KERNELS_REFERENCE; kernels++) {
+            struct iresnet_config kept = small;
+            kept.threads = threads;
+            kept.kernels = (enum iresnet_kernels)kernels;
+            struct iresnet_config again = kept;
+            again.recompute = true;
+            compare_runs(&kept, &again, 0.0);
+            struct iresnet *nets[2];
+            assert_int_equal(iresnet_create(&kept, &nets[0], NULL), STATUS_OK);
+            assert_int_equal(iresnet_create(&again, &nets[1], NULL), STATUS_OK);
+            assert_true(iresnet_memory_bytes(nets[1]) < iresnet_memory_bytes(nets[0]));
+            iresnet_free(nets[0]);
+            iresnet_free(nets[1]);
+        }
+}
+
 static void test_sets(void **state)
 {
     (void)state;
@@ -443,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_inference_network),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_recompute),
         cmocka_unit_test(test_sets),
         cmocka_unit_test(test_wide_embedding),
     };

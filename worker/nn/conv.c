@@ -97,8 +97,13 @@ static enum status check_request(const struct conv_shape *shape, enum conv_algor
     return STATUS_OK;
 }
 
+static size_t derived_count(const struct conv *conv)
+{
+    return conv_padded(conv->methods->derived_count(conv));
+}
+
 enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algorithm, enum isa isa,
-                        int batch_max, int threads, struct conv **conv, struct error *error)
+                        int batch_max, int threads, bool frugal, struct conv **conv, struct error *error)
 {
     enum status status = check_request(shape, algorithm, batch_max, threads, error);
     if (status != STATUS_OK)
@@ -114,7 +119,8 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
         made->batch_max = batch_max;
         made->threads = threads;
         made->methods = methods_for(shape, algorithm, batch_max);
-        size_t derived = conv_padded(made->methods->derived_count(made));
+        made->frugal = frugal;
+        size_t derived = frugal ? 0 : derived_count(made);
         if (derived > 0)
             made->derived = aligned_alloc(64, derived * sizeof *made->derived);
         if (derived == 0 || made->derived != NULL) {
@@ -131,18 +137,34 @@ void conv_free(struct conv *conv)
 {
     if (conv == NULL)
         return;
-    free(conv->derived);
+    if (!conv->frugal)
+        free(conv->derived);
     free(conv);
 }
 
 size_t conv_memory_bytes(const struct conv *conv)
 {
-    return sizeof *conv + conv_padded(conv->methods->derived_count(conv)) * sizeof *conv->derived;
+    return sizeof *conv + (conv->frugal ? 0 : derived_count(conv) * sizeof *conv->derived);
+}
+
+/* Bytes of scratch that are the algorithm's. */
+static size_t own_scratch(const struct conv *conv)
+{
+    return (conv->methods->scratch_bytes(conv) + 63) / 64 * 64;
 }
 
 size_t conv_scratch_bytes(const struct conv *conv)
 {
-    return conv->methods->scratch_bytes(conv);
+    return own_scratch(conv) + (conv->frugal ? derived_count(conv) * sizeof *conv->derived : 0);
+}
+
+/* A frugal plan's transformed weights belong to one pass. */
+static void borrow_derived(struct conv *conv, void *scratch)
+{
+    if (!conv->frugal)
+        return;
+    conv->derived = (float *)((char *)scratch + own_scratch(conv));
+    conv->derived_stale = true;
 }
 
 enum conv_algorithm conv_algorithm_of(const struct conv *conv)
@@ -177,12 +199,14 @@ void conv_set_weight(struct conv *conv, const float *weight)
 void conv_forward(struct conv *conv, int batch, const struct conv_input *input, float *output,
                   const struct conv_visitor *visitor, void *scratch)
 {
+    borrow_derived(conv, scratch);
     conv->methods->forward(conv, batch, input, output, visitor, scratch);
 }
 
 void conv_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
                         const struct conv_visitor *visitor, void *scratch)
 {
+    borrow_derived(conv, scratch);
     conv->methods->backward_data(conv, batch, grad_output, grad_input, visitor, scratch);
 }
 

@@ -17,6 +17,7 @@
 #include "worker/nn/isa.h"
 #include "worker/nn/kernels.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum conv_algorithm {
@@ -57,10 +58,11 @@ struct conv_visitor {
 struct conv;
 
 /* Plans a convolution for micro-batches of up to `batch_max` images on `threads` threads. The plan owns its
- * transformed weights; scratch is the caller's (conv_scratch_bytes, 64-byte aligned, shared by all plans
- * that do not run at the same time). */
+ * transformed weights, made once after each change of the weights; or, if `frugal`, makes them in the scratch
+ * for each pass that needs them. Scratch is the caller's (conv_scratch_bytes, 64-byte aligned, shared by all
+ * plans that do not run at the same time). */
 enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algorithm, enum isa isa,
-                        int batch_max, int threads, struct conv **conv, struct error *error);
+                        int batch_max, int threads, bool frugal, struct conv **conv, struct error *error);
 void conv_free(struct conv *conv);
 size_t conv_scratch_bytes(const struct conv *conv);
 /* What the plan itself holds, transformed weights above all. */

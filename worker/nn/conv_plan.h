@@ -31,6 +31,7 @@ struct conv {
     int batch_max, threads;
     const struct conv_methods *methods;
     const float *weight; /* the caller's, [k,k,ci,co] */
+    bool frugal; /* `derived` is a piece of the scratch, behind the algorithm's own */
     float *derived; /* made from `weight` by the pass that first needs it */
     bool derived_stale; /* the weight changed since */
 };

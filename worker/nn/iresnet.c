@@ -39,6 +39,7 @@ enum status iresnet_create(const struct iresnet_config *config, struct iresnet *
     net->threads = config->threads;
     net->batch_max = config->batch_max;
     net->train = config->train;
+    net->recompute = config->train && config->recompute;
     net->arena.threads = config->threads;
     /* Threads share the work around the matrix products, never inside them. */
     openblas_set_num_threads(1);

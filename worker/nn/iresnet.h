@@ -48,6 +48,8 @@ struct iresnet_config {
     int batch_max; /* images of a micro-batch */
     int threads;
     bool train; /* false: no memory for gradients and the backward pass */
+    bool recompute; /* keep only what blocks hand on, and no transformed weights; the rest is computed again
+                       when the backward pass needs it, to the same bits */
     enum iresnet_kernels kernels;
 };
 

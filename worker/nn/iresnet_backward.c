@@ -55,7 +55,7 @@ static void convolve_data(const struct backward *pass, const struct conv_layer *
 }
 
 /* The visit of the gradient of what block `index` reads by the block below it, or by the stem. */
-static struct pass_visit *visit_below(struct backward *pass, size_t index)
+static struct pass_visit *prepare_below(struct backward *pass, size_t index)
 {
     struct iresnet *net = pass->net;
     const float *gradient = gradient_of(pass, index - 1);
@@ -69,6 +69,26 @@ static struct pass_visit *visit_below(struct backward *pass, size_t index)
                               block->downsample_output,
                               block->downsample.plan ? &block->downsample_norm : NULL, gradient);
     return &pass->block_below.visit;
+}
+
+/* The same where the block below is as the forward pass left it; NULL where it must be computed again first.
+ */
+static struct pass_visit *visit_below(struct backward *pass, size_t index)
+{
+    return pass->net->recompute ? NULL : prepare_below(pass, index);
+}
+
+/* What visit_below put off, after the gradient of what block `index` reads was written. */
+static void visit_late(struct backward *pass, size_t index)
+{
+    struct iresnet *net = pass->net;
+    if (!net->recompute)
+        return;
+    struct basic_block *below = index > 0 ? &net->blocks[index - 1] : NULL;
+    iresnet_recompute(net, below, pass->batch, pass->hooks);
+    pass_visit_all(prepare_below(pass, index),
+                   rows_of(pass, below ? below->side_out : net->dimensions.input));
+    profile_lap(net->profile, below ? below->conv2.number : net->stem_conv.number, PROFILE_BETWEEN);
 }
 
 /* grad_embedding [batch][D] -> the gradient of the last block's output. */
@@ -97,6 +117,7 @@ static void backward_head(struct backward *pass, const float *grad_embedding)
                        visit_below(pass, net->block_count));
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
     report_ready(pass, (size_t)(net->head_norm.weight - net->weights), fc_begin);
+    visit_late(pass, net->block_count);
 }
 
 /* The gradient of block `index`'s output -> that of its input. */
@@ -138,6 +159,7 @@ static void backward_block(struct backward *pass, size_t index)
     batchnorm_backward_end(&norm, rows_in, grad_shortcut, grad_input, visit_below(pass, index));
     profile_lap(net->profile, block->conv1.number, PROFILE_BETWEEN);
     report_ready(pass, block->weight_begin, block->weight_end);
+    visit_late(pass, index);
 }
 
 static void backward_stem(struct backward *pass)

@@ -9,6 +9,7 @@ struct planner {
     enum conv_algorithm algorithm;
     enum isa isa;
     int batch_max, threads;
+    bool frugal;
 };
 
 static enum conv_algorithm algorithm_of(enum iresnet_kernels kernels)
@@ -36,7 +37,7 @@ static enum status plan_conv(const struct planner *planner, int side, int in, in
         .stride = stride,
     };
     return conv_create(&shape, planner->algorithm, planner->isa, planner->batch_max, planner->threads,
-                       &layer->plan, error);
+                       planner->frugal, &layer->plan, error);
 }
 
 static enum status plan_block(const struct planner *planner, struct basic_block *block, struct error *error)
@@ -81,6 +82,7 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
         .isa = isa,
         .batch_max = config->batch_max,
         .threads = config->threads,
+        .frugal = config->recompute,
     };
     enum status status = parameter_table_build(&net->dimensions, &net->table, error);
     if (status != STATUS_OK)
@@ -267,39 +269,57 @@ static size_t maximum(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* What the backward pass reads lies apart, each tensor in its own place. */
-static void take_kept(struct iresnet *net)
+/* What convolutions write, each tensor in its own place. */
+static void take_inner(struct iresnet *net)
 {
-    const struct dimensions *dimensions = &net->dimensions;
-    size_t stem = tensor(net, dimensions->input, dimensions->widths[0]);
-    net->image = take(net, tensor(net, dimensions->input, 3));
-    net->stem_conv_output = take(net, stem);
-    net->stem_output = take(net, stem);
+    net->stem_conv_output = take(net, tensor(net, net->dimensions.input, net->dimensions.widths[0]));
     for (size_t i = 0; i < net->block_count; i++) {
         struct basic_block *block = &net->blocks[i];
         size_t out = tensor(net, block->side_out, block->channels_out);
         block->conv1_output = take(net, tensor(net, block->side_in, block->channels_out));
         block->conv2_output = take(net, out);
         block->downsample_output = block->downsample.plan ? take(net, out) : NULL;
-        block->output = take(net, out);
     }
+}
+
+/* The same for all blocks and the stem in one place: each writes it anew when it is its turn. */
+static void share_inner(struct iresnet *net, size_t widest, size_t narrowest)
+{
+    float *middle = take(net, widest), *end = take(net, narrowest), *shortcut = take(net, narrowest);
+    net->stem_conv_output = middle;
+    for (size_t i = 0; i < net->block_count; i++) {
+        struct basic_block *block = &net->blocks[i];
+        block->conv1_output = middle;
+        block->conv2_output = end;
+        block->downsample_output = block->downsample.plan ? shortcut : NULL;
+    }
+}
+
+/* What the backward pass reads. */
+static void take_kept(struct iresnet *net, size_t widest, size_t narrowest)
+{
+    const struct dimensions *dimensions = &net->dimensions;
+    net->image = take(net, tensor(net, dimensions->input, 3));
+    net->stem_output = take(net, tensor(net, dimensions->input, dimensions->widths[0]));
+    for (size_t i = 0; i < net->block_count; i++) {
+        struct basic_block *block = &net->blocks[i];
+        block->output = take(net, tensor(net, block->side_out, block->channels_out));
+    }
+    if (net->recompute)
+        share_inner(net, widest, narrowest);
+    else
+        take_inner(net);
     net->dropout_mask = take(net, tensor(net, dimensions->side_last, dimensions->widths[IRESNET_LAYERS - 1]));
 }
 
 /* Inference: no tensor outlives the block that reads it. */
 static void take_shared(struct iresnet *net, size_t widest, size_t narrowest)
 {
-    float *middle = take(net, widest), *end = take(net, narrowest), *shortcut = take(net, narrowest);
     float *outputs[2] = {take(net, widest), take(net, narrowest)};
-    net->stem_conv_output = middle;
     net->stem_output = outputs[0];
-    for (size_t i = 0; i < net->block_count; i++) {
-        struct basic_block *block = &net->blocks[i];
-        block->conv1_output = middle;
-        block->conv2_output = end;
-        block->downsample_output = block->downsample.plan ? shortcut : NULL;
-        block->output = outputs[(i + 1) % 2];
-    }
+    for (size_t i = 0; i < net->block_count; i++)
+        net->blocks[i].output = outputs[(i + 1) % 2];
+    share_inner(net, widest, narrowest);
 }
 
 /* Of the gradients of what the blocks hand on, two are in use at a time. */
@@ -332,7 +352,7 @@ static void take_activations(struct iresnet *net)
         take_gradients(net);
         net->wide = take(net, widest);
         net->narrow = take(net, narrowest);
-        take_kept(net);
+        take_kept(net, widest, narrowest);
     } else {
         take_shared(net, widest, narrowest);
     }

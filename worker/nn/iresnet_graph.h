@@ -1,8 +1,9 @@
 /* The network as its passes see it: layers bound to their parameters, statistics and activations.
  *
  * Kept for the backward pass are only the convolutions' outputs and the blocks' outputs; what normalisation
- * and PReLU make of them exists nowhere: the convolutions compute it as they read. In an inference network
- * the kept tensors share a few buffers.
+ * and PReLU make of them exists nowhere: the convolutions compute it as they read. With `recompute` only the
+ * blocks' outputs are kept; each block convolves again before its turn in the backward pass. In an inference
+ * network the kept tensors share a few buffers.
  */
 #ifndef DAIL_WORKER_NN_IRESNET_GRAPH_H
 #define DAIL_WORKER_NN_IRESNET_GRAPH_H
@@ -45,7 +46,7 @@ struct iresnet {
     struct dimensions dimensions;
     struct parameter_table table;
     int threads, batch_max;
-    bool train;
+    bool train, recompute;
     struct profile *profile; /* the caller's, or NULL */
 
     struct arena arena;
@@ -91,6 +92,11 @@ size_t iresnet_conv_memory(const struct iresnet *net);
 
 /* Counts the layers as a profile does. */
 void iresnet_number_layers(struct iresnet *net);
+
+/* With net->recompute, for the backward pass: a block's convolutions again, or the stem's (block NULL), with
+ * the statistics in use. */
+void iresnet_recompute(struct iresnet *net, struct basic_block *block, int batch,
+                       const struct iresnet_hooks *hooks);
 
 /* Between two layers of a pass. */
 void iresnet_pause(const struct iresnet_hooks *hooks);

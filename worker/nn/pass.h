@@ -57,6 +57,10 @@ struct pass_visit {
 void pass_visit_begin(struct pass_visit *visit);
 void pass_visit_end(const struct pass_visit *visit);
 
+/* All of a tensor that was written before; to the same sums as if pass_run_visited had written it. Begins the
+ * visit. */
+void pass_visit_all(struct pass_visit *visit, size_t rows);
+
 /* pass_run without sums, writing what `visit` (may be NULL) visits, which this begins. */
 void pass_run_visited(const struct pass_context *context, size_t rows, int channels, pass_block block,
                       const void *task, struct pass_visit *visit);
