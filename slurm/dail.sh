@@ -145,7 +145,7 @@ case $code:$told in
 6:*) say "ended: a write failed, or the disk is full; with room, submit again to go on" ;;
 *:TERM)
     [ "$own" != 75 ] || say "a checkpoint is in place"
-    say "ended by Slurm: if you cancelled it, submit again to go on; if a node failed, it is back in the queue already"
+    say "ended by SIGTERM: if you cancelled it, submit again to go on; if a node failed, it is back in the queue already"
     ;;
 75:*) requeue "stopped on request" ;;
 *) requeue "a rank or a node was lost (exit code $code)" ;;
