@@ -54,8 +54,8 @@ A_daemon := $(call archive,daemon) $(A_worker)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces check check-deps check-unit check-mpi check-system check-oracle check-asan torture bench lint \
-        format install help clean deps
+.PHONY: all demo faces check check-deps check-unit check-mpi check-system check-oracle check-asan torture fuzz \
+        fuzz-targets bench lint format install help clean deps
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/daild $(BUILD)/dail ## build both programs
@@ -160,6 +160,29 @@ check-asan: ## unit, MPI and system tests under AddressSanitizer and UndefinedBe
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 DAIL_SANITIZED=1 \
 	    $(MAKE) BUILD=$(BUILD)/asan SAN="$(ASAN)" OPT=-O1 check-unit check-mpi check-system
 
+# The fuzz targets are built apart, by clang, with its sanitizers and counters of what is reached.
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZSAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+           -fprofile-instr-generate -fcoverage-mapping
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz/hdf5_mutate.o $(A_daemon)
+	@mkdir -p $(@D)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
+	    -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS)
+$(BUILD)/tests/fuzz/make_seeds: $(BUILD)/obj/tests/fuzz/make_seeds.o $(A_worker)
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_worker) -Wl,--end-group $(LIBS)
+
+FUZZ    ?=
+SECONDS ?= 60
+JOBS    ?= 1
+fuzz: ## run every fuzz target for SECONDS=60 each, JOBS at once; FUZZ="shard png" runs these alone
+	@etc/install-deps.sh --if-missing --fuzz
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang SAN="$(FUZZSAN)" WERROR=-Wno-pass-failed OPT=-O1 fuzz-targets
+	SECONDS_EACH=$(SECONDS) JOBS=$(JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ)
+
+fuzz-targets: $(BUILD)/dail $(BUILD)/tests/fuzz/make_seeds $(FUZZERS)
+
 BENCH   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
 	@mkdir -p $(@D)
@@ -170,7 +193,7 @@ bench: all $(BENCH) $(ORACLE) $(MPITEST) ## measure every figure the project hol
 	@etc/install-deps.sh --if-missing --oracle --bench
 	tests/bench/run.py --build $(BUILD)
 
-SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/oracle tests/system,$(wildcard $(room)/*.[ch]))
+SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/fuzz tests/oracle tests/system,$(wildcard $(room)/*.[ch]))
 lint: ## compile clean under gcc and clang, formatted, and the floors kept apart
 	@etc/install-deps.sh --if-missing --lint
 	@clang-format --dry-run -Werror $(SOURCES)

@@ -8,6 +8,7 @@
 #   etc/install-deps.sh --lint        also the second compiler and the formatter
 #   etc/install-deps.sh --bench       also what make bench gives PyTorch to be fast with
 #   etc/install-deps.sh --slurm       also the scheduler that slurm/ is tested with
+#   etc/install-deps.sh --fuzz        also the compiler that fuzzes, and what reports its coverage
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -20,8 +21,9 @@ for argument in "$@"; do
     --lint) want="$want lint" ;;
     --bench) want="$want bench" ;;
     --slurm) want="$want slurm" ;;
+    --fuzz) want="$want fuzz" ;;
     *)
-        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint, --bench, --slurm)" >&2
+        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint, --bench, --slurm, --fuzz)" >&2
         exit 2
         ;;
     esac
@@ -68,6 +70,10 @@ lint|command clang-format|clang-format|llvm|llvm
 lint|omp clang|libomp-dev|llvm|llvm-openmp
 slurm|command slurmctld|slurm-wlm|slurm|slurm
 slurm|command munged|munge|munge|munge
+fuzz|command clang|clang|llvm|llvm
+fuzz|omp clang|libomp-dev|llvm|llvm-openmp
+fuzz|fuzzer clang|libclang-rt-dev|llvm|llvm
+fuzz|command llvm-cov|llvm|llvm|llvm
 TABLE
 }
 
@@ -78,6 +84,7 @@ is_there() {
     library\ *) has_library "${1#library }" ;;
     command\ *) has_command "${1#command }" ;;
     python\ *) has_python "${1#python }" ;;
+    fuzzer\ *) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt.fuzzer* >/dev/null 2>&1 ;;
     omp\ *) ls /usr/lib/llvm-*/lib/libomp.so* >/dev/null 2>&1 ;;
     esac
 }

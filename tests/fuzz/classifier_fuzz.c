@@ -1,0 +1,24 @@
+/* A part of a checkpoint's classifier.
+ * Covers: worker/checkpoint_classifier.c shard/hdf5.c shard/hdf5_array.c shard/hdf5_attribute.c */
+#include "tests/fuzz/hdf5_mutate.h"
+#include "tests/fuzz/model_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct checkpoint_dataset dataset = {.name = "fuzz", .classes = MODEL_CLASSES, .parts = 1};
+    static float weight[MODEL_CLASSES * MODEL_EMBEDDING], momentum[MODEL_CLASSES * MODEL_EMBEDDING];
+    struct error error;
+    char path[512];
+    fuzz_write("classifier-fuzz.1-of-1.h5", data, size, path, sizeof path);
+    for (uint32_t begin = 0; begin < MODEL_CLASSES; begin++) {
+        const struct classifier_block block = {
+            .row_begin = begin, .row_end = MODEL_CLASSES, .weight = weight, .momentum = momentum};
+        checkpoint_read_classifier(fuzz_directory(), &dataset, MODEL_EMBEDDING, &block, 1, &error);
+    }
+    return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return hdf5_mutate(data, size, max_size, seed);
+}

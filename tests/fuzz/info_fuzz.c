@@ -1,0 +1,26 @@
+/* Any file, as dail info tells what it is and describes it; traces are known to it as HDF5 files alone.
+ * Covers: shard/kind.c shard/info.c shard/hdf5.c shard/hdf5_array.c shard/hdf5_attribute.c */
+#include "shard/info.h"
+#include "tests/fuzz/hdf5_mutate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    enum kind kind;
+    struct error error;
+    char path[512], *text = NULL;
+    size_t length;
+    fuzz_write("any", data, size, path, sizeof path);
+    if (kind_of_path(path, &kind, &error) != STATUS_OK) {
+        return 0;
+    }
+    FILE *output = open_memstream(&text, &length);
+    info_print(path, kind, output, &error);
+    fclose(output);
+    free(text);
+    return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return hdf5_mutate(data, size, max_size, seed);
+}

@@ -1,0 +1,9 @@
+/* Images: JPEG.
+ * Covers: shard/image.c shard/image_jpeg.c shard/image_resize.c */
+#include "tests/fuzz/image_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    image_fuzz(data, size, IMAGE_JPEG);
+    return 0;
+}

@@ -1,0 +1,124 @@
+/* Writes seeds by our own writers, as small as they can be: control messages of every kind, a checkpoint of
+ * the smallest network, and a shard as it is but for the room that its chunks leave.
+ *
+ *   make_seeds FOLDER SHARD: each target's seeds go to FOLDER/<target>, which is there. */
+#include "proto/message.h"
+#include "shard/hdf5.h"
+#include "shard/shard.h"
+#include "tests/fuzz/model_fuzz.h"
+
+#include <sys/stat.h>
+
+static void write_seed(const char *directory, const char *name, const unsigned char *bytes, size_t size)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/message/%s", directory, name);
+    FILE *file = fopen(path, "wb");
+    fuzz_require(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0, "seeds can be written");
+}
+
+static void write_messages(const char *directory)
+{
+    struct message_lease leases[2] = {{.dataset = 1, .count = 80}, {.dataset = 2, .begin = 3, .count = 7}};
+    for (int kind = MESSAGE_HELLO; kind <= MESSAGE_COMMITTED; kind++) {
+        struct message message = {.kind = (enum message_kind)kind};
+        struct error error;
+        unsigned char *bytes;
+        size_t size;
+        char name[32];
+        if (kind == MESSAGE_LEASES) {
+            message.leases = (struct message_leases){.count = 2, .leases = leases};
+        }
+        snprintf(name, sizeof name, "kind-%d", kind);
+        fuzz_require(message_encode(&message, &bytes, &size, &error) == STATUS_OK, "messages can be made");
+        write_seed(directory, name, bytes, size);
+        free(bytes);
+    }
+}
+
+static void write_checkpoint(const char *directory)
+{
+    struct model_fuzz model;
+    struct checkpoint_part part[2];
+    struct error error;
+    char path[1024];
+    uint64_t bytes;
+    float rows[MODEL_CLASSES * MODEL_EMBEDDING] = {0};
+    struct checkpoint_dataset dataset = {.name = "fuzz", .classes = MODEL_CLASSES, .parts = 1};
+    const struct checkpoint_state state = {.step = 1,
+                                           .steps = 2,
+                                           .steps_per_epoch = 1,
+                                           .lanes = 1,
+                                           .workers = 1,
+                                           .lane_batch = 1,
+                                           .digest = "0123456789abcdef",
+                                           .version = "0.0.0",
+                                           .arch = "iresnet10",
+                                           .input = 16,
+                                           .embedding = MODEL_EMBEDDING,
+                                           .width = 0.0625,
+                                           .hidden = {4},
+                                           .hidden_count = 1,
+                                           .datasets = &dataset,
+                                           .dataset_count = 1};
+    const struct classifier_block block = {
+        .row_end = MODEL_CLASSES, .parts = 1, .weight = rows, .momentum = rows};
+    model_fuzz_create(&model);
+    checkpoint_path(directory, state.step, 1, path, sizeof path);
+    const struct checkpoint_model written = {.net = model.net,
+                                             .weights = iresnet_weights(model.net),
+                                             .statistics = iresnet_statistics(model.net),
+                                             .momentum = model.momentum,
+                                             .domain = model.domain,
+                                             .domain_weights = domain_weights(model.domain),
+                                             .domain_momentum = model.domain_momentum};
+    fuzz_require(checkpoint_prepare(directory, &error) == STATUS_OK &&
+                     checkpoint_begin(directory, state.step, &error) == STATUS_OK &&
+                     checkpoint_write_model(path, &written, &part[0], &error) == STATUS_OK &&
+                     checkpoint_write_classifier(path, dataset.name, dataset.classes, MODEL_EMBEDDING, &block,
+                                                 &part[1], &error) == STATUS_OK &&
+                     checkpoint_commit(directory, &state, part, 2, &bytes, &error) == STATUS_OK,
+                 "a checkpoint can be written");
+    model_fuzz_free(&model);
+}
+
+/* The arrays and attributes of a shard, the images end to end without chunks. */
+static void write_shard(const char *directory, const char *from)
+{
+    struct shard shard;
+    struct h5_file file;
+    struct error error;
+    char path[1024];
+    fuzz_require(shard_open(from, &shard, &error) == STATUS_OK, "the shard can be read");
+    const uint64_t n = shard.images, offsets = n + 1;
+    uint8_t *images = malloc(shard.bytes);
+    snprintf(path, sizeof path, "%s/shard/synth.h5", directory);
+    fuzz_require(
+        images && shard_read(&shard, 0, shard.images, images, &error) == STATUS_OK &&
+            h5_create_file(path, &file, &error) == STATUS_OK &&
+            h5_write_array(&file, "/image", H5_TYPE_U8, 1, &shard.bytes, images, &error) == STATUS_OK &&
+            h5_write_array(&file, "/offset", H5_TYPE_U64, 1, &offsets, shard.offset, &error) == STATUS_OK &&
+            h5_write_array(&file, "/label", H5_TYPE_U32, 1, &n, shard.label, &error) == STATUS_OK &&
+            h5_write_array(&file, "/crc", H5_TYPE_U32, 1, &n, shard.crc, &error) == STATUS_OK &&
+            h5_set_string(&file, "/", "dail_format", "shard", &error) == STATUS_OK &&
+            h5_set_uint(&file, "/", "version", SHARD_VERSION, &error) == STATUS_OK &&
+            h5_set_string(&file, "/", "dataset", shard.dataset, &error) == STATUS_OK &&
+            h5_set_uint(&file, "/", "dataset_id", shard.dataset_id, &error) == STATUS_OK &&
+            h5_set_uint(&file, "/", "shard", shard.shard, &error) == STATUS_OK &&
+            h5_set_uint(&file, "/", "shards", shard.shards, &error) == STATUS_OK &&
+            h5_set_uint(&file, "/", "classes", shard.classes, &error) == STATUS_OK &&
+            h5_set_string(&file, "/", "encoding", shard_encoding_name(shard.encoding), &error) == STATUS_OK &&
+            h5_close_file(&file, &error) == STATUS_OK,
+        "a shard can be written");
+    free(images);
+    shard_close(&shard);
+}
+
+int main(int argc, char **argv)
+{
+    fuzz_require(argc == 3, "a folder and a shard are named");
+    write_messages(argv[1]);
+    write_checkpoint(argv[1]);
+    write_shard(argv[1], argv[2]);
+    return 0;
+}

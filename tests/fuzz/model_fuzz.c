@@ -1,0 +1,23 @@
+/* A checkpoint's model.h5, read into the smallest network.
+ * Covers: worker/checkpoint_model.c shard/hdf5.c shard/hdf5_array.c */
+#include "tests/fuzz/model_fuzz.h"
+#include "tests/fuzz/hdf5_mutate.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct model_fuzz model;
+    struct error error;
+    char path[512];
+    if (!model.net) {
+        model_fuzz_create(&model);
+    }
+    fuzz_write("model.h5", data, size, path, sizeof path);
+    checkpoint_read_model(fuzz_directory(), model.net, model.momentum, model.domain, model.domain_momentum,
+                          &error);
+    return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return hdf5_mutate(data, size, max_size, seed);
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# Makes the seed corpora, one folder a target, from real files: what our own programs write, the golden files of
+# tests/oracle, and the configurations of etc.
+#
+#   tests/fuzz/seeds.sh BUILD FOLDER: BUILD has dail and make_seeds; FOLDER is made anew
+set -eu
+build=$1 seeds=$2
+work=$(mktemp -d "${TMPDIR:-/tmp}/dail-seeds.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+rm -rf "$seeds"
+for target in tests/fuzz/*_fuzz.c; do
+    mkdir -p "$seeds/$(basename "$target" _fuzz.c)"
+done
+
+"$build/dail" synth -o "$work/synth" --datasets 1 --identities 3 --images 2 --size 16 --pairs 0 --name synth >/dev/null
+"$build/tests/fuzz/make_seeds" "$seeds" "$work/synth/synth0-00000.h5"
+
+# Configurations, and behind a zero byte some overrides.
+cp etc/*.yaml "$seeds/config"
+{
+    cat etc/faces.yaml
+    printf '\0model.arch=iresnet50\0data.datasets=[a.yaml,{manifest: b.yaml,weight: 0.5}]\0loss.margin=[1,0.5,0]'
+} >"$seeds/config/overrides"
+
+# Datasets and verification sets.
+cp tests/oracle/golden/*-0*.h5 "$seeds/shard"
+printf '0\trgb8.png\trgb420.jpg\t1\n1\trgb8.png\tgrey8.png\t0\n' >"$work/pairs.tsv"
+"$build/dail" pack --pairs "$work/pairs.tsv" --images tests/oracle/image --size 16 -o "$seeds/pairs/packed.h5" >/dev/null
+cp tests/oracle/golden/pairs.h5 "$seeds/pairs"
+for manifest in tests/oracle/golden/golden.yaml "$work/synth/synth0.yaml"; do
+    {
+        cat "$manifest"
+        printf '\0'
+        cat "${manifest%.yaml}"?classes.txt
+    } >"$seeds/manifest/$(basename "$manifest")"
+done
+
+# Images.
+cp tests/oracle/image/*.jpg "$seeds/jpeg"
+cp tests/oracle/image/*.png "$seeds/png"
+cp tests/oracle/image/*.p[gp]m "$seeds/pnm"
+
+# What is imported.
+printf '2\t1\nann\t1\t2\nann\t1\tbob\t2\nbob\t1\t2\nbob\t1\tann\t2\n' >"$seeds/pair_list/lfw"
+printf '1\nann 1 2\nann 1 bob 2\n' >"$seeds/pair_list/one-fold"
+printf 'fold\ta\tb\tsame\n0\tann/1.jpg\tann/2.jpg\t1\n9\tann/1.jpg\tbob/1.jpg\t0\n' >"$seeds/pair_list/tsv"
+printf 'ann\nbob\n\0bob\n\0ann/1.jpg\0ann/2.PNG\0bob/1.ppm\0carl/.hidden.jpg' >"$seeds/folder/lists"
+printf '\0\0ann/1.jpeg\0bob/1.pgm\0bob/readme' >"$seeds/folder/all"
+
+# A checkpoint: its small files parted by a zero byte, its parts each by itself.
+checkpoint=$seeds/checkpoints/step-000000001
+{
+    cat "$checkpoint/COMMIT"
+    printf '\0'
+    cat "$checkpoint/state.yaml"
+} >"$seeds/checkpoint/whole"
+cp "$checkpoint/model.h5" "$seeds/model"
+cp "$checkpoint"/classifier-*.h5 "$seeds/classifier"
+rm -r "$seeds/checkpoints"
+
+cp tests/fuzz/seeds/status.jsonl "$seeds/status"
+head -n 3 tests/fuzz/seeds/status.jsonl >"$seeds/status/short"
+
+# The words of those that are texts, for libFuzzer to put together.
+for target in config manifest checkpoint status; do
+    cat "$seeds/$target"/* | tr -c 'A-Za-z0-9_' '\n' | grep '^[a-z][a-z_0-9]*$' | sort -u |
+        sed 's/.*/"&"/' >"$seeds/$target.dict"
+done
+
+# Some of everything for what tells files apart.
+cp "$seeds"/shard/* "$seeds"/classifier/* "$seeds/model/model.h5" "$seeds/status/short" "$work/synth/synth0.yaml" \
+    "$seeds/info"
+cp tests/oracle/golden/pairs.h5 "$seeds/info"

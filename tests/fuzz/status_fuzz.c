@@ -1,0 +1,50 @@
+/* The status log: read, folded, shown in both forms, and gone on with.
+ * Covers: proto/status.c proto/status_summary.c daemon/tail_render.c daemon/tail_chart.c */
+#include "daemon/tail_render.h"
+#include "proto/status.h"
+#include "tests/fuzz/fuzz.h"
+
+static void show(const struct status_summary *summary, const char *path, bool utf8)
+{
+    const struct tail_view view = {.path = path,
+                                   .columns = 40,
+                                   .rows = utf8 ? 10 : 0,
+                                   .utf8 = utf8,
+                                   .color = utf8,
+                                   .now = 1e9,
+                                   .stale = 60};
+    char *text = tail_render(summary, &view);
+    fuzz_require(text != NULL, "every summary can be shown");
+    free(text);
+    json_t *object = tail_json(summary, &view);
+    char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    fuzz_require(json != NULL, "every summary can be put as JSON");
+    free(json);
+    json_decref(object);
+    tail_exit_code(summary, &view);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct status_summary summary;
+    struct status_reader reader;
+    struct status_log log;
+    struct error error;
+    char path[512];
+    fuzz_write("status.jsonl", data, size, path, sizeof path);
+    status_summary_init(&summary);
+    status_reader_open(&reader, path);
+    for (json_t *record = status_reader_next(&reader); record; record = status_reader_next(&reader)) {
+        status_summary_fold(&summary, record);
+        json_decref(record);
+    }
+    status_reader_close(&reader);
+    show(&summary, path, true);
+    show(&summary, path, false);
+    if (status_log_open(&log, path, &error) == STATUS_OK) {
+        fuzz_require(status_log_write(&log, "warning", json_object(), &error) == STATUS_OK,
+                     "every log can be gone on with");
+        status_log_close(&log);
+    }
+    return 0;
+}
