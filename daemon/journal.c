@@ -8,18 +8,24 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum status journal_open(const char *run_dir, struct journal *journal, struct error *error)
 {
     char path[1024];
     *journal = (struct journal){.records.descriptor = -1};
+    int descriptor;
     enum status status = file_make_directory(run_dir, error);
+    snprintf(path, sizeof path, "%s/daild.log", run_dir);
+    if (status == STATUS_OK) {
+        status = file_append(path, &descriptor, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    snprintf(path, sizeof path, "%s/daild.log", run_dir);
-    journal->log = fopen(path, "ae");
+    journal->log = fdopen(descriptor, "a");
     if (!journal->log) {
+        close(descriptor);
         return file_storage_error(error, path, "opening the log", errno);
     }
     snprintf(path, sizeof path, "%s/status.jsonl", run_dir);

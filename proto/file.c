@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { PATH_SIZE = 4096, LINKS_MAX = 40 };
 
 enum status file_storage_error(struct error *error, const char *path, const char *doing, int number)
 {
@@ -59,13 +62,96 @@ static void directory_of(const char *path, char *directory, size_t size)
     }
 }
 
+static bool anyone_can_write(const char *directory)
+{
+    struct stat info;
+    return stat(directory, &info) == 0 && (info.st_mode & S_IWOTH) != 0;
+}
+
+static enum status refuse_links(const char *path, int *links, struct error *error);
+
+/* The link at `path`, if it is one: where it lies, and what it leads through. */
+static enum status refuse_link(const char *path, int *links, struct error *error)
+{
+    char directory[PATH_SIZE], target[PATH_SIZE], next[PATH_SIZE * 2 + 2];
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length < 0) {
+        return STATUS_OK;
+    }
+    target[length] = '\0';
+    directory_of(path, directory, sizeof directory);
+    if (anyone_can_write(directory)) {
+        return error_set(error, STATUS_STORAGE, path, "name the folder that it leads to",
+                         "a symbolic link in a folder that anyone can write to is not followed");
+    }
+    snprintf(next, sizeof next, "%s%s%s", target[0] == '/' ? "" : directory, target[0] == '/' ? "" : "/",
+             target);
+    ++*links;
+    return refuse_links(next, links, error);
+}
+
+/* *links counts those that were followed so far. */
+static enum status refuse_links(const char *path, int *links, struct error *error)
+{
+    char partial[PATH_SIZE];
+    /* The system follows no more links itself, nor longer names. */
+    if (*links > LINKS_MAX || snprintf(partial, sizeof partial, "%s", path) >= (int)sizeof partial) {
+        return file_storage_error(error, path, "naming the file", *links > LINKS_MAX ? ELOOP : ENAMETOOLONG);
+    }
+    enum status status = STATUS_OK;
+    for (char *at = partial; *at != '\0' && status == STATUS_OK;) {
+        at += strspn(at, "/");
+        at += strcspn(at, "/");
+        char kept = *at;
+        *at = '\0';
+        status = refuse_link(partial, links, error);
+        *at = kept;
+    }
+    return status;
+}
+
+enum status file_refuse_links(const char *path, struct error *error)
+{
+    int links = 0;
+    return refuse_links(path, &links, error);
+}
+
+enum status file_create(const char *path, int *descriptor, struct error *error)
+{
+    char directory[PATH_SIZE];
+    *descriptor = -1;
+    directory_of(path, directory, sizeof directory);
+    enum status status = file_refuse_links(directory, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (unlink(path) == 0 || errno == ENOENT) {
+        *descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    return *descriptor < 0 ? file_storage_error(error, path, "creating the file", errno) : STATUS_OK;
+}
+
+enum status file_append(const char *path, int *descriptor, struct error *error)
+{
+    *descriptor = -1;
+    enum status status = file_refuse_links(path, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    return *descriptor < 0 ? file_storage_error(error, path, "opening the file", errno) : STATUS_OK;
+}
+
 static enum status write_synced(const char *path, const void *bytes, size_t size, struct error *error)
 {
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor < 0) {
-        return file_storage_error(error, path, "creating the file", errno);
+    int descriptor;
+    enum status status = file_create(path, &descriptor, error);
+    if (status == STATUS_OK) {
+        status = file_write_all(descriptor, bytes, size, path, error);
     }
-    enum status status = file_write_all(descriptor, bytes, size, path, error);
+    if (descriptor < 0) {
+        return status;
+    }
     if (status == STATUS_OK && fsync(descriptor) != 0) {
         status = file_storage_error(error, path, "syncing the file", errno);
     }
@@ -77,7 +163,7 @@ static enum status write_synced(const char *path, const void *bytes, size_t size
 
 enum status file_write_atomic(const char *path, const void *bytes, size_t size, struct error *error)
 {
-    char temporary[4096], directory[4096];
+    char temporary[PATH_SIZE], directory[PATH_SIZE];
     if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary) {
         return file_storage_error(error, path, "naming the file", ENAMETOOLONG);
     }
@@ -145,7 +231,11 @@ enum status file_read(const char *path, size_t limit, char **bytes, size_t *size
 
 enum status file_make_directory(const char *path, struct error *error)
 {
-    char partial[4096];
+    char partial[PATH_SIZE];
+    enum status status = file_refuse_links(path, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (snprintf(partial, sizeof partial, "%s", path) >= (int)sizeof partial) {
         return file_storage_error(error, path, "naming the folder", ENAMETOOLONG);
     }

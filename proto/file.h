@@ -12,6 +12,18 @@
 enum status file_write_all(int descriptor, const void *bytes, size_t size, const char *path,
                            struct error *error);
 
+/* Whether files may be made at `path`: not through a symbolic link, the last part of the path included, in a
+ * folder that anyone can write to, such as /tmp, where another user could have put it to have this program write
+ * elsewhere. Links in any other folder are the user's own and are followed. STATUS_STORAGE names the link. */
+enum status file_refuse_links(const char *path, struct error *error);
+
+/* Makes `path` anew for writing, with the user's umask. What had the name, be it a link, is removed and never
+ * written to. STATUS_STORAGE. */
+enum status file_create(const char *path, int *descriptor, struct error *error);
+
+/* Opens `path` for reading and for writing at its end, and makes it where it is missing. STATUS_STORAGE. */
+enum status file_append(const char *path, int *descriptor, struct error *error);
+
 /* Writes `size` bytes as `path`: under "<path>.tmp", synced, renamed, the directory synced. STATUS_STORAGE;
  * then what was at `path` is still there. */
 enum status file_write_atomic(const char *path, const void *bytes, size_t size, struct error *error);

@@ -27,7 +27,9 @@ static int64_t seq_after(const char *path)
     status_reader_open(&reader, path);
     for (json_t *record = status_reader_next(&reader); record; record = status_reader_next(&reader)) {
         const json_t *seq = json_object_get(record, "seq");
-        next = json_is_integer(seq) ? json_integer_value(seq) + 1 : next;
+        if (json_is_integer(seq) && json_integer_value(seq) < INT64_MAX) {
+            next = json_integer_value(seq) + 1;
+        }
         json_decref(record);
     }
     status_reader_close(&reader);
@@ -49,12 +51,11 @@ enum status status_log_open(struct status_log *log, const char *path, struct err
 {
     *log = (struct status_log){.descriptor = -1};
     snprintf(log->path, sizeof log->path, "%s", path);
-    log->descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (log->descriptor < 0) {
-        return file_storage_error(error, path, "opening the status log", errno);
+    enum status status = file_append(path, &log->descriptor, error);
+    if (status == STATUS_OK) {
+        /* First: a line that lacks nothing but its end is a record once it is ended. */
+        status = end_torn_line(log->descriptor, path, error);
     }
-    /* First: a line that lacks nothing but its end is a record once it is ended. */
-    enum status status = end_torn_line(log->descriptor, path, error);
     if (status != STATUS_OK) {
         status_log_close(log);
         return status;

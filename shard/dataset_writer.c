@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +28,18 @@ static uint64_t share_end(const struct dataset_plan *plan, uint32_t shard)
     return whole * (shard + 1) + (shard + 1 < rest ? shard + 1 : rest);
 }
 
-/* Removes the hidden folder; there are no folders within. */
+/* Removes the hidden folder; there are no folders within. A link in its place is removed, not what it leads
+ * to. */
 static void remove_hidden(const char *hidden)
 {
-    DIR *directory = opendir(hidden);
+    unlink(hidden);
+    int descriptor = open(hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
     if (directory == NULL)
         return;
-    char path[PATH_SIZE];
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            path_join(hidden, entry->d_name, path, NULL) == STATUS_OK)
-            unlink(path);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(descriptor, entry->d_name, 0);
     closedir(directory);
     rmdir(hidden);
 }

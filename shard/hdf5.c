@@ -1,7 +1,9 @@
 #include "shard/hdf5.h"
 
+#include "proto/file.h"
 #include "shard/hdf5_private.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -91,6 +93,18 @@ static hid_t access_list(void)
     return list;
 }
 
+/* Nothing that has the name is written to, least of all through a link: it is replaced. */
+static enum status make_room(const struct h5_file *file, struct error *error)
+{
+    char directory[sizeof file->path];
+    const char *slash = strrchr(file->path, '/');
+    snprintf(directory, sizeof directory, "%.*s", slash == NULL ? 0 : (int)(slash - file->path), file->path);
+    enum status status = file_refuse_links(directory, error);
+    if (status == STATUS_OK && unlink(file->path) != 0 && errno != ENOENT)
+        status = file_storage_error(error, file->path, "replacing the file", errno);
+    return status;
+}
+
 static enum status open_or_create(const char *path, bool writable, struct h5_file *file, struct error *error)
 {
     memset(file, 0, sizeof *file);
@@ -98,11 +112,13 @@ static enum status open_or_create(const char *path, bool writable, struct h5_fil
     int length = snprintf(file->path, sizeof file->path, "%s", path);
     if (length < 0 || (size_t)length >= sizeof file->path)
         return h5_fault(file, error, "the path is too long");
+    enum status status = writable ? make_room(file, error) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
     hid_t list = access_list();
     hid_t id = list < 0   ? list
-               : writable ? H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list)
+               : writable ? H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, list)
                           : H5Fopen(path, H5F_ACC_RDONLY, list);
-    enum status status = STATUS_OK;
     if (id < 0)
         status = h5_library_fault(file, error, writable ? "cannot make the file" : "cannot open the file");
     else
@@ -226,6 +242,36 @@ enum status h5_kind_of(const struct h5_file *file, const char *name, enum h5_kin
     *kind = type == H5I_GROUP ? H5_KIND_GROUP : type == H5I_DATASET ? H5_KIND_ARRAY : H5_KIND_NONE;
     H5Oclose(id);
     return STATUS_OK;
+}
+
+/* The object's place in the file. */
+static bool find_place(hid_t id, uint64_t *place)
+{
+#if H5_VERSION_GE(1, 12, 0)
+    H5O_info2_t info;
+    if (H5Oget_info3(id, &info, H5O_INFO_BASIC) < 0)
+        return false;
+    memcpy(place, &info.token, sizeof *place);
+#else
+    H5O_info_t info;
+    if (H5Oget_info2(id, &info, H5O_INFO_BASIC) < 0)
+        return false;
+    *place = info.addr;
+#endif
+    return true;
+}
+
+enum status h5_identity(const struct h5_file *file, const char *name, uint64_t *identity, struct error *error)
+{
+    H5_ALONE;
+    hid_t id;
+    enum status status = h5_open_object(file, name, &id, error);
+    if (status != STATUS_OK)
+        return status;
+    if (!find_place(id, identity))
+        status = h5_library_fault(file, error, "cannot look up %s", name);
+    H5Oclose(id);
+    return status;
 }
 
 enum status h5_make_group(struct h5_file *file, const char *name, struct error *error)

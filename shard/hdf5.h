@@ -113,6 +113,9 @@ enum status h5_locate(const struct h5_array *array, struct h5_location *location
 enum status h5_make_group(struct h5_file *file, const char *name, struct error *error);
 /* What is there by that name. A link that is not followed is STATUS_DATA. */
 enum status h5_kind_of(const struct h5_file *file, const char *name, enum h5_kind *kind, struct error *error);
+/* A number that two names of one object share, and names of two objects do not. */
+enum status h5_identity(const struct h5_file *file, const char *name, uint64_t *identity,
+                        struct error *error);
 /* Names of a group's members (not their paths), sorted. Freed with h5_list_free. */
 enum status h5_list(const struct h5_file *file, const char *group, char ***names, size_t *count,
                     struct error *error);

@@ -160,6 +160,114 @@ static void test_directory_that_is_a_file(void **state)
     assert_int_equal(file_make_directory(under(place, "taken"), &error), STATUS_STORAGE);
 }
 
+/* What links lead to, in a folder that anyone can write to. */
+static void make_shared_folder(struct place *place, char *shared, size_t size)
+{
+    snprintf(shared, size, "%s/shared", place->folder);
+    assert_int_equal(mkdir(shared, 0777), 0);
+    assert_int_equal(chmod(shared, 01777), 0);
+}
+
+static void make_link(const char *folder, const char *name, const char *target)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(symlink(target, path), 0);
+}
+
+static void refused(const char *folder, const char *name)
+{
+    char path[600];
+    struct error error;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(file_refuse_links(path, &error), STATUS_STORAGE);
+    assert_non_null(strstr(error.what, "symbolic link in a folder that anyone can write to"));
+    assert_true(error.next[0] != '\0');
+}
+
+static void test_links_in_shared_folders_are_refused(void **state)
+{
+    struct place *place = *state;
+    char shared[300], path[600];
+    struct error error;
+    int descriptor;
+    make_shared_folder(place, shared, sizeof shared);
+    assert_int_equal(file_make_directory(under(place, "own"), &error), STATUS_OK);
+    make_link(shared, "away", under(place, "own"));
+    make_link(shared, "relative", "../own");
+    make_link(place->folder, "through", "shared/away");
+    make_link(place->folder, "loop", "loop");
+    refused(shared, "away");
+    refused(shared, "away/below/file");
+    refused(shared, "relative/file");
+    refused(place->folder, "through/file");
+    assert_int_equal(file_refuse_links(under(place, "loop/x"), &error), STATUS_STORAGE);
+    snprintf(path, sizeof path, "%s/away/file", shared);
+    assert_int_equal(file_write_atomic(path, "x", 1, &error), STATUS_STORAGE);
+    assert_int_equal(file_append(path, &descriptor, &error), STATUS_STORAGE);
+    assert_int_equal(file_make_directory(path, &error), STATUS_STORAGE);
+    assert_int_equal(access(under(place, "own/file"), F_OK), -1);
+}
+
+static void test_own_links_are_followed(void **state)
+{
+    struct place *place = *state;
+    char shared[300], path[600], *bytes;
+    size_t size;
+    struct error error;
+    make_shared_folder(place, shared, sizeof shared);
+    assert_int_equal(file_make_directory(under(place, "own"), &error), STATUS_OK);
+    make_link(place->folder, "data", "own");
+    make_link(place->folder, "scratch", shared);
+    assert_int_equal(file_write_atomic(under(place, "data/file"), "x", 1, &error), STATUS_OK);
+    assert_int_equal(file_write_atomic(under(place, "scratch/file"), "y", 1, &error), STATUS_OK);
+    snprintf(path, sizeof path, "%s/file", shared);
+    assert_int_equal(file_read(path, 10, &bytes, &size, &error), STATUS_OK);
+    assert_string_equal(bytes, "y");
+    free(bytes);
+}
+
+/* A link where a file is to be, even one that dangles, is replaced; what it leads to stays as it is. */
+static void test_files_are_made_anew(void **state)
+{
+    struct place *place = *state;
+    char shared[300], path[600], *bytes;
+    size_t size;
+    struct error error;
+    struct stat info;
+    make_shared_folder(place, shared, sizeof shared);
+    assert_int_equal(file_write_atomic(under(place, "victim"), "old", 3, &error), STATUS_OK);
+    make_link(shared, "file", under(place, "victim"));
+    make_link(shared, "file.tmp", under(place, "victim"));
+    snprintf(path, sizeof path, "%s/file", shared);
+    assert_int_equal(file_write_atomic(path, "new", 3, &error), STATUS_OK);
+    assert_int_equal(lstat(path, &info), 0);
+    assert_true(S_ISREG(info.st_mode));
+    assert_int_equal(file_read(under(place, "victim"), 10, &bytes, &size, &error), STATUS_OK);
+    assert_string_equal(bytes, "old");
+    free(bytes);
+}
+
+static void test_files_have_the_users_mask(void **state)
+{
+    struct place *place = *state;
+    struct error error;
+    struct stat info;
+    int descriptor;
+    const mode_t mask = umask(027);
+    assert_int_equal(file_write_atomic(under(place, "whole"), "x", 1, &error), STATUS_OK);
+    assert_int_equal(stat(place->path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+    assert_int_equal(file_append(under(place, "log"), &descriptor, &error), STATUS_OK);
+    close(descriptor);
+    assert_int_equal(stat(place->path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+    assert_int_equal(file_make_directory(under(place, "folder"), &error), STATUS_OK);
+    assert_int_equal(stat(place->path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0750);
+    umask(mask);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,7 +276,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failed_write_keeps_what_was_there, set_up, tear_down),
         cmocka_unit_test(test_full_disk_is_named),
         cmocka_unit_test_setup_teardown(test_directories, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_directory_that_is_a_file, set_up, tear_down)};
+        cmocka_unit_test_setup_teardown(test_directory_that_is_a_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_links_in_shared_folders_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_own_links_are_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files_are_made_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files_have_the_users_mask, set_up, tear_down)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

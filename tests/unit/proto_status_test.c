@@ -247,6 +247,18 @@ static void test_rotation_and_truncation(void **state)
     status_reader_close(&reader);
 }
 
+/* The largest number there is has no next one. */
+static void test_seq_does_not_overflow(void **state)
+{
+    struct place *place = *state;
+    struct status_log log;
+    struct error error;
+    put(place->path, "w", "{\"kind\":\"a\",\"seq\":6}\n{\"kind\":\"a\",\"seq\":9223372036854775807}\n");
+    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    assert_int_equal(log.next_seq, 7);
+    status_log_close(&log);
+}
+
 /* Records that stood in the old file when the new one took its name are not lost, however many there are. */
 static void test_rotation_loses_nothing_unread(void **state)
 {
@@ -297,6 +309,7 @@ int main(void)
                                        WITH_PLACE(test_seq_goes_on),
                                        WITH_PLACE(test_torn_line_is_ended),
                                        WITH_PLACE(test_seq_after_a_line_that_lacks_its_end_alone),
+                                       WITH_PLACE(test_seq_does_not_overflow),
                                        WITH_PLACE(test_own_members_cannot_be_forged),
                                        WITH_PLACE(test_full_disk_then_room_again),
                                        WITH_PLACE(test_text_that_is_not_utf8_is_refused_not_written),
