@@ -18,6 +18,12 @@ enum config_recompute { CONFIG_RECOMPUTE_NONE, CONFIG_RECOMPUTE_BLOCKS };
 enum config_kernels { CONFIG_KERNELS_FAST, CONFIG_KERNELS_GEMM, CONFIG_KERNELS_REFERENCE };
 enum config_schedule { CONFIG_SCHEDULE_POLY, CONFIG_SCHEDULE_STEP, CONFIG_SCHEDULE_COSINE };
 
+/* The largest network: also what a file may claim that one is made from. */
+#define CONFIG_INPUT_MAX 1024
+#define CONFIG_EMBEDDING_MAX 8192
+#define CONFIG_WIDTH_MAX 8
+#define CONFIG_HIDDEN_MAX 65536
+
 struct config_dataset {
     char *manifest;
     double weight; /* multiplies this dataset's losses; default 1 */

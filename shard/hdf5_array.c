@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CHUNK_BYTES_MAX (1 << 28)
+/* What deflate makes of one byte at most: an array cannot hold more values than that allows for its file. */
+#define INFLATED_BYTES_MAX 1032
+
 static const char *const TYPE_NAMES[] = {"float32", "uint8", "uint32", "uint64"};
 static const size_t TYPE_SIZES[] = {4, 1, 4, 8};
 /* What is written at once: other threads wait for HDF5 no longer than this takes. */
@@ -53,6 +57,31 @@ static bool type_of(hid_t array, enum h5_type *type)
     return known;
 }
 
+/* Filters that HDF5 has built in and that undo what compressors and checksums do; and chunks, each of which
+ * HDF5 holds in memory whole, of a bounded size. */
+static enum status check_chunks(const struct h5_array *array, hid_t list, struct error *error)
+{
+    hsize_t dims[H5S_MAX_RANK], elements = 1;
+    for (int i = 0; i < H5Pget_nfilters(list); i++) {
+        unsigned flags, configuration;
+        size_t values = 0;
+        H5Z_filter_t filter =
+            H5Pget_filter2(list, (unsigned)i, &flags, &values, NULL, 0, NULL, &configuration);
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
+            return h5_fault(array->file, error, "%s is stored through the filter %d, which is refused",
+                            array->name, (int)filter);
+    }
+    int rank = H5Pget_layout(list) == H5D_CHUNKED ? H5Pget_chunk(list, H5S_MAX_RANK, dims) : 0;
+    for (int i = 0; i < rank; i++) {
+        if (dims[i] > CHUNK_BYTES_MAX / TYPE_SIZES[array->type] / elements)
+            return h5_fault(array->file, error,
+                            "%s is stored in chunks of more than %d bytes, which is refused", array->name,
+                            CHUNK_BYTES_MAX);
+        elements *= dims[i];
+    }
+    return STATUS_OK;
+}
+
 /* Refuses an array whose values lie in other files. */
 static enum status check_storage(const struct h5_array *array, struct error *error)
 {
@@ -64,6 +93,8 @@ static enum status check_storage(const struct h5_array *array, struct error *err
         status = h5_fault(array->file, error, "%s is a virtual dataset, which is refused", array->name);
     else if (H5Pget_external_count(list) != 0)
         status = h5_fault(array->file, error, "%s is stored in another file, which is refused", array->name);
+    else
+        status = check_chunks(array, list, error);
     H5Pclose(list);
     return status;
 }
@@ -200,6 +231,17 @@ enum status h5_read_array(const struct h5_file *file, const char *name, enum h5_
     return status;
 }
 
+/* Lowers *most to what a file of this size can hold, however well it is compressed. */
+static enum status most_elements(const struct h5_array *array, uint64_t *most, struct error *error)
+{
+    hsize_t bytes;
+    if (H5Fget_filesize(array->file->id, &bytes) < 0)
+        return h5_library_fault(array->file, error, "cannot read the file's size");
+    uint64_t possible = bytes / TYPE_SIZES[array->type] * INFLATED_BYTES_MAX;
+    *most = possible < *most ? possible : *most;
+    return STATUS_OK;
+}
+
 enum status h5_read_vector(const struct h5_file *file, const char *name, enum h5_type type, uint64_t most,
                            void **data, uint64_t *count, struct error *error)
 {
@@ -212,7 +254,9 @@ enum status h5_read_vector(const struct h5_file *file, const char *name, enum h5
         return status;
     if (array.rank != 1 || array.type != type)
         status = h5_fault(file, error, "%s is not a %s array of one dimension", name, TYPE_NAMES[type]);
-    else if (array.dims[0] > most)
+    if (status == STATUS_OK)
+        status = most_elements(&array, &most, error);
+    if (status == STATUS_OK && array.dims[0] > most)
         status = h5_fault(file, error, "%s has %llu elements, more than the %llu possible", name,
                           (unsigned long long)array.dims[0], (unsigned long long)most);
     if (status == STATUS_OK) {

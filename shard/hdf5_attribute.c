@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of all texts of one attribute, and how many they are. */
+#define TEXT_BYTES_MAX ((size_t)1 << 24)
+#define TEXTS_MAX 65536
+
 /* --- Writing --- */
 
 /* `count` values; scalar: one value without a dimension. */
@@ -321,9 +325,11 @@ enum status h5_get_double(const struct h5_file *file, const char *object, const 
 static enum status get_fixed(const struct attribute *attribute, char **values, struct error *error)
 {
     size_t width = H5Tget_size(attribute->type);
-    char *texts = width > 0 && width <= 65536 ? calloc(attribute->count + 1, width) : NULL;
-    if (texts == NULL)
+    if (width == 0 || width > TEXT_BYTES_MAX / (attribute->count + 1))
         return fault(attribute, error, "is too long a text");
+    char *texts = calloc(attribute->count + 1, width);
+    if (texts == NULL)
+        return error_set(error, STATUS_INTERNAL, attribute->file->path, NULL, "no memory for a text");
     enum status status = STATUS_OK;
     if (attribute->count > 0 && H5Aread(attribute->id, attribute->type, texts) < 0)
         status = unreadable(attribute, error);
@@ -364,7 +370,7 @@ enum status h5_get_strings(const struct h5_file *file, const char *object, const
     struct attribute attribute;
     *values = NULL;
     *count = 0;
-    enum status status = attribute_open(file, object, name, 1 << 20, &attribute, error);
+    enum status status = attribute_open(file, object, name, TEXTS_MAX, &attribute, error);
     if (status != STATUS_OK)
         return status;
     if (attribute.class != H5T_STRING)

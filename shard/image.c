@@ -25,6 +25,10 @@ enum status image_check_side(uint64_t width, uint64_t height, struct error *erro
         return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE,
                          "the image says it is %llu x %llu, and 1 to %d pixels a side are read",
                          (unsigned long long)width, (unsigned long long)height, IMAGE_SIDE_MAX);
+    if (width * height > IMAGE_PIXELS_MAX)
+        return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE,
+                         "the image says it is %llu x %llu, and at most %d pixels are read",
+                         (unsigned long long)width, (unsigned long long)height, IMAGE_PIXELS_MAX);
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Pixels: decoding (JPEG, PNG, PGM, PPM), resizing and encoding, by libjpeg-turbo and libpng.
  *
- * Input is untrusted: dimensions are checked against IMAGE_SIDE_MAX before anything is allocated.
+ * Input is untrusted: dimensions are checked against IMAGE_SIDE_MAX and IMAGE_PIXELS_MAX before anything is
+ * allocated, since a few bytes can claim to be a picture of gigabytes.
  */
 #ifndef DAIL_SHARD_IMAGE_H
 #define DAIL_SHARD_IMAGE_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #define IMAGE_SIDE_MAX 16384
+#define IMAGE_PIXELS_MAX (1 << 26) /* of one image: 200 MB decoded */
 
 enum image_encoding { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_PNM };
 

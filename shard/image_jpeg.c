@@ -10,8 +10,9 @@
 
 #include <jerror.h>
 
-/* A hostile progressive file repeats scans; honest ones have about ten. */
+/* A hostile progressive file repeats scans, and each goes over all pixels; honest ones have about ten. */
 #define SCANS_MAX 500
+#define SCANNED_PIXELS_MAX ((uint64_t)1 << 30)
 #define ROWS_AT_ONCE 16
 
 struct jpeg_reader {
@@ -53,8 +54,11 @@ static void reader_message(j_common_ptr info, int level)
 static void reader_progress(j_common_ptr info)
 {
     struct jpeg_reader *reader = info->client_data;
-    if (reader->info.input_scan_number > SCANS_MAX) {
-        snprintf(reader->message, sizeof reader->message, "more than %d scans", SCANS_MAX);
+    const uint64_t scans = (uint64_t)reader->info.input_scan_number;
+    const uint64_t pixels = (uint64_t)reader->info.image_width * reader->info.image_height;
+    if (scans > SCANS_MAX || scans * pixels > SCANNED_PIXELS_MAX) {
+        snprintf(reader->message, sizeof reader->message, "more than %d scans, or too many for its size",
+                 SCANS_MAX);
         longjmp(reader->jump, 1);
     }
 }

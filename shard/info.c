@@ -1,6 +1,7 @@
 #include "shard/info.h"
 
 #include "proto/file.h"
+#include "proto/status.h"
 #include "proto/status_summary.h"
 #include "shard/hdf5.h"
 #include "shard/manifest.h"
@@ -9,12 +10,13 @@
 #include "shard/shard.h"
 
 #include <dirent.h>
-#include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define TREE_DEPTH_MAX 16
+#define TREE_OBJECTS_MAX 20000
 
 static void print_bytes(FILE *output, const char *label, uint64_t bytes)
 {
@@ -24,6 +26,12 @@ static void print_bytes(FILE *output, const char *label, uint64_t bytes)
 
 /* --- Shards --- */
 
+static int compare_labels(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
 static enum status print_shard(const char *path, FILE *output, struct error *error)
 {
     struct shard shard;
@@ -31,12 +39,9 @@ static enum status print_shard(const char *path, FILE *output, struct error *err
     if (status != STATUS_OK)
         return status;
     uint32_t present = 0;
-    uint8_t *seen = calloc(shard.classes, 1);
-    for (uint32_t i = 0; seen != NULL && i < shard.images; i++) {
-        present += seen[shard.label[i]] == 0;
-        seen[shard.label[i]] = 1;
-    }
-    free(seen);
+    qsort(shard.label, shard.images, sizeof *shard.label, compare_labels);
+    for (uint32_t i = 0; i < shard.images; i++)
+        present += i == 0 || shard.label[i] != shard.label[i - 1];
     fprintf(output, "%s: shard %u (from 0) of %u\n", path, shard.shard, shard.shards);
     fprintf(output, "%-12s %s (id %u)\n", "dataset", shard.dataset, shard.dataset_id);
     fprintf(output, "%-12s %u, of which %u are in this shard\n", "classes", shard.classes, present);
@@ -131,25 +136,55 @@ static enum status print_array(const struct h5_file *file, const char *name, FIL
     return STATUS_OK;
 }
 
-/* A group linked below itself would lead down for ever: hence the bound on the depth. */
-static enum status print_tree(const struct h5_file *file, const char *name, int depth, FILE *output,
-                              struct error *error)
+/* What was printed of a file: an object with several names is printed once, a group within itself among them.
+ */
+struct tree {
+    const struct h5_file *file;
+    FILE *output;
+    size_t count;
+    uint64_t seen[TREE_OBJECTS_MAX]; /* identities */
+};
+
+/* Whether the object is new; it is not again. */
+static enum status look_at(struct tree *tree, const char *name, bool *is_new, struct error *error)
+{
+    uint64_t identity = 0;
+    enum status status = h5_identity(tree->file, name, &identity, error);
+    *is_new = true;
+    for (size_t i = 0; i < tree->count && *is_new; i++)
+        *is_new = tree->seen[i] != identity;
+    if (status != STATUS_OK || !*is_new)
+        return status;
+    if (tree->count == TREE_OBJECTS_MAX)
+        return error_set(error, STATUS_DATA, tree->file->path, "look at it with h5ls",
+                         "there are more than %d groups and arrays", TREE_OBJECTS_MAX);
+    tree->seen[tree->count++] = identity;
+    return STATUS_OK;
+}
+
+static enum status print_tree(struct tree *tree, const char *name, int depth, struct error *error)
 {
     enum h5_kind kind;
     char **names = NULL, path[H5_NAME_SIZE];
     size_t count = 0;
-    enum status status = h5_kind_of(file, name, &kind, error);
+    bool is_new;
+    enum status status = look_at(tree, name, &is_new, error);
+    if (status == STATUS_OK && !is_new)
+        fprintf(tree->output, "%s (another name of what is shown above)\n", name);
+    if (status != STATUS_OK || !is_new)
+        return status;
+    status = h5_kind_of(tree->file, name, &kind, error);
     if (status == STATUS_OK && kind == H5_KIND_ARRAY)
-        status = print_array(file, name, output, error);
+        status = print_array(tree->file, name, tree->output, error);
     if (status == STATUS_OK)
-        status = print_attributes(file, name, output, error);
+        status = print_attributes(tree->file, name, tree->output, error);
     if (status != STATUS_OK || kind != H5_KIND_GROUP || depth == TREE_DEPTH_MAX)
         return status;
-    status = h5_list(file, name, &names, &count, error);
+    status = h5_list(tree->file, name, &names, &count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         int length = snprintf(path, sizeof path, "%s/%s", strcmp(name, "/") == 0 ? "" : name, names[i]);
         if (length < (int)sizeof path)
-            status = print_tree(file, path, depth + 1, output, error);
+            status = print_tree(tree, path, depth + 1, error);
     }
     h5_list_free(names, count);
     return status;
@@ -158,12 +193,18 @@ static enum status print_tree(const struct h5_file *file, const char *name, int 
 static enum status print_hdf5(const char *path, FILE *output, struct error *error)
 {
     struct h5_file file;
+    struct tree *tree = calloc(1, sizeof *tree);
+    if (tree == NULL)
+        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to describe the file");
     enum status status = h5_open_file(path, &file, error);
     if (status == STATUS_OK) {
         fprintf(output, "%s: HDF5 file\n", path);
-        status = print_tree(&file, "/", 0, output, error);
+        tree->file = &file;
+        tree->output = output;
+        status = print_tree(tree, "/", 0, error);
     }
     h5_close_file(&file, NULL);
+    free(tree);
     return status;
 }
 
@@ -224,35 +265,31 @@ static void print_summary(const struct status_summary *summary, FILE *output)
         fprintf(output, "%-12s %s\n", "fault", summary->fault);
 }
 
-/* A status log may be long: read line by line. The last line may be cut: it is being written. */
 static enum status print_status(const char *path, FILE *output, struct error *error)
 {
     struct status_summary *summary = malloc(sizeof *summary);
-    FILE *file = fopen(path, "r");
-    char *line = NULL;
-    size_t size = 0, records = 0, unreadable = 0;
-    enum status status = STATUS_OK;
-    if (summary == NULL || file == NULL) {
-        status = error_set(error, STATUS_DATA, path, "check the path and its permissions",
-                           "cannot read the status log");
-    } else {
-        status_summary_init(summary);
-        while (getline(&line, &size, file) >= 0) {
-            json_t *record = json_loads(line, 0, NULL);
-            if (record != NULL)
-                status_summary_fold(summary, record);
-            records += record != NULL;
-            unreadable += record == NULL;
-            json_decref(record);
-        }
-        fprintf(output, "%s: status log of %zu records (%zu lines unreadable)\n", path, records, unreadable);
-        print_summary(summary, output);
+    struct status_reader reader;
+    size_t records = 0;
+    status_reader_open(&reader, path);
+    bool there = status_reader_exists(&reader);
+    if (summary == NULL || !there) {
+        free(summary);
+        return error_set(error, there ? STATUS_INTERNAL : STATUS_DATA, path,
+                         "check the path and its permissions",
+                         there ? "no memory for a summary" : "there is no status log");
     }
-    free(line);
-    if (file != NULL)
-        fclose(file);
+    status_summary_init(summary);
+    for (json_t *record = status_reader_next(&reader); record != NULL; record = status_reader_next(&reader)) {
+        status_summary_fold(summary, record);
+        json_decref(record);
+        records++;
+    }
+    fprintf(output, "%s: status log of %zu records (%lld lines unreadable)\n", path, records,
+            (long long)reader.garbage);
+    print_summary(summary, output);
+    status_reader_close(&reader);
     free(summary);
-    return status;
+    return STATUS_OK;
 }
 
 static enum status print_run(const char *path, FILE *output, struct error *error)

@@ -145,37 +145,49 @@ enum status manifest_open_shard(const struct manifest *manifest, uint32_t index,
     return status;
 }
 
-/* Cuts `text` into lines in place and points to them. Returns how many there are, also beyond `most`. */
-static size_t split_lines(char *text, size_t size, char **lines, size_t most)
+/* The next line of the text from `line` on, ended in place; the one after it begins at the result. */
+static char *end_line(char *line, char *text_end)
 {
-    size_t count = 0;
-    for (char *line = text; line < text + size;) {
-        char *end = memchr(line, '\n', (size_t)(text + size - line));
-        end = end == NULL ? text + size : end;
-        *end = 0;
-        if (count < most)
-            lines[count] = line;
-        count++;
-        line = end + 1;
-    }
-    return count;
+    char *end = memchr(line, '\n', (size_t)(text_end - line));
+    end = end == NULL ? text_end : end;
+    *end = 0;
+    return end + 1;
 }
 
-static enum status copy_names(const struct manifest *manifest, const char *path, char *text, size_t size,
-                              char **names, struct error *error)
+static void free_names(char **names, size_t count)
 {
-    size_t count = split_lines(text, size, names, manifest->classes);
-    enum status status = STATUS_OK;
-    if (count != manifest->classes)
-        status =
-            error_set(error, STATUS_DATA, path, PACK_AGAIN,
-                      "there are %zu names of classes, one a line, and %u classes", count, manifest->classes);
-    for (size_t i = 0; i < manifest->classes; i++) {
-        names[i] = status == STATUS_OK ? strdup(names[i]) : NULL;
-        if (status == STATUS_OK && names[i] == NULL)
-            status = error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the names of classes");
+    for (size_t i = 0; names != NULL && i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+/* `count` names, as many as there are lines. */
+static enum status copy_names(const char *path, char *text, size_t size, size_t count, char ***names,
+                              struct error *error)
+{
+    char *line = text;
+    *names = calloc(count, sizeof **names);
+    for (size_t i = 0; *names != NULL && i < count; i++) {
+        char *next = end_line(line, text + size);
+        (*names)[i] = strdup(line);
+        if ((*names)[i] == NULL) {
+            free_names(*names, i);
+            *names = NULL;
+        }
+        line = next;
     }
-    return status;
+    if (*names == NULL)
+        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the names of classes");
+    return STATUS_OK;
+}
+
+/* The last one may lack its end. */
+static size_t count_lines(const char *text, size_t size)
+{
+    size_t count = size > 0 && text[size - 1] != '\n';
+    for (size_t i = 0; i < size; i++)
+        count += text[i] == '\n';
+    return count;
 }
 
 enum status manifest_class_names(const struct manifest *manifest, char ***names, struct error *error)
@@ -192,17 +204,13 @@ enum status manifest_class_names(const struct manifest *manifest, char ***names,
         status = file_read(path, (size_t)1 << 32, &text, &size, error);
     if (status != STATUS_OK)
         return status;
-    *names = calloc(manifest->classes, sizeof **names);
-    if (*names == NULL)
-        status = error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the names of classes");
+    size_t count = count_lines(text, size);
+    if (count != manifest->classes)
+        status =
+            error_set(error, STATUS_DATA, path, PACK_AGAIN,
+                      "there are %zu names of classes, one a line, and %u classes", count, manifest->classes);
     else
-        status = copy_names(manifest, path, text, size, *names, error);
+        status = copy_names(path, text, size, count, names, error);
     free(text);
-    if (status != STATUS_OK && *names != NULL) {
-        for (size_t i = 0; i < manifest->classes; i++)
-            free((*names)[i]);
-        free(*names);
-        *names = NULL;
-    }
     return status;
 }

@@ -1,11 +1,14 @@
 #include "worker/checkpoint_state.h"
 
+#include "proto/config.h"
+#include "proto/file.h"
 #include "worker/checkpoint_file.h"
 #include "worker/checkpoint_yaml.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PATH_SIZE 1024
 #define FORMAT_SIZE 32
@@ -23,6 +26,21 @@ void checkpoint_state_free(struct checkpoint_state *state)
     free(state->datasets);
     state->datasets = NULL;
     state->dataset_count = 0;
+}
+
+static enum status open_text(const char *path, FILE **file, struct error *error)
+{
+    int descriptor;
+    enum status status = file_create(path, &descriptor, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *file = fdopen(descriptor, "wb");
+    if (!*file) {
+        close(descriptor);
+        return out_of_memory(path, error);
+    }
+    return STATUS_OK;
 }
 
 /* Flushes and closes; the first failure of the stream shows here at the latest. */
@@ -69,13 +87,13 @@ enum status checkpoint_write_state(const char *directory, const struct checkpoin
                                    struct checkpoint_part *part, struct error *error)
 {
     char path[PATH_SIZE];
+    FILE *file;
     enum status status = checkpoint_join(directory, "state.yaml", path, sizeof path, error);
+    if (status == STATUS_OK) {
+        status = open_text(path, &file, error);
+    }
     if (status != STATUS_OK) {
         return status;
-    }
-    FILE *file = fopen(path, "wbe");
-    if (!file) {
-        return checkpoint_storage_error(path, "cannot make", errno, error);
     }
     print_state(file, state);
     status = close_text(file, path, error);
@@ -128,6 +146,24 @@ static enum status read_datasets(struct checkpoint_yaml *yaml, const yaml_node_t
     return STATUS_OK;
 }
 
+/* What a configuration allows at most: whoever opens a checkpoint makes a network of these sizes. */
+static enum status check_sizes(const struct checkpoint_yaml *yaml, const struct checkpoint_state *state,
+                               struct error *error)
+{
+    int hidden = 1;
+    for (size_t i = 0; i < state->hidden_count; i++) {
+        hidden = state->hidden[i] > hidden ? state->hidden[i] : hidden;
+    }
+    if (state->input > CONFIG_INPUT_MAX || state->embedding > CONFIG_EMBEDDING_MAX ||
+        state->width > CONFIG_WIDTH_MAX || state->dropout >= 1 || hidden > CONFIG_HIDDEN_MAX) {
+        return error_set(
+            error, STATUS_DATA, yaml->path, "resume from another checkpoint",
+            "no network has input %d, embedding %d, width %g, dropout %g and hidden layers of %d",
+            state->input, state->embedding, state->width, state->dropout, hidden);
+    }
+    return STATUS_OK;
+}
+
 static enum status read_document(struct checkpoint_yaml *yaml, struct checkpoint_state *state,
                                  struct error *error)
 {
@@ -163,6 +199,9 @@ static enum status read_document(struct checkpoint_yaml *yaml, struct checkpoint
     }
     if (status == STATUS_OK) {
         status = read_hidden(yaml, hidden, state, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_sizes(yaml, state, error);
     }
     return status == STATUS_OK ? read_datasets(yaml, datasets, state, error) : status;
 }
@@ -221,13 +260,13 @@ static enum status print_commit(const char *directory, const struct checkpoint_p
                                 struct error *error)
 {
     char path[PATH_SIZE];
+    FILE *file;
     enum status status = checkpoint_join(directory, "COMMIT", path, sizeof path, error);
+    if (status == STATUS_OK) {
+        status = open_text(path, &file, error);
+    }
     if (status != STATUS_OK) {
         return status;
-    }
-    FILE *file = fopen(path, "wbe");
-    if (!file) {
-        return checkpoint_storage_error(path, "cannot make", errno, error);
     }
     fprintf(file, "dail_format: %s\nversion: %d\nfiles:%s\n", commit_format, CHECKPOINT_VERSION,
             count == 0 ? " []" : "");

@@ -1,5 +1,6 @@
 #include "worker/checkpoint_yaml.h"
 
+#include "proto/file.h"
 #include "worker/checkpoint.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #define FIELDS_MAX 64
+/* COMMIT has a line of a hundred bytes for each part of a classifier. */
+#define YAML_BYTES_MAX ((size_t)1 << 24)
 
 static const char next_step[] = "the checkpoint is damaged: resume from an earlier one";
 
@@ -21,13 +24,13 @@ static enum status fault_at(const struct checkpoint_yaml *yaml, const yaml_node_
     return error_set(error, STATUS_DATA, where, next_step, "%s: %s", key, expected);
 }
 
-static enum status parse(struct checkpoint_yaml *yaml, FILE *file, struct error *error)
+static enum status parse(struct checkpoint_yaml *yaml, const char *text, size_t size, struct error *error)
 {
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         return error_set(error, STATUS_INTERNAL, yaml->path, NULL, "out of memory");
     }
-    yaml_parser_set_input_file(&parser, file);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
     enum status status = STATUS_OK;
     if (!yaml_parser_load(&parser, &yaml->document)) {
         char where[512];
@@ -44,13 +47,15 @@ static enum status parse(struct checkpoint_yaml *yaml, FILE *file, struct error 
 
 enum status checkpoint_yaml_open(const char *path, struct checkpoint_yaml *yaml, struct error *error)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file) {
-        return error_set(error, STATUS_DATA, path, next_step, "cannot open: %s", strerror(errno));
-    }
+    char *text;
+    size_t size;
     *yaml = (struct checkpoint_yaml){.path = path};
-    enum status status = parse(yaml, file, error);
-    fclose(file);
+    enum status status = file_read(path, YAML_BYTES_MAX, &text, &size, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = parse(yaml, text, size, error);
+    free(text);
     return status;
 }
 

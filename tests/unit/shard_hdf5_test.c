@@ -241,6 +241,120 @@ static void ways_out_are_refused(void **state)
     h5_close_file(&file, NULL);
 }
 
+/* Makes "/values", of 16 bytes, stored as `list` says, and writes them, or leaves them out. */
+static void write_stored(const char *path, hid_t list, bool written)
+{
+    static const uint8_t bytes[16] = {1, 2, 3};
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(1, (const hsize_t[]){16}, (const hsize_t[]){H5S_UNLIMITED});
+    hid_t array = H5Dcreate2(file, "/values", H5T_STD_U8LE, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    assert_true(array >= 0);
+    if (written)
+        assert_true(H5Dwrite(array, H5T_STD_U8LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
+    H5Dclose(array);
+    H5Sclose(space);
+    H5Fclose(file);
+}
+
+/* Reads it; `words` are of the refusal, or NULL. */
+static void assert_stored(const char *path, const char *words)
+{
+    struct h5_file file;
+    struct error error = {0};
+    void *data;
+    uint64_t count;
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    enum status status = h5_read_vector(&file, "/values", H5_TYPE_U8, 1 << 20, &data, &count, &error);
+    if (words != NULL && strstr(error.what, words) == NULL)
+        fail_msg("'%s' is not in: %s", words, error.what);
+    assert_int_equal(status, words == NULL ? STATUS_OK : STATUS_DATA);
+    free(data);
+    h5_close_file(&file, NULL);
+}
+
+/* A filter that leaves the bytes as they are. */
+static size_t pass(unsigned flags, size_t parameters, const unsigned *parameter, size_t bytes, size_t *size,
+                   void **buffer)
+{
+    (void)flags;
+    (void)parameters;
+    (void)parameter;
+    (void)size;
+    (void)buffer;
+    return bytes;
+}
+
+static void unusual_storage_is_refused(void **state)
+{
+    static const H5Z_class2_t other = {.version = H5Z_CLASS_T_VERS,
+                                       .id = 300,
+                                       .encoder_present = 1,
+                                       .decoder_present = 1,
+                                       .name = "other",
+                                       .filter = pass};
+    const char *path = scratch_path(*state, "stored.h5");
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(list, 1, (const hsize_t[]){8});
+    H5Pset_shuffle(list);
+    H5Pset_deflate(list, 6);
+    H5Pset_fletcher32(list);
+    write_stored(path, list, true);
+    assert_stored(path, NULL);
+    assert_true(H5Zregister(&other) >= 0);
+    assert_true(H5Pset_filter(list, 300, H5Z_FLAG_OPTIONAL, 0, NULL) >= 0);
+    write_stored(path, list, true);
+    assert_stored(path, "the filter 300");
+    H5Pclose(list);
+    list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(list, 1, (const hsize_t[]){(1 << 28) + 1});
+    write_stored(path, list, false);
+    assert_stored(path, "chunks of more than");
+    H5Pclose(list);
+}
+
+/* An array of which nothing is stored claims more than any compression makes of its file. */
+static void claims_are_bounded_by_the_file(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    void *data;
+    uint64_t count;
+    const char *path = scratch_path(*state, "claims.h5");
+    hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(list, 1, (const hsize_t[]){1024});
+    hid_t space = H5Screate_simple(1, (const hsize_t[]){(hsize_t)1 << 40}, NULL);
+    H5Dclose(H5Dcreate2(id, "/values", H5T_STD_U64LE, space, H5P_DEFAULT, list, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(list);
+    H5Fclose(id);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(h5_read_vector(&file, "/values", H5_TYPE_U64, UINT64_MAX, &data, &count, &error),
+                     STATUS_DATA);
+    assert_non_null(strstr(error.what, "1099511627776 elements, more than"));
+    h5_close_file(&file, NULL);
+}
+
+/* What has the name is replaced, not written to: here a link to a file that must stay as it is. */
+static void files_are_made_anew(void **state)
+{
+    struct stat info;
+    size_t size;
+    char victim[1024];
+    snprintf(victim, sizeof victim, "%s", scratch_path(*state, "victim"));
+    scratch_text(victim, "old");
+    assert_int_equal(symlink(victim, scratch_path(*state, "new.h5")), 0);
+    const mode_t mask = umask(026);
+    write_file(scratch_path(*state, "new.h5"));
+    umask(mask);
+    assert_int_equal(lstat(scratch_path(*state, "new.h5"), &info), 0);
+    assert_true(S_ISREG(info.st_mode));
+    assert_int_equal(info.st_mode & 0777, 0640);
+    uint8_t *bytes = scratch_read(victim, &size);
+    assert_string_equal((const char *)bytes, "old");
+    free(bytes);
+}
+
 static void damaged_files_are_refused(void **state)
 {
     struct h5_file file;
@@ -395,6 +509,9 @@ int main(void)
         TEST(other_shapes_are_refused),
         TEST(groups_are_listed),
         TEST(ways_out_are_refused),
+        TEST(unusual_storage_is_refused),
+        TEST(claims_are_bounded_by_the_file),
+        TEST(files_are_made_anew),
         TEST(damaged_files_are_refused),
         TEST(a_full_disk_is_a_storage_error),
         TEST(same_calls_give_same_bytes),

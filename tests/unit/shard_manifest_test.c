@@ -207,6 +207,12 @@ static void other_shards_are_refused(void **state)
     assert_int_equal(manifest_class_names(&manifest, &names, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "3 names of classes"));
     manifest.classes--;
+    /* No memory for what the manifest claims: only for the names that are there. */
+    const uint32_t classes = manifest.classes;
+    manifest.classes = UINT32_MAX;
+    assert_int_equal(manifest_class_names(&manifest, &names, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "3 names of classes, one a line, and 4294967295 classes"));
+    manifest.classes = classes;
     manifest.encoding = IMAGE_JPEG;
     assert_int_equal(manifest_open_shard(&manifest, 0, &shard, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "encoding is png"));

@@ -196,9 +196,9 @@ static void files_are_described(void **state)
     scratch_text(scratch_path(*state, "step-000000007/COMMIT"), "files: none\n");
     assert_described(path, "state.yaml:\nstep: 7\n");
     assert_described(path, "COMMIT:\nfiles: none\n");
-    scratch_text(
-        scratch_path(*state, "status.jsonl"),
-        "{\"t\": 1.0, \"seq\": 1, \"kind\": \"stop\", \"reason\": \"done\", \"exit_code\": 0}\n{\"t\": 2");
+    scratch_text(scratch_path(*state, "status.jsonl"),
+                 "{\"t\": 1.0, \"seq\": 1, \"kind\": \"stop\", \"reason\": \"done\", \"exit_code\": 0}\nno "
+                 "record\n{\"t\": 2");
     assert_described(scratch_path(*state, "status.jsonl"), "1 records (1 lines unreadable)");
     assert_described(scratch_path(*state, ""), "state        done");
     hid_t file = H5Fcreate(scratch_path(*state, "other.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
@@ -207,13 +207,41 @@ static void files_are_described(void **state)
     assert_described(scratch_path(*state, "other.h5"), "HDF5 file");
 }
 
+/* Groups that hold the root, four of them: paths without end. */
+static void endless_trees_are_described(void **state)
+{
+    hid_t file = H5Fcreate(scratch_path(*state, "endless.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "/%d", i);
+        assert_true(H5Lcreate_hard(file, "/", file, name, H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    }
+    H5Fclose(file);
+    assert_described(scratch_path(*state, "endless.h5"), "/3 (another name of what is shown above)\n");
+}
+
+/* Four thousand million classes are described without memory for each. */
+static void shards_of_many_classes_are_described(void **state)
+{
+    write_dataset(*state, SIDE);
+    const char *path = scratch_path(*state, "few-00000.h5");
+    edit_attribute(path, "classes", UINT32_MAX);
+    assert_described(path, "4294967295, of which 3 are in this shard");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sound_data_passes),      TEST(damaged_images_are_named),          TEST(any_flip_is_found),
-        TEST(other_faults_are_named), TEST(unfinished_datasets_leave_nothing), TEST(files_are_described),
+        TEST(sound_data_passes),
+        TEST(damaged_images_are_named),
+        TEST(any_flip_is_found),
+        TEST(other_faults_are_named),
+        TEST(unfinished_datasets_leave_nothing),
+        TEST(files_are_described),
+        TEST(endless_trees_are_described),
+        TEST(shards_of_many_classes_are_described),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -496,7 +496,11 @@ static void test_state_is_read_strictly(void **state)
                  {"hidden: [8]", "hidden: 8", "hidden"},
                  {"digest: \"", "digest: \"00000", "digest"},
                  {"version: 1", "version: 9", "newer"},
-                 {"parts: 2", "parts: 4294967296", "parts"}};
+                 {"parts: 2", "parts: 4294967296", "parts"},
+                 {"width: 0.1", "width: 1e9 #", "width 1e+09"},
+                 {"hidden: [8]", "hidden: [2000000000]", "hidden layers of 2000000000"},
+                 {"embedding: ", "embedding: 1000000", "embedding 1000000"},
+                 {"input: ", "input: 1000000", "input 1000000"}};
     char path[PATH], file[PATH];
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         struct error error = {0};
