@@ -3,6 +3,7 @@
 #include "daemon/launch.h"
 #include "daemon/remote.h"
 #include "daemon/run_watch.h"
+#include "proto/file.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -64,8 +65,8 @@ static void say(const struct supervisor *supervisor, const char *format, ...)
     va_end(arguments);
     fprintf(stderr, "dail run: %s\n", line);
     snprintf(path, sizeof path, "%s/supervisor.log", supervisor->options->run_dir);
-    int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor >= 0) {
+    int descriptor;
+    if (file_append(path, &descriptor, NULL) == STATUS_OK) {
         localtime_r(&now, &parts);
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
         dprintf(descriptor, "%s %s\n", stamp, line);

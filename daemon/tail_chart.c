@@ -56,15 +56,17 @@ void tail_sparkline(const double *values, int count, int width, bool utf8, char 
     for (int i = 0; i < width; i++) {
         shown[i] =
             mean(values, (int)((long long)count * i / width), (int)((long long)count * (i + 1) / width));
-        low = fmin(low, shown[i]);
-        high = fmax(high, shown[i]);
+        low = isfinite(shown[i]) ? fmin(low, shown[i]) : low;
+        high = isfinite(shown[i]) ? fmax(high, shown[i]) : high;
     }
     for (int i = 0; i < width; i++) {
         if (!isfinite(shown[i])) {
             used = append(text, size, used, " ");
             continue;
         }
-        int level = high > low ? (int)((shown[i] - low) / (high - low) * (LEVELS - 1) + 0.5) : 0;
+        /* In halves: the range of all numbers is none itself. */
+        double range = high / 2 - low / 2;
+        int level = range > 0 ? (int)((shown[i] / 2 - low / 2) / range * (LEVELS - 1) + 0.5) : 0;
         used = append(text, size, used, utf8 ? blocks[level] : weights[level]);
     }
 }

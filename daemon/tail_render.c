@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A longer time than this, in seconds, is none: the log is damaged. */
+#define DURATION_MAX 1e12
 /* Longest line in bytes: a very wide terminal full of three-byte characters. */
 #define LINE_BYTES 4096
 #define CHART_BYTES 2048
@@ -114,7 +116,7 @@ static void put_wrapped(struct screen *screen, const char *head, const char *tex
 
 static void format_duration(double seconds, char *text, size_t size)
 {
-    if (!isfinite(seconds) || seconds < 0) {
+    if (!(seconds >= 0 && seconds < DURATION_MAX)) {
         snprintf(text, size, "-");
         return;
     }
@@ -167,15 +169,15 @@ static void put_progress(struct screen *screen, const struct status_summary *sum
     char bar[CHART_BYTES], eta[32], elapsed[32], left[64];
     int64_t per_epoch = summary->steps_per_epoch > 0 ? summary->steps_per_epoch : 1;
     int64_t epochs = (summary->steps + per_epoch - 1) / per_epoch;
-    int64_t into = summary->step - summary->epoch * per_epoch;
+    double into = (double)summary->step - (double)summary->epoch * (double)per_epoch;
     double end = summary->state == SUMMARY_RUNNING ? screen->view->now : summary->last_t;
     int width = screen->view->columns - 48 > 10 ? screen->view->columns - 48 : 10;
     format_duration(summary->eta_seconds, eta, sizeof eta);
     format_duration(end - summary->begin, elapsed, sizeof elapsed);
     snprintf(left, sizeof left, "epoch %lld/%lld", (long long)summary->epoch + (epochs > 0),
              (long long)epochs);
-    tail_bar((double)into / (double)per_epoch, width, screen->view->utf8, bar, sizeof bar);
-    put_line(screen, "%-20s %s  %lld of %lld steps", left, bar, (long long)into, (long long)per_epoch);
+    tail_bar(into / (double)per_epoch, width, screen->view->utf8, bar, sizeof bar);
+    put_line(screen, "%-20s %s  %.0f of %lld steps", left, bar, into, (long long)per_epoch);
     snprintf(left, sizeof left, "step %lld/%lld", (long long)summary->step, (long long)summary->steps);
     tail_bar(summary->steps > 0 ? (double)summary->step / (double)summary->steps : 0, width,
              screen->view->utf8, bar, sizeof bar);

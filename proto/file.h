@@ -13,8 +13,9 @@ enum status file_write_all(int descriptor, const void *bytes, size_t size, const
                            struct error *error);
 
 /* Whether files may be made at `path`: not through a symbolic link, the last part of the path included, in a
- * folder that anyone can write to, such as /tmp, where another user could have put it to have this program write
- * elsewhere. Links in any other folder are the user's own and are followed. STATUS_STORAGE names the link. */
+ * folder that anyone can write to, such as /tmp, where another user could have put it to have this program
+ * write elsewhere. Links in any other folder are the user's own and are followed. STATUS_STORAGE names the
+ * link. */
 enum status file_refuse_links(const char *path, struct error *error);
 
 /* Makes `path` anew for writing, with the user's umask. What had the name, be it a link, is removed and never

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define INTEGER_MAX ((int64_t)1 << 53)
+
 /* Numbers that JSON cannot hold are null in the log, and missing here means as much. */
 static double number(const json_t *object, const char *key)
 {
@@ -11,9 +13,11 @@ static double number(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* Within what a double holds exactly: nothing counted in a run is more, and sums of such do not overflow. */
 static int64_t integer(const json_t *object, const char *key)
 {
-    return (int64_t)json_integer_value(json_object_get(object, key));
+    const json_int_t value = json_integer_value(json_object_get(object, key));
+    return value > INTEGER_MAX ? INTEGER_MAX : value < -INTEGER_MAX ? -INTEGER_MAX : value;
 }
 
 static void text(const json_t *object, const char *key, char *to, size_t size)

@@ -1,5 +1,7 @@
 #include "worker/checkpoint_file.h"
 
+#include "proto/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -52,9 +54,10 @@ enum status checkpoint_explain_failure(const char *path, struct error *error)
 
 enum status checkpoint_try_space(const char *path, uint64_t bytes, struct error *error)
 {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (file < 0) {
-        return checkpoint_storage_error(path, "cannot make the file", errno, error);
+    int file;
+    enum status status = file_create(path, &file, error);
+    if (status != STATUS_OK) {
+        return status;
     }
     int number = fallocate(file, 0, 0, (off_t)(bytes + METADATA_BYTES)) == 0 ? 0 : errno;
     bool refused = number == ENOSPC || number == EDQUOT || number == EFBIG || number == EIO;

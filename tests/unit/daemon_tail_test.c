@@ -121,6 +121,32 @@ static void shows_the_run(void **state)
     free(summary);
 }
 
+/* Numbers that no run has, but a damaged log may. */
+static void shows_any_numbers(void **state)
+{
+    static const char *const damaged[] = {
+        "{\"t\":-1e300,\"kind\":\"start\",\"steps\":9223372036854775807,"
+        "\"steps_per_epoch\":9223372036854775807,\"workers\":[]}",
+        "{\"t\":1e300,\"kind\":\"step\",\"epoch\":-9223372036854775808,\"step\":9223372036854775807,"
+        "\"steps\":-9223372036854775808,\"eta_seconds\":1e300,\"loss_cls\":1.7e308,\"loss_dom\":-1.7e308}",
+        "{\"t\":0,\"kind\":\"step\",\"eta_seconds\":1e300,\"loss_cls\":-1.7e308,\"loss_dom\":1.7e308}",
+        "{\"t\":0,\"kind\":\"step\",\"epoch\":9223372036854775807,\"eta_seconds\":1e300,\"loss_cls\":0,"
+        "\"loss_dom\":0}"};
+    (void)state;
+    struct status_summary *summary = calloc(1, sizeof *summary);
+    status_summary_init(summary);
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+        fold(summary, damaged[i]);
+    }
+    struct tail_view view = view_of(80, true);
+    char *text = tail_render(summary, &view);
+    has(text, "eta -, up -");
+    has(text, "  identity   0.0000 █▁▅\n");
+    has(text, "  domain     0.0000 ▁█▅\n");
+    free(text);
+    free(summary);
+}
+
 static void fits_any_terminal(void **state)
 {
     (void)state;
@@ -312,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_the_run),
+        cmocka_unit_test(shows_any_numbers),
         cmocka_unit_test(fits_any_terminal),
         cmocka_unit_test(shows_a_fault_to_its_end),
         cmocka_unit_test(leaves_workers_out_that_do_not_fit),
