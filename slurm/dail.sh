@@ -97,12 +97,19 @@ last_word() { tail -n 1 "$dir/status.jsonl" 2>/dev/null; }
 before=$(last_word)
 own_code() { [ "$(last_word)" = "$before" ] || last_word | sed -n 's/.*"kind":"stop".*"exit_code":\([0-9]*\)}$/\1/p'; }
 
-# watch: ends a launcher that hangs after the run has ended, as mpirun can when it has lost a node
+# watch: ends a launcher that hangs, as mpirun can for ever when it has lost a node: after the run's end, or when the
+# coordinator, which touches its log about once a second, has not for ten minutes
 watch() {
+    touch -c "$dir/daild.log"
     while sleep 5; do
-        [ -n "$(own_code)" ] || continue
-        sleep 20
-        say "the run has ended, but not $launcher, which is killed now"
+        if [ -n "$(own_code)" ]; then
+            sleep 20
+            say "the run has ended, but not $launcher, which is killed now"
+        elif [ -n "$(find "$dir/daild.log" -mmin +10 2>/dev/null)" ]; then
+            say "no sign of life from the run in ten minutes: $launcher is killed"
+        else
+            continue
+        fi
         kill -KILL "$run"
         squeue --noheader --steps --jobs="${SLURM_JOB_ID:-}" --format=%i | grep -v batch | xargs -r scancel
         return

@@ -15,6 +15,7 @@ while [ "${1##*/}" != daild ]; do shift; done
 case " $* " in *" --print-config "*) exec "$@" ;; esac
 echo "$ranks ranks: $*" >>"$DONE"
 [ -z "$SAYS" ] || printf '{"kind":"stop","reason":"x","exit_code":%s}\n' "$SAYS" >>"$RUN/status.jsonl"
+[ -z "$SILENT" ] || touch -d "$SILENT" "$RUN/daild.log"
 [ -z "$HANGS" ] || exec sleep 600
 exit "$CODE"
 END
@@ -24,7 +25,7 @@ echo "scontrol $*" >>"$DONE"
 END
 printf '#!/bin/sh\n' | tee "$work/bin/squeue" >"$work/bin/scancel"
 chmod +x "$work"/bin/*
-export DONE="$work/done" RUN="$work/run" CODE=0 SAYS='' HANGS=''
+export DONE="$work/done" RUN="$work/run" CODE=0 SAYS='' HANGS='' SILENT=''
 
 # batch [OPTION of daild...]: dail.sh as Slurm starts it
 batch() {
@@ -94,6 +95,11 @@ CODE=0 HANGS=1 SAYS=5
 batch
 ends "an mpirun that hangs after the end" $? 5 1 "back in the queue: a rank or a node was lost (exit code 5)"
 says "which it says" 'the run has ended, but not mpirun, which is killed now'
+SAYS=
+SILENT='11 minutes ago'
+batch
+ends "an mpirun that hangs in the middle" $? 137 1 "back in the queue: a rank or a node was lost (exit code 137)"
+says "which it says" 'no sign of life from the run in ten minutes: mpirun is killed'
 tasks=1 batch
 ends "one task" $? 2 0 "ended: a coordinator and a worker need two tasks: sbatch --ntasks=3"
 batch --set optimizer.learning=1
