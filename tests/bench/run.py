@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,7 @@ def print_table(rows, quick):
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # what was begun is ended
     build = os.path.join(ROOT, options.build) if not os.path.isabs(options.build) else options.build
     os.makedirs(os.path.join(build, "bench"), exist_ok=True)
     work = tempfile.mkdtemp(prefix="run-", dir=os.path.join(build, "bench"))

@@ -70,9 +70,12 @@ class Run:
         coordinator = Coordinator(pid)
         with open(directory + ".log", "w") as log:
             process = subprocess.Popen(command, env=environment(1), stdout=log, stderr=subprocess.STDOUT)
-            for _ in wait_for(process, RUN_SECONDS):
-                if records(directory, "step"):
-                    coordinator.look()
+            try:
+                for _ in wait_for(process, RUN_SECONDS):
+                    if records(directory, "step"):
+                        coordinator.look()
+            finally:
+                process.terminate()
         self.steps = records(directory, "step")
         if len(self.steps) < steps:
             with open(directory + ".log") as log:
