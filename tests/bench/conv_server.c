@@ -74,7 +74,7 @@ static struct subject *make(struct server *server, const struct conv_shape *shap
     size_t images = (size_t)server->batch, in = (size_t)shape->channels_in, out = (size_t)shape->channels_out;
     *subject = (struct subject){.shape = *shape};
     if (isa_detect(&isa, &error) != STATUS_OK ||
-        conv_create(shape, CONV_AUTO, isa, server->batch, server->threads, &subject->conv, &error) !=
+        conv_create(shape, CONV_AUTO, isa, server->batch, server->threads, false, &subject->conv, &error) !=
             STATUS_OK) {
         fprintf(stderr, "conv_server: %s\n", error.what);
         exit(1);
