@@ -49,8 +49,9 @@ static const char *last_word(const struct worker_seat *seat, const struct watchd
     return text;
 }
 
-/* Has this worker been silent, or its main thread stuck, for too long? */
-static enum status check_worker(const struct coordinator *coordinator, int worker, struct error *error)
+/* Has this worker been silent, or its main thread stuck, for too long? *silence: for how long. */
+static enum status check_worker(const struct coordinator *coordinator, int worker, double *silence,
+                                struct error *error)
 {
     const struct worker_seat *seat = &coordinator->seat[worker];
     double allowed = coordinator->setup->config.runtime.liveness_seconds;
@@ -61,6 +62,7 @@ static enum status check_worker(const struct coordinator *coordinator, int worke
     uint32_t phase = sight.heard ? sight.phase : seat->phase;
     double silent = sight.heard ? smaller(unheard, sight.silent) : unheard;
     double stuck = sight.heard ? smaller(unheard, sight.stuck) : unheard;
+    *silence = stuck;
     bool lost = silent > allowed * (sight.heard ? 1 : patience_of(seat, phase, sight.heard));
     if (!lost && stuck <= allowed * patience_of(seat, phase, sight.heard)) {
         return STATUS_OK;
@@ -111,15 +113,19 @@ enum status coordinator_check_liveness(const struct coordinator *coordinator, in
         return error_set(error, STATUS_LOST, "the coordinator's host", see_host,
                          "mpirun, or its daemon on this host, has died");
     }
+    double longest = 0;
     for (int w = 0; w < coordinator->context->link.workers; w++) {
-        if (coordinator->seat[w].done) {
-            continue;
-        }
-        enum status status = check_worker(coordinator, w, error);
-        if (status != STATUS_OK) {
+        struct error found;
+        double silence;
+        if (!coordinator->seat[w].done && check_worker(coordinator, w, &silence, &found) != STATUS_OK &&
+            silence > longest) {
+            longest = silence;
             *worker = w;
-            return status;
+            *error = found;
         }
+    }
+    if (*worker >= 0) {
+        return error->status;
     }
     return check_standstill(coordinator, error);
 }

@@ -78,7 +78,7 @@ enum status coordinator_unsaved(const struct coordinator *coordinator, struct er
 /* Every worker has said hello: checks versions, shows placement, sends MESSAGE_START and the first leases. */
 enum status coordinator_greet(struct coordinator *coordinator, struct error *error);
 
-/* Has a worker been silent for too long, or does it hang? The first such is told in *error; *worker is -1
+/* Has a worker been silent for too long, or does it hang? The longest such is told in *error; *worker is -1
  * where it is no single worker's fault. */
 enum status coordinator_check_liveness(const struct coordinator *coordinator, int *worker,
                                        struct error *error);

@@ -14,7 +14,8 @@ struct host_entry {
     char name[256];
     int slots; /* workers that it may take */
     bool local; /* this very host */
-    bool answers; /* as last probed */
+    bool answers; /* as last tried */
+    bool left_out; /* as people were last told */
     int workers; /* placed there */
 };
 

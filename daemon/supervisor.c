@@ -114,18 +114,15 @@ static void look_at_hosts(struct supervisor *supervisor)
     if (hosts->count == 1 && hosts->host[0].local) {
         return;
     }
-    bool *before = calloc(hosts->count, sizeof *before);
-    for (size_t i = 0; before && i < hosts->count; i++) {
-        before[i] = hosts->host[i].answers;
-    }
     remote_probe(&supervisor->agent, hosts, PROBE_SECONDS);
-    for (size_t i = 0; before && i < hosts->count; i++) {
-        if (before[i] != hosts->host[i].answers) {
-            say(supervisor, "%s %s", hosts->host[i].name,
-                before[i] ? "does not answer and is left out" : "answers again");
+    for (size_t i = 0; i < hosts->count; i++) {
+        struct host_entry *host = &hosts->host[i];
+        if (host->left_out == host->answers) {
+            host->left_out = !host->answers;
+            say(supervisor, "%s %s", host->name,
+                host->left_out ? "does not answer and is left out" : "answers again");
         }
     }
-    free(before);
 }
 
 static bool all_answer(const struct host_list *hosts)
@@ -482,7 +479,8 @@ enum status supervisor_run(const struct supervisor_options *options, struct host
     sigaddset(&supervisor.signals, SIGTERM);
     sigaddset(&supervisor.signals, SIGUSR1);
     sigaddset(&supervisor.signals, SIGINT);
-    sigaddset(&supervisor.signals, SIGHUP);
+    sigaddset(&supervisor.signals, SIGHUP); /* stays ignored where nohup has it so */
+    signal(SIGINT, SIG_DFL); /* which a shell ignores in what it starts in the background */
     sigprocmask(SIG_BLOCK, &supervisor.signals, &before);
     launch_adopt_orphans();
     enum status status = supervise(&supervisor, code, error);

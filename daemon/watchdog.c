@@ -2,6 +2,7 @@
 
 #include "daemon/host.h"
 #include "daemon/interface.h"
+#include "daemon/stray_daemon.h"
 #include "proto/message.h"
 
 #include <arpa/inet.h>
@@ -174,9 +175,9 @@ _Noreturn static void end_process(const struct error *error)
     char line[1400], whole[1500];
     int length = snprintf(whole, sizeof whole, "daild: %s\n", error_format(error, line, sizeof line));
     if (write(STDERR_FILENO, whole, (size_t)length) < 0) {
-        _exit(error->status); /* nobody is left to read it */
+        _exit((int)error->status); /* nobody is left to read it */
     }
-    _exit(error->status);
+    _exit((int)error->status);
 }
 
 static void judge_coordinator(const struct watchdog *watchdog)
@@ -203,6 +204,7 @@ static void judge_coordinator(const struct watchdog *watchdog)
                   "the coordinator (rank 0@%s) hangs: no progress for %.0f s, last after step %lld",
                   watchdog->coordinator.host, stuck, (long long)coordinator->last.step);
     }
+    stray_daemon_end_later();
     end_process(&error);
 }
 

@@ -249,6 +249,7 @@ static struct manifest_shard alpha_shards[] = {{.file = "a0", .images = 300}, {.
 static struct manifest_shard beta_shards[] = {{.file = "b0", .images = 101}};
 
 struct fixture {
+    struct watchdog *watchdog; /* NULL but in one test */
     char run_dir[200];
     struct setup setup;
     struct manifest manifests[2];
@@ -301,7 +302,7 @@ static int begin(void **state)
     setup->config.classifier.rows_min = 5;
     setup->config.batch.lane = LANE_BATCH;
     setup->config.schedule.epochs = 2.5;
-    setup->config.runtime.liveness_seconds = 0.3;
+    setup->config.runtime.liveness_seconds = 60;
     assert_int_equal(setup_count_steps(setup, 0, &error), STATUS_OK);
     assert_int_equal(setup->lanes, LANES);
     assert_int_equal(setup->steps_per_epoch, 19); /* 614 / 32 */
@@ -333,6 +334,7 @@ static enum status run(struct fixture *fixture, bool *orderly, struct error *err
         .link = {.context = fixture->play, .workers = WORKERS, .send = play_send, .receive = play_receive},
         .journal = &fixture->journal,
         .stop_signal = &fixture->play->stop,
+        .watchdog = fixture->watchdog,
         .poll_milliseconds = 1};
     return coordinator_run(&context, orderly, error);
 }
@@ -478,6 +480,7 @@ static void notices_a_silent_worker(void **state)
     bool orderly;
     json_t *record = NULL;
     char line[1400];
+    fixture->setup.config.runtime.liveness_seconds = 0.3;
     fixture->play->silent_from = 5;
     fixture->play->checkpoint_every = 8; /* where the others wait for it */
     assert_int_equal(run(fixture, &orderly, &error), STATUS_LOST);
@@ -491,6 +494,41 @@ static void notices_a_silent_worker(void **state)
     json_decref(record);
     assert_false(exists(fixture, 8, 0));
     assert_false(exists(fixture, 8, 1));
+}
+
+/* The watchdog of worker 2 answers, but its main thread has shown no life since step 6. */
+static void notices_a_worker_that_hangs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct watchdog_address address;
+    struct watchdog *worker;
+    struct error error;
+    bool orderly;
+    json_t *record = NULL;
+    fixture->setup.config.runtime.liveness_seconds = 6;
+    assert_int_equal(watchdog_create_coordinator(WORKERS, 6, &address, &fixture->watchdog, &error),
+                     STATUS_OK);
+    assert_int_equal(watchdog_create_worker(2, 8, &address, &worker, &error), STATUS_OK);
+    watchdog_progress(worker, 6, PHASE_BACKWARD, false);
+    struct watchdog_sight sight = {0};
+    while (!sight.heard || sight.step != 6 || sight.stuck < 0.5) {
+        usleep(10000);
+        watchdog_look(fixture->watchdog, 1, &sight);
+    }
+    fixture->play->silent_from = 5;
+    fixture->play->checkpoint_every = 8;
+    enum status status = run(fixture, &orderly, &error);
+    watchdog_close(worker);
+    watchdog_close(fixture->watchdog);
+    assert_int_equal(status, STATUS_LOST);
+    assert_false(orderly);
+    if (!strstr(error.what, "a worker hangs: its process answers")) {
+        fail_msg("instead: %s (%s)", error.what, error.where);
+    }
+    assert_non_null(strstr(error.what, "last in step 6 (backward)"));
+    assert_int_equal(count_records(fixture, "fault", &record), 1);
+    assert_int_equal(json_integer_value(json_object_get(record, "rank")), 2);
+    json_decref(record);
 }
 
 static void goes_on_after_a_checkpoint_that_cannot_be_written(void **state)
@@ -664,6 +702,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stops_on_request_and_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(has_nothing_left_to_do, begin, end),
         cmocka_unit_test_setup_teardown(notices_a_silent_worker, begin, end),
+        cmocka_unit_test_setup_teardown(notices_a_worker_that_hangs, begin, end),
         cmocka_unit_test_setup_teardown(goes_on_after_a_checkpoint_that_cannot_be_written, begin, end),
         cmocka_unit_test_setup_teardown(says_what_is_safe_when_the_last_checkpoint_fails, begin, end),
         cmocka_unit_test_setup_teardown(says_when_a_stop_finds_nothing_saved, begin, end),
