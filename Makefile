@@ -129,6 +129,7 @@ check: check-deps check-unit check-mpi check-system check-oracle ## every test
 
 check-deps:
 	@etc/install-deps.sh --if-missing --oracle
+	@etc/install-deps.sh --if-missing --hosts || echo 'check: tests/system/hosts.t will be skipped'
 	@etc/install-deps.sh --if-missing --slurm || echo 'check: tests/system/slurm.t will be skipped'
 
 check-unit: $(UNIT)

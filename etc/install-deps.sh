@@ -7,6 +7,7 @@
 #   etc/install-deps.sh --oracle      also what the PyTorch comparisons need (python3-torch and others)
 #   etc/install-deps.sh --lint        also the second compiler and the formatter
 #   etc/install-deps.sh --bench       also what make bench gives PyTorch to be fast with
+#   etc/install-deps.sh --hosts       also what the test of several hosts makes them with
 #   etc/install-deps.sh --slurm       also the scheduler that slurm/ is tested with
 #   etc/install-deps.sh --fuzz        also the compiler that fuzzes, and what reports its coverage
 set -eu
@@ -20,10 +21,12 @@ for argument in "$@"; do
     --oracle) want="$want oracle" ;;
     --lint) want="$want lint" ;;
     --bench) want="$want bench" ;;
+    --hosts) want="$want hosts" ;;
     --slurm) want="$want slurm" ;;
     --fuzz) want="$want fuzz" ;;
     *)
-        echo "install-deps: unknown option $argument (--if-missing, --oracle, --lint, --bench, --slurm, --fuzz)" >&2
+        echo "install-deps: unknown option $argument" \
+            "(--if-missing, --oracle, --lint, --bench, --hosts, --slurm, --fuzz)" >&2
         exit 2
         ;;
     esac
@@ -68,6 +71,8 @@ bench|command taskset|util-linux|util-linux|util-linux
 lint|command clang|clang|llvm|llvm
 lint|command clang-format|clang-format|llvm|llvm
 lint|omp clang|libomp-dev|llvm|llvm-openmp
+hosts|command ip|iproute2|iproute2|iproute2
+hosts|command unshare|util-linux|util-linux|util-linux
 slurm|command slurmctld|slurm-wlm|slurm|slurm
 slurm|command munged|munge|munge|munge
 fuzz|command clang|clang|llvm|llvm
