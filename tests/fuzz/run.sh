@@ -38,7 +38,7 @@ if [ -n "${FUZZ_FOLDER:-}" ]; then
         [ -e "$input" ] && $nobody "$program" "$input" >/dev/null 2>&1 && mv "$input" "$build/corpus/$target"
     done
     status=0
-    $nobody "$program" $dictionary $leaks -max_total_time="$seconds" -seed="$seed" -max_len=262144 -timeout=25 -rss_limit_mb=4096 \
+    $nobody "$program" $dictionary $leaks -max_total_time="$seconds" -seed="$seed" -max_len=262144 -timeout=60 -report_slow_units=60 -rss_limit_mb=4096 \
         -malloc_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$findings/" \
         "$build/corpus/$target" "$build/seeds/$target" >"$build/log/$target" 2>&1 || status=$?
     [ $status = 0 ] || cp "$build/log/$target" "$findings/log"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Each bad input: one line of error that names the file and the reason, the right exit code, nothing half-written.
+# Full disks have storage.t, damaged checkpoints resume.t, losses and gradients that are not finite numeric.t.
 . "$(dirname "$0")/lib.sh"
 
 make_data
@@ -120,6 +121,22 @@ mkdir "$work/locked"
 printf 'x' >"$work/locked/run"
 refused "a run directory that cannot be made" 6 "locked/run" --set run.dir="$work/locked/run"
 
+# --- Links that another user could have put there ---
+
+mkdir "$work/shared" "$work/victim"
+chmod 1777 "$work/shared"
+ln -s "$work/victim" "$work/shared/run"
+refused "a run directory that is a link in a folder for all" 6 \
+    "symbolic link in a folder that anyone can write to.*shared/run" --set run.dir="$work/shared/run"
+mkdir -m 777 "$work/shared/open"
+ln -s "$work/victim/log" "$work/shared/open/status.jsonl"
+refused "a status log that is such a link" 6 "symbolic link.*shared/open/status.jsonl" --set run.dir="$work/shared/open"
+is "nothing is written through such links" "$(ls "$work/victim")" ""
+ln -s "$work/victim" "$work/mine"
+(umask 027 && run_daild 2 --set run.dir="$work/mine/run" --set debug.stop_after_step=1)
+exits "a link of the user's own is followed" $? 75
+is "files are made with the user's umask" "$(find "$work/victim/run" -type f ! -perm 640 -o -type d ! -perm 750)" ""
+
 # --- Another version of daild on a host ---
 
 # The same objects but those that tell the version.
@@ -152,4 +169,35 @@ exits "--skip-bad" $? 0
 says "--skip-bad: says which" 'bob/2.jpg'
 says "--skip-bad: packs the others" '^images: 3$' "$work/packed/faces.yaml"
 check "--skip-bad: what it packs is sound" "$build/dail" verify "$work/packed/faces.yaml"
+
+printf 'P5 16384 16384 255\n1' >"$work/faces/bob/2.pgm"
+rm "$work/faces/bob/2.jpg"
+timeout 60 "$build/dail" pack "$work/faces" -o "$work/bomb" --name faces --id 0 --size 32 >"$work/out" 2>&1
+exits "packing an image that claims 268 million pixels" $? 3
+says "an image that claims 268 million pixels: named" 'at most 67108864 pixels are read.*bob/2.pgm'
+rm "$work/faces/bob/2.pgm"
+
+# What a dail pack that was killed left is removed; not what a link in its place leads to.
+mkdir "$work/linked" "$work/other"
+printf 'kept' >"$work/other/kept"
+ln -s "$work/other" "$work/linked/.faces.packing"
+timeout 60 "$build/dail" pack "$work/faces" -o "$work/linked" --name faces --id 0 --size 32 >"$work/out" 2>&1
+exits "packing where a link has the place of unfinished files" $? 0
+is "what the link led to is there still" "$(cat "$work/other/kept")" kept
+
+# --- Files that reach into others ---
+
+if "$python" -c 'import h5py' 2>/dev/null; then
+    repaired
+    "$python" -c "
+import h5py
+with h5py.File('$data/tiny2-00000.h5', 'r+') as shard:
+    del shard['label']
+    shard['label'] = h5py.ExternalLink('$data/tiny1-00000.h5', '/label')"
+    timeout 60 "$build/dail" verify "$data/tiny2-00000.h5" >"$work/out" 2>&1
+    exits "a shard with a link into another file" $? 3
+    says "a shard with a link into another file: refused" '/label is an external link, which is refused.*tiny2-00000.h5'
+else
+    skip "a shard with a link into another file: $python has no h5py"
+fi
 finish
