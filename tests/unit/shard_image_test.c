@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jpeglib.h>
+
 #include <cmocka.h>
 
 #define GOLDEN "tests/oracle/image/"
@@ -195,6 +197,67 @@ static void test_refused(void **state)
     free(bytes);
 }
 
+/* A black progressive JPEG, grey, whose coefficients come one by one and bit by bit: `scans` sound scans of
+ * next to no bytes. Freed by the caller. */
+static uint8_t *make_scans(int side, int scans, size_t *size)
+{
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr manager;
+    unsigned char *bytes = NULL;
+    unsigned long count = 0;
+    jpeg_scan_info *script = calloc((size_t)scans, sizeof *script);
+    uint8_t *row = calloc((size_t)side, 1);
+    script[0] = (jpeg_scan_info){.comps_in_scan = 1};
+    for (int i = 1; i < scans; i++) {
+        const int pass = (i - 1) / 63, coefficient = (i - 1) % 63 + 1;
+        script[i] = (jpeg_scan_info){.comps_in_scan = 1,
+                                     .Ss = coefficient,
+                                     .Se = coefficient,
+                                     .Ah = pass == 0 ? 0 : 10 - pass,
+                                     .Al = 9 - pass};
+    }
+    info.err = jpeg_std_error(&manager);
+    jpeg_create_compress(&info);
+    jpeg_mem_dest(&info, &bytes, &count);
+    info.image_width = info.image_height = (JDIMENSION)side;
+    info.input_components = 1;
+    info.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&info);
+    info.scan_info = script;
+    info.num_scans = scans;
+    jpeg_start_compress(&info, TRUE);
+    while (info.next_scanline < info.image_height)
+        jpeg_write_scanlines(&info, &row, 1);
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    free(script);
+    free(row);
+    *size = count;
+    return bytes;
+}
+
+/* Scans are read as many as there are, but not so many that a few bytes are work for minutes. */
+static void test_endless_scans_are_refused(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct image image;
+    size_t size;
+    uint8_t *bytes = make_scans(64, 300, &size);
+    assert_int_equal(image_decode(bytes, size, &image, &error), STATUS_OK);
+    image_free(&image);
+    free(bytes);
+    bytes = make_scans(64, 505, &size);
+    assert_int_equal(image_decode(bytes, size, &image, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "more than 500 scans"));
+    free(bytes);
+    bytes = make_scans(2048, 260, &size);
+    assert_true(size < 100000);
+    assert_int_equal(image_decode(bytes, size, &image, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "too many for its size"));
+    free(bytes);
+}
+
 static void test_decode_into(void **state)
 {
     (void)state;
@@ -332,11 +395,11 @@ static void test_real_faces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),       cmocka_unit_test(test_sniff),
-        cmocka_unit_test(test_truncated),    cmocka_unit_test(test_corrupt),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_decode_into),
-        cmocka_unit_test(test_jpeg_quality), cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_real_faces),
+        cmocka_unit_test(test_golden),      cmocka_unit_test(test_sniff),
+        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_corrupt),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_endless_scans_are_refused),
+        cmocka_unit_test(test_decode_into), cmocka_unit_test(test_jpeg_quality),
+        cmocka_unit_test(test_resize),      cmocka_unit_test(test_real_faces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,6 +331,28 @@ static void failed_writes_leave_nothing(void **state)
 
 /* --- Pairs --- */
 
+/* A link in the place of unfinished files is removed, and nothing of what it leads to. */
+static void links_are_not_emptied(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    char kept[700], link[700];
+    make_faces(*state, &work);
+    struct pack_style style = style_for(&work);
+    struct pack_folder import = import_for(&work);
+    snprintf(kept, sizeof kept, "%s/other", work.out);
+    assert_int_equal(mkdir(work.out, 0777), 0);
+    assert_int_equal(mkdir(kept, 0777), 0);
+    snprintf(link, sizeof link, "%s/.%s.packing", work.out, import.name);
+    assert_int_equal(symlink(kept, link), 0);
+    snprintf(kept, sizeof kept, "%s/other/kept", work.out);
+    scratch_text(kept, "kept");
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(access(kept, F_OK), 0);
+    assert_int_equal(access(link, F_OK), -1);
+}
+
 static void assert_bad_list(struct scratch *scratch, const char *text, const char *words)
 {
     struct pair_list list;
@@ -451,6 +473,7 @@ int main(void)
         TEST(bad_images_stop_or_are_skipped),
         TEST(shards_are_even_and_repeatable),
         TEST(failed_writes_leave_nothing),
+        TEST(links_are_not_emptied),
         TEST(lists_are_read),
         TEST(pairs_are_packed),
         TEST(pairs_of_bad_images_are_skipped),
