@@ -15,8 +15,8 @@
 /* Bytes of a chunk's planes: of a thread of its own, and of all together; measured. A chunk has as many tiles
  * at least: the weights are read, and turned for backward data, once a chunk. */
 enum { OWN_CHUNK = 768 << 10, COMMON_CHUNK = 12 << 20, CHUNK_TILES = 48 };
-/* Floats of the target that a visitor finds in the first-level cache. */
-enum { VISIT_FLOATS = 4096 };
+/* Floats of the target that a visitor finds in the cache. */
+enum { VISIT_FLOATS = 8192 };
 
 struct chunks {
     size_t tiles; /* of a chunk, at most */
@@ -131,7 +131,7 @@ static void multiply_share(const struct conv *conv, const struct pass *pass, con
 }
 
 /* The planes from `from` on to tiles begin to end of the target, a few at a time if it has a visitor, who is
- * to find them in the first-level cache. */
+ * to find them in the cache. */
 static void write_tiles(const struct conv *conv, const struct pass *pass, const struct planes *planes,
                         const float *from, size_t begin, size_t end)
 {
