@@ -4,7 +4,7 @@
  *
  * Prints one line: seconds per image of the whole (median of STEPS steps after a first one; with one thread
  * of processor time), of the convolutions, and of the rest; the network's own bytes; the process's peak of
- * resident bytes.
+ * resident bytes. Then the bytes of activations that move for an image, beside those that must.
  */
 #include "worker/nn/iresnet_graph.h"
 
@@ -58,14 +58,17 @@ static double step(struct iresnet *net, int batch, const float *image, float *em
     return now(net->threads) - start;
 }
 
-/* Seconds of the convolutions since the profile was reset, for an image. */
-static double convolutions(struct profile *profile, int batch)
+/* The convolutions' share of the time since the profile was reset. */
+static double convolutions(struct profile *profile)
 {
     double seconds = profile_phase_seconds(profile, PROFILE_CONV_FORWARD) +
                      profile_phase_seconds(profile, PROFILE_CONV_BACKWARD_DATA) +
                      profile_phase_seconds(profile, PROFILE_CONV_BACKWARD_WEIGHT);
+    double all = 0.0;
+    for (int phase = 0; phase < PROFILE_PHASES; phase++)
+        all += profile_phase_seconds(profile, (enum profile_phase)phase);
     profile_reset(profile);
-    return seconds / batch;
+    return seconds / all;
 }
 
 static void measure(struct iresnet *net, const struct iresnet_config *config, int steps)
@@ -82,10 +85,10 @@ static void measure(struct iresnet *net, const struct iresnet_config *config, in
     int batch = config->batch_max;
     for (int i = -1; i < steps; i++) {
         double seconds = step(net, batch, image, embedding, gradient);
-        double part = convolutions(&profile, batch);
+        double share = convolutions(&profile);
         if (i >= 0) {
             whole[i] = seconds / batch;
-            convolution[i] = part;
+            convolution[i] = share * seconds / batch;
         }
     }
     struct rusage usage;
@@ -95,6 +98,9 @@ static void measure(struct iresnet *net, const struct iresnet_config *config, in
            "%zu bytes, peak %ld KiB\n",
            config->arch, config->input, config->width, batch, config->threads, all, conv, all - conv,
            iresnet_memory_bytes(net), usage.ru_maxrss);
+    struct iresnet_traffic traffic = iresnet_traffic(net);
+    printf("activations and gradients: %.1f MB moved per image, %.1f at least\n", 1e-6 * traffic.moved,
+           1e-6 * traffic.least);
     iresnet_set_profile(net, NULL);
     profile_free(&profile);
     free(image);

@@ -41,17 +41,17 @@ static void convolve_weight(const struct backward *pass, const struct conv_layer
     iresnet_pause(pass->hooks);
 }
 
-/* visit (may be NULL) of grad_input, whose rows are `rows`.
- *
- * The visitor reads another tensor beside. With few channels the convolution itself is near the memory's
- * limit, and a pass of its own, which reads both in one stream, is faster (batch 16: 64 channels at 112x112 4
- * ms instead of 7, at 56x56 1.0 and 1.8; 128 at 28x28 1.0 and 0.8; 256 at 14x14 0.5 and 0.4). */
+bool iresnet_visits_gradient(int channels)
+{
+    return channels >= 128;
+}
+
+/* visit (may be NULL) of grad_input, whose rows are `rows`. */
 static void convolve_data(const struct backward *pass, const struct conv_layer *layer,
                           const float *grad_output, float *grad_input, struct pass_visit *visit, size_t rows)
 {
-    enum { VISIT_CHANNELS = 128 };
     struct iresnet *net = pass->net;
-    bool along = visit && visit->channels >= VISIT_CHANNELS;
+    bool along = visit && iresnet_visits_gradient(visit->channels);
     if (along)
         pass_visit_begin(visit);
     conv_backward_data(layer->plan, pass->batch, grad_output, grad_input, along ? &visit->visitor : NULL,
