@@ -61,13 +61,9 @@ enum status checkpoint_try_space(const char *path, uint64_t bytes, struct error 
     }
     int number = fallocate(file, 0, 0, (off_t)(bytes + METADATA_BYTES)) == 0 ? 0 : errno;
     bool refused = number == ENOSPC || number == EDQUOT || number == EFBIG || number == EIO;
-    if (!refused && ftruncate(file, 0) != 0) {
-        number = errno;
-        refused = true;
-    }
     close(file);
+    unlink(path);
     if (refused) {
-        unlink(path);
         return checkpoint_storage_error(path, "cannot make room for the file", number, error);
     }
     return STATUS_OK;

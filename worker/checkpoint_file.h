@@ -19,7 +19,7 @@ enum status checkpoint_storage_error(const char *path, const char *what, int num
 enum status checkpoint_explain_failure(const char *path, struct error *error);
 
 /* Whether a file of `bytes` has room at `path`, found out by asking the file system for it, where it can be
- * asked: afterwards the file is empty, or not there. HDF5 cannot close a file that it cannot write, and would
+ * asked: afterwards there is no file. HDF5 cannot close a file that it cannot write, and would
  * hold what it has of it for the life of the process: better not to begin. */
 enum status checkpoint_try_space(const char *path, uint64_t bytes, struct error *error);
 

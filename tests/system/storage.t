@@ -100,7 +100,7 @@ fails() {
         same_model "$run/checkpoints/step-000000026" "$work/whole/checkpoints/step-000000026"
     is "calls of rank $1 fail with error $2: nothing half-written" "$(find "$run" -name '*tmp*')" ""
 }
-fails 0 5 fopen:1,fflush:3,fsync:6,rename:2
+fails 0 5 open:1,fflush:3,fsync:6,rename:2
 check "each is a warning" some_warnings 4
 says "that names the file" 'warning: .*step 3 could not be written.*Input/output error.*step-000000003.tmp/state.yaml'
 fails 1 122 fallocate:1,mkdir:5
