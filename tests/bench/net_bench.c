@@ -4,7 +4,7 @@
  *
  * Prints one line: seconds per image of the whole (median of STEPS steps after a first one; with one thread
  * of processor time), of the convolutions, and of the rest; the network's own bytes; the process's peak of
- * resident bytes. Then the bytes of activations that move for an image, beside those that must.
+ * resident bytes.
  */
 #include "worker/nn/iresnet_graph.h"
 
@@ -98,9 +98,6 @@ static void measure(struct iresnet *net, const struct iresnet_config *config, in
            "%zu bytes, peak %ld KiB\n",
            config->arch, config->input, config->width, batch, config->threads, all, conv, all - conv,
            iresnet_memory_bytes(net), usage.ru_maxrss);
-    struct iresnet_traffic traffic = iresnet_traffic(net);
-    printf("activations and gradients: %.1f MB moved per image, %.1f at least\n", 1e-6 * traffic.moved,
-           1e-6 * traffic.least);
     iresnet_set_profile(net, NULL);
     profile_free(&profile);
     free(image);

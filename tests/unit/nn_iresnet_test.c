@@ -402,8 +402,6 @@ static void test_recompute(void **state)
             assert_int_equal(iresnet_create(&kept, &nets[0], NULL), STATUS_OK);
             assert_int_equal(iresnet_create(&again, &nets[1], NULL), STATUS_OK);
             assert_true(iresnet_memory_bytes(nets[1]) < iresnet_memory_bytes(nets[0]));
-            assert_true(iresnet_traffic(nets[1]).moved > iresnet_traffic(nets[0]).moved);
-            assert_true(iresnet_traffic(nets[0]).moved > iresnet_traffic(nets[0]).least);
             iresnet_free(nets[0]);
             iresnet_free(nets[1]);
         }

@@ -127,15 +127,6 @@ void iresnet_infer(struct iresnet *net, int batch, const float *image, float *em
 /* running = 0.9 running + 0.1 batch_statistics / lanes: once a step, after their exchange. */
 void iresnet_update_statistics(struct iresnet *net, int lanes);
 
-/* Bytes of activations and of their gradients that a training step reads and writes for an image: as the
- * passes are; and the least that batch normalisation leaves, which needs the sums over a whole tensor before
- * anybody can go on with it. The weights, what a convolution does with its scratch, and the last layer are
- * not counted. */
-struct iresnet_traffic {
-    double moved, least;
-};
-struct iresnet_traffic iresnet_traffic(const struct iresnet *net);
-
 /* A layer as a profile counts it: a convolution with what prepares its input, a block's end with its second
  * one; last the linear layer, with the normalisations around it. */
 struct iresnet_layer {

@@ -69,6 +69,13 @@ static void count_stem(const struct iresnet *net, int batch, struct iresnet_laye
     layer->least -= in + out;
 }
 
+/* What the sums over a gradient that a convolution has written read: the activation it belongs to, and, in a
+ * pass of their own, the gradient too. */
+static double sums(int channels, double size)
+{
+    return iresnet_visits_gradient(channels) ? size : 2 * size;
+}
+
 /* Visits (README, "Passes over memory") read the activation that a gradient belongs to while the gradient is
  * in the cache; each pass between reads gradient and activation and writes a gradient, the last of a block
  * also the shortcut's gradient. */
@@ -80,9 +87,10 @@ static void count_block(const struct basic_block *block, int batch, size_t numbe
     double out = tensor(batch, block->side_out, block->channels_out);
     bool downsampled = block->downsample.plan != NULL;
     if (number == block->conv1.number)
-        count_traffic(layer, in, middle, in, 3 * middle + 4 * in, 0);
+        count_traffic(layer, in, middle, sums(block->channels_in, in), 3 * middle + 4 * in, 0);
     else if (number == block->conv2.number)
-        count_traffic(layer, middle, out, middle + out, 2 * out + 3 * out, downsampled ? 0 : in);
+        count_traffic(layer, middle, out, sums(block->channels_out, middle) + out, 2 * out + 3 * out,
+                      downsampled ? 0 : in);
     else
         count_traffic(layer, in, out, out, 2 * out, out);
 }
