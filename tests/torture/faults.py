@@ -143,10 +143,10 @@ def remove_checkpoint(run, draw):
 # --- Disk and data ---
 
 def fill_disk(run, draw):
-    """Until a checkpoint has failed for want of room, or the run ended for it; then there is room again."""
+    """Until a checkpoint has failed for want of room, or the run ended for it; then there is room again, and it counts
+    how long the next checkpoint takes to come."""
     filler = run.disk / "filler"
     starts, known = len(run.of_kind("start")), len(run.said())
-    moment = time.time()
     with open(filler, "wb", buffering=0) as file:
         try:
             while True:
@@ -160,6 +160,7 @@ def fill_disk(run, draw):
             pass
     run.wait("a write that fails", lambda: "no space left" in run.said()[known:])
     time.sleep(draw.uniform(0, 1))
+    moment = time.time()
     filler.unlink()
     if run.ended():
         if run.supervisor.returncode != 6:
