@@ -4,6 +4,7 @@
 #include "proto/config_table.h"
 #include "proto/config_value.h"
 #include "proto/file.h"
+#include "proto/yaml_depth.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -162,6 +163,10 @@ static enum status load_document(const char *text, const char *name, yaml_docume
                                  yaml_node_t **root, struct error *error)
 {
     yaml_parser_t parser;
+    if (!yaml_depth_is_bounded(text, strlen(text))) {
+        return error_set(error, STATUS_USAGE, name, "mend the YAML", "not readable as YAML: %s",
+                         YAML_TOO_DEEP);
+    }
     if (!yaml_parser_initialize(&parser)) {
         return error_set(error, STATUS_INTERNAL, name, NULL, "out of memory");
     }

@@ -2,6 +2,7 @@
 #include "shard/manifest.h"
 
 #include "proto/file.h"
+#include "proto/yaml_depth.h"
 #include "shard/path.h"
 
 #include <errno.h>
@@ -218,6 +219,10 @@ static enum status parse(const char *text, size_t size, struct manifest *manifes
 {
     yaml_parser_t parser;
     yaml_document_t document;
+    if (!yaml_depth_is_bounded(text, size))
+        return error_set(error, STATUS_DATA, manifest->path,
+                         "correct the manifest, or pack the dataset again", "this is not YAML: %s",
+                         YAML_TOO_DEEP);
     if (!yaml_parser_initialize(&parser))
         return error_set(error, STATUS_INTERNAL, manifest->path, NULL, "no memory for the manifest");
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);

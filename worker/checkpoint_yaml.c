@@ -1,6 +1,7 @@
 #include "worker/checkpoint_yaml.h"
 
 #include "proto/file.h"
+#include "proto/yaml_depth.h"
 #include "worker/checkpoint.h"
 
 #include <errno.h>
@@ -27,6 +28,9 @@ static enum status fault_at(const struct checkpoint_yaml *yaml, const yaml_node_
 static enum status parse(struct checkpoint_yaml *yaml, const char *text, size_t size, struct error *error)
 {
     yaml_parser_t parser;
+    if (!yaml_depth_is_bounded(text, size)) {
+        return error_set(error, STATUS_DATA, yaml->path, next_step, "this is not YAML: %s", YAML_TOO_DEEP);
+    }
     if (!yaml_parser_initialize(&parser)) {
         return error_set(error, STATUS_INTERNAL, yaml->path, NULL, "out of memory");
     }

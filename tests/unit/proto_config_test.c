@@ -203,6 +203,26 @@ static void test_refusals(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* A megabyte of brackets, in the file and in an override: refused at once. */
+static void test_depth_is_bounded(void **state)
+{
+    enum { SIZE = 1 << 20 };
+    struct config config;
+    struct error error;
+    char *text = malloc(SIZE + 1);
+    (void)state;
+    memset(text, '[', SIZE);
+    text[SIZE] = '\0';
+    assert_int_equal(config_parse(text, "deep.yaml", NULL, 0, &config, &error), STATUS_USAGE);
+    assert_string_equal(error.where, "deep.yaml");
+    assert_non_null(strstr(error.what, "more than 1000 deep"));
+    memcpy(text, "validation=", 11);
+    assert_int_equal(config_parse("", "deep.yaml", (const char *const[]){text}, 1, &config, &error),
+                     STATUS_USAGE);
+    assert_non_null(strstr(error.what, "more than 1000 deep"));
+    free(text);
+}
+
 static void test_overrides(void **state)
 {
     static const char *const overrides[] = {"optimizer.lr=0.5",
@@ -471,6 +491,7 @@ int main(void)
                                        cmocka_unit_test(test_margins_by_name),
                                        cmocka_unit_test(test_datasets_with_weights),
                                        cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_depth_is_bounded),
                                        cmocka_unit_test(test_overrides),
                                        cmocka_unit_test(test_bad_overrides),
                                        cmocka_unit_test(test_what_is_printed_reads_back),

@@ -131,6 +131,11 @@ static void bad_keys_are_refused(void **state)
     assert_refused(path, "not YAML", "lfw.yaml:");
     scratch_text(path, "");
     assert_refused(path, "empty", "lfw.yaml");
+    char *deep = malloc(1 << 20);
+    memset(deep, '{', 1 << 20);
+    scratch_write(path, deep, 1 << 20);
+    assert_refused(path, "more than 1000 deep", "lfw.yaml");
+    free(deep);
 }
 
 static void bad_values_are_refused(void **state)

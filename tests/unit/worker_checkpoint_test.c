@@ -513,6 +513,14 @@ static void test_state_is_read_strictly(void **state)
         assert_non_null(strstr(error.what, edits[i].said));
         assert_non_null(strstr(error.where, "state.yaml"));
     }
+    struct error error = {0};
+    struct checkpoint_state found;
+    char *deep = malloc(1 << 20);
+    memset(deep, '[', 1 << 20);
+    write_text(file, deep, 1 << 20);
+    free(deep);
+    assert_int_equal(checkpoint_read_state(path, &found, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "more than 1000 deep"));
 }
 
 static void count_warning(void *context, const char *text)
