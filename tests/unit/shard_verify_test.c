@@ -212,7 +212,7 @@ static void endless_trees_are_described(void **state)
 {
     hid_t file = H5Fcreate(scratch_path(*state, "endless.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     for (int i = 0; i < 4; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "/%d", i);
         assert_true(H5Lcreate_hard(file, "/", file, name, H5P_DEFAULT, H5P_DEFAULT) >= 0);
     }
