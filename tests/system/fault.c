@@ -7,7 +7,7 @@
  *   DAIL_FAULT_LOG    a file: every call of every rank is written to <file>.<rank>, one line each: its kind
  * and path
  *
- * Kinds: open (for writing), fopen, fflush, fclose, write (pwrite too), fallocate, ftruncate, fsync, mkdir,
+ * Kinds: open (for writing), fflush, fclose, write (pwrite too), fallocate, ftruncate, fsync, mkdir,
  * rename (renameat2 too), prune (a removal inside of a checkpoint that is pruned), remove (any other). A
  * write that the process dies in has half of its bytes written; at every other call it dies before anything
  * is done: what is half done after one call is what is there before the next.
@@ -142,15 +142,6 @@ int open(const char *path, int flags, ...)
         FAIL_IF("open", path, -1)
     }
     return real(path, flags, mode);
-}
-
-FILE *fopen(const char *path, const char *mode)
-{
-    REAL(FILE *, fopen, const char *, const char *);
-    if (mode[0] != 'r') {
-        FAIL_IF("fopen", path, NULL)
-    }
-    return real(path, mode);
 }
 
 int fflush(FILE *stream)
