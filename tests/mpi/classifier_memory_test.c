@@ -12,12 +12,19 @@
 #include "worker/exchange_mpi.h"
 #include "worker/optimizer.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define MEBIBYTE ((size_t)1 << 20)
 /* Beside the classifier: the exchange's buffers, and what the program and its libraries touch. */
 #define PROCESS_BYTES (64 * MEBIBYTE)
+/* A sanitizer keeps memory of its own, of which nothing can be said. */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZER_MEMORY true
+#else
+#define SANITIZER_MEMORY false
+#endif
 
 struct size {
     uint32_t classes;
@@ -148,9 +155,7 @@ int main(int argc, char **argv)
     size_t rows = row_bytes(&problem), held = classifier_memory_bytes(problem.classifier);
     size_t allowed = rows + CLASSIFIER_TILE_BYTES + sample_bytes(&problem) + rows / 32 + MEBIBYTE;
     CHECK(held >= rows && held <= allowed);
-#ifndef __SANITIZE_ADDRESS__ /* which keeps memory of its own */
-    CHECK(peak_bytes() - before <= allowed + PROCESS_BYTES);
-#endif
+    CHECK(SANITIZER_MEMORY || peak_bytes() - before <= allowed + PROCESS_BYTES);
     if (told) {
         printf("{\"rank\": %d, \"rows_bytes\": %zu, \"tile_bytes\": %u, \"held_bytes\": %zu, \"peak_bytes\": "
                "%zu, "
