@@ -11,13 +11,18 @@ from run import EVERY, kill
 ROOM = 45
 
 
-class NotNoticed(Exception):
-    """A fault that should have ended the run did not, or not as it should."""
+class Wrong(Exception):
+    """The run did not take a fault as it should."""
 
 
-def go_on(run, moment, starts):
+def go_on(run, moment, starts, safe):
     restart = run.wait_restart(starts)
-    return restart and (moment, *restart)
+    if not restart:
+        return None
+    step, lost, again = restart
+    if step < safe:
+        raise Wrong(f"it went on from step {step}, though there was a checkpoint of step {safe}")
+    return moment, lost, again
 
 
 def strike(run, draw, ranks, number):
@@ -28,9 +33,9 @@ def strike(run, draw, ranks, number):
     victims = [found[rank] for rank in ranks if rank in found]
     if not victims:
         return None
-    moment = time.time()
+    safe, moment = run.safe_step(), time.time()
     kill(draw.choice(victims), number)
-    return go_on(run, moment, starts)
+    return go_on(run, moment, starts, safe)
 
 
 def kill_worker(run, draw):
@@ -55,9 +60,9 @@ def kill_in_checkpoint(run, draw):
     if len(found) < 3 or not run.wait("a checkpoint", run.writing_checkpoint, 0.0005):
         return None
     time.sleep(draw.choice((0, 0.001, 0.004)))
-    moment = time.time()
+    safe, moment = run.safe_step(), time.time()
     kill(found[draw.randrange(3)], signal.SIGKILL)
-    return go_on(run, moment, starts)
+    return go_on(run, moment, starts, safe)
 
 
 def kill_at_start(run, draw):
@@ -65,14 +70,14 @@ def kill_at_start(run, draw):
     starts, found = len(run.of_kind("start")), run.ranks()
     if len(found) < 3:
         return None
-    moment = time.time()
+    safe, moment = run.safe_step(), time.time()
     old = set(found.values())
     kill(found[draw.randrange(3)], signal.SIGKILL)
     new = run.wait("new ranks", lambda: [pid for pid in run.ranks().values() if pid not in old])
     time.sleep(draw.uniform(0, 0.5))
     if new:
         kill(draw.choice(new), signal.SIGKILL)
-    return go_on(run, moment, starts)
+    return go_on(run, moment, starts, safe)
 
 
 # --- Checkpoints ---
@@ -90,12 +95,12 @@ def with_damage(run, draw, damage):
         end = time.time() + 30
         while run.ranks() and time.time() < end:
             time.sleep(0.02)
-        checkpoints = run.checkpoints()
+        safe, checkpoints = run.safe_step(damaged=1), run.checkpoints()
         if checkpoints:
             damage(checkpoints[-1], draw)
     finally:
         os.kill(run.supervisor.pid, signal.SIGCONT)
-    return go_on(run, moment, starts)
+    return go_on(run, moment, starts, safe)
 
 
 def flip(path, offset):
@@ -160,13 +165,13 @@ def fill_disk(run, draw):
             pass
     run.wait("a write that fails", lambda: "no space left" in run.said()[known:])
     time.sleep(draw.uniform(0, 1))
-    moment = time.time()
+    safe, moment = run.safe_step(), time.time()
     filler.unlink()
     if run.ended():
         if run.supervisor.returncode != 6:
-            raise NotNoticed(f"a full disk ended the run with {run.supervisor.returncode}, not 6")
+            raise Wrong(f"a full disk ended the run with {run.supervisor.returncode}, not 6")
         run.supervise()
-        return go_on(run, moment, starts)
+        return go_on(run, moment, starts, safe)
     made = run.wait("a checkpoint", lambda: [record for record in run.of_kind("checkpoint") if record["t"] > moment])
     return made and (moment, 0, made[0]["t"])
 
@@ -185,7 +190,7 @@ def drop_shard_bytes(run, draw):
     """Bytes of a shard that change or go while it is trained on: the run ends with 3 and names it. Then they are back."""
     shard = draw.choice(sorted(run.data.glob("tiny?-?????.h5")))
     starts, whole, images = len(run.of_kind("start")), shard.read_bytes(), images_in(shard)
-    moment = time.time()
+    safe, moment = run.safe_step(), time.time()
     if draw.random() < 0.5:
         flip(shard, draw.choice(images[:-1]) + 300)
     else:
@@ -193,23 +198,22 @@ def drop_shard_bytes(run, draw):
     code = run.wait_end()
     shard.write_bytes(whole)
     if code != 3 or shard.name not in run.said():
-        raise NotNoticed(f"{shard.name} lost bytes and the run ended with {code}"
+        raise Wrong(f"{shard.name} lost bytes and the run ended with {code}"
                          f"{'' if shard.name in run.said() else ' without naming it'}")
     run.supervise()
-    return go_on(run, moment, starts)
+    return go_on(run, moment, starts, safe)
 
 
-# name: the fault, and the checkpoints that it costs beside the steps since the last
 FAULTS = {
-    "SIGKILL to a worker": (kill_worker, 0),
-    "SIGKILL to the coordinator": (kill_coordinator, 0),
-    "SIGKILL inside a checkpoint": (kill_in_checkpoint, 1),
-    "SIGKILL, again at the restart": (kill_at_start, 0),
-    "SIGSTOP to a worker": (stop_worker, 0),
-    "SIGSTOP to the coordinator": (stop_coordinator, 0),
-    "newest checkpoint corrupted": (corrupt_checkpoint, 1),
-    "newest checkpoint truncated": (truncate_checkpoint, 1),
-    "newest checkpoint removed": (remove_checkpoint, 1),
-    "disk full": (fill_disk, 0),
-    "shard loses bytes": (drop_shard_bytes, 0),
+    "SIGKILL to a worker": kill_worker,
+    "SIGKILL to the coordinator": kill_coordinator,
+    "SIGKILL inside a checkpoint": kill_in_checkpoint,
+    "SIGKILL, again at the restart": kill_at_start,
+    "SIGSTOP to a worker": stop_worker,
+    "SIGSTOP to the coordinator": stop_coordinator,
+    "newest checkpoint corrupted": corrupt_checkpoint,
+    "newest checkpoint truncated": truncate_checkpoint,
+    "newest checkpoint removed": remove_checkpoint,
+    "disk full": fill_disk,
+    "shard loses bytes": drop_shard_bytes,
 }

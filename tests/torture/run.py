@@ -170,8 +170,8 @@ class Run:
         return self.wait(f"step {step}", lambda: self.step() >= step)
 
     def wait_restart(self, starts):
-        """Until the run has started for more than `starts` times and trained a step since: (steps that were trained
-        in vain, time of that step). None if it ended before."""
+        """Until the run has started for more than `starts` times and trained a step since: (the step it went on from,
+        steps that were trained in vain, time of that first step). None if it ended before."""
         def restarted():
             before = since = 0
             start = None
@@ -182,7 +182,7 @@ class Run:
                         start = record
                 elif record["kind"] == "step":
                     if start:
-                        return max(0, before - start["step"]), record["t"]
+                        return start["step"], max(0, before - start["step"]), record["t"]
                     before = record["step"]
             return None
         return self.wait("a restart", restarted)
@@ -194,6 +194,11 @@ class Run:
 
     def checkpoints(self):
         return sorted((self.dir / "checkpoints").glob("step-?????????"))
+
+    def safe_step(self, damaged=0):
+        """The step that no fault may throw the run back behind: that of its newest checkpoint, but for the damaged."""
+        steps = [0] * (damaged + 1) + [int(path.name[5:]) for path in self.checkpoints() if (path / "COMMIT").exists()]
+        return steps[-1 - damaged]
 
     def writing_checkpoint(self):
         return any((self.dir / "checkpoints").glob("*.tmp*"))
