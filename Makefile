@@ -145,7 +145,7 @@ $(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 
 check-system: all $(BUILD)/tests/system/fault.so
-	DAIL_BUILD=$(BUILD) prove --timer tests/system
+	DAIL_BUILD=$(BUILD) prove -j2 --timer tests/system
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
 check-oracle: all check-deps $(ORACLE)
