@@ -4,6 +4,7 @@
  * conv_bench [threads [batch [rounds [width]]]], by default 1, 16, 9, 1: the channels are scaled by the
  * width.
  */
+#include "tests/bench/values.h"
 #include "worker/nn/conv.h"
 
 #include <stdio.h>
@@ -35,24 +36,6 @@ static double now(void)
     return 1e3 * (double)time.tv_sec + 1e-6 * (double)time.tv_nsec;
 }
 
-static void *memory(size_t bytes)
-{
-    void *made = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (made == NULL) {
-        fprintf(stderr, "conv_bench: no memory for %zu bytes; take a smaller batch\n", bytes);
-        exit(1);
-    }
-    return made;
-}
-
-static float *values(size_t count)
-{
-    float *made = memory(count * sizeof *made);
-    for (size_t i = 0; i < count; i++)
-        made[i] = (float)((i * 2654435761u >> 7) % 2001) / 1000.0f - 1.0f;
-    return made;
-}
-
 static int scaled(int channels, double width)
 {
     return channels == 3 ? 3 : (int)(channels * width);
@@ -70,10 +53,10 @@ static size_t subject_make(struct subject *subject, const struct conv_shape *sha
     shape = &subject->shape;
     size_t images = (size_t)batch, in = (size_t)shape->channels_in, out = (size_t)shape->channels_out;
     size_t weight = (size_t)(shape->kernel * shape->kernel) * in * out;
-    subject->input = values(images * (size_t)(shape->height * shape->width) * in);
-    subject->output = values(images * (size_t)(conv_height_out(shape) * conv_width_out(shape)) * out);
-    subject->weight = values(weight);
-    subject->grad_weight = values(weight);
+    subject->input = values_make(images * (size_t)(shape->height * shape->width) * in);
+    subject->output = values_make(images * (size_t)(conv_height_out(shape) * conv_width_out(shape)) * out);
+    subject->weight = values_make(weight);
+    subject->grad_weight = values_make(weight);
     for (int a = 0; a < ALGORITHMS; a++) {
         enum conv_algorithm algorithm = a == 0 ? CONV_GEMM : CONV_WINOGRAD;
         if (algorithm == CONV_WINOGRAD && (shape->kernel != 3 || shape->stride != 1))
@@ -145,7 +128,7 @@ int main(int argc, char **argv)
         size_t bytes = subject_make(&subjects[i], &shapes[i], threads, batch, width);
         scratch_bytes = bytes > scratch_bytes ? bytes : scratch_bytes;
     }
-    void *scratch = memory(scratch_bytes);
+    void *scratch = values_memory(scratch_bytes);
     for (int round = -1; round < rounds; round++)
         for (int i = 0; i < SHAPES; i++)
             for (int a = 0; a < ALGORITHMS; a++)

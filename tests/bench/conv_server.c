@@ -4,6 +4,7 @@
  *
  *     conv_server BATCH THREADS
  */
+#include "tests/bench/values.h"
 #include "worker/nn/conv.h"
 
 #include <stdio.h>
@@ -34,24 +35,6 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static void *memory(size_t bytes)
-{
-    void *made = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (made == NULL) {
-        fprintf(stderr, "conv_server: no memory for %zu bytes\n", bytes);
-        exit(1);
-    }
-    return made;
-}
-
-static float *values(size_t count)
-{
-    float *made = memory(count * sizeof *made);
-    for (size_t i = 0; i < count; i++)
-        made[i] = (float)((i * 2654435761u >> 7) % 2001) / 1000.0f - 1.0f;
-    return made;
-}
-
 static double run(struct server *server, struct subject *subject, int data)
 {
     double begin = now();
@@ -79,14 +62,14 @@ static struct subject *make(struct server *server, const struct conv_shape *shap
         fprintf(stderr, "conv_server: %s\n", error.what);
         exit(1);
     }
-    subject->input = values(images * (size_t)(shape->height * shape->width) * in);
-    subject->output = values(images * (size_t)(conv_height_out(shape) * conv_width_out(shape)) * out);
-    subject->weight = values(9 * in * out);
-    subject->grad_weight = values(9 * in * out);
+    subject->input = values_make(images * (size_t)(shape->height * shape->width) * in);
+    subject->output = values_make(images * (size_t)(conv_height_out(shape) * conv_width_out(shape)) * out);
+    subject->weight = values_make(9 * in * out);
+    subject->grad_weight = values_make(9 * in * out);
     if (conv_scratch_bytes(subject->conv) > server->scratch_bytes) {
         server->scratch_bytes = conv_scratch_bytes(subject->conv);
         free(server->scratch);
-        server->scratch = memory(server->scratch_bytes);
+        server->scratch = values_memory(server->scratch_bytes);
     }
     run(server, subject, data);
     return subject;
