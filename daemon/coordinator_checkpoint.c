@@ -40,7 +40,8 @@ static void take_failure(struct coordinator *coordinator, const struct checkpoin
     }
     name_safe_state(coordinator, safe, sizeof safe);
     snprintf(text, sizeof text,
-             "the checkpoint of step %lld could not be written; %s, and the next try is in %.0f s: %s",
+             "the checkpoint of step %lld could not be written; %s, and it is tried again in %.0f s, or when "
+             "the next is due: %s",
              (long long)outcome->step, safe, wait,
              error_format(&coordinator->saved.failure, line, sizeof line));
     journal_warn(coordinator->journal, text);
