@@ -178,12 +178,12 @@ says "an image that claims 268 million pixels: named" 'at most 67108864 pixels a
 rm "$work/faces/bob/2.pgm"
 
 # What a dail pack that was killed left is removed; not what a link in its place leads to.
-mkdir "$work/linked" "$work/other"
-printf 'kept' >"$work/other/kept"
-ln -s "$work/other" "$work/linked/.faces.packing"
+mkdir "$work/linked" "$work/elsewhere"
+printf 'kept' >"$work/elsewhere/kept"
+ln -s "$work/elsewhere" "$work/linked/.faces.packing"
 timeout 60 "$build/dail" pack "$work/faces" -o "$work/linked" --name faces --id 0 --size 32 >"$work/out" 2>&1
 exits "packing where a link has the place of unfinished files" $? 0
-is "what the link led to is there still" "$(cat "$work/other/kept")" kept
+is "what the link led to is there still" "$(cat "$work/elsewhere/kept")" kept
 
 # --- Files that reach into others ---
 
