@@ -90,6 +90,14 @@ static enum iresnet_kernels kernels_of(enum config_kernels kernels)
     return IRESNET_KERNELS_FAST;
 }
 
+/* Of this worker, so far as the configuration tells: a run that left their number open takes it from its
+ * first start. */
+static int lanes_expected(const struct trainer *trainer)
+{
+    int lanes = trainer->config->data.lanes, workers = trainer->exchange->size;
+    return lanes > workers ? lanes / workers : 1;
+}
+
 static enum status create_backbone(struct trainer *trainer, int threads, struct error *error)
 {
     const struct config *config = trainer->config;
@@ -100,6 +108,7 @@ static enum status create_backbone(struct trainer *trainer, int threads, struct 
                                  .dropout = config->model.dropout,
                                  .batch_max = config->batch.lane,
                                  .threads = threads,
+                                 .micro_batches = lanes_expected(trainer),
                                  .train = true,
                                  .recompute = config->runtime.recompute == CONFIG_RECOMPUTE_BLOCKS,
                                  .kernels = kernels_of(config->debug.kernels)};
@@ -328,8 +337,7 @@ int64_t trainer_memory_bytes(const struct trainer *trainer)
     const struct config *config = trainer->config;
     int64_t side = config->model.input;
     int64_t micro_batch = config->batch.lane * side * side * 3 * (int64_t)sizeof(float);
-    int64_t lanes = config->data.lanes > 0 ? config->data.lanes : trainer->exchange->size;
-    int64_t queue = micro_batch * (lanes / trainer->exchange->size) * TRAINER_LOADER_DEPTH;
+    int64_t queue = micro_batch * lanes_expected(trainer) * TRAINER_LOADER_DEPTH;
     int64_t vectors = (int64_t)(sizeof(float) * (iresnet_weight_count(trainer->net) +
                                                  3 * domain_weight_count(trainer->domain)));
     return (int64_t)iresnet_memory_bytes(trainer->net) +

@@ -125,6 +125,7 @@ int main(int argc, char **argv)
         .batch_max = atoi(argv[4]),
         .threads = atoi(argv[5]),
         .train = true,
+        .micro_batches = 1,
         .recompute = recompute,
         .kernels = (enum iresnet_kernels)chosen,
     };

@@ -82,7 +82,7 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
         .isa = isa,
         .batch_max = config->batch_max,
         .threads = config->threads,
-        .frugal = config->recompute,
+        .frugal = config->recompute || config->micro_batches == 1,
     };
     enum status status = parameter_table_build(&net->dimensions, &net->table, error);
     if (status != STATUS_OK)
