@@ -295,11 +295,11 @@ int main(int argc, char **argv)
 {
     int provided, rank, ranks;
     struct watchdog *watchdog = NULL;
+    signals_install();
     exchange_mpi_prepare();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    signals_install();
     int code = run(argc, argv, rank, ranks, &watchdog);
     MPI_Finalize();
     watchdog_close(watchdog);
