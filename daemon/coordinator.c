@@ -177,6 +177,7 @@ static bool serve(struct coordinator *coordinator)
             return false;
         }
         coordinator_check_datagrams(coordinator);
+        coordinator_check_writing(coordinator);
         double patience = coordinator->started ? LEAVE_SECONDS + LEAVE_STEPS * coordinator->step_seconds
                                                : LEAVE_SECONDS_UNSTARTED;
         if (coordinator->failed && coordinator_clock() - coordinator->failed_since > patience) {

@@ -93,6 +93,64 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     return coordinator_send_all(coordinator, &message, error);
 }
 
+/* Some worker has come to a checkpoint that it cannot begin, or end with, before another is written. */
+static bool is_awaited(const struct coordinator *coordinator)
+{
+    for (int w = 0; w < coordinator->setup->workers; w++) {
+        struct watchdog_sight sight;
+        watchdog_look(coordinator->context->watchdog, w, &sight);
+        uint32_t phase = sight.heard ? sight.phase : coordinator->seat[w].phase;
+        if (!coordinator->seat[w].done && phase == PHASE_CHECKPOINT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first worker that has not said that it is through, and how many more there are. */
+static int find_writers(const struct coordinator *coordinator, int *others)
+{
+    const struct checkpoint_desk *desk = &coordinator->checkpoints;
+    int first = -1, count = 0;
+    for (int w = 0; w < coordinator->setup->workers; w++) {
+        if (desk->step < 0 || !desk->saved[w]) {
+            first = count++ == 0 ? w : first;
+        }
+    }
+    *others = count - 1;
+    return first;
+}
+
+void coordinator_check_writing(struct coordinator *coordinator)
+{
+    double now = coordinator_clock();
+    if (!is_awaited(coordinator)) {
+        coordinator->saved.awaited = 0;
+        coordinator->saved.awaited_told = false;
+        return;
+    }
+    if (coordinator->saved.awaited == 0) {
+        coordinator->saved.awaited = now;
+    }
+    double waited = now - coordinator->saved.awaited;
+    int others, writer = find_writers(coordinator, &others);
+    if (coordinator->saved.awaited_told || writer < 0 ||
+        waited < coordinator->setup->config.runtime.liveness_seconds) {
+        return;
+    }
+    coordinator->saved.awaited_told = true;
+    char name[192], more[32] = "", text[512];
+    coordinator_name_worker(coordinator, writer, name, sizeof name);
+    if (others > 0) {
+        snprintf(more, sizeof more, " and %d more", others);
+    }
+    snprintf(text, sizeof text,
+             "training has stood still for %.0f s while %s%s writes a checkpoint: see whether the disk, or "
+             "the file system, under %s is overloaded or gone",
+             waited, name, more, coordinator->setup->config.run.dir);
+    journal_warn(coordinator->journal, text);
+}
+
 bool coordinator_wishes_checkpoint(struct coordinator *coordinator)
 {
     double every = coordinator->setup->config.checkpoint.every_minutes * 60;

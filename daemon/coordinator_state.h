@@ -38,6 +38,8 @@ struct coordinator {
         double retry; /* when to try again after a failure */
         int64_t failed_step;
         struct error failure; /* the last one */
+        double awaited; /* since when training stands still for one that is still being written; 0: not */
+        bool awaited_told;
     } saved;
     double step_seconds; /* predicted, then measured */
     int64_t step; /* the last one reported by all workers */
@@ -69,6 +71,8 @@ void coordinator_fail(struct coordinator *coordinator, int worker, const struct 
 /* A worker is through with its part of a checkpoint. */
 enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
                                    const struct message_saved *saved, struct error *error);
+/* Warns once each time that training has waited for liveness_seconds for a checkpoint to be written. */
+void coordinator_check_writing(struct coordinator *coordinator);
 /* Whether the first worker is to be told now that a checkpoint is due: by time, or after one that failed. */
 bool coordinator_wishes_checkpoint(struct coordinator *coordinator);
 /* The workers left because the last checkpoint could not be written: the error that says so, and what is

@@ -1,6 +1,7 @@
 /* daemon/coordinator.h against workers that are played: whole runs, stops, lost and failing workers. */
 #include "daemon/coordinator.h"
 #include "daemon/resume.h"
+#include "tests/unit/coordinator_play.h"
 
 #include "worker/checkpoint.h"
 
@@ -13,237 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define WORKERS 2
-#define LANES 2
-#define LANE_BATCH 16
-#define QUEUE 512
-#define EPOCHS_MAX 8
-#define ALWAYS -1
-
-/* The workers, in lockstep: one step whenever the coordinator has nothing left to hear. */
-struct play {
-    const char *run_dir;
-    struct message queue[WORKERS][QUEUE];
-    size_t head[WORKERS], tail[WORKERS];
-    struct message_start start[WORKERS];
-    int64_t leased[EPOCHS_MAX][LANES]; /* images */
-    unsigned wishes;
-    int64_t step, checkpoint_every;
-    bool hello_sent, waiting[WORKERS], done;
-    enum status committed_status[WORKERS];
-    int commits[WORKERS];
-    /* What goes wrong: */
-    int64_t silent_from; /* worker 2 sends nothing after this step */
-    int64_t storage_fault_at; /* worker 2 cannot write its part of this step's checkpoint */
-    int64_t fault_at; /* worker 2 fails for good in this step */
-    const char *version; /* worker 2's */
-    int64_t late_at; /* worker 1's reports of this step and the next come a step after worker 2's */
-    int64_t stop_at; /* sets *stop after this step */
-    volatile sig_atomic_t stop;
-};
-
-static void push(struct play *play, int worker, struct message message)
-{
-    assert_true(play->tail[worker] - play->head[worker] < QUEUE);
-    if (play->silent_from > 0 && play->step > play->silent_from && worker == 1) {
-        return;
-    }
-    play->queue[worker][play->tail[worker]++ % QUEUE] = message;
-}
-
-static void say_hello(struct play *play)
-{
-    for (int w = 0; w < WORKERS; w++) {
-        struct message message = {.kind = MESSAGE_HELLO,
-                                  .hello = {.pid = 100 + w,
-                                            .threads = 1,
-                                            .cores_allowed = 1,
-                                            .memory_needed = 1000,
-                                            .memory_available = 1000000,
-                                            .seconds_per_image = 0.001}};
-        snprintf(message.hello.version, sizeof message.hello.version, "%s",
-                 w == 1 && play->version ? play->version : DAIL_VERSION);
-        snprintf(message.hello.host, sizeof message.hello.host, "node%d", w + 1);
-        snprintf(message.hello.cores, sizeof message.hello.cores, "%d", w);
-        snprintf(message.hello.isa, sizeof message.hello.isa, "generic");
-        snprintf(message.hello.interfaces, sizeof message.hello.interfaces, "eth0 10.0.0.%d", w + 1);
-        push(play, w, message);
-    }
-    play->hello_sent = true;
-}
-
-/* One file of a checkpoint, with a few bytes in it. */
-static void write_part(struct play *play, int worker, const char *file)
-{
-    char directory[512], path[800];
-    struct message message = {.kind = MESSAGE_PART,
-                              .part = {.step = play->step, .bytes = 4, .crc = 0xd87f7e0c}};
-    checkpoint_path(play->run_dir, play->step, 1, directory, sizeof directory);
-    snprintf(path, sizeof path, "%s/%s", directory, file);
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    assert_int_equal(fwrite("test", 1, 4, out), 4); /* its crc32 is d87f7e0c */
-    fclose(out);
-    snprintf(message.part.file, sizeof message.part.file, "%s", file);
-    push(play, worker, message);
-}
-
-static void write_checkpoint(struct play *play)
-{
-    struct error error;
-    assert_int_equal(checkpoint_begin(play->run_dir, play->step, &error), STATUS_OK);
-    play->waiting[0] = play->waiting[1] = true;
-    write_part(play, 0, "model.h5");
-    write_part(play, 0, "classifier-alpha.1-of-2.h5");
-    write_part(play, 0, "classifier-beta.1-of-1.h5");
-    struct message saved = {.kind = MESSAGE_SAVED,
-                            .saved = {.step = play->step, .seconds = 0.5, .stall = 0.25, .skips = 2}};
-    push(play, 0, saved);
-    saved.saved.stall = 0.125;
-    if (play->step == play->storage_fault_at || play->storage_fault_at == ALWAYS) {
-        saved.saved.status = STATUS_STORAGE;
-        snprintf(saved.saved.what, sizeof saved.saved.what, "no space left");
-        snprintf(saved.saved.where, sizeof saved.saved.where, "classifier-alpha.2-of-2.h5");
-    } else {
-        write_part(play, 1, "classifier-alpha.2-of-2.h5");
-    }
-    push(play, 1, saved);
-}
-
-static void leave(struct play *play, enum status status)
-{
-    for (int w = 0; w < WORKERS; w++) {
-        push(play, w, (struct message){.kind = MESSAGE_DONE, .done = {(uint32_t)status, play->step}});
-    }
-    play->done = true;
-}
-
-static void report_step(struct play *play, int worker, int64_t step)
-{
-    struct message message = {.kind = MESSAGE_STEP,
-                              .step = {.step = step,
-                                       .epoch = (step - 1) / play->start[0].steps_per_epoch,
-                                       .loss = 100.0 / (double)step,
-                                       .images_per_second = 320,
-                                       .seconds_compute = 1 + worker}};
-    push(play, worker, message);
-}
-
-static void report_steps(struct play *play)
-{
-    bool late = play->late_at > 0 && play->step >= play->late_at && play->step < play->late_at + 2;
-    if (play->late_at > 0 && play->step == play->late_at + 2) {
-        report_step(play, 0, play->late_at);
-        report_step(play, 0, play->late_at + 1);
-    }
-    if (!late) {
-        report_step(play, 0, play->step);
-    }
-    report_step(play, 1, play->step);
-}
-
-static void train(struct play *play)
-{
-    const struct message_start *start = &play->start[0];
-    int64_t epoch = play->step / start->steps_per_epoch;
-    if (play->leased[epoch % EPOCHS_MAX][0] == 0 || play->leased[epoch % EPOCHS_MAX][1] == 0) {
-        return;
-    }
-    play->step++;
-    if (play->step == play->fault_at) {
-        struct message fault = {.kind = MESSAGE_FAULT,
-                                .fault = {.status = STATUS_DATA, .step = play->step - 1}};
-        snprintf(fault.fault.what, sizeof fault.fault.what, "an image is corrupt");
-        push(play, 1, fault);
-        leave(play, STATUS_DATA);
-        return;
-    }
-    report_steps(play);
-    for (int w = 0; w < WORKERS; w++) {
-        if (play->step % start->steps_per_epoch == 0) {
-            push(play, w, (struct message){.kind = MESSAGE_LEASE_DONE, .lease_done = {epoch, w, 300, 7}});
-        }
-    }
-    if (play->stop_at == play->step) {
-        play->stop = 1;
-    }
-    if (play->step == start->steps || (play->wishes & CONTROL_STOP) ||
-        (play->checkpoint_every > 0 && play->step % play->checkpoint_every == 0)) {
-        write_checkpoint(play);
-    }
-}
-
-static void advance(struct play *play)
-{
-    if (!play->hello_sent) {
-        say_hello(play);
-    } else if (play->done || play->start[0].steps == 0 || play->start[1].steps == 0 || play->waiting[0] ||
-               play->waiting[1]) {
-        return;
-    } else if (play->step == play->start[0].steps) {
-        assert_int_equal(play->committed_status[1], play->committed_status[0]);
-        leave(play, play->committed_status[0]);
-    } else if ((play->wishes & CONTROL_STOP) && play->commits[0] > 0) {
-        leave(play, play->committed_status[0] == STATUS_OK ? STATUS_STOPPED : play->committed_status[0]);
-    } else {
-        train(play);
-    }
-}
-
-static enum status play_send(void *context, int worker, const struct message *message, struct error *error)
-{
-    struct play *play = context;
-    (void)error;
-    switch (message->kind) {
-    case MESSAGE_START:
-        play->start[worker] = message->start;
-        play->step = message->start.step;
-        break;
-    case MESSAGE_LEASES:
-        assert_int_equal(message->leases.lane, worker); /* as many lanes as workers */
-        assert_true(play->start[worker].steps > 0); /* the start comes first */
-        assert_int_equal(play->leased[message->leases.epoch % EPOCHS_MAX][worker], 0);
-        for (uint32_t i = 0; i < message->leases.count; i++) {
-            play->leased[message->leases.epoch % EPOCHS_MAX][worker] += message->leases.leases[i].count;
-        }
-        break;
-    case MESSAGE_CONTROL:
-        assert_int_equal(worker, 0);
-        play->wishes |= message->control.wishes;
-        break;
-    case MESSAGE_COMMITTED:
-        assert_true(message->committed.step == play->step || !play->waiting[worker]);
-        play->waiting[worker] = false;
-        play->committed_status[worker] = (enum status)message->committed.status;
-        play->commits[worker]++;
-        break;
-    default:
-        fail_msg("kind %d is not for workers", message->kind);
-    }
-    return STATUS_OK;
-}
-
-static enum status play_receive(void *context, int *worker, struct message *message, struct error *error)
-{
-    struct play *play = context;
-    (void)error;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int w = 0; w < WORKERS; w++) {
-            if (play->head[w] < play->tail[w]) {
-                *worker = w;
-                *message = play->queue[w][play->head[w]++ % QUEUE];
-                return STATUS_OK;
-            }
-        }
-        if (pass == 0) {
-            advance(play);
-            break; /* what it brought is heard at the next poll */
-        }
-    }
-    *worker = -1;
-    return STATUS_OK;
-}
 
 static struct manifest_shard alpha_shards[] = {{.file = "a0", .images = 300}, {.file = "a1", .images = 213}};
 static struct manifest_shard beta_shards[] = {{.file = "b0", .images = 101}};
@@ -557,6 +327,25 @@ static void goes_on_after_a_checkpoint_that_cannot_be_written(void **state)
     json_decref(record);
 }
 
+static void warns_when_training_waits_for_a_checkpoint(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    bool orderly;
+    json_t *record = NULL;
+    fixture->setup.config.runtime.liveness_seconds = 0.5;
+    fixture->play->checkpoint_every = 10;
+    fixture->play->slow_at = 20;
+    assert_int_equal(run(fixture, &orderly, &error), STATUS_OK);
+    assert_true(orderly);
+    assert_int_equal(count_records(fixture, "warning", &record), 1);
+    const char *what = json_string_value(json_object_get(record, "what"));
+    assert_non_null(strstr(what, "training has stood still for "));
+    assert_non_null(strstr(what, "while rank 2@node2 writes a checkpoint"));
+    assert_int_equal(count_records(fixture, "checkpoint", NULL), 5);
+    json_decref(record);
+}
+
 static void says_what_is_safe_when_the_last_checkpoint_fails(void **state)
 {
     struct fixture *fixture = *state;
@@ -615,85 +404,6 @@ static void refuses_another_version(void **state)
     assert_int_equal(fixture->play->start[0].steps, 0);
 }
 
-static void refuses_a_checkpoint_of_another_model(void **state)
-{
-    struct fixture *fixture = *state;
-    struct checkpoint_dataset datasets[2] = {{"alpha", 4, 10, 2}, {"beta", 9, 3, 1}};
-    struct checkpoint_state good = {.lanes = 2,
-                                    .arch = "iresnet10",
-                                    .input = 32,
-                                    .embedding = 64,
-                                    .width = 1,
-                                    .datasets = datasets,
-                                    .dataset_count = 2};
-    struct error error;
-    assert_int_equal(resume_check_fit(&fixture->setup, &good, "c", &error), STATUS_OK);
-    struct checkpoint_state bad[6] = {good, good, good, good, good, good};
-    struct checkpoint_dataset other[2] = {{"alpha", 4, 11, 2}, {"beta", 9, 3, 1}};
-    snprintf(bad[0].arch, sizeof bad[0].arch, "iresnet18");
-    bad[1].input = 48;
-    bad[2].embedding = 32;
-    bad[3].width = 0.5;
-    bad[4].dataset_count = 1;
-    bad[5].datasets = other;
-    static const char *const what[6] = {"model.arch",  "model.input", "model.embedding",
-                                        "model.width", "1 datasets",  "11 classes"};
-    for (int i = 0; i < 6; i++) {
-        assert_int_equal(resume_check_fit(&fixture->setup, &bad[i], "c", &error), STATUS_USAGE);
-        assert_non_null(strstr(error.what, "another model"));
-        assert_non_null(strstr(error.what, what[i]));
-    }
-    bad[0] = good;
-    bad[0].hidden_count = 1;
-    assert_int_equal(resume_check_fit(&fixture->setup, &bad[0], "c", &error), STATUS_USAGE);
-    assert_non_null(strstr(error.what, "domain.hidden"));
-}
-
-static void counts_lanes_and_steps(void **state)
-{
-    struct fixture *fixture = *state;
-    struct setup *setup = &fixture->setup;
-    struct error error;
-    setup->config.data.lanes = 0;
-    setup->workers = 3;
-    assert_int_equal(setup_count_steps(setup, 2, &error), STATUS_USAGE); /* 3 workers, 2 lanes */
-    assert_non_null(strstr(error.what, "1, 2 workers can"));
-    setup->config.data.lanes = 0;
-    setup->workers = 1;
-    assert_int_equal(setup_count_steps(setup, 2, &error), STATUS_OK);
-    assert_int_equal(setup->lanes, 2); /* the checkpoint's, not the workers' */
-    setup->config.data.lanes = 4;
-    assert_int_equal(setup_count_steps(setup, 2, &error), STATUS_USAGE);
-    setup->config.data.lanes = 64;
-    assert_int_equal(setup_count_steps(setup, 0, &error), STATUS_USAGE); /* 614 images, 1024 a step */
-    setup->config.data.lanes = 1;
-    setup->config.schedule.epochs = 0.01;
-    assert_int_equal(setup_count_steps(setup, 0, &error), STATUS_USAGE); /* 0.38 steps */
-}
-
-static void sets_later_checkpoints_aside(void **state)
-{
-    struct fixture *fixture = *state;
-    struct error error;
-    char path[512];
-    int moved;
-    assert_int_equal(checkpoint_prepare(fixture->run_dir, &error), STATUS_OK);
-    for (int64_t step = 10; step <= 30; step += 10) {
-        assert_int_equal(checkpoint_begin(fixture->run_dir, step, &error), STATUS_OK);
-        char temporary[512];
-        checkpoint_path(fixture->run_dir, step, 1, temporary, sizeof temporary);
-        checkpoint_path(fixture->run_dir, step, 0, path, sizeof path);
-        assert_int_equal(rename(temporary, path), 0);
-    }
-    assert_int_equal(resume_set_aside(fixture->run_dir, 10, &moved, &error), STATUS_OK);
-    assert_int_equal(moved, 2);
-    assert_true(exists(fixture, 10, 0));
-    assert_false(exists(fixture, 20, 0));
-    assert_false(exists(fixture, 30, 0));
-    snprintf(path, sizeof path, "%s/checkpoints/step-000000030.old", fixture->run_dir);
-    assert_int_equal(access(path, F_OK), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -704,13 +414,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(notices_a_silent_worker, begin, end),
         cmocka_unit_test_setup_teardown(notices_a_worker_that_hangs, begin, end),
         cmocka_unit_test_setup_teardown(goes_on_after_a_checkpoint_that_cannot_be_written, begin, end),
+        cmocka_unit_test_setup_teardown(warns_when_training_waits_for_a_checkpoint, begin, end),
         cmocka_unit_test_setup_teardown(says_what_is_safe_when_the_last_checkpoint_fails, begin, end),
         cmocka_unit_test_setup_teardown(says_when_a_stop_finds_nothing_saved, begin, end),
         cmocka_unit_test_setup_teardown(ends_with_the_first_fault, begin, end),
         cmocka_unit_test_setup_teardown(refuses_another_version, begin, end),
-        cmocka_unit_test_setup_teardown(refuses_a_checkpoint_of_another_model, begin, end),
-        cmocka_unit_test_setup_teardown(counts_lanes_and_steps, begin, end),
-        cmocka_unit_test_setup_teardown(sets_later_checkpoints_aside, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
