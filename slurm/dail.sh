@@ -100,7 +100,6 @@ own_code() { [ "$(last_word)" = "$before" ] || last_word | sed -n 's/.*"kind":"s
 # watch: ends a launcher that hangs, as mpirun can for ever when it has lost a node: after the run's end, or when the
 # coordinator, which touches its log about once a second, has not for ten minutes
 watch() {
-    touch -c "$dir/daild.log"
     while sleep 5; do
         if [ -n "$(own_code)" ]; then
             sleep 20
@@ -119,6 +118,7 @@ watch() {
 code=75
 own=
 if [ -z "$told" ]; then
+    touch -c "$dir/daild.log" # an earlier run's age is no sign of this one
     launch $((workers + 1)) "$daild" "$@" --set "runtime.threads=$threads" &
     run=$!
     watch &
