@@ -1,6 +1,7 @@
 #include "shard/dataset_writer.h"
 
 #include "proto/file.h"
+#include "shard/dataset_journal.h"
 #include "shard/manifest.h"
 #include "shard/path.h"
 #include "shard/shard.h"
@@ -8,17 +9,34 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* A shard that a thread of its own brings to its end: to the disk, and its crc. */
+struct finishing {
+    pthread_t thread;
+    bool running;
+    struct shard_writer *shard;
+    uint64_t bytes;
+    uint32_t crc;
+    enum status status;
+    struct error error;
+};
 
 struct dataset_writer {
     struct dataset_plan plan;
     char hidden[PATH_SIZE]; /* the folder */
-    struct manifest manifest; /* as far as it is known */
+    struct manifest manifest; /* as far as it is known; its last shard may be open or being finished */
     struct shard_writer *shard; /* the open one, or NULL */
-    uint64_t next; /* image */
+    struct finishing finishing; /* the one before */
+    struct journal_shard *finished; /* [plan.shards] */
+    bool journaled; /* what is finished stays for the next try */
+    uint64_t kept_before; /* tally.kept where the open shard begins */
+    struct dataset_tally tally;
 };
 
 static uint64_t share_end(const struct dataset_plan *plan, uint32_t shard)
@@ -28,20 +46,39 @@ static uint64_t share_end(const struct dataset_plan *plan, uint32_t shard)
     return whole * (shard + 1) + (shard + 1 < rest ? shard + 1 : rest);
 }
 
-/* Removes the hidden folder; there are no folders within. A link in its place is removed, not what it leads
- * to. */
-static void remove_hidden(const char *hidden)
+static void shard_name(const struct dataset_writer *writer, uint32_t number, char file[SHARD_NAME_MAX + 16])
 {
-    unlink(hidden);
-    int descriptor = open(hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    snprintf(file, SHARD_NAME_MAX + 16, "%s-%05u.h5", writer->plan.name, number);
+}
+
+/* Whether a file of the hidden folder is one to go on from. */
+static bool is_finished(const struct dataset_writer *writer, const char *name)
+{
+    char file[SHARD_NAME_MAX + 16];
+    bool finished = strcmp(name, "job") == 0 || strcmp(name, "finished") == 0;
+    for (uint32_t i = 0; i < writer->tally.shards && !finished; i++) {
+        shard_name(writer, i, file);
+        finished = strcmp(name, file) == 0;
+    }
+    return finished && writer->tally.shards > 0;
+}
+
+/* Removes what is not finished from the hidden folder, and where nothing is finished the folder; there are no
+ * folders within. A link in its place is removed, not what it leads to. */
+static void clear_hidden(const struct dataset_writer *writer)
+{
+    unlink(writer->hidden);
+    int descriptor = open(writer->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
     if (directory == NULL)
         return;
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            !is_finished(writer, entry->d_name))
             unlinkat(descriptor, entry->d_name, 0);
     closedir(directory);
-    rmdir(hidden);
+    if (writer->tally.shards == 0)
+        rmdir(writer->hidden);
 }
 
 enum status dataset_writer_check(const char *directory, const char *name, bool force, struct error *error)
@@ -58,30 +95,126 @@ enum status dataset_writer_check(const char *directory, const char *name, bool f
     return status;
 }
 
-static enum status prepare(struct dataset_writer *writer, struct error *error)
+static enum status begin_manifest(struct dataset_writer *writer, struct error *error)
 {
     const struct dataset_plan *plan = &writer->plan;
     struct manifest *manifest = &writer->manifest;
+    char names[SHARD_NAME_MAX + 16];
+    manifest->dataset_id = plan->dataset_id;
+    manifest->classes = plan->classes;
+    manifest->image_size = plan->image_size;
+    snprintf(manifest->name, sizeof manifest->name, "%s", plan->name);
+    snprintf(names, sizeof names, "%s.classes.txt", plan->name);
+    manifest->class_names = strdup(names);
+    manifest->source = plan->source == NULL ? NULL : strdup(plan->source);
+    manifest->shards = calloc(plan->shards, sizeof *manifest->shards);
+    writer->finished = calloc(plan->shards, sizeof *writer->finished);
+    writer->tally.stored = calloc(plan->classes, sizeof *writer->tally.stored);
+    if (manifest->class_names == NULL || manifest->shards == NULL || writer->finished == NULL ||
+        writer->tally.stored == NULL)
+        return error_set(error, STATUS_INTERNAL, plan->name, NULL, "no memory to write a dataset");
+    return STATUS_OK;
+}
+
+static enum status list_shard(struct dataset_writer *writer, struct error *error)
+{
+    struct manifest *manifest = &writer->manifest;
+    char file[SHARD_NAME_MAX + 16];
+    shard_name(writer, manifest->shard_count, file);
+    manifest->shards[manifest->shard_count].file = strdup(file);
+    if (manifest->shards[manifest->shard_count].file == NULL)
+        return error_set(error, STATUS_INTERNAL, writer->plan.name, NULL, "no memory to write a dataset");
+    manifest->shard_count++;
+    return STATUS_OK;
+}
+
+/* The manifest's last shard, whose file has these bytes, is finished. */
+static void count_shard(struct dataset_writer *writer, const struct journal_shard *shard)
+{
+    struct manifest_shard *listed = &writer->manifest.shards[writer->tally.shards];
+    writer->finished[writer->tally.shards++] = *shard;
+    listed->bytes = shard->bytes;
+    listed->crc = shard->crc;
+}
+
+static void count_encoding(struct manifest *manifest, enum image_encoding encoding)
+{
+    if (manifest->shard_count == 1)
+        manifest->encoding = encoding;
+    else if (manifest->encoding != encoding)
+        manifest->encoding = IMAGE_UNKNOWN;
+}
+
+/* --- Going on --- */
+
+/* Takes a shard as finished if its file has the bytes that were recorded; false if not. */
+static bool take_shard(struct dataset_writer *writer, uint32_t number, const struct journal_shard *recorded)
+{
+    struct dataset_tally *tally = &writer->tally;
+    struct shard shard = {0};
+    char file[SHARD_NAME_MAX + 16], path[PATH_SIZE];
+    uint64_t bytes;
+    uint32_t crc;
+    shard_name(writer, number, file);
+    if (path_join(writer->hidden, file, path, NULL) != STATUS_OK ||
+        path_crc(path, &bytes, &crc, NULL) != STATUS_OK || bytes != recorded->bytes || crc != recorded->crc ||
+        shard_open(path, &shard, NULL) != STATUS_OK)
+        return false;
+    bool same = shard.images == recorded->images && shard.classes == writer->plan.classes &&
+                list_shard(writer, NULL) == STATUS_OK;
+    for (uint32_t i = 0; same && i < shard.images; i++)
+        tally->stored[shard.label[i]]++;
+    if (same) {
+        writer->manifest.shards[number].images = shard.images;
+        writer->manifest.images += shard.images;
+        count_encoding(&writer->manifest, shard.encoding);
+        count_shard(writer, recorded);
+        tally->images += shard.images;
+        tally->kept += recorded->kept;
+        tally->next = share_end(&writer->plan, number);
+    }
+    shard_close(&shard);
+    return same;
+}
+
+static enum status take_finished(struct dataset_writer *writer, struct error *error)
+{
+    struct journal_shard *shards;
+    uint32_t count, taken = 0;
+    if (writer->plan.job == NULL)
+        return STATUS_OK;
+    enum status status =
+        dataset_journal_read(writer->hidden, writer->plan.job, writer->plan.shards, &shards, &count, error);
+    while (status == STATUS_OK && taken < count && take_shard(writer, taken, &shards[taken]))
+        taken++;
+    free(shards);
+    return status;
+}
+
+static enum status prepare(struct dataset_writer *writer, struct error *error)
+{
+    const struct dataset_plan *plan = &writer->plan;
     char folder[SHARD_NAME_MAX + 16];
     if (plan->classes == 0 || plan->images == 0 || plan->shards == 0 || plan->shards > plan->images)
         return error_set(error, STATUS_DATA, plan->name, NULL, "%llu images of %u classes make no dataset",
                          (unsigned long long)plan->images, plan->classes);
     snprintf(folder, sizeof folder, ".%s.packing", plan->name);
     enum status status = path_join(plan->directory, folder, writer->hidden, error);
+    if (status == STATUS_OK)
+        status = begin_manifest(writer, error);
+    /* Anything but a folder is not looked into: it is removed. */
+    struct stat hidden;
+    if (status == STATUS_OK && lstat(writer->hidden, &hidden) == 0 && S_ISDIR(hidden.st_mode))
+        status = take_finished(writer, error);
     if (status != STATUS_OK)
         return status;
-    manifest->dataset_id = plan->dataset_id;
-    manifest->classes = plan->classes;
-    manifest->image_size = plan->image_size;
-    snprintf(manifest->name, sizeof manifest->name, "%s", plan->name);
-    snprintf(folder, sizeof folder, "%s.classes.txt", plan->name);
-    manifest->class_names = strdup(folder);
-    manifest->source = plan->source == NULL ? NULL : strdup(plan->source);
-    manifest->shards = calloc(plan->shards, sizeof *manifest->shards);
-    if (manifest->class_names == NULL || manifest->shards == NULL)
-        return error_set(error, STATUS_INTERNAL, plan->name, NULL, "no memory to write a dataset");
-    remove_hidden(writer->hidden);
-    return file_make_directory(writer->hidden, error);
+    clear_hidden(writer);
+    status = file_make_directory(writer->hidden, error);
+    if (status == STATUS_OK && plan->job != NULL)
+        status = dataset_journal_begin(writer->hidden, plan->job, error);
+    writer->journaled = plan->job != NULL;
+    writer->plan.job = NULL; /* the caller's */
+    return status;
 }
 
 enum status dataset_writer_create(const struct dataset_plan *plan, struct dataset_writer **result,
@@ -103,15 +236,27 @@ enum status dataset_writer_create(const struct dataset_plan *plan, struct datase
     return status;
 }
 
+static enum status wait_for_shard(struct dataset_writer *writer, struct error *error);
+
 void dataset_writer_abandon(struct dataset_writer *writer)
 {
     if (writer == NULL)
         return;
+    wait_for_shard(writer, NULL);
     shard_writer_abandon(writer->shard);
+    if (!writer->journaled)
+        writer->tally.shards = 0;
     if (writer->hidden[0] != 0)
-        remove_hidden(writer->hidden);
+        clear_hidden(writer);
     manifest_close(&writer->manifest);
+    free(writer->finished);
+    free(writer->tally.stored);
     free(writer);
+}
+
+const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *writer)
+{
+    return &writer->tally;
 }
 
 /* --- Shards --- */
@@ -119,63 +264,99 @@ void dataset_writer_abandon(struct dataset_writer *writer)
 static enum status begin_shard(struct dataset_writer *writer, struct error *error)
 {
     const struct dataset_plan *plan = &writer->plan;
-    struct manifest *manifest = &writer->manifest;
-    uint32_t number = manifest->shard_count;
-    char file[SHARD_NAME_MAX + 16], path[PATH_SIZE];
-    snprintf(file, sizeof file, "%s-%05u.h5", plan->name, number);
-    manifest->shards[number].file = strdup(file);
-    if (manifest->shards[number].file == NULL)
-        return error_set(error, STATUS_INTERNAL, plan->name, NULL, "no memory to write a dataset");
-    manifest->shard_count++;
-    enum status status = path_join(writer->hidden, file, path, error);
+    uint32_t number = writer->manifest.shard_count;
+    char path[PATH_SIZE];
+    enum status status = list_shard(writer, error);
+    if (status == STATUS_OK)
+        status = path_join(writer->hidden, writer->manifest.shards[number].file, path, error);
     if (status == STATUS_OK)
         status = shard_writer_create(path, plan->name, plan->dataset_id, number, plan->shards, plan->classes,
                                      plan->encoding, &writer->shard, error);
+    writer->kept_before = writer->tally.kept;
     return status;
+}
+
+static void *finish_shard(void *argument)
+{
+    struct finishing *finishing = argument;
+    finishing->status =
+        shard_writer_finish(finishing->shard, &finishing->bytes, &finishing->crc, &finishing->error);
+    return NULL;
+}
+
+/* Until the shard that is being finished, if one is, is so. */
+static enum status wait_for_shard(struct dataset_writer *writer, struct error *error)
+{
+    struct finishing *finishing = &writer->finishing;
+    if (!finishing->running)
+        return STATUS_OK;
+    pthread_join(finishing->thread, NULL);
+    finishing->running = false;
+    if (finishing->status != STATUS_OK) {
+        if (error != NULL)
+            *error = finishing->error;
+        return finishing->status;
+    }
+    struct journal_shard shard = writer->finished[writer->tally.shards];
+    shard.bytes = finishing->bytes;
+    shard.crc = finishing->crc;
+    count_shard(writer, &shard);
+    return writer->journaled
+               ? dataset_journal_write(writer->hidden, writer->finished, writer->tally.shards, error)
+               : STATUS_OK;
 }
 
 static enum status end_shard(struct dataset_writer *writer, struct error *error)
 {
     struct manifest *manifest = &writer->manifest;
-    struct manifest_shard *listed = &manifest->shards[manifest->shard_count - 1];
     const struct shard *state = shard_writer_state(writer->shard);
-    enum image_encoding encoding = state->encoding;
-    listed->images = state->images;
-    struct shard_writer *shard = writer->shard;
+    enum status status = wait_for_shard(writer, error);
+    if (status != STATUS_OK)
+        return status;
+    manifest->shards[manifest->shard_count - 1].images = state->images;
+    manifest->images += state->images;
+    count_encoding(manifest, state->encoding);
+    writer->finished[manifest->shard_count - 1] = (struct journal_shard){
+        .images = state->images, .kept = (uint32_t)(writer->tally.kept - writer->kept_before)};
+    writer->finishing.shard = writer->shard;
     writer->shard = NULL;
-    enum status status = shard_writer_finish(shard, &listed->bytes, &listed->crc, error);
-    if (manifest->shard_count == 1)
-        manifest->encoding = encoding;
-    else if (manifest->encoding != encoding)
-        manifest->encoding = IMAGE_UNKNOWN;
-    manifest->images += listed->images;
-    return status;
+    if (pthread_create(&writer->finishing.thread, NULL, finish_shard, &writer->finishing) != 0) {
+        shard_writer_abandon(writer->finishing.shard);
+        return error_set(error, STATUS_INTERNAL, writer->plan.name, NULL, "no thread can be started");
+    }
+    writer->finishing.running = true;
+    return STATUS_OK;
 }
 
 /* Moves on by one image, and to the next shard when this one has its share. */
 static enum status step(struct dataset_writer *writer, struct error *error)
 {
-    writer->next++;
-    if (writer->next == share_end(&writer->plan, writer->manifest.shard_count - 1))
+    writer->tally.next++;
+    if (writer->tally.next == share_end(&writer->plan, writer->manifest.shard_count - 1))
         return end_shard(writer, error);
     return STATUS_OK;
 }
 
 static enum status be_ready(struct dataset_writer *writer, struct error *error)
 {
-    if (writer->next == writer->plan.images)
+    if (writer->tally.next == writer->plan.images)
         return error_set(error, STATUS_INTERNAL, writer->plan.name, NULL,
                          "more images came than were planned");
     return writer->shard == NULL ? begin_shard(writer, error) : STATUS_OK;
 }
 
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
-                                  uint32_t label, struct error *error)
+                                  uint32_t label, bool kept, struct error *error)
 {
     enum status status = be_ready(writer, error);
     if (status == STATUS_OK)
         status = shard_writer_append(writer->shard, bytes, size, label, error);
-    return status == STATUS_OK ? step(writer, error) : status;
+    if (status != STATUS_OK)
+        return status;
+    writer->tally.images++;
+    writer->tally.kept += kept;
+    writer->tally.stored[label]++;
+    return step(writer, error);
 }
 
 enum status dataset_writer_skip(struct dataset_writer *writer, struct error *error)
@@ -261,10 +442,10 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
                                   struct error *error)
 {
     struct manifest *manifest = &writer->manifest;
-    enum status status = STATUS_OK;
-    if (writer->shard != NULL || manifest->shard_count != writer->plan.shards)
+    enum status status = wait_for_shard(writer, error);
+    if (status == STATUS_OK && (writer->shard != NULL || writer->tally.shards != writer->plan.shards))
         status = error_set(error, STATUS_INTERNAL, writer->plan.name, NULL, "%llu of %llu images came",
-                           (unsigned long long)writer->next, (unsigned long long)writer->plan.images);
+                           (unsigned long long)writer->tally.next, (unsigned long long)writer->plan.images);
     if (status == STATUS_OK)
         status = manifest_is_valid(manifest, error);
     if (status == STATUS_OK)
@@ -275,6 +456,7 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
             status = move_all(writer, error);
             if (status != STATUS_OK)
                 remove_moved(writer);
+            writer->tally.shards = 0; /* none is there any more to go on from */
         }
     }
     if (bytes != NULL) {

@@ -1,7 +1,8 @@
 /* Writing a dataset: shards, class names and manifest, in a hidden folder until all of it is there.
  *
  * While it is being written everything lies in `<directory>/.<name>.packing/`; finish moves the files to
- * their names, the manifest last: a dataset has its manifest only when it is whole.
+ * their names, the manifest last: a dataset has its manifest only when it is whole. Shards that were finished
+ * there before an interruption are gone on from.
  */
 #ifndef DAIL_SHARD_DATASET_WRITER_H
 #define DAIL_SHARD_DATASET_WRITER_H
@@ -24,21 +25,39 @@ struct dataset_plan {
     uint64_t images; /* how many will be appended at most */
     uint32_t shards; /* images are spread over them evenly, in the order they come; from 1 to images */
     const char *source; /* where the images come from, for the manifest; NULL: not told */
+    const char *job; /* all that the shards' bytes depend on: one that was interrupted is gone on with where
+                        this text is the same. NULL: none is */
     bool force; /* replace a dataset of that name; else that is STATUS_USAGE */
 };
 
-/* The plan's texts must stay until finish or abandon. What an earlier, interrupted try left is removed. */
+/* How far it is. */
+struct dataset_tally {
+    uint64_t
+        next; /* place of the image that comes next: above 0 at first where an earlier try is gone on with */
+    uint64_t images; /* that are in shards */
+    uint64_t kept; /* of them */
+    uint32_t shards; /* finished */
+    uint32_t *stored; /* [classes]: images that each class has got */
+};
+
+/* The plan's directory, name and source must stay until finish or abandon. What an earlier, interrupted try
+ * left is gone on with or removed. */
 enum status dataset_writer_create(const struct dataset_plan *plan, struct dataset_writer **writer,
                                   struct error *error);
-/* The next image, already in random order. `skip` instead counts an image that was left out. */
+/* The next image, already in random order; `kept`: for the tally, byte for byte as it came. `skip` instead
+ * counts an image that was left out. A thread finishes a shard while images of the next one come: what goes
+ * wrong there is told by a later call. */
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
-                                  uint32_t label, struct error *error);
+                                  uint32_t label, bool kept, struct error *error);
 enum status dataset_writer_skip(struct dataset_writer *writer, struct error *error);
+/* Valid until finish or abandon. */
+const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *writer);
 /* names[classes]: the identity of each label. Frees the writer in any case; on an error nothing of the new
- * dataset is left, and (unless the very last renames failed) an old one is untouched. `bytes` (may be NULL):
- * of all files. */
+ * dataset is left but finished shards of a job, and (unless the very last renames failed) an old one is
+ * untouched. `bytes` (may be NULL): of all files. */
 enum status dataset_writer_finish(struct dataset_writer *writer, const char *const *names, uint64_t *bytes,
                                   struct error *error);
+/* Finished shards of a job stay for the next try. */
 void dataset_writer_abandon(struct dataset_writer *writer);
 
 /* STATUS_USAGE if `name` cannot name a dataset, or there is one already and not `force`: to be told before

@@ -1,6 +1,6 @@
 #include "shard/folder.h"
 
-#include "proto/file.h"
+#include "shard/name_list.h"
 #include "shard/path.h"
 
 #include <dirent.h>
@@ -10,50 +10,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-
-/* A growing list of texts. */
-struct names {
-    char **names;
-    size_t count, capacity;
-};
-
-static void names_free(struct names *names)
-{
-    for (size_t i = 0; i < names->count; i++)
-        free(names->names[i]);
-    free(names->names);
-    *names = (struct names){0};
-}
-
-static bool names_add(struct names *names, const char *name)
-{
-    if (names->count == names->capacity) {
-        size_t capacity = names->capacity == 0 ? 16 : names->capacity * 2;
-        char **larger = realloc(names->names, capacity * sizeof *larger);
-        if (larger == NULL)
-            return false;
-        names->names = larger;
-        names->capacity = capacity;
-    }
-    names->names[names->count] = strdup(name);
-    return names->names[names->count] != NULL && ++names->count > 0;
-}
-
-static int compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static void names_sort(struct names *names)
-{
-    if (names->count > 1)
-        qsort(names->names, names->count, sizeof *names->names, compare);
-}
-
-static bool names_have(const struct names *names, const char *name)
-{
-    return names->count > 0 && bsearch(&name, names->names, names->count, sizeof name, compare) != NULL;
-}
 
 static enum status no_memory(const char *path, struct error *error)
 {
@@ -86,7 +42,7 @@ static mode_t kind_of(DIR *directory, const struct dirent *entry)
 }
 
 /* Names of the subfolders, or of the images, in a folder. */
-static enum status read_names(const char *path, bool folders, struct names *names, struct error *error)
+static enum status read_names(const char *path, bool folders, struct name_list *names, struct error *error)
 {
     DIR *directory = opendir(path);
     if (directory == NULL)
@@ -99,7 +55,7 @@ static enum status read_names(const char *path, bool folders, struct names *name
         const char *name = entry->d_name;
         bool wanted = name[0] != '.' && (folders || is_image(name)) &&
                       kind_of(directory, entry) == (folders ? S_IFDIR : S_IFREG);
-        if (wanted && !names_add(names, name))
+        if (wanted && !name_list_add(names, name))
             status = no_memory(path, error);
         errno = 0;
     }
@@ -107,25 +63,7 @@ static enum status read_names(const char *path, bool folders, struct names *name
         status = error_set(error, STATUS_DATA, path, "check the disk", "cannot read the folder: %s",
                            strerror(errno));
     closedir(directory);
-    names_sort(names);
-    return status;
-}
-
-static enum status read_list(const char *path, struct names *names, struct error *error)
-{
-    char *text, *rest;
-    size_t size;
-    if (path == NULL)
-        return STATUS_OK;
-    enum status status = file_read(path, (size_t)1 << 30, &text, &size, error);
-    if (status != STATUS_OK)
-        return status;
-    for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && status == STATUS_OK;
-         line = strtok_r(NULL, "\r\n", &rest))
-        if (!names_add(names, line))
-            status = no_memory(path, error);
-    free(text);
-    names_sort(names);
+    name_list_sort(names);
     return status;
 }
 
@@ -134,7 +72,7 @@ static enum status read_list(const char *path, struct names *names, struct error
 static enum status add_identity(struct folder *folder, const char *name, uint32_t least, struct error *error)
 {
     char path[PATH_SIZE];
-    struct names images = {0};
+    struct name_list images = {0};
     if (strpbrk(name, "\r\n") != NULL)
         return error_set(error, STATUS_DATA, folder->path, "rename it",
                          "the name of a folder contains a line break, and names are kept one a line");
@@ -142,7 +80,7 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
     if (status == STATUS_OK)
         status = read_names(path, false, &images, error);
     if (status != STATUS_OK || images.count == 0 || images.count < least) {
-        names_free(&images);
+        name_list_free(&images);
         return status;
     }
     struct folder_identity *identity = &folder->identities[folder->count++];
@@ -153,23 +91,18 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
     return identity->name == NULL ? no_memory(folder->path, error) : STATUS_OK;
 }
 
-static enum status add_identities(struct folder *folder, const struct names *names,
-                                  const struct names *include, const struct names *exclude,
-                                  const struct folder_filter *filter, struct error *error)
+static enum status add_identities(struct folder *folder, const struct name_list *names,
+                                  const struct name_filter *chosen, uint32_t least, struct error *error)
 {
-    for (size_t i = 0; i < include->count; i++)
-        if (!names_have(names, include->names[i]))
-            return error_set(error, STATUS_DATA, filter->include, "correct the list",
-                             "identity '%.100s' is not in %.300s", include->names[i], folder->path);
+    enum status status = name_filter_check(chosen, names, folder->path, error);
+    if (status != STATUS_OK)
+        return status;
     folder->identities = calloc(names->count + 1, sizeof *folder->identities);
     if (folder->identities == NULL)
         return no_memory(folder->path, error);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < names->count && status == STATUS_OK; i++) {
-        const char *name = names->names[i];
-        if ((filter->include == NULL || names_have(include, name)) && !names_have(exclude, name))
-            status = add_identity(folder, name, filter->min_images, error);
-    }
+    for (size_t i = 0; i < names->count && status == STATUS_OK; i++)
+        if (name_filter_takes(chosen, names->names[i]))
+            status = add_identity(folder, names->names[i], least, error);
     if (status == STATUS_OK && folder->count == 0)
         status = error_set(error, STATUS_DATA, folder->path,
                            "name a folder that holds one folder of images for each person",
@@ -180,18 +113,16 @@ static enum status add_identities(struct folder *folder, const struct names *nam
 enum status folder_list(const char *path, const struct folder_filter *filter, struct folder *folder,
                         struct error *error)
 {
-    struct names names = {0}, include = {0}, exclude = {0};
+    struct name_list names = {0};
+    struct name_filter chosen;
     *folder = (struct folder){.path = path};
-    enum status status = read_list(filter->include, &include, error);
-    if (status == STATUS_OK)
-        status = read_list(filter->exclude, &exclude, error);
+    enum status status = name_filter_read(filter->include, filter->exclude, &chosen, error);
     if (status == STATUS_OK)
         status = read_names(path, true, &names, error);
     if (status == STATUS_OK)
-        status = add_identities(folder, &names, &include, &exclude, filter, error);
-    names_free(&names);
-    names_free(&include);
-    names_free(&exclude);
+        status = add_identities(folder, &names, &chosen, filter->min_images, error);
+    name_list_free(&names);
+    name_filter_free(&chosen);
     if (status != STATUS_OK)
         folder_free(folder);
     return status;

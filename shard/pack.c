@@ -1,210 +1,267 @@
+/* A source's images, shuffled over the shards of a dataset: see pack_source.h. */
 #include "shard/pack.h"
 
 #include "proto/random.h"
 #include "shard/dataset_writer.h"
-#include "shard/folder.h"
-#include "shard/pack_image.h"
-#include "shard/path.h"
+#include "shard/pack_source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct import {
-    const struct pack_folder *folder_import;
+struct batch {
+    struct packed_image *images; /* [PACK_BATCH] */
+    uint64_t begin; /* place of the first one */
+    size_t count;
+};
+
+struct packing {
+    const struct pack_dataset *wanted;
     const struct pack_style *style;
-    struct folder folder;
-    uint32_t *order; /* [folder.images]: image numbers, identity after identity, in the order of packing */
-    uint32_t *label; /* [folder.images]: the label of each number */
-    uint32_t *first; /* [folder.count]: the number of each identity's first image */
-    uint32_t *stored; /* [folder.count]: images that each identity has got */
-    struct packed_image *batch; /* [PACK_BATCH] */
+    const struct pack_source *source;
+    uint32_t *order; /* [source.images]: image numbers in the order of packing */
+    struct batch batches[2];
+    struct batch *full; /* of the two: packed, to be written while the other one is filled */
+    enum status written; /* how that went */
+    struct error error;
     struct dataset_writer *writer;
     struct pack_result *result;
 };
 
-static enum status list(struct import *import, struct error *error)
+enum status pack_check(const struct pack_dataset *wanted, const struct pack_style *style, struct error *error)
 {
-    const struct pack_folder *wanted = import->folder_import;
-    struct folder_filter filter = {wanted->include, wanted->exclude, wanted->min_images};
-    enum status status = folder_list(wanted->folder, &filter, &import->folder, error);
-    if (status != STATUS_OK)
-        return status;
-    const struct folder *folder = &import->folder;
-    if (folder->images >= UINT32_MAX)
-        return error_set(error, STATUS_DATA, wanted->folder, "make several datasets of it",
-                         "there are %llu images, more than a dataset can have",
-                         (unsigned long long)folder->images);
-    import->order = malloc((size_t)folder->images * sizeof *import->order);
-    import->label = malloc((size_t)folder->images * sizeof *import->label);
-    import->first = malloc((size_t)folder->count * sizeof *import->first);
-    import->stored = calloc(folder->count, sizeof *import->stored);
-    import->batch = calloc(PACK_BATCH, sizeof *import->batch);
-    if (import->order == NULL || import->label == NULL || import->first == NULL || import->stored == NULL ||
-        import->batch == NULL)
-        return error_set(error, STATUS_INTERNAL, wanted->folder, NULL, "no memory to pack %llu images",
-                         (unsigned long long)folder->images);
-    uint32_t number = 0;
-    for (uint32_t label = 0; label < folder->count; label++) {
-        import->first[label] = number;
-        for (uint32_t i = 0; i < folder->identities[label].image_count; i++, number++) {
-            import->order[number] = number;
-            import->label[number] = label;
-        }
-    }
-    struct random random = random_stream(wanted->seed, RANDOM_PACK, 0, 0);
-    random_shuffle(&random, import->order, (size_t)folder->images);
-    return STATUS_OK;
-}
-
-/* Reads the images order[begin..begin+count-1]. */
-static enum status read_batch(struct import *import, uint32_t begin, size_t count, struct error *error)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t number = import->order[begin + i], label = import->label[number];
-        const struct folder_identity *identity = &import->folder.identities[label];
-        char directory[PATH_SIZE];
-        enum status status = path_join(import->folder.path, identity->name, directory, error);
-        if (status == STATUS_OK)
-            status = path_join(directory, identity->images[number - import->first[label]],
-                               import->batch[i].path, error);
-        if (status != STATUS_OK)
-            return status;
-    }
-    pack_images(import->style, import->batch, count);
-    return STATUS_OK;
-}
-
-/* How many shards there will be is settled by the first batch: it is a random sample of the dataset, so that
- * its mean size foretells the whole. */
-static enum status begin_writing(struct import *import, size_t count, struct error *error)
-{
-    const struct pack_folder *wanted = import->folder_import;
-    uint64_t bytes = 0, good = 0;
-    for (size_t i = 0; i < count; i++)
-        if (import->batch[i].status == STATUS_OK) {
-            bytes += import->batch[i].size;
-            good++;
-        }
-    double total = (good == 0 ? 0.0 : (double)bytes / (double)good) * (double)import->folder.images;
-    double shards = total / (double)wanted->shard_bytes;
-    double most = (double)(import->folder.images < 100000 ? import->folder.images : 100000);
-    struct dataset_plan plan = {.directory = wanted->directory,
-                                .name = wanted->name,
-                                .dataset_id = wanted->dataset_id,
-                                .classes = import->folder.count,
-                                .image_size = import->style->size,
-                                .encoding = IMAGE_UNKNOWN,
-                                .images = import->folder.images,
-                                .shards = shards >= most ? (uint32_t)most : (uint32_t)shards + 1,
-                                .source = wanted->folder,
-                                .force = wanted->force};
-    plan.shards = plan.shards > plan.images ? (uint32_t)plan.images : plan.shards;
-    import->result->shards = plan.shards;
-    return dataset_writer_create(&plan, &import->writer, error);
-}
-
-static enum status write_batch(struct import *import, uint32_t begin, size_t count, struct error *error)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct packed_image *image = &import->batch[i];
-        uint32_t label = import->label[import->order[begin + i]];
-        enum status status = STATUS_OK;
-        if (image->status == STATUS_OK) {
-            status = dataset_writer_append(import->writer, image->bytes, image->size, label, error);
-            import->stored[label]++;
-            import->result->images++;
-            import->result->kept += image->kept;
-        } else {
-            status = pack_bad_image(import->style, image, error);
-            import->result->skipped++;
-            if (status == STATUS_OK)
-                status = dataset_writer_skip(import->writer, error);
-        }
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
-}
-
-static enum status stream(struct import *import, struct error *error)
-{
-    uint32_t images = (uint32_t)import->folder.images;
-    enum status status = STATUS_OK;
-    for (uint32_t begin = 0; begin < images && status == STATUS_OK; begin += PACK_BATCH) {
-        size_t count = images - begin < PACK_BATCH ? images - begin : PACK_BATCH;
-        status = read_batch(import, begin, count, error);
-        if (status == STATUS_OK && begin == 0)
-            status = begin_writing(import, count, error);
-        if (status == STATUS_OK)
-            status = write_batch(import, begin, count, error);
-        for (size_t i = 0; i < count; i++)
-            packed_image_free(&import->batch[i]);
-        if (status == STATUS_OK && import->style->progress != NULL)
-            import->style->progress(import->style->context, begin + count, images);
-        if (images - begin <= PACK_BATCH)
-            break;
-    }
-    return status;
-}
-
-/* An identity that lost images to --skip-bad keeps its label: labels must not depend on what was bad. */
-static void warn_thinned(const struct import *import)
-{
-    char line[400];
-    const struct pack_style *style = import->style;
-    for (uint32_t label = 0; label < import->folder.count && style->warn != NULL; label++) {
-        const struct folder_identity *identity = &import->folder.identities[label];
-        uint32_t least = import->folder_import->min_images;
-        least = least < 1 ? 1 : least;
-        if (import->stored[label] >= least || identity->image_count == import->stored[label])
-            continue;
-        snprintf(line, sizeof line, "identity %.200s (label %u) is left with %u of %u images", identity->name,
-                 label, import->stored[label], identity->image_count);
-        style->warn(style->context, line);
-    }
-}
-
-static enum status finish(struct import *import, struct error *error)
-{
-    const struct folder *folder = &import->folder;
-    const char **names = malloc(folder->count * sizeof *names);
-    if (names == NULL)
-        return error_set(error, STATUS_INTERNAL, folder->path, NULL, "no memory for the names of classes");
-    for (uint32_t label = 0; label < folder->count; label++)
-        names[label] = folder->identities[label].name;
-    struct dataset_writer *writer = import->writer;
-    import->writer = NULL;
-    enum status status = dataset_writer_finish(writer, names, &import->result->bytes, error);
-    free(names);
-    return status;
-}
-
-enum status pack_folder(const struct pack_folder *wanted, const struct pack_style *style,
-                        struct pack_result *result, struct error *error)
-{
-    struct import import = {.folder_import = wanted, .style = style, .result = result};
-    *result = (struct pack_result){0};
     enum status status = pack_style_is_valid(style, error);
     if (status == STATUS_OK && wanted->shard_bytes == 0)
         status = error_set(error, STATUS_USAGE, NULL, NULL, "a shard needs a size above 0");
     if (status == STATUS_OK)
         status = dataset_writer_check(wanted->directory, wanted->name, wanted->force, error);
-    if (status == STATUS_OK)
-        status = list(&import, error);
-    if (status == STATUS_OK)
-        status = stream(&import, error);
-    if (status == STATUS_OK) {
-        result->classes = import.folder.count;
-        warn_thinned(&import);
-        status = finish(&import, error);
+    return status;
+}
+
+static enum status shuffle(struct packing *packing, struct error *error)
+{
+    const char *path = packing->wanted->source;
+    uint64_t images = packing->source->images;
+    if (images >= UINT32_MAX)
+        return error_set(error, STATUS_DATA, path, "make several datasets of it",
+                         "there are %llu images, more than a dataset can have", (unsigned long long)images);
+    packing->order = malloc((size_t)images * sizeof *packing->order + 1);
+    for (int i = 0; i < 2; i++)
+        packing->batches[i].images = calloc(PACK_BATCH, sizeof *packing->batches[i].images);
+    if (packing->order == NULL || packing->batches[0].images == NULL || packing->batches[1].images == NULL)
+        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to pack %llu images",
+                         (unsigned long long)images);
+    for (uint32_t number = 0; number < images; number++)
+        packing->order[number] = number;
+    struct random random = random_stream(packing->wanted->seed, RANDOM_PACK, 0, 0);
+    random_shuffle(&random, packing->order, (size_t)images);
+    return STATUS_OK;
+}
+
+/* --- Batches --- */
+
+static void empty(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        packed_image_free(&batch->images[i]);
+    batch->count = 0;
+}
+
+/* The next images from place `begin` on: their numbers. */
+static void choose(const struct packing *packing, struct batch *batch, uint64_t begin)
+{
+    uint64_t left = packing->source->images - begin;
+    batch->begin = begin;
+    batch->count = left < PACK_BATCH ? (size_t)left : PACK_BATCH;
+    for (size_t i = 0; i < batch->count; i++)
+        batch->images[i].number = packing->order[begin + i];
+}
+
+static enum status write_batch(struct packing *packing, const struct batch *batch, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
+        const struct packed_image *image = &batch->images[i];
+        if (image->status == STATUS_OK) {
+            status = dataset_writer_append(packing->writer, image->bytes, image->size,
+                                           packing->source->label[image->number], image->kept, error);
+        } else {
+            status = pack_bad_image(packing->style, image, error);
+            if (status == STATUS_OK)
+                status = dataset_writer_skip(packing->writer, error);
+        }
     }
-    dataset_writer_abandon(import.writer);
-    folder_free(&import.folder);
-    free(import.order);
-    free(import.label);
-    free(import.first);
-    free(import.stored);
-    free(import.batch);
+    return status;
+}
+
+static void write_full(void *context)
+{
+    struct packing *packing = context;
+    packing->written = write_batch(packing, packing->full, &packing->error);
+}
+
+/* --- The whole --- */
+
+/* How many shards there will be is settled by the first images: they are a random sample of the dataset, so
+ * that their mean size foretells the whole. */
+static uint32_t count_shards(struct packing *packing)
+{
+    struct batch *sample = &packing->batches[0];
+    double images = (double)packing->source->images;
+    uint64_t bytes = 0, good = 0;
+    choose(packing, sample, 0);
+    pack_images(packing->style, &packing->source->image, sample->images, sample->count, NULL, NULL);
+    for (size_t i = 0; i < sample->count; i++)
+        if (sample->images[i].status == STATUS_OK) {
+            bytes += sample->images[i].size;
+            good++;
+        }
+    empty(sample);
+    double total = (good == 0 ? 0.0 : (double)bytes / (double)good) * images;
+    double shards = total / (double)packing->wanted->shard_bytes + 1;
+    double most = images < 100000 ? images : 100000;
+    return (uint32_t)(shards >= most ? most : shards);
+}
+
+/* All that the bytes of a shard depend on, as text. */
+static char *describe_job(const struct packing *packing, uint32_t shards)
+{
+    const struct pack_source *source = packing->source;
+    const struct pack_style *style = packing->style;
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return NULL;
+    fprintf(stream,
+            "dail %s\nimages %llu\nclasses %u\ndigest %08x\nseed %llu\nshards %u\nid %u\nsize %d\n"
+            "encoding %d\nquality %d\n",
+            DAIL_VERSION, (unsigned long long)source->images, source->classes, source->digest,
+            (unsigned long long)packing->wanted->seed, shards, packing->wanted->dataset_id, style->size,
+            (int)style->encoding, style->quality);
+    if (fclose(stream) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static void tell(const struct pack_style *style, const char *text, uint32_t finished, uint32_t shards)
+{
+    char line[200];
+    snprintf(line, sizeof line, text, finished, shards);
+    if (finished > 0 && style->warn != NULL)
+        style->warn(style->context, line);
+}
+
+static enum status begin_writing(struct packing *packing, uint64_t *next, struct error *error)
+{
+    const struct pack_dataset *wanted = packing->wanted;
+    struct dataset_plan plan = {.directory = wanted->directory,
+                                .name = wanted->name,
+                                .dataset_id = wanted->dataset_id,
+                                .classes = packing->source->classes,
+                                .image_size = packing->style->size,
+                                .encoding = IMAGE_UNKNOWN,
+                                .images = packing->source->images,
+                                .source = wanted->source,
+                                .force = wanted->force};
+    plan.shards = packing->result->shards = count_shards(packing);
+    char *job = describe_job(packing, plan.shards);
+    if (job == NULL)
+        return error_set(error, STATUS_INTERNAL, wanted->source, NULL, "no memory to pack");
+    plan.job = job;
+    enum status status = dataset_writer_create(&plan, &packing->writer, error);
+    free(job);
+    if (status == STATUS_OK) {
+        const struct dataset_tally *tally = dataset_writer_tally(packing->writer);
+        *next = tally->next;
+        tell(packing->style, "going on after %u of %u shards that are finished", tally->shards, plan.shards);
+    }
+    return status;
+}
+
+static enum status stream(struct packing *packing, struct error *error)
+{
+    uint64_t images = packing->source->images, next = 0;
+    struct batch *filling = &packing->batches[0];
+    packing->full = &packing->batches[1];
+    enum status status = begin_writing(packing, &next, error);
+    while (status == STATUS_OK && (next < images || packing->full->count > 0)) {
+        choose(packing, filling, next);
+        pack_images(packing->style, &packing->source->image, filling->images, filling->count, write_full,
+                    packing);
+        next += filling->count;
+        status = packing->written;
+        if (status != STATUS_OK && error != NULL)
+            *error = packing->error;
+        if (status == STATUS_OK && packing->full->count > 0 && packing->style->progress != NULL)
+            packing->style->progress(packing->style->context, packing->full->begin + packing->full->count,
+                                     images);
+        struct batch *written = packing->full;
+        empty(written);
+        packing->full = filling;
+        filling = written;
+    }
+    empty(filling);
+    empty(packing->full);
+    return status;
+}
+
+/* An identity that lost images to --skip-bad keeps its label: labels must not depend on what was bad. */
+static enum status warn_thinned(const struct packing *packing, struct error *error)
+{
+    const struct pack_source *source = packing->source;
+    const uint32_t *stored = dataset_writer_tally(packing->writer)->stored;
+    uint32_t *had = calloc(source->classes, sizeof *had);
+    uint32_t least = packing->wanted->min_images < 1 ? 1 : packing->wanted->min_images;
+    char line[400];
+    if (had == NULL)
+        return error_set(error, STATUS_INTERNAL, packing->wanted->source, NULL, "no memory for the classes");
+    for (uint64_t i = 0; i < source->images; i++)
+        had[source->label[i]]++;
+    for (uint32_t label = 0; label < source->classes && packing->style->warn != NULL; label++) {
+        if (stored[label] >= least || had[label] == stored[label])
+            continue;
+        snprintf(line, sizeof line, "identity %.200s (label %u) is left with %u of %u images",
+                 source->names[label], label, stored[label], had[label]);
+        packing->style->warn(packing->style->context, line);
+    }
+    free(had);
+    return STATUS_OK;
+}
+
+static enum status finish(struct packing *packing, struct error *error)
+{
+    struct pack_result *result = packing->result;
+    struct dataset_writer *writer = packing->writer;
+    const struct dataset_tally *tally = dataset_writer_tally(writer);
+    result->classes = packing->source->classes;
+    result->images = tally->images;
+    result->kept = tally->kept;
+    result->skipped = tally->next - tally->images;
+    enum status status = warn_thinned(packing, error);
+    if (status != STATUS_OK)
+        return status;
+    packing->writer = NULL;
+    return dataset_writer_finish(writer, packing->source->names, &result->bytes, error);
+}
+
+enum status pack_write(const struct pack_dataset *wanted, const struct pack_style *style,
+                       const struct pack_source *source, struct pack_result *result, struct error *error)
+{
+    struct packing packing = {.wanted = wanted, .style = style, .source = source, .result = result};
+    enum status status = shuffle(&packing, error);
+    if (status == STATUS_OK)
+        status = stream(&packing, error);
+    if (status == STATUS_OK)
+        status = finish(&packing, error);
+    if (packing.writer != NULL)
+        tell(style, "%u of %u shards are finished: the same command goes on after them",
+             dataset_writer_tally(packing.writer)->shards, result->shards);
+    dataset_writer_abandon(packing.writer);
+    free(packing.order);
+    free(packing.batches[0].images);
+    free(packing.batches[1].images);
     return status;
 }

@@ -3,10 +3,11 @@
 #include "proto/file.h"
 #include "shard/shard.h"
 
+#include <errno.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FILE_BYTES_MAX ((size_t)1 << 28)
+#include <unistd.h>
 
 struct pack_style pack_style_defaults(void)
 {
@@ -45,40 +46,96 @@ static enum status encode(const struct pack_style *style, const struct image *im
     return status;
 }
 
-static enum status pack(const struct pack_style *style, struct packed_image *packed)
+/* Takes the image's own bytes, or frees them. */
+static enum status convert(const struct pack_style *style, uint8_t *bytes, size_t size,
+                           struct packed_image *packed)
 {
     struct image image = {0};
-    char *text;
-    enum status status = file_read(packed->path, FILE_BYTES_MAX, &text, &packed->size, &packed->error);
-    if (status != STATUS_OK)
-        return status;
-    uint8_t *bytes = (uint8_t *)text;
-    enum image_encoding encoding = image_sniff(bytes, packed->size);
-    status = image_decode(bytes, packed->size, &image, &packed->error);
+    enum image_encoding encoding = image_sniff(bytes, size);
+    enum status status = image_decode(bytes, size, &image, &packed->error);
     if (status == STATUS_OK) {
         packed->kept = (encoding == IMAGE_JPEG || encoding == IMAGE_PNG) && image.width == style->size &&
-                       image.height == style->size && packed->size <= SHARD_IMAGE_BYTES_MAX;
-        if (packed->kept)
-            packed->bytes = bytes;
-        else
+                       image.height == style->size && size <= SHARD_IMAGE_BYTES_MAX;
+        if (!packed->kept)
             status = encode(style, &image, packed);
         image_free(&image);
     }
-    if (!packed->kept)
+    if (packed->kept) {
+        packed->bytes = bytes;
+        packed->size = size;
+    } else {
         free(bytes);
-    if (status != STATUS_OK)
-        error_prefix_where(&packed->error, packed->path);
+    }
     return status;
 }
 
-void pack_images(const struct pack_style *style, struct packed_image *images, size_t count)
+static enum status pack(const struct pack_style *style, const struct image_source *source,
+                        struct packed_image *packed)
 {
-#pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < count; i++) {
-        images[i].bytes = NULL;
-        images[i].kept = false;
-        images[i].status = pack(style, &images[i]);
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    packed->where[0] = 0;
+    enum status status =
+        source->read(source->context, packed->number, packed->where, &bytes, &size, &packed->error);
+    if (status == STATUS_OK)
+        status = convert(style, bytes, size, packed);
+    if (status != STATUS_OK)
+        error_prefix_where(&packed->error, packed->where);
+    return status;
+}
+
+void pack_images(const struct pack_style *style, const struct image_source *source,
+                 struct packed_image *images, size_t count, void (*meanwhile)(void *context), void *context)
+{
+    const int threads = style->threads > 0 ? style->threads : omp_get_max_threads();
+    /* Turn 0 is the other work: it begins first, since it may take longest. */
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t turn = meanwhile != NULL ? 0 : 1; turn <= count; turn++) {
+        if (turn == 0) {
+            meanwhile(context);
+        } else {
+            struct packed_image *image = &images[turn - 1];
+            image->bytes = NULL;
+            image->kept = false;
+            image->status = pack(style, source, image);
+        }
     }
+}
+
+enum status pack_read_file(const char *path, uint8_t **bytes, size_t *size, struct error *error)
+{
+    char *text;
+    enum status status = file_read(path, PACK_IMAGE_BYTES_MAX, &text, size, error);
+    if (status == STATUS_OK)
+        *bytes = (uint8_t *)text;
+    else if (error != NULL)
+        error->where[0] = 0;
+    return status;
+}
+
+enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t **bytes, struct error *error)
+{
+    uint8_t *part = malloc(size + 1);
+    size_t done = 0;
+    ssize_t count = 1;
+    if (part == NULL)
+        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu bytes", size);
+    while (done < size && count > 0) {
+        count = pread(descriptor, part + done, size - done, (off_t)(offset + done));
+        if (count < 0 && errno == EINTR)
+            count = 1;
+        else
+            done += count > 0 ? (size_t)count : 0;
+    }
+    if (done == size) {
+        *bytes = part;
+        return STATUS_OK;
+    }
+    free(part);
+    return error_set(error, STATUS_DATA, NULL, "check the file and its disk",
+                     count < 0 ? "%zu bytes at byte %llu cannot be read: %s"
+                               : "%zu bytes at byte %llu cannot be read: the file has become shorter",
+                     size, (unsigned long long)offset, strerror(errno));
 }
 
 enum status pack_bad_image(const struct pack_style *style, const struct packed_image *image,

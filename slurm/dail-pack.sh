@@ -7,8 +7,8 @@
 #   casia  1  "/data/casia web" --exclude casia-bad.txt
 # The array's tasks take the lines in turn; without an array one job packs them all, one after another.
 #
-# A dataset whose manifest is there already is left alone, and one that was broken off is begun anew: submit again
-# until the last line of every task's log says "done".
+# A dataset whose manifest is there already is left alone, and one that was broken off goes on from its finished
+# shards: submit again until the last line of every task's log says "done".
 #
 # DAIL_BUILD  the folder of dail (default: build, else where PATH has it)
 #SBATCH --job-name=dail-pack

@@ -76,15 +76,15 @@ static struct pack_style style_for(struct work *work)
     return style;
 }
 
-static struct pack_folder import_for(const struct work *work)
+static struct pack_dataset import_for(const struct work *work)
 {
-    return (struct pack_folder){.folder = work->faces,
-                                .directory = work->out,
-                                .name = "few",
-                                .dataset_id = 9,
-                                .min_images = 1,
-                                .shard_bytes = 1 << 20,
-                                .seed = 1};
+    return (struct pack_dataset){.source = work->faces,
+                                 .directory = work->out,
+                                 .name = "few",
+                                 .dataset_id = 9,
+                                 .min_images = 1,
+                                 .shard_bytes = 1 << 20,
+                                 .seed = 1};
 }
 
 static struct manifest open_result(struct scratch *scratch)
@@ -105,7 +105,7 @@ static void folders_become_datasets(void **state)
     char **names;
     make_faces(*state, &work);
     struct pack_style style = style_for(&work);
-    struct pack_folder import = import_for(&work);
+    struct pack_dataset import = import_for(&work);
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
     assert_int_equal(result.images, 14);
     assert_int_equal(result.kept, 6);
@@ -157,7 +157,7 @@ static void images_of_the_size_keep_their_bytes(void **state)
     make_faces(*state, &work);
     scratch_text(scratch_path(*state, "only"), "Ada\n");
     struct pack_style style = style_for(&work);
-    struct pack_folder import = import_for(&work);
+    struct pack_dataset import = import_for(&work);
     char list[1024];
     snprintf(list, sizeof list, "%s", scratch_path(*state, "only"));
     import.include = list;
@@ -207,7 +207,7 @@ static void identities_are_chosen(void **state)
     snprintf(list, sizeof list, "%s", scratch_path(*state, "list"));
     scratch_text(list, "dora\r\nBela\n\n");
     struct pack_style style = style_for(&work);
-    struct pack_folder import = import_for(&work);
+    struct pack_dataset import = import_for(&work);
     import.min_images = 3;
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
     assert_int_equal(result.classes, 3);
@@ -249,7 +249,7 @@ static void bad_images_stop_or_are_skipped(void **state)
     scratch_write(path, bytes, size / 2);
     free(bytes);
     struct pack_style style = style_for(&work);
-    struct pack_folder import = import_for(&work);
+    struct pack_dataset import = import_for(&work);
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "Chloe_0001.jpg"));
     assert_non_null(strstr(error.next, "--skip-bad"));
@@ -276,7 +276,7 @@ static void shards_are_even_and_repeatable(void **state)
     uint32_t crc[2][14];
     make_faces(*state, &work);
     struct pack_style style = style_for(&work);
-    struct pack_folder import = import_for(&work);
+    struct pack_dataset import = import_for(&work);
     import.shard_bytes = 4000;
     for (int turn = 0; turn < 2; turn++) {
         work.done = 0;
@@ -315,7 +315,7 @@ static void failed_writes_leave_nothing(void **state)
     struct error error;
     make_faces(*state, &work);
     struct pack_style style = style_for(&work);
-    struct pack_folder import = import_for(&work);
+    struct pack_dataset import = import_for(&work);
     scratch_text(work.out, "a file where the folder should be");
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_STORAGE);
     import.directory = "/proc/nowhere";
@@ -323,7 +323,7 @@ static void failed_writes_leave_nothing(void **state)
     import.name = "../few";
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_USAGE);
     import.name = "few";
-    import.folder = "/nowhere";
+    import.source = "/nowhere";
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
     style.size = 0;
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_USAGE);
@@ -340,7 +340,7 @@ static void links_are_not_emptied(void **state)
     char kept[700], link[700];
     make_faces(*state, &work);
     struct pack_style style = style_for(&work);
-    struct pack_folder import = import_for(&work);
+    struct pack_dataset import = import_for(&work);
     snprintf(kept, sizeof kept, "%s/other", work.out);
     assert_int_equal(mkdir(work.out, 0777), 0);
     assert_int_equal(mkdir(kept, 0777), 0);

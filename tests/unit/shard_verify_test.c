@@ -29,7 +29,8 @@ static void write_dataset(struct scratch *scratch, int odd)
         size_t size;
         int side = i == 13 ? odd : SIDE;
         uint8_t *image = scratch_image(side, side, i, IMAGE_JPEG, &size);
-        assert_int_equal(dataset_writer_append(writer, image, size, (uint32_t)i % 3, &error), STATUS_OK);
+        assert_int_equal(dataset_writer_append(writer, image, size, (uint32_t)i % 3, true, &error),
+                         STATUS_OK);
         free(image);
     }
     uint64_t bytes;
@@ -151,7 +152,7 @@ static void unfinished_datasets_leave_nothing(void **state)
     uint8_t *image = scratch_image(SIDE, SIDE, 1, IMAGE_JPEG, &size);
     assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(dataset_writer_append(writer, image, size, 0, &error), STATUS_OK);
+        assert_int_equal(dataset_writer_append(writer, image, size, 0, true, &error), STATUS_OK);
     assert_int_equal(dataset_writer_finish(writer, names, NULL, &error), STATUS_INTERNAL);
     assert_int_equal(scratch_count(scratch->directory), 0);
     /* What an interrupted one left does not hinder the next. */
@@ -160,8 +161,8 @@ static void unfinished_datasets_leave_nothing(void **state)
     struct dataset_writer *next;
     assert_int_equal(dataset_writer_create(&plan, &next, &error), STATUS_OK);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(dataset_writer_append(next, image, size, 0, &error), STATUS_OK);
-    assert_int_equal(dataset_writer_append(next, image, size, 0, &error), STATUS_INTERNAL);
+        assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_OK);
+    assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_INTERNAL);
     assert_int_equal(dataset_writer_finish(next, names, NULL, &error), STATUS_OK);
     dataset_writer_abandon(writer);
     assert_int_equal(scratch_count(scratch->directory), 4);

@@ -1,0 +1,24 @@
+/* What every importer of datasets hands over: its images by number, with their labels. Private to shard/. */
+#ifndef DAIL_SHARD_PACK_SOURCE_H
+#define DAIL_SHARD_PACK_SOURCE_H
+
+#include "shard/pack_image.h"
+
+struct pack_source {
+    struct image_source image;
+    uint64_t images;
+    const uint32_t *label; /* [images] */
+    uint32_t classes;
+    const char *const *names; /* [classes] */
+    uint32_t digest; /* a crc of what tells this source from another: names, labels, sizes where known */
+};
+
+/* Writes the source's images, shuffled, as the dataset that is wanted. */
+enum status pack_write(const struct pack_dataset *wanted, const struct pack_style *style,
+                       const struct pack_source *source, struct pack_result *result, struct error *error);
+
+/* What can be told before the source is looked at: STATUS_USAGE. */
+enum status pack_check(const struct pack_dataset *wanted, const struct pack_style *style,
+                       struct error *error);
+
+#endif

@@ -1,0 +1,236 @@
+/* shard/pack.h, shard/dataset_writer.h: an interrupted import goes on from its finished shards, and gives
+ * what one in one piece gives, by any number of threads. */
+#include "tests/unit/shard_scratch.h"
+
+#include "proto/random.h"
+#include "shard/pack.h"
+
+#define SIDE 24
+#define PEOPLE 8
+#define EACH 10
+#define IMAGES (PEOPLE * EACH)
+
+struct work {
+    char faces[600], out[600];
+    uint64_t first_done;
+    int told;
+    char line[400]; /* told first */
+};
+
+static void on_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct work *work = context;
+    assert_int_equal(total, IMAGES);
+    if (work->first_done == 0)
+        work->first_done = done;
+}
+
+static void on_warning(void *context, const char *text)
+{
+    struct work *work = context;
+    if (work->told++ == 0)
+        snprintf(work->line, sizeof work->line, "%s", text);
+}
+
+static const char *image_path(const struct work *work, uint32_t number, char path[1024])
+{
+    snprintf(path, 1024, "%s/p%u/%02u.jpg", work->faces, number / EACH, number % EACH);
+    return path;
+}
+
+static void write_image(const struct work *work, uint32_t number)
+{
+    char path[1024];
+    size_t size;
+    uint8_t *bytes = scratch_image(SIDE + (number % 3 == 0), SIDE, (int)number, IMAGE_JPEG, &size);
+    scratch_write(image_path(work, number, path), bytes, size);
+    free(bytes);
+}
+
+static void make_faces(struct scratch *scratch, struct work *work)
+{
+    char path[1024];
+    *work = (struct work){.told = 0};
+    snprintf(work->faces, sizeof work->faces, "%s/faces", scratch->directory);
+    assert_int_equal(mkdir(work->faces, 0777), 0);
+    for (uint32_t i = 0; i < PEOPLE; i++) {
+        snprintf(path, sizeof path, "%s/p%u", work->faces, i);
+        assert_int_equal(mkdir(path, 0777), 0);
+    }
+    for (uint32_t i = 0; i < IMAGES; i++)
+        write_image(work, i);
+}
+
+static enum status pack_to(struct work *work, const char *out, uint64_t seed, int threads, bool skip_bad,
+                           struct pack_result *result)
+{
+    struct error error = {0};
+    struct pack_style style = pack_style_defaults();
+    style.size = SIDE;
+    style.threads = threads;
+    style.skip_bad = skip_bad;
+    style.progress = on_progress;
+    style.warn = on_warning;
+    style.context = work;
+    const struct pack_dataset import = {.source = work->faces,
+                                        .directory = out,
+                                        .name = "few",
+                                        .min_images = 1,
+                                        .shard_bytes = 8000,
+                                        .seed = seed};
+    work->first_done = 0;
+    work->told = 0;
+    enum status status = pack_folder(&import, &style, result, &error);
+    if (status != STATUS_OK && status != STATUS_DATA)
+        fail_msg("%s (%s)", error.what, error.where);
+    return status;
+}
+
+static enum status pack(struct scratch *scratch, struct work *work, const char *out, uint64_t seed,
+                        struct pack_result *result)
+{
+    snprintf(work->out, sizeof work->out, "%s/%s", scratch->directory, out);
+    return pack_to(work, work->out, seed, 1, false, result);
+}
+
+/* The manifests, which have every shard's crc, are the same. */
+static void assert_same(struct scratch *scratch, const char *one, const char *other)
+{
+    char path[64];
+    size_t size[2];
+    snprintf(path, sizeof path, "%s/few.yaml", one);
+    uint8_t *first = scratch_read(scratch_path(scratch, path), &size[0]);
+    snprintf(path, sizeof path, "%s/few.yaml", other);
+    uint8_t *second = scratch_read(scratch_path(scratch, path), &size[1]);
+    assert_string_equal(first, second);
+    free(first);
+    free(second);
+    snprintf(path, sizeof path, "%s/.few.packing", other);
+    assert_int_equal(access(scratch_path(scratch, path), F_OK), -1);
+}
+
+/* The image that comes at `place` in the order of packing. */
+static uint32_t image_at(uint32_t place, uint64_t seed)
+{
+    uint32_t order[IMAGES];
+    for (uint32_t i = 0; i < IMAGES; i++)
+        order[i] = i;
+    struct random random = random_stream(seed, RANDOM_PACK, 0, 0);
+    random_shuffle(&random, order, IMAGES);
+    return order[place];
+}
+
+/* An import that meets a bad image near its end: shards are finished before. Returns the image. */
+static uint32_t interrupt(struct scratch *scratch, struct work *work, const char *out)
+{
+    char path[1024], name[64];
+    struct pack_result result;
+    uint32_t bad = image_at(IMAGES - 2, 1);
+    scratch_text(image_path(work, bad, path), "no image");
+    assert_int_equal(pack(scratch, work, out, 1, &result), STATUS_DATA);
+    assert_non_null(strstr(work->line, "shards are finished: the same command goes on after them"));
+    snprintf(name, sizeof name, "%s/.few.packing/few-00000.h5", out);
+    assert_int_equal(access(scratch_path(scratch, name), F_OK), 0);
+    snprintf(name, sizeof name, "%s/few.yaml", out);
+    assert_int_equal(access(scratch_path(scratch, name), F_OK), -1);
+    return bad;
+}
+
+static ino_t inode(struct scratch *scratch, const char *name)
+{
+    struct stat status;
+    assert_int_equal(stat(scratch_path(scratch, name), &status), 0);
+    return status.st_ino;
+}
+
+static void threads_make_no_difference(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    make_faces(*state, &work);
+    assert_int_equal(pack(*state, &work, "one", 1, &result), STATUS_OK);
+    assert_true(result.shards > 3);
+    for (int threads = 2; threads <= 7; threads += 5) {
+        char out[600];
+        snprintf(out, sizeof out, "%s/threads%d", ((struct scratch *)*state)->directory, threads);
+        assert_int_equal(pack_to(&work, out, 1, threads, false, &result), STATUS_OK);
+        snprintf(out, sizeof out, "threads%d", threads);
+        assert_same(*state, "one", out);
+    }
+}
+
+static void finished_shards_are_gone_on_from(void **state)
+{
+    struct work work;
+    struct pack_result whole, rest;
+    make_faces(*state, &work);
+    assert_int_equal(pack(*state, &work, "whole", 1, &whole), STATUS_OK);
+    write_image(&work, interrupt(*state, &work, "out"));
+    ino_t first = inode(*state, "out/.few.packing/few-00000.h5");
+    assert_int_equal(pack(*state, &work, "out", 1, &rest), STATUS_OK);
+    assert_non_null(strstr(work.line, "going on after"));
+    assert_int_equal(inode(*state, "out/few-00000.h5"), first);
+    assert_same(*state, "whole", "out");
+    assert_int_equal(rest.images, whole.images);
+    assert_int_equal(rest.kept, whole.kept);
+    assert_true(whole.kept > 0 && whole.kept < whole.images);
+    assert_int_equal(rest.bytes, whole.bytes);
+}
+
+/* The bad image is left out where that is wanted, and what was finished without it stays. */
+static void bad_images_may_be_left_out_then(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    make_faces(*state, &work);
+    interrupt(*state, &work, "out");
+    ino_t first = inode(*state, "out/.few.packing/few-00000.h5");
+    assert_int_equal(pack_to(&work, work.out, 1, 2, true, &result), STATUS_OK);
+    assert_int_equal(result.images, IMAGES - 1);
+    assert_int_equal(result.skipped, 1);
+    assert_int_equal(inode(*state, "out/few-00000.h5"), first);
+}
+
+static void other_imports_begin_anew(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    make_faces(*state, &work);
+    assert_int_equal(pack(*state, &work, "whole", 2, &result), STATUS_OK);
+    write_image(&work, interrupt(*state, &work, "out"));
+    assert_int_equal(pack(*state, &work, "out", 2, &result), STATUS_OK);
+    assert_int_equal(work.told, 0);
+    assert_same(*state, "whole", "out");
+}
+
+/* What does not have the bytes that were recorded is packed again, and all after it. */
+static void damaged_shards_are_packed_again(void **state)
+{
+    static const char *const files[] = {"few-00000.h5", "few-00001.h5", "finished", "job"};
+    struct work work;
+    struct pack_result result;
+    make_faces(*state, &work);
+    assert_int_equal(pack(*state, &work, "whole", 1, &result), STATUS_OK);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char out[32], path[64];
+        snprintf(out, sizeof out, "out%zu", i);
+        write_image(&work, interrupt(*state, &work, out));
+        snprintf(path, sizeof path, "%s/.few.packing/%s", out, files[i]);
+        scratch_flip(scratch_path(*state, path), 0);
+        assert_int_equal(pack(*state, &work, out, 1, &result), STATUS_OK);
+        assert_int_equal(work.told, files[i] == files[1]);
+        assert_same(*state, "whole", out);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(threads_make_no_difference),      TEST(finished_shards_are_gone_on_from),
+        TEST(bad_images_may_be_left_out_then), TEST(other_imports_begin_anew),
+        TEST(damaged_shards_are_packed_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
