@@ -98,6 +98,9 @@ static enum status open_run(struct setup *setup, struct journal *journal, struct
         setup_warn(setup, "%d checkpoints beyond step %lld in %s/checkpoints are renamed to .old", moved,
                    (long long)setup->start_step, directory);
     }
+    if (status == STATUS_OK && setup->config.log.tensorboard) {
+        status = journal_open_events(directory, setup->start_step, journal, error);
+    }
     return status == STATUS_OK ? journal_write_config(directory, setup->text, error) : status;
 }
 

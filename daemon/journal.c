@@ -1,6 +1,7 @@
 #include "daemon/journal.h"
 
 #include "daemon/status_record.h"
+#include "daemon/tensorboard.h"
 #include "proto/file.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 enum status journal_open(const char *run_dir, struct journal *journal, struct error *error)
 {
     char path[1024];
-    *journal = (struct journal){.records.descriptor = -1};
+    *journal = (struct journal){.records.descriptor = -1, .events.descriptor = -1};
     int descriptor;
     enum status status = file_make_directory(run_dir, error);
     snprintf(path, sizeof path, "%s/daild.log", run_dir);
@@ -40,7 +41,27 @@ void journal_close(struct journal *journal)
     if (journal->log) {
         fclose(journal->log);
     }
-    *journal = (struct journal){.records.descriptor = -1};
+    if (journal->has_events) {
+        event_log_close(&journal->events);
+    }
+    *journal = (struct journal){.records.descriptor = -1, .events.descriptor = -1};
+}
+
+static double unix_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+enum status journal_open_events(const char *run_dir, int64_t step, struct journal *journal,
+                                struct error *error)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/tensorboard", run_dir);
+    enum status status = event_log_open(&journal->events, path, unix_seconds(), step + 1, error);
+    journal->has_events = status == STATUS_OK;
+    return status;
 }
 
 enum status journal_write_config(const char *run_dir, const char *text, struct error *error)
@@ -67,9 +88,24 @@ void journal_touch(struct journal *journal)
     }
 }
 
+static void write_events(struct journal *journal, const char *kind, const json_t *fields)
+{
+    struct event_scalar scalars[TENSORBOARD_SCALARS_MAX];
+    struct error error = {0};
+    int64_t step;
+    size_t count = tensorboard_scalars(kind, fields, &step, scalars);
+    if (count > 0 &&
+        event_log_scalars(&journal->events, unix_seconds(), step, scalars, count, &error) != STATUS_OK) {
+        tell_broken(journal, &error);
+    }
+}
+
 void journal_record(struct journal *journal, const char *kind, json_t *fields)
 {
     struct error error = {0};
+    if (journal->has_events) {
+        write_events(journal, kind, fields);
+    }
     if (status_log_write(&journal->records, kind, fields, &error) != STATUS_OK) {
         tell_broken(journal, &error);
     }

@@ -4,7 +4,7 @@
 #
 #   etc/install-deps.sh               everything that is missing
 #   etc/install-deps.sh --if-missing  say nothing when nothing is missing
-#   etc/install-deps.sh --oracle      also what the PyTorch comparisons need (python3-torch and others)
+#   etc/install-deps.sh --oracle      also what the comparisons with PyTorch and TensorBoard need (python3-torch and others)
 #   etc/install-deps.sh --lint        also the second compiler and the formatter
 #   etc/install-deps.sh --bench       also what make bench gives PyTorch to be fast with
 #   etc/install-deps.sh --hosts       also what the test of several hosts makes them with
@@ -66,6 +66,7 @@ build|command ps|procps|procps-ng|procps
 oracle|python torch|python3-torch|py-torch|py-torch
 oracle|python h5py|python3-h5py|py-h5py|py-h5py
 oracle|python yaml|python3-yaml|py-pyyaml|py-pyyaml
+oracle|python ensurepip|python3-venv|python|python
 bench|library libtcmalloc_minimal.so.4|libtcmalloc-minimal4|gperftools|gperftools
 bench|command taskset|util-linux|util-linux|util-linux
 lint|command clang|clang|llvm|llvm

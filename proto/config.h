@@ -111,6 +111,7 @@ struct config {
     } runtime;
     struct {
         int every; /* steps between two step records */
+        bool tensorboard; /* event files beside the status log */
     } log;
     struct {
         int64_t trace_step; /* 0: none; steps count from 1 */

@@ -101,6 +101,8 @@ static const struct config_row rows[] = {
      false, "silence after which a worker counts as lost"},
     {"log.every", CONFIG_INT, OFFSET(log.every), 0, 1, 1e9, NULL, "10", false,
      "steps between two step records"},
+    {"log.tensorboard", CONFIG_BOOL, OFFSET(log.tensorboard), 0, 0, 0, NULL, "false", false,
+     "also write what TensorBoard reads, to the run's folder tensorboard/"},
     {"debug.trace_step", CONFIG_INT64, OFFSET(debug.trace_step), 0, 0, LARGE, NULL, "0", false,
      "the step, counted from 1, to write a trace of; 0: none"},
     {"debug.stop_after_step", CONFIG_INT64, OFFSET(debug.stop_after_step), 0, 0, LARGE, NULL, "0", false,

@@ -86,6 +86,21 @@ finish() {
     echo "1..$tests"
 }
 
+# --- Packages that only tests use ---
+
+# make_venv NAME PACKAGE...: a Python with packages of PyPI in build/venv/NAME, made once; $venv is its interpreter.
+# Fails where they cannot be had.
+make_venv() {
+    venv=build/venv/$1/bin/python
+    [ -e "build/venv/$1/complete" ] && return 0
+    name=$1
+    shift
+    rm -rf "build/venv/$name"
+    python3 -m venv "build/venv/$name" >"$work/said" 2>&1 &&
+        "$venv" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 30 "$@" >"$work/said" 2>&1 &&
+        touch "build/venv/$name/complete"
+}
+
 # --- Data and runs ---
 
 # make_data [OPTION of dail synth...]: three datasets of 12 people with 12 images each in $work/data
