@@ -11,6 +11,7 @@
 
 enum status command_synth(int argc, char **argv, struct error *error);
 enum status command_pack(int argc, char **argv, struct error *error);
+enum status command_unpack(int argc, char **argv, struct error *error);
 enum status command_verify(int argc, char **argv, struct error *error);
 enum status command_info(int argc, char **argv, struct error *error);
 enum status command_run(int argc, char **argv, struct error *error);

@@ -14,7 +14,8 @@ struct command {
 
 static const struct command commands[] = {
     {"synth", command_synth, "make datasets of synthetic faces that share people"},
-    {"pack", command_pack, "pack images into a dataset's shards, or pairs into a verification set"},
+    {"pack", command_pack, "pack images or RecordIO into shards, pairs into a verification set"},
+    {"unpack", command_unpack, "turn shards or a verification set back into image files"},
     {"verify", command_verify, "check every byte of shards, manifests, pairs and checkpoints"},
     {"info", command_info, "say what a file is and holds"},
     {"run", command_run, "train under supervision: mpirun, and again after a loss"},

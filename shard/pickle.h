@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PICKLE_VALUES_MAX (1u << 22) /* of one file, as are the next: 2 million pairs have 4 million images  \
-                                      */
+/* Of one file: a million pairs have 3 million values. */
+#define PICKLE_VALUES_MAX (1u << 22)
 #define PICKLE_ITEMS_MAX (1u << 23) /* of all its lists and tuples together */
 
 enum pickle_kind {
