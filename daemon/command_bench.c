@@ -29,13 +29,6 @@ struct bench_options {
     struct option_list set;
 };
 
-static int cores_allowed(void)
-{
-    struct message_hello hello = {0};
-    host_describe(&hello);
-    return hello.cores_allowed > 0 ? hello.cores_allowed : 1;
-}
-
 static enum status parse(int argc, char **argv, struct bench_options *options, struct error *error)
 {
     const char *positional[1] = {NULL};
@@ -130,7 +123,7 @@ static enum status measure(const struct bench_options *options, const struct con
     struct bench_request request = {.config = config,
                                     .threads = options->threads > 0          ? options->threads
                                                : config->runtime.threads > 0 ? config->runtime.threads
-                                                                             : cores_allowed(),
+                                                                             : host_threads(),
                                     .steps = options->steps};
     uint32_t *classes = NULL;
     if (!options->config_path) {

@@ -3,13 +3,11 @@
 #include "daemon/host.h"
 #include "daemon/options.h"
 #include "shard/pairs.h"
-#include "worker/checkpoint.h"
+#include "worker/backbone.h"
 #include "worker/evaluation.h"
 
-#include <cblas.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #define EVAL_SETS_MAX 64
 
@@ -18,72 +16,13 @@ static const char usage[] =
     "Embeds the images of verification sets (pairs files) by a checkpoint's network and scores them.\n"
     "CHECKPOINT may be a run's folder: its newest one is taken.\n";
 
-struct eval_options {
-    int batch, threads;
-    bool untrained, json;
-};
-
 struct eval {
-    char path[1024]; /* of the checkpoint */
-    struct eval_options options;
-    struct checkpoint_state state;
-    struct iresnet *net;
+    struct backbone_use use;
+    bool json;
+    struct backbone backbone;
     struct exchange *exchange;
     json_t *results; /* with --json */
 };
-
-static int default_threads(void)
-{
-    struct message_hello hello = {0};
-    host_describe(&hello);
-    return hello.cores_allowed > 0 ? hello.cores_allowed : 1;
-}
-
-/* The checkpoint meant by `argument`: itself, or the newest of a run's folder. */
-static enum status find_checkpoint(const char *argument, char *path, size_t size, struct error *error)
-{
-    struct stat folder;
-    snprintf(path, size, "%s/checkpoints", argument);
-    if (stat(path, &folder) != 0) {
-        snprintf(path, size, "%s", argument);
-        return STATUS_OK;
-    }
-    enum status status = checkpoint_newest(argument, path, size, NULL, NULL, error);
-    if (status == STATUS_OK && path[0] == '\0') {
-        status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
-    }
-    return status;
-}
-
-static enum status load_network(struct eval *eval, struct error *error)
-{
-    const char *path = eval->path;
-    enum status status = checkpoint_verify(path, 0, error);
-    if (status == STATUS_OK) {
-        status = checkpoint_read_state(path, &eval->state, error);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct iresnet_config config = {.arch = eval->state.arch,
-                                    .input = eval->state.input,
-                                    .embedding = eval->state.embedding,
-                                    .width = eval->state.width,
-                                    .batch_max = eval->options.batch,
-                                    .threads = eval->options.threads};
-    openblas_set_num_threads(1);
-    status = iresnet_create(&config, &eval->net, error);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (eval->options.untrained) {
-        iresnet_init(eval->net, eval->state.seed);
-    } else {
-        status = checkpoint_read_model(path, eval->net, NULL, NULL, NULL, error);
-    }
-    iresnet_weights_changed(eval->net);
-    return status;
-}
 
 static void format_rate(double rate, char *text, size_t size)
 {
@@ -134,9 +73,9 @@ static enum status score_set(struct eval *eval, const char *path, struct error *
     if (status != STATUS_OK) {
         return status;
     }
-    status = evaluation_run(eval->net, eval->state.input, eval->options.batch, &pairs, eval->exchange, NULL,
-                            NULL, NULL, &result, error);
-    if (status == STATUS_OK && eval->options.json) {
+    status = evaluation_run(eval->backbone.net, eval->backbone.state.input, eval->use.batch, &pairs,
+                            eval->exchange, NULL, NULL, NULL, &result, error);
+    if (status == STATUS_OK && eval->json) {
         status = add_json(eval, path, pairs.name, &result, error);
     } else if (status == STATUS_OK) {
         print_row(pairs.name, &result);
@@ -147,11 +86,12 @@ static enum status score_set(struct eval *eval, const char *path, struct error *
 
 static void print_heading(const struct eval *eval)
 {
-    printf("%s: %s, input %d, %d values, width %g, %s\n", eval->path, eval->state.arch, eval->state.input,
-           eval->state.embedding, eval->state.width,
-           eval->options.untrained ? "UNTRAINED: the weights it began with" : "trained");
-    if (!eval->options.untrained) {
-        printf("after step %lld of %lld\n", (long long)eval->state.step, (long long)eval->state.steps);
+    const struct checkpoint_state *state = &eval->backbone.state;
+    printf("%s: %s, input %d, %d values, width %g, %s\n", eval->backbone.path, state->arch, state->input,
+           state->embedding, state->width,
+           eval->use.untrained ? "UNTRAINED: the weights it began with" : "trained");
+    if (!eval->use.untrained) {
+        printf("after step %lld of %lld\n", (long long)state->step, (long long)state->steps);
     }
     printf("%-24s %7s %8s %6s %9s %8s %8s %8s %8s %7s\n", "set", "pairs", "acc %", "+-", "threshold", "AUC",
            "TAR@1e-2", "TAR@1e-3", "TAR@1e-4", "norm");
@@ -159,11 +99,12 @@ static void print_heading(const struct eval *eval)
 
 static enum status print_json(const struct eval *eval, struct error *error)
 {
-    json_t *whole = json_pack("{s:s, s:s, s:I, s:b, s:O}", "checkpoint", eval->path, "arch", eval->state.arch,
-                              "step", (json_int_t)eval->state.step, "untrained", (int)eval->options.untrained,
-                              "sets", eval->results);
+    json_t *whole = json_pack("{s:s, s:s, s:I, s:b, s:O}", "checkpoint", eval->backbone.path, "arch",
+                              eval->backbone.state.arch, "step", (json_int_t)eval->backbone.state.step,
+                              "untrained", (int)eval->use.untrained, "sets", eval->results);
     if (!whole) {
-        return error_set(error, STATUS_INTERNAL, eval->path, NULL, "the results cannot be put as JSON");
+        return error_set(error, STATUS_INTERNAL, eval->backbone.path, NULL,
+                         "the results cannot be put as JSON");
     }
     json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     printf("\n");
@@ -173,14 +114,11 @@ static enum status print_json(const struct eval *eval, struct error *error)
 
 static enum status evaluate_all(struct eval *eval, const char *const *paths, size_t sets, struct error *error)
 {
-    enum status status = find_checkpoint(paths[0], eval->path, sizeof eval->path, error);
-    if (status == STATUS_OK) {
-        status = load_network(eval, error);
-    }
+    enum status status = backbone_load(paths[0], &eval->use, &eval->backbone, error);
     if (status == STATUS_OK) {
         status = exchange_local_create(&eval->exchange, error);
     }
-    if (status == STATUS_OK && eval->options.json) {
+    if (status == STATUS_OK && eval->json) {
         eval->results = json_array();
     } else if (status == STATUS_OK) {
         print_heading(eval);
@@ -188,7 +126,7 @@ static enum status evaluate_all(struct eval *eval, const char *const *paths, siz
     for (size_t i = 1; i <= sets && status == STATUS_OK; i++) {
         status = score_set(eval, paths[i], error);
     }
-    if (status == STATUS_OK && eval->options.json) {
+    if (status == STATUS_OK && eval->json) {
         status = print_json(eval, error);
     }
     return status;
@@ -196,13 +134,13 @@ static enum status evaluate_all(struct eval *eval, const char *const *paths, siz
 
 enum status command_eval(int argc, char **argv, struct error *error)
 {
-    struct eval eval = {.options = {.batch = 32, .threads = default_threads()}};
+    struct eval eval = {.use = {.batch = 32, .threads = host_threads()}};
     const struct option_spec specs[] = {
-        {"batch", 'b', OPTION_INT, &eval.options.batch, "N", "images at a time (32)", 1, 4096},
-        {"threads", 't', OPTION_INT, &eval.options.threads, "N", "threads (the cores allowed)", 1, 1024},
-        {"untrained", 0, OPTION_FLAG, &eval.options.untrained, NULL,
+        {"batch", 'b', OPTION_INT, &eval.use.batch, "N", "images at a time (32)", 1, 4096},
+        {"threads", 't', OPTION_INT, &eval.use.threads, "N", "threads (the cores allowed)", 1, 1024},
+        {"untrained", 0, OPTION_FLAG, &eval.use.untrained, NULL,
          "score the weights that the run began with, for comparison", 0, 0},
-        {"json", 0, OPTION_FLAG, &eval.options.json, NULL, "print one JSON object", 0, 0},
+        {"json", 0, OPTION_FLAG, &eval.json, NULL, "print one JSON object", 0, 0},
     };
     const char *paths[EVAL_SETS_MAX + 1];
     size_t count;
@@ -220,10 +158,7 @@ enum status command_eval(int argc, char **argv, struct error *error)
     if (eval.exchange) {
         eval.exchange->operations->close(eval.exchange);
     }
-    if (eval.net) {
-        iresnet_free(eval.net);
-    }
     json_decref(eval.results);
-    checkpoint_state_free(&eval.state);
+    backbone_free(&eval.backbone);
     return status;
 }

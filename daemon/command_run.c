@@ -99,17 +99,10 @@ static enum status find_lanes(const struct config *config, int *lanes, struct er
     return status;
 }
 
-static int cores_here(void)
-{
-    struct message_hello hello = {0};
-    host_describe(&hello);
-    return hello.cores_allowed > 0 ? hello.cores_allowed : 1;
-}
-
 static enum status find_hosts(const struct run_command *command, struct host_list *hosts, struct error *error)
 {
     if (!command->hostfile) {
-        return host_list_here(command->workers > 0 ? command->workers : cores_here(), hosts, error);
+        return host_list_here(command->workers > 0 ? command->workers : host_threads(), hosts, error);
     }
     enum status status = host_list_read(command->hostfile, hosts, error);
     if (status == STATUS_OK && command->workers > host_list_slots(hosts)) {

@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"run", command_run, "train under supervision: mpirun, and again after a loss"},
     {"tail", command_tail, "watch a run"},
     {"eval", command_eval, "score a checkpoint on verification sets"},
+    {"embed", command_embed, "embed images by a checkpoint's network"},
     {"bench", command_bench, "time training steps here, and predict those of several workers"},
 };
 

@@ -104,6 +104,13 @@ static void describe_cores(struct message_hello *hello)
     core_set_format(&set, hello->cores, sizeof hello->cores);
 }
 
+int host_threads(void)
+{
+    struct message_hello hello = {0};
+    describe_cores(&hello);
+    return hello.cores_allowed > 0 ? hello.cores_allowed : 1;
+}
+
 /* An interface's speed in Mb/s as its driver tells it; 0 if it does not. */
 static int interface_speed(const char *name)
 {

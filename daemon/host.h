@@ -12,6 +12,9 @@
  * stays empty or 0. */
 void host_describe(struct message_hello *hello);
 
+/* How many threads to compute with where nobody says: the cores allowed. */
+int host_threads(void);
+
 /* Bytes that a process here may still take: the machine's MemAvailable, or less if a control group says so.
  */
 int64_t host_memory_available(void);

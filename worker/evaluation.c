@@ -1,8 +1,8 @@
 #include "worker/evaluation.h"
 
 #include "shard/image.h"
+#include "worker/embedder.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +10,13 @@
 /* The share of one worker, and its memory. A row holds an image's sum of embeddings, then the mean norm of
  * the two. */
 struct evaluation {
-    struct iresnet *net;
+    struct embedder embedder;
     const struct iresnet_hooks *hooks;
     const struct pairs *pairs;
     int side, batch, embedding;
     size_t row; /* floats */
     size_t share; /* images of the largest share: all workers exchange so many */
     size_t begin, end; /* own images */
-    float *image, *mirror; /* [batch][side][side][3] */
-    float *first, *second; /* [batch][embedding] */
     uint8_t *pixels; /* [side][side][3] */
     float *own; /* [share][row] */
     float *all; /* [workers][share][row] */
@@ -32,19 +30,12 @@ static size_t share_begin(size_t images, int size, int rank)
 
 static enum status allocate(struct evaluation *evaluation, int workers, struct error *error)
 {
-    size_t values = (size_t)evaluation->side * (size_t)evaluation->side * 3;
-    size_t batch = (size_t)evaluation->batch, embedding = (size_t)evaluation->embedding;
-    size_t rows = evaluation->share + 1;
-    evaluation->image = malloc(batch * values * sizeof(float));
-    evaluation->mirror = malloc(batch * values * sizeof(float));
-    evaluation->first = malloc(batch * embedding * sizeof(float));
-    evaluation->second = malloc(batch * embedding * sizeof(float));
-    evaluation->pixels = malloc(values);
+    size_t embedding = (size_t)evaluation->embedding, rows = evaluation->share + 1;
+    evaluation->pixels = malloc((size_t)evaluation->side * (size_t)evaluation->side * 3);
     evaluation->own = calloc(rows * evaluation->row, sizeof(float));
     evaluation->all = calloc((size_t)workers * rows * evaluation->row, sizeof(float));
     evaluation->sum = calloc(((size_t)evaluation->pairs->images + 1) * embedding, sizeof(float));
-    if (!evaluation->image || !evaluation->mirror || !evaluation->first || !evaluation->second ||
-        !evaluation->pixels || !evaluation->own || !evaluation->all || !evaluation->sum) {
+    if (!evaluation->pixels || !evaluation->own || !evaluation->all || !evaluation->sum) {
         return error_set(error, STATUS_INTERNAL, evaluation->pairs->name, NULL,
                          "out of memory for the evaluation");
     }
@@ -53,36 +44,14 @@ static enum status allocate(struct evaluation *evaluation, int workers, struct e
 
 static void release(struct evaluation *evaluation)
 {
-    free(evaluation->image);
-    free(evaluation->mirror);
-    free(evaluation->first);
-    free(evaluation->second);
+    embedder_free(&evaluation->embedder);
     free(evaluation->pixels);
     free(evaluation->own);
     free(evaluation->all);
     free(evaluation->sum);
 }
 
-/* pixels -> the network's values, and the same mirrored. */
-static void convert(const struct evaluation *evaluation, float *image, float *mirror)
-{
-    int side = evaluation->side;
-    for (int y = 0; y < side; y++) {
-        for (int x = 0; x < side; x++) {
-            const uint8_t *pixel = evaluation->pixels + ((size_t)y * (size_t)side + (size_t)x) * 3;
-            size_t place = ((size_t)y * (size_t)side + (size_t)x) * 3;
-            size_t mirrored = ((size_t)y * (size_t)side + (size_t)(side - 1 - x)) * 3;
-            for (size_t c = 0; c < 3; c++) {
-                float value = ((float)pixel[c] - 127.5f) / 127.5f;
-                image[place + c] = value;
-                mirror[mirrored + c] = value;
-            }
-        }
-    }
-}
-
-static enum status load_image(const struct evaluation *evaluation, size_t index, float *image, float *mirror,
-                              struct error *error)
+static enum status load_image(struct evaluation *evaluation, size_t index, int place, struct error *error)
 {
     const struct pairs *pairs = evaluation->pairs;
     uint64_t begin = pairs->offset[index], end = pairs->offset[index + 1];
@@ -94,42 +63,23 @@ static enum status load_image(const struct evaluation *evaluation, size_t index,
         error_prefix_where(error, where);
         return status;
     }
-    convert(evaluation, image, mirror);
+    embedder_put(&evaluation->embedder, place, evaluation->pixels);
     return STATUS_OK;
-}
-
-static float norm(const float *values, int count)
-{
-    double sum = 0;
-    for (int i = 0; i < count; i++) {
-        sum += (double)values[i] * (double)values[i];
-    }
-    return (float)sqrt(sum);
 }
 
 /* Embeds own images [begin, begin + count) and fills their rows. */
 static enum status embed(struct evaluation *evaluation, size_t begin, int count, struct error *error)
 {
-    size_t values = (size_t)evaluation->side * (size_t)evaluation->side * 3;
-    int embedding = evaluation->embedding;
     for (int i = 0; i < count; i++) {
-        size_t place = (size_t)i * values;
-        enum status status = load_image(evaluation, begin + (size_t)i, evaluation->image + place,
-                                        evaluation->mirror + place, error);
+        enum status status = load_image(evaluation, begin + (size_t)i, i, error);
         if (status != STATUS_OK) {
             return status;
         }
     }
-    iresnet_infer(evaluation->net, count, evaluation->image, evaluation->first, evaluation->hooks);
-    iresnet_infer(evaluation->net, count, evaluation->mirror, evaluation->second, evaluation->hooks);
+    embedder_run(&evaluation->embedder, count, evaluation->hooks);
     for (int i = 0; i < count; i++) {
-        const float *first = evaluation->first + (size_t)i * (size_t)embedding;
-        const float *second = evaluation->second + (size_t)i * (size_t)embedding;
         float *row = evaluation->own + (begin + (size_t)i - evaluation->begin) * evaluation->row;
-        for (int j = 0; j < embedding; j++) {
-            row[j] = first[j] + second[j];
-        }
-        row[embedding] = (norm(first, embedding) + norm(second, embedding)) / 2;
+        row[evaluation->embedding] = embedder_take(&evaluation->embedder, i, row);
     }
     return STATUS_OK;
 }
@@ -211,8 +161,7 @@ enum status evaluation_run(struct iresnet *net, int input, int batch, const stru
                          "validation set of another image size: %d, the model wants %d", pairs->image_size,
                          input);
     }
-    struct evaluation evaluation = {.net = net,
-                                    .hooks = hooks,
+    struct evaluation evaluation = {.hooks = hooks,
                                     .pairs = pairs,
                                     .side = input,
                                     .batch = batch,
@@ -222,7 +171,10 @@ enum status evaluation_run(struct iresnet *net, int input, int batch, const stru
                                     .begin = share_begin(pairs->images, size, rank),
                                     .end = share_begin(pairs->images, size, rank + 1)};
     double mean_norm = 0;
-    enum status status = allocate(&evaluation, size, error);
+    enum status status = embedder_create(net, input, batch, true, &evaluation.embedder, error);
+    if (status == STATUS_OK) {
+        status = allocate(&evaluation, size, error);
+    }
     status = embed_share(&evaluation, status, stop, context, error);
     if (status != STATUS_STOPPED) {
         status = agree(exchange, status, error);

@@ -1,0 +1,99 @@
+#!/bin/sh
+# dail embed: what it writes is what PyTorch makes of the same weights and pixels, however the images lie and whoever
+# shares the work; nothing is left of what failed.
+. "$(dirname "$0")/lib.sh"
+$python -c 'import torch, h5py' 2>/dev/null || skip_all "no PyTorch or h5py (etc/install-deps.sh --oracle)"
+dail=$build/dail
+iresnet="$python tests/system/iresnet.py"
+make_data
+make_config
+run_daild 2 --set schedule.epochs=1
+exits "a network is trained" $? 0
+checkpoint=$(newest_checkpoint "$work/run")
+
+# refused NAME CODE PATTERN ARGUMENT...: dail embed ends with that code, says the pattern and leaves no file
+refused() {
+    name=$1 expected=$2 pattern=$3
+    shift 3
+    timeout $((60 * slow)) "$dail" embed "$@" -o "$work/refused.h5" >"$work/out" 2>&1
+    exits "$name: exit code $expected" $? "$expected"
+    says "$name: told" "$pattern"
+    is "$name: nothing is left" "$(ls "$work" | grep -c refused)" 0
+}
+
+$iresnet images "$work/faces" 23 32 "$work/pixels.npy"
+check "a folder is embedded" "$dail" embed "$work/run" "$work/faces" -o "$work/folder.h5" --threads 2 --batch 7
+$iresnet file "$work/folder.h5" "$work/folder.npy"
+$iresnet embed "$checkpoint/model.h5" "$work/pixels.npy" "$work/torch.npy"
+check "as PyTorch does by the same weights" $iresnet same "$work/folder.npy" "$work/torch.npy" 1e-5
+check "one by one, by the checkpoint's name" "$dail" embed "$checkpoint" "$work/faces" -o "$work/single.h5" -b 1 -t 1
+$iresnet file "$work/single.h5" "$work/single.npy"
+check "the same" $iresnet same "$work/single.npy" "$work/torch.npy" 1e-5
+"$dail" embed "$work/run" "$work/faces" -o "$work/single.h5" --flip --normalize >"$work/out" 2>&1
+$iresnet file "$work/single.h5" "$work/single.npy"
+$python - "$work" <<'END'
+import numpy as np, sys
+work = sys.argv[1]
+np.save(work + "/mirrored.npy", np.load(work + "/pixels.npy")[:, :, ::-1])
+END
+$iresnet embed "$checkpoint/model.h5" "$work/mirrored.npy" "$work/mirror.npy"
+$python - "$work" <<'END'
+import numpy as np, sys
+work = sys.argv[1]
+both = np.load(work + "/torch.npy") + np.load(work + "/mirror.npy")
+np.save(work + "/torch.npy", both / np.linalg.norm(both, axis=1, keepdims=True))
+END
+check "image and mirror, of length 1" $iresnet same "$work/single.npy" "$work/torch.npy" 1e-5
+
+"$dail" pack "$work/faces" -o "$work/packed" --name few --size 32 --encoding png --shard-mb 1 >"$work/out" 2>&1
+"$dail" embed "$work/run" "$work/packed/few.yaml" -o "$work/manifest.h5" >"$work/out" 2>&1
+"$dail" embed "$work/run" "$work"/packed/few-*.h5 -o "$work/shards.h5" >"$work/out" 2>&1
+"$dail" embed "$work/run" "$work/data/tiny-cross.h5" -o "$work/pairs.h5" --flip >"$work/out" 2>&1
+check "names, labels and identities are told" $python - "$work" <<'END'
+import h5py, numpy as np, sys
+work = sys.argv[1]
+
+def names(file, key="name"):
+    end, text = file[key + "_offset"][...], file[key][...].tobytes()
+    return [text[a:b].decode() for a, b in zip(end, end[1:])]
+
+folder, manifest, shards, pairs = (h5py.File("%s/%s.h5" % (work, n)) for n in ("folder", "manifest", "shards", "pairs"))
+for file in (folder, manifest, shards, pairs):
+    assert file.attrs["dail_format"].decode() == "embeddings" and file.attrs["version"] == 1
+    assert len(file["embedding"]) == len(names(file))
+assert names(folder) == ["p%d/%04d.ppm" % (3 * i // 23, i) for i in range(23)], names(folder)
+assert names(folder, "identity") == names(manifest, "identity") == ["p0", "p1", "p2"]
+assert "identity" not in shards and "label" not in pairs
+assert folder["label"][...].tolist() == [3 * i // 23 for i in range(23)]
+assert names(manifest) == ["few-00000.h5:%d" % i for i in range(23)]
+assert np.array_equal(manifest["embedding"], shards["embedding"])
+# The same images in another order: every row has its partner, under the same label.
+for row, label in zip(manifest["embedding"], manifest["label"]):
+    distance = np.abs(folder["embedding"][...] - row).max(1)
+    assert distance.min() < 1e-4 and folder["label"][distance.argmin()] == label
+assert pairs["pair"].shape == (40, 2) and pairs["pair"][...].max() < len(pairs["embedding"])
+assert (pairs.attrs["mirrored"], manifest.attrs["mirrored"]) == (1, 0)
+END
+
+echo "no image" >"$work/faces/p0/bad.jpg"
+refused "a bad image" 3 'p0/bad.jpg.*--skip-bad' "$work/run" "$work/faces"
+refused "no image at all" 3 'p0/bad.jpg' "$work/run" "$work/faces" --batch 1
+check "or it is left out" "$dail" embed "$work/run" "$work/faces" -o "$work/skipped.h5" --skip-bad
+says "which is told" 'left out as bad: 1 images' "$work/said"
+"$dail" pack "$work/faces" -o "$work/packed" --name large --size 48 --skip-bad >"$work/out" 2>&1
+refused "images of another size" 3 'the images are 48 x 48 pixels, the model wants 32 .*large.yaml' "$work/run" "$work/packed/large.yaml"
+refused "a shard of images of another size" 3 'large-00000.h5:0' "$work/run" "$work/packed/large-00000.h5"
+refused "a folder without images" 3 'no identity' "$work/run" "$work/run"
+refused "datasets thrown together" 2 'datasets one by one' "$work/run" "$work/data/tiny0-00000.h5" "$work/data/tiny1-00000.h5"
+refused "a run without a checkpoint" 3 'nowhere' "$work/nowhere" "$work/faces"
+refused "pairs with --skip-bad" 2 'skip-bad' "$work/run" "$work/data/tiny-cross.h5" --skip-bad
+flip "$checkpoint/COMMIT" 20
+refused "a damaged checkpoint" 3 'COMMIT' "$checkpoint" "$work/faces"
+flip "$checkpoint/COMMIT" 20
+"$dail" embed "$work/run" "$work/data/tiny0.yaml" -o "$work/no/where.h5" >"$work/out" 2>&1
+exits "a folder that is not there to write in: exit code 6" $? 6
+says "and it is named" 'no/where.h5'
+"$dail" embed "$work/run" "$work/data/tiny0.yaml" >"$work/out" 2>&1
+exits "no name to write to: exit code 2" $? 2
+
+finish

@@ -1,0 +1,62 @@
+#include "worker/backbone.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+static enum status find_checkpoint(const char *argument, char *path, size_t size, struct error *error)
+{
+    struct stat folder;
+    snprintf(path, size, "%s/checkpoints", argument);
+    if (stat(path, &folder) != 0) {
+        snprintf(path, size, "%s", argument);
+        return STATUS_OK;
+    }
+    enum status status = checkpoint_newest(argument, path, size, NULL, NULL, error);
+    if (status == STATUS_OK && path[0] == '\0') {
+        status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
+    }
+    return status;
+}
+
+static enum status make_network(const struct backbone_use *use, struct backbone *backbone,
+                                struct error *error)
+{
+    const struct checkpoint_state *state = &backbone->state;
+    const struct iresnet_config config = {.arch = state->arch,
+                                          .input = state->input,
+                                          .embedding = state->embedding,
+                                          .width = state->width,
+                                          .batch_max = use->batch,
+                                          .threads = use->threads,
+                                          .micro_batches = use->values_only ? 1 : 0};
+    enum status status = iresnet_create(&config, &backbone->net, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (use->untrained) {
+        iresnet_init(backbone->net, state->seed);
+        return STATUS_OK;
+    }
+    return checkpoint_read_model(backbone->path, backbone->net, NULL, NULL, NULL, error);
+}
+
+enum status backbone_load(const char *path, const struct backbone_use *use, struct backbone *backbone,
+                          struct error *error)
+{
+    *backbone = (struct backbone){0};
+    enum status status = find_checkpoint(path, backbone->path, sizeof backbone->path, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_verify(backbone->path, 0, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_read_state(backbone->path, &backbone->state, error);
+    }
+    return status == STATUS_OK ? make_network(use, backbone, error) : status;
+}
+
+void backbone_free(struct backbone *backbone)
+{
+    iresnet_free(backbone->net);
+    checkpoint_state_free(&backbone->state);
+    *backbone = (struct backbone){0};
+}

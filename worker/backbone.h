@@ -1,0 +1,30 @@
+/* A trained backbone to compute with or to hand on: a checkpoint's, found, checked and read.
+ */
+#ifndef DAIL_WORKER_BACKBONE_H
+#define DAIL_WORKER_BACKBONE_H
+
+#include "worker/checkpoint.h"
+#include "worker/nn/iresnet.h"
+
+#include <stdbool.h>
+
+struct backbone_use {
+    int batch; /* images at a time */
+    int threads;
+    bool untrained; /* the weights that the run began with, for comparison */
+    bool values_only; /* to be read, not computed with: no memory for transformed weights */
+};
+
+struct backbone {
+    char path[1024]; /* of the checkpoint */
+    struct checkpoint_state state;
+    struct iresnet *net;
+};
+
+/* `path`: a checkpoint, or a run's folder: its newest one is taken. STATUS_DATA where there is none, or it is
+ * damaged (sizes are checked, not every byte). The caller calls backbone_free in any case. */
+enum status backbone_load(const char *path, const struct backbone_use *use, struct backbone *backbone,
+                          struct error *error);
+void backbone_free(struct backbone *backbone);
+
+#endif
