@@ -4,6 +4,7 @@
 #include "shard/pairs.h"
 #include "worker/loss/domain.h"
 #include "worker/nn/iresnet.h"
+#include "worker/state_dict.h"
 
 #include <errno.h>
 #include <math.h>
@@ -124,17 +125,22 @@ static enum status check_validation(const struct setup *setup, struct error *err
     return STATUS_OK;
 }
 
+static struct iresnet_config smallest_network(const struct config *config)
+{
+    return (struct iresnet_config){.arch = config->model.arch,
+                                   .input = config->model.input,
+                                   .embedding = config->model.embedding,
+                                   .width = config->model.width,
+                                   .dropout = config->model.dropout,
+                                   .batch_max = 1,
+                                   .threads = 1};
+}
+
 /* Builds the network once, at its smallest: whatever does not fit together shows here. */
 static enum status check_model(struct setup *setup, struct error *error)
 {
     const struct config *config = &setup->config;
-    struct iresnet_config net_config = {.arch = config->model.arch,
-                                        .input = config->model.input,
-                                        .embedding = config->model.embedding,
-                                        .width = config->model.width,
-                                        .dropout = config->model.dropout,
-                                        .batch_max = 1,
-                                        .threads = 1};
+    const struct iresnet_config net_config = smallest_network(config);
     struct iresnet *net;
     enum status status = iresnet_create(&net_config, &net, error);
     if (status != STATUS_OK) {
@@ -152,13 +158,8 @@ static enum status check_model(struct setup *setup, struct error *error)
     return STATUS_OK;
 }
 
-/* The checkpoint that gives the initial weights, where the run does not go on from one of its own. */
-static enum status check_init(const struct setup *setup, struct error *error)
+static enum status check_init_checkpoint(const struct setup *setup, const char *init, struct error *error)
 {
-    const char *init = setup->config.model.init;
-    if (setup->checkpoint[0] != '\0' || strcmp(init, "random") == 0) {
-        return STATUS_OK;
-    }
     struct checkpoint_state state = {0};
     enum status status = checkpoint_verify(init, 0, error);
     if (status == STATUS_OK) {
@@ -168,6 +169,19 @@ static enum status check_init(const struct setup *setup, struct error *error)
         status = resume_check_backbone(&setup->config, &state, init, error);
     }
     checkpoint_state_free(&state);
+    return status;
+}
+
+/* What gives the initial weights, where the run does not go on from a checkpoint of its own. */
+static enum status check_init(const struct setup *setup, struct error *error)
+{
+    const char *init = setup->config.model.init;
+    if (setup->checkpoint[0] != '\0' || strcmp(init, "random") == 0) {
+        return STATUS_OK;
+    }
+    const struct iresnet_config net_config = smallest_network(&setup->config);
+    enum status status = state_dict_is_meant(init) ? state_dict_check(init, &net_config, error)
+                                                   : check_init_checkpoint(setup, init, error);
     if (status != STATUS_OK) {
         error_prefix_where(error, "model.init");
     }

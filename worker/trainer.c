@@ -2,6 +2,7 @@
 
 #include "proto/random.h"
 #include "worker/checkpoint.h"
+#include "worker/state_dict.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -263,7 +264,9 @@ enum status trainer_init(struct trainer *trainer, struct error *error)
     domain_init(trainer->domain, config->run.seed);
     classifier_init(trainer->classifier);
     enum status status = STATUS_OK;
-    if (strcmp(config->model.init, "random") != 0) {
+    if (state_dict_is_meant(config->model.init)) {
+        status = state_dict_read(config->model.init, trainer->net, error);
+    } else if (strcmp(config->model.init, "random") != 0) {
         status = init_from_checkpoint(trainer, config->model.init, error);
     }
     iresnet_weights_changed(trainer->net);

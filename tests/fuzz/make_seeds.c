@@ -1,11 +1,12 @@
 /* Writes seeds by our own writers, as small as they can be: control messages of every kind, a checkpoint of
- * the smallest network, and a shard as it is but for the room that its chunks leave.
+ * the smallest network, its state_dict, and a shard as it is but for the room that its chunks leave.
  *
  *   make_seeds FOLDER SHARD: each target's seeds go to FOLDER/<target>, which is there. */
 #include "proto/message.h"
 #include "shard/hdf5.h"
 #include "shard/shard.h"
 #include "tests/fuzz/model_fuzz.h"
+#include "worker/state_dict.h"
 
 #include <sys/stat.h>
 
@@ -82,6 +83,22 @@ static void write_checkpoint(const char *directory)
     model_fuzz_free(&model);
 }
 
+static void write_state_dict(const char *directory)
+{
+    struct model_fuzz model;
+    struct error error;
+    char path[1024];
+    model_fuzz_create(&model);
+    iresnet_init(model.net, 1);
+    struct backbone backbone = {
+        .net = model.net,
+        .state = {.arch = "iresnet10", .input = 16, .embedding = MODEL_EMBEDDING, .width = 0.0625}};
+    snprintf(path, sizeof path, "%s/safetensors/net", directory);
+    fuzz_require(state_dict_write_safetensors(&backbone, path, &error) == STATUS_OK,
+                 "a state_dict can be written");
+    model_fuzz_free(&model);
+}
+
 /* The arrays and attributes of a shard, the images end to end without chunks. */
 static void write_shard(const char *directory, const char *from)
 {
@@ -119,6 +136,7 @@ int main(int argc, char **argv)
     fuzz_require(argc == 3, "a folder and a shard are named");
     write_messages(argv[1]);
     write_checkpoint(argv[1]);
+    write_state_dict(argv[1]);
     write_shard(argv[1], argv[2]);
     return 0;
 }

@@ -59,6 +59,12 @@ cp "$checkpoint/model.h5" "$seeds/model"
 cp "$checkpoint"/classifier-*.h5 "$seeds/classifier"
 rm -r "$seeds/checkpoints"
 
+# Small arrays of the types that networks are published in.
+header='{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[],"data_offsets":[4,6]}}'
+# shellcheck disable=SC2059
+printf "\\$(printf %03o ${#header})\0\0\0\0\0\0\0${header}abcdef" >"$seeds/safetensors/halves"
+printf '"%s"\n' F32 F16 BF16 I64 BOOL dtype shape data_offsets __metadata__ weight running_var >"$seeds/safetensors.dict"
+
 cp tests/fuzz/seeds/status.jsonl "$seeds/status"
 head -n 3 tests/fuzz/seeds/status.jsonl >"$seeds/status/short"
 

@@ -1,0 +1,77 @@
+/* A published backbone's safetensors file, read into the smallest network. The header's length is mostly kept
+ * right, or nothing behind it would be reached. Covers: worker/safetensors_read.c worker/state_dict_read.c */
+#include "tests/fuzz/model_fuzz.h"
+#include "worker/safetensors.h"
+#include "worker/state_dict.h"
+
+enum { LENGTH_BYTES = 8 };
+
+/* Every array that the reader believes in can be read, in the memory that its shape asks for. */
+static void read_arrays(const char *path)
+{
+    struct safetensors file;
+    struct error error;
+    if (safetensors_open(path, &file, &error) != STATUS_OK) {
+        return;
+    }
+    uint64_t end = 0;
+    for (size_t i = 0; i < file.count; i++) {
+        const struct safetensors_array *array = &file.arrays[i];
+        fuzz_require(array->begin == end && array->end >= end, "arrays lie one behind the other");
+        fuzz_require(safetensors_find(&file, array->name) != NULL, "an array is found by its name");
+        end = array->end;
+        if (array->type == SAFETENSORS_F32 || array->type == SAFETENSORS_F16 ||
+            array->type == SAFETENSORS_BF16) {
+            fuzz_require(array->count <= end - array->begin, "a shape asks for no more than there is");
+            float *values = malloc((size_t)array->count * sizeof *values + 1);
+            fuzz_require(values && safetensors_read(&file, array, values, &error) == STATUS_OK,
+                         "an array can be read");
+            free(values);
+        }
+    }
+    safetensors_close(&file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct model_fuzz model;
+    struct error error;
+    char path[512];
+    if (!model.net) {
+        model_fuzz_create(&model);
+    }
+    fuzz_write("net.safetensors", data, size, path, sizeof path);
+    read_arrays(path);
+    if (state_dict_read(path, model.net, &error) != STATUS_OK) {
+        fuzz_require(error.what[0] != '\0', "a refusal says why");
+    }
+    return 0;
+}
+
+static size_t header_length(const uint8_t *data, size_t size)
+{
+    uint64_t length = 0;
+    for (int i = 0; i < LENGTH_BYTES; i++) {
+        length |= (uint64_t)data[i] << (8 * i);
+    }
+    return length < size - LENGTH_BYTES ? (size_t)length : size - LENGTH_BYTES;
+}
+
+/* Mostly the header alone is changed, and its length with it. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    if (size < LENGTH_BYTES || seed % 8 == 0) {
+        return LLVMFuzzerMutate(data, size, max_size);
+    }
+    size_t length = header_length(data, size), behind = size - LENGTH_BYTES - length;
+    uint8_t *rest = malloc(behind + 1);
+    fuzz_require(rest != NULL, "there is memory");
+    memcpy(rest, data + LENGTH_BYTES + length, behind);
+    length = LLVMFuzzerMutate(data + LENGTH_BYTES, length, max_size - LENGTH_BYTES - behind);
+    memcpy(data + LENGTH_BYTES + length, rest, behind);
+    for (int i = 0; i < LENGTH_BYTES; i++) {
+        data[i] = (uint8_t)((uint64_t)length >> (8 * i));
+    }
+    free(rest);
+    return LENGTH_BYTES + length + behind;
+}

@@ -1,0 +1,235 @@
+/* A state_dict from outside: a published backbone as a safetensors file. */
+#include "worker/state_dict.h"
+
+#include "worker/nn/parameter.h"
+#include "worker/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXTENSION ".safetensors"
+#define TRACKED ".num_batches_tracked"
+#define NEXT "set model.arch, model.width, model.input and model.embedding as the file has them"
+/* So many names are told. */
+#define NAMES_TOLD 3
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t length = strlen(name), tail = strlen(end);
+    return length >= tail && strcmp(name + length - tail, end) == 0;
+}
+
+bool state_dict_is_meant(const char *path)
+{
+    return ends_with(path, EXTENSION);
+}
+
+/* --- Names and shapes --- */
+
+/* Some names out of many: "a, b, c and 7 more". */
+struct names {
+    char text[200];
+    size_t count;
+};
+
+static void add_name(struct names *names, const char *name)
+{
+    size_t used = strlen(names->text);
+    if (names->count++ < NAMES_TOLD) {
+        snprintf(names->text + used, sizeof names->text - used, "%s%.48s", used > 0 ? ", " : "", name);
+    }
+}
+
+static void end_names(struct names *names)
+{
+    size_t used = strlen(names->text);
+    if (names->count > NAMES_TOLD) {
+        snprintf(names->text + used, sizeof names->text - used, " and %zu more", names->count - NAMES_TOLD);
+    }
+}
+
+static const struct parameter *find_parameter(const struct parameter *parameters, size_t count,
+                                              const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(parameters[i].name, name) == 0) {
+            return &parameters[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether an array is a counter of a batch normalisation that the network has. */
+static bool is_counter(const struct safetensors_array *array, const struct parameter *parameters,
+                       size_t count)
+{
+    char name[sizeof array->name];
+    if (!ends_with(array->name, TRACKED) || array->count != 1) {
+        return false;
+    }
+    snprintf(name, sizeof name, "%.*s.running_var", (int)(strlen(array->name) - strlen(TRACKED)),
+             array->name);
+    return find_parameter(parameters, count, name) != NULL;
+}
+
+static enum status compare_names(const struct safetensors *file, const struct parameter *parameters,
+                                 size_t count, struct error *error)
+{
+    struct names missing = {0}, other = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (!safetensors_find(file, parameters[i].name)) {
+            add_name(&missing, parameters[i].name);
+        }
+    }
+    for (size_t i = 0; i < file->count; i++) {
+        const struct safetensors_array *array = &file->arrays[i];
+        if (!find_parameter(parameters, count, array->name) && !is_counter(array, parameters, count)) {
+            add_name(&other, array->name);
+        }
+    }
+    if (missing.count + other.count == 0) {
+        return STATUS_OK;
+    }
+    end_names(&missing);
+    end_names(&other);
+    return error_set(error, STATUS_DATA, file->path, NEXT, "not the state_dict of this model: %s%s%s%s%s",
+                     missing.count > 0 ? "it lacks " : "", missing.text,
+                     missing.count > 0 && other.count > 0 ? "; " : "",
+                     other.count > 0 ? "the model has no " : "", other.text);
+}
+
+static void format_shape(char *text, size_t size, int rank, const uint64_t *shape)
+{
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (int d = 0; d < rank && used < size; d++) {
+        used += (size_t)snprintf(text + used, size - used, "%s%llu", d > 0 ? ", " : "",
+                                 (unsigned long long)shape[d]);
+    }
+    if (used < size) {
+        snprintf(text + used, size - used, "]");
+    }
+}
+
+static enum status compare_shape(const struct safetensors *file, const struct parameter *parameter,
+                                 struct error *error)
+{
+    const struct safetensors_array *array = safetensors_find(file, parameter->name);
+    uint64_t shape[4] = {0};
+    bool same = array->rank == parameter->rank;
+    for (int d = 0; d < parameter->rank; d++) {
+        shape[d] = parameter->shape[d];
+        same = same && array->shape[d] == shape[d];
+    }
+    if (!same) {
+        char here[100], there[200];
+        format_shape(here, sizeof here, parameter->rank, shape);
+        format_shape(there, sizeof there, array->rank, array->shape);
+        return error_set(error, STATUS_DATA, file->path, NEXT,
+                         "not the state_dict of this model: its %s is %s, the model's %s", parameter->name,
+                         there, here);
+    }
+    if (array->type != SAFETENSORS_F32 && array->type != SAFETENSORS_F16 && array->type != SAFETENSORS_BF16) {
+        return error_set(error, STATUS_DATA, file->path, "convert it to float32",
+                         "%s is not of type F32, F16 or BF16", parameter->name);
+    }
+    return STATUS_OK;
+}
+
+static enum status compare(const struct safetensors *file, const struct parameter *parameters, size_t count,
+                           struct error *error)
+{
+    enum status status = compare_names(file, parameters, count, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = compare_shape(file, &parameters[i], error);
+    }
+    return status;
+}
+
+enum status state_dict_check(const char *path, const struct iresnet_config *config, struct error *error)
+{
+    struct safetensors file = {0};
+    struct dimensions dimensions;
+    struct parameter_table table = {0};
+    enum status status = dimensions_of(config, &dimensions, error);
+    if (status == STATUS_OK) {
+        status = parameter_table_build(&dimensions, &table, error);
+    }
+    if (status == STATUS_OK) {
+        status = safetensors_open(path, &file, error);
+    }
+    if (status == STATUS_OK) {
+        status = compare(&file, table.list, table.count, error);
+    }
+    safetensors_close(&file);
+    parameter_table_free(&table);
+    return status;
+}
+
+/* --- Values --- */
+
+static enum status check_values(const struct safetensors *file, const struct parameter *parameter,
+                                const float *values, struct error *error)
+{
+    bool variance = ends_with(parameter->name, ".running_var");
+    for (size_t i = 0; i < parameter->count; i++) {
+        const char *fault = NULL;
+        if (!isfinite(values[i])) {
+            fault = "is not finite";
+        } else if (variance && values[i] < 0) {
+            fault = "is negative";
+        } else if (parameter->kind == PARAMETER_CONSTANT && values[i] != 1.0f) {
+            fault = "is not 1, which this network has fixed";
+        }
+        if (fault) {
+            return error_set(error, STATUS_DATA, file->path, "start from another file",
+                             "element %zu of %s, %g, %s", i, parameter->name, (double)values[i], fault);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status read_all(const struct safetensors *file, struct iresnet *net, struct error *error)
+{
+    size_t count, largest = 1;
+    const struct parameter *parameters = iresnet_parameters(net, &count);
+    for (size_t i = 0; i < count; i++) {
+        largest = parameters[i].count > largest ? parameters[i].count : largest;
+    }
+    float *values = malloc(largest * sizeof *values);
+    enum status status =
+        values ? STATUS_OK
+               : error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for %zu parameters", largest);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &parameters[i];
+        float *vector =
+            parameter->kind == PARAMETER_STATISTIC ? iresnet_statistics(net) : iresnet_weights(net);
+        status = safetensors_read(file, safetensors_find(file, parameter->name), values, error);
+        if (status == STATUS_OK) {
+            status = check_values(file, parameter, values, error);
+        }
+        if (status == STATUS_OK) {
+            parameter_from_file(net, parameter, values, vector);
+        }
+    }
+    free(values);
+    return status;
+}
+
+enum status state_dict_read(const char *path, struct iresnet *net, struct error *error)
+{
+    struct safetensors file = {0};
+    size_t count;
+    const struct parameter *parameters = iresnet_parameters(net, &count);
+    enum status status = safetensors_open(path, &file, error);
+    if (status == STATUS_OK) {
+        status = compare(&file, parameters, count, error);
+    }
+    if (status == STATUS_OK) {
+        status = read_all(&file, net, error);
+    }
+    safetensors_close(&file);
+    iresnet_weights_changed(net);
+    return status;
+}
