@@ -28,14 +28,17 @@ endif
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion $(WERROR)
 CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -I. $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(YAML_CFLAGS) \
-            $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS)
+            $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS) $(PROTOBUF_CFLAGS)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -fno-omit-frame-pointer $(WARN) $(SAN)
 LDFLAGS  += -fopenmp $(SAN)
-LIBS     := $(HDF5_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) -lpthread -lm
+LIBS     := $(HDF5_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
 
 ISA_FLAGS_generic := -O3
 ISA_FLAGS_avx2    := -O3 -mavx2 -mfma
 ISA_FLAGS_avx512  := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+
+# ONNX's messages, made from the system's onnx.proto.
+GENERATED := $(BUILD)/generated
 
 # daild.c and dail.c hold the two mains; everything else in a room goes into the room's archive.
 MAINS   := daemon/daild.c daemon/dail.c
@@ -72,6 +75,20 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  CC   $<')
 	$(QUIET)$(CC) $(CPPFLAGS) $(MPI_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(GENERATED)/onnx.pb-c.h: $(ONNX_PROTO) $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	@cp $(ONNX_PROTO) $(@D)/onnx.proto
+	$(QUIET)$(PROTOC_C) --proto_path=$(@D) --c_out=$(@D) onnx.proto
+
+$(BUILD)/obj/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(if $(QUIET),@echo '  CC   onnx.pb-c.c')
+	$(QUIET)$(CC) $(PROTOBUF_CFLAGS) -std=c11 $(OPT) -g $(SAN) -c -o $@ $(GENERATED)/onnx.pb-c.c
+
+$(BUILD)/obj/worker/onnx.o: $(GENERATED)/onnx.pb-c.h
+$(BUILD)/obj/worker/onnx.o: CPPFLAGS += -isystem $(GENERATED)
+$(call archive,worker): $(BUILD)/obj/onnx.pb-c.o
 
 # One kernel source, compiled once per instruction set.
 define isa_rule

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"tail", command_tail, "watch a run"},
     {"eval", command_eval, "score a checkpoint on verification sets"},
     {"embed", command_embed, "embed images by a checkpoint's network"},
+    {"export", command_export, "hand a checkpoint's network on as ONNX, safetensors or HDF5"},
     {"bench", command_bench, "time training steps here, and predict those of several workers"},
 };
 

@@ -25,6 +25,18 @@ missing() {
     exit 1
 }
 
+# ONNX's messages: $ONNX_PROTO, or where the compiler finds headers (CPATH), or in Python's package.
+onnx_proto() {
+    if [ -n "${ONNX_PROTO:-}" ]; then
+        echo "$ONNX_PROTO"
+        return
+    fi
+    for name in onnx/onnx.proto onnx/onnx-ml.proto; do
+        echo "#include <$name>" | "${CC:-cc}" -M -x c - 2>/dev/null | tr ' \\' '\n\n' | grep "/$name\$" && return
+    done
+    python3 -c 'import onnx; print(onnx.__path__[0] + "/onnx.proto")' 2>/dev/null || true
+}
+
 {
     flags MPI ompi-c ompi mpich || {
         command -v mpicc >/dev/null || missing "an MPI"
@@ -41,6 +53,12 @@ missing() {
     flags PNG libpng || missing "libpng"
     flags ZLIB zlib || missing "zlib"
     flags JSON jansson || missing "jansson"
+    flags PROTOBUF libprotobuf-c || missing "protobuf-c"
+    command -v protoc-c >/dev/null || missing "protoc-c, protobuf-c's compiler,"
+    printf 'PROTOC_C := %s\n' "$(command -v protoc-c)"
+    proto=$(onnx_proto)
+    [ -n "$proto" ] || missing "onnx.proto"
+    printf 'ONNX_PROTO := %s\n' "$proto"
     flags CMOCKA cmocka || missing "cmocka"
 } >"$out.tmp"
 mv "$out.tmp" "$out"

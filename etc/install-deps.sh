@@ -60,11 +60,15 @@ build|package libjpeg|libjpeg62-turbo-dev|libjpeg-turbo|libjpeg-turbo
 build|package libpng|libpng-dev|libpng|libpng
 build|package zlib|zlib1g-dev|zlib|zlib
 build|package jansson|libjansson-dev|jansson|jansson
+build|package libprotobuf-c|libprotobuf-c-dev|protobuf-c|protobuf-c
+build|command protoc-c|protobuf-c-compiler|protobuf-c|protobuf-c
+build|onnx proto|libonnx-dev|onnx|py-onnx
 build|package cmocka|libcmocka-dev|cmocka|cmocka
 build|command prove|perl|perl|perl
 build|command ps|procps|procps-ng|procps
 oracle|python torch|python3-torch|py-torch|py-torch
 oracle|python h5py|python3-h5py|py-h5py|py-h5py
+oracle|python ensurepip|python3-venv|python|python
 oracle|python yaml|python3-yaml|py-pyyaml|py-pyyaml
 oracle|python ensurepip|python3-venv|python|python
 bench|library libtcmalloc_minimal.so.4|libtcmalloc-minimal4|gperftools|gperftools
@@ -91,6 +95,7 @@ is_there() {
     command\ *) has_command "${1#command }" ;;
     python\ *) has_python "${1#python }" ;;
     fuzzer\ *) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt.fuzzer* >/dev/null 2>&1 ;;
+    onnx\ *) [ -n "${ONNX_PROTO:-}" ] || echo '#include <onnx/onnx.proto>' | cc -M -x c - >/dev/null 2>&1 || has_python onnx ;;
     omp\ *) ls /usr/lib/llvm-*/lib/libomp.so* >/dev/null 2>&1 ;;
     esac
 }

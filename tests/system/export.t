@@ -1,0 +1,142 @@
+#!/bin/sh
+# dail export: PyTorch and onnxruntime make of what it writes what dail embed makes of the checkpoint, and a run begins
+# with exactly those weights. PyPI's onnx and onnxruntime come into build/onnx-venv.
+. "$(dirname "$0")/lib.sh"
+$python -c 'import torch, h5py' 2>/dev/null || skip_all "no PyTorch or h5py (etc/install-deps.sh --oracle)"
+dail=$build/dail
+iresnet="$python tests/system/iresnet.py"
+venv=build/onnx-venv
+
+# exported NAME CODE ARGUMENT...: dail export ends with that code; what it says goes to $work/out
+exported() {
+    name=$1 expected=$2
+    shift 2
+    timeout $((60 * slow)) "$dail" export "$@" >"$work/out" 2>&1
+    exits "$name: exit code $expected" $? "$expected"
+}
+
+make_data
+make_config
+# Two blocks a layer, and statistics that are no longer the first ones.
+run_daild 2 --set model.arch=iresnet18 --set optimizer.lr=0.01
+exits "a network is trained" $? 0
+checkpoint=$(newest_checkpoint "$work/run")
+$iresnet images "$work/faces" 23 32 "$work/pixels.npy"
+"$dail" embed "$work/run" "$work/faces" -o "$work/faces.h5" >"$work/out" 2>&1
+"$dail" embed "$work/run" "$work/faces" -o "$work/unit.h5" --normalize >>"$work/out" 2>&1
+$iresnet file "$work/faces.h5" "$work/faces.npy"
+$iresnet file "$work/unit.h5" "$work/unit.npy"
+
+# --- A state_dict ---
+
+exported "safetensors and HDF5" 0 "$work/run" --safetensors "$work/net.safetensors" --hdf5 "$work/net.h5"
+for file in net.safetensors net.h5; do
+    check "$file holds the checkpoint's backbone, to the bit" $iresnet equal "$work/$file" "$checkpoint/model.h5"
+    $iresnet embed "$work/$file" "$work/pixels.npy" "$work/torch.npy"
+    check "$file in PyTorch: dail embed's embeddings" $iresnet same "$work/torch.npy" "$work/faces.npy" 1e-4
+done
+check "steps are counted as PyTorch does" $python - "$work" <<'END'
+import sys
+sys.path.insert(0, "tests/system")
+import iresnet
+state = iresnet.read_state(sys.argv[1] + "/net.safetensors")
+net = iresnet.IResNet(state)
+assert set(state) == set(net.state_dict()), set(state) ^ set(net.state_dict())
+assert all(state[name].shape == value.shape and state[name].dtype == value.dtype
+           for name, value in net.state_dict().items())
+assert state["layer2.1.bn2.num_batches_tracked"] == 26, state["layer2.1.bn2.num_batches_tracked"]
+END
+
+# --- A start from it ---
+
+# from NAME FILE: a run that begins with FILE; its first step is traced
+from() {
+    run_daild 2 --set model.arch=iresnet18 --set run.dir="$work/$1" --set model.init="$2" --set run.seed=99 \
+        --set debug.trace_step=1 --set debug.stop_after_step=1
+}
+from second "$work/net.safetensors"
+exits "a run begins with it" $? 75
+check "with exactly these weights" $iresnet equal "$work/net.safetensors" "$work/second/trace/step-000000001/worker-1.h5"
+
+# As others write it: half floats, other order, a gap of none, no counters.
+$python - "$work" <<'END'
+import json, struct, sys
+import numpy as np
+sys.path.insert(0, "tests/system")
+import iresnet
+work = sys.argv[1]
+state = {k: v.numpy() for k, v in sorted(iresnet.read_state(work + "/net.safetensors").items()) if "num_batches" not in k}
+
+def write(name, state, kind="F32", cut=None):
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for key, value in state.items():
+        value = value.astype(np.float16 if kind == "F16" else np.float32).tobytes()
+        header[key] = {"dtype": kind, "shape": list(state[key].shape), "data_offsets": [len(data), len(data) + len(value)]}
+        data += value
+    text = json.dumps(header).encode()
+    with open("%s/%s.safetensors" % (work, name), "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data[:cut])
+
+rounded = {k: v.astype(np.float16).astype(np.float32) for k, v in state.items()}
+write("half", state, "F16")
+write("rounded", rounded)
+write("cut", state, cut=-4)
+write("lacks", {k: v for k, v in state.items() if k not in ("fc.bias", "layer3.1.prelu.weight")})
+write("more", dict(state, **{"head.weight": state["fc.bias"]}))
+write("shape", dict(state, **{"bn1.weight": state["fc.bias"]}))
+write("wild", dict(state, **{"bn2.bias": state["bn2.bias"] * np.float32("nan")}))
+END
+from half "$work/half.safetensors"
+exits "or with half floats in another order" $? 75
+check "widened" $iresnet equal "$work/rounded.safetensors" "$work/half/trace/step-000000001/worker-1.h5"
+
+# begins_not NAME FILE PATTERN: a run that would begin with FILE ends with 3, told once
+begins_not() {
+    from refused "$2"
+    exits "$1: exit code 3" $? 3
+    says "$1: told" "$3"
+    check "$1: once" one_line_of_error
+}
+begins_not "a file cut short" "$work/cut.safetensors" 'model.init.*copy the file again'
+begins_not "names missing" "$work/lacks.safetensors" 'it lacks layer3.1.prelu.weight, fc.bias \('
+begins_not "a name too many" "$work/more.safetensors" 'the model has no head.weight \('
+begins_not "another shape" "$work/shape.safetensors" 'bn1.weight is \[32\], the model.s \[8\]'
+begins_not "no numbers" "$work/wild.safetensors" 'element 0 of bn2.bias, -?nan, is not finite'
+begins_not "no file" "$work/nowhere.safetensors" 'nowhere.safetensors'
+
+# --- ONNX ---
+
+exported "ONNX" 0 "$checkpoint" --onnx "$work/plain.onnx"
+exported "ONNX, folded" 0 "$work/run" --onnx "$work/fold.onnx" --fold-bn
+exported "ONNX, of length 1" 0 "$work/run" --onnx "$work/unit.onnx" --with-normalize
+exported "ONNX, folded and of length 1" 0 "$work/run" --onnx "$work/both.onnx" --fold-bn --with-normalize
+says "told" 'both.onnx: iresnet18 after step 26'
+if [ ! -e $venv/ready ]; then
+    { $python -m venv $venv && $venv/bin/pip install -q --timeout 20 --retries 1 onnx onnxruntime && touch $venv/ready; } \
+        >"$work/pip" 2>&1
+fi
+if [ -e $venv/ready ]; then
+    onnx_check="$venv/bin/python tests/system/onnx_check.py"
+    check "ONNX in onnxruntime: dail embed's" $onnx_check "$work/plain.onnx" "$work/pixels.npy" "$work/faces.npy" 1e-4
+    check "folded too" $onnx_check "$work/fold.onnx" "$work/pixels.npy" "$work/faces.npy" 1e-4
+    check "of length 1: dail embed --normalize's" $onnx_check "$work/unit.onnx" "$work/pixels.npy" "$work/unit.npy" 1e-4
+    check "and folded" $onnx_check "$work/both.onnx" "$work/pixels.npy" "$work/unit.npy" 1e-4
+else
+    for part in plain folded "of length 1" both; do
+        skip "ONNX in onnxruntime, $part: PyPI gave no onnx and onnxruntime: $(tail -n 1 "$work/pip")"
+    done
+fi
+
+# --- What is refused ---
+
+exported "no format" 2 "$work/run"
+says "named" '--onnx FILE'
+exported "folding without ONNX" 2 "$work/run" --hdf5 "$work/refused.h5" --fold-bn
+exported "no checkpoint" 3 "$work/nowhere" --onnx "$work/refused.onnx"
+for format in onnx safetensors hdf5; do
+    exported "$format where nothing can be written" 6 "$work/run" --$format "$work/no/refused.x"
+    says "$format: named" 'no/refused.x'
+done
+is "nothing is left of what failed" "$(find "$work" -name '*refused.*' -o -name '*.tmp' | wc -l)" 0
+
+finish
