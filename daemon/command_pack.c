@@ -127,7 +127,7 @@ static enum status parse(int argc, char **argv, struct pack_command *command, st
          0},
         {"exclude", 0, OPTION_STRING, &command->exclude, "FILE", "none of the identities listed", 0, 0},
         {"shard-mb", 0, OPTION_INT, &command->shard_mb, "N", "about so many MiB a shard (default: 256)", 1,
-         1000000},
+         8192},
         {"seed", 0, OPTION_STRING, &command->seed, "N", "of the order of the images (default: 0)", 0, 0},
         {"folds", 0, OPTION_STRING, &command->folds, "A,B,...",
          "with --pairs: only these folds, as the list numbers them", 0, 0},

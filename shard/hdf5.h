@@ -1,6 +1,11 @@
 /* HDF5 as this project uses it: strict, quiet and little-endian. A small library for shards, pairs,
  * checkpoints and traces.
  *
+ * - HDF5 itself crashes on many damaged files, or goes on without end. So it never looks into a file that is
+ *   read within this process: another one does, of bounded time and memory, describes what it finds, and is
+ *   gone (hdf5_child.h). Calls that read are answered from that description, and arrays are read from the
+ *   file's own bytes; only of an array that is stored in another form than its values have (compressed,
+ *   compact, of the other byte order) the values come from such a process too.
  * - Files are opened with file locking off (locks fail on NFS and Lustre) and with dynamic filter plugins
  *   disabled: a file can never make the program load code.
  * - Only hard links are followed: soft and external links, external storage and virtual datasets are refused,
@@ -9,9 +14,10 @@
  * - An error is STATUS_DATA where a file is read and STATUS_STORAGE where it is written.
  *
  * Object names are absolute paths, "/backbone/layer1.0.conv1.weight"; attributes sit on "/" or any object.
- * Calls of several threads may overlap, as long as no two use the same file: HDF5 itself serves one at a
- * time, so each call waits for those under way. A large array is written in pieces, and others get in between
- * them.
+ * A file is either written or read: what is said to read is STATUS_INTERNAL for one that is being written.
+ * Calls of several threads may overlap, as long as no two write the same file, or one closes what another
+ * reads: nothing that reads waits for others. Of those that write HDF5 serves one at a time, so each waits
+ * for those under way. A large array is written in pieces, and others get in between them.
  */
 #ifndef DAIL_SHARD_HDF5_H
 #define DAIL_SHARD_HDF5_H
@@ -30,7 +36,10 @@ enum h5_kind { H5_KIND_NONE, H5_KIND_GROUP, H5_KIND_ARRAY };
 
 /* An open file; {0} is a closed one. */
 struct h5_file {
-    int64_t id; /* private */
+    int64_t id; /* private, as are the next three */
+    struct h5_description *description;
+    uint64_t bytes;
+    int descriptor;
     bool writable;
     char path[1024];
 };
@@ -38,7 +47,8 @@ struct h5_file {
 /* An open array, for repeated reads or writes of its rows (index of the first dimension); {0} is a closed
  * one. Its file must stay open. */
 struct h5_array {
-    int64_t id; /* private */
+    int64_t id; /* private, as is the next one */
+    const struct h5_object *object;
     const struct h5_file *file;
     char name[H5_NAME_SIZE];
     enum h5_type type;
@@ -50,7 +60,8 @@ struct h5_array {
 
 /* Makes `path` anew, replacing what is there. The same calls give the same bytes: no times are recorded. */
 enum status h5_create_file(const char *path, struct h5_file *file, struct error *error);
-/* Opens read-only. A truncated or foreign file is STATUS_DATA. */
+/* Opens read-only. A truncated, damaged or foreign file is STATUS_DATA, and what is no regular file.
+ * STATUS_INTERNAL where no process can be started to look into it. */
 enum status h5_open_file(const char *path, struct h5_file *file, struct error *error);
 /* Checks the root attributes dail_format (a text) and version (1..`version`): STATUS_DATA names what was
  * found, and a newer version as such. */
@@ -104,7 +115,8 @@ struct h5_location {
     uint64_t pieces;
     uint64_t *piece; /* [pieces]: the caller frees it */
 };
-/* STATUS_DATA unless the array is uint8 of one dimension, not compressed, and wholly within the file. */
+/* STATUS_DATA unless the array is uint8 of one dimension, not compressed, in at most 16384 pieces, and wholly
+ * within the file. */
 enum status h5_locate(const struct h5_array *array, struct h5_location *location, struct error *error);
 
 /* --- Groups --- */

@@ -1,25 +1,32 @@
-/* What hdf5.c and hdf5_attribute.c share. Private to shard/. */
+/* What the halves of hdf5.h share with hdf5.c, which is of both, and each among its own files. */
 #ifndef DAIL_SHARD_HDF5_PRIVATE_H
 #define DAIL_SHARD_HDF5_PRIVATE_H
 
-#include "shard/hdf5.h"
+#include "shard/hdf5_description.h"
 
-#include <hdf5.h>
-
-/* To be said first by every public function: until it returns, no other thread is in HDF5, which serves one
- * at a time (as its own thread-safe build does). No printing and no plugins. May be nested. */
-#define H5_ALONE __attribute__((cleanup(h5_leave), unused)) const bool h5_entered = h5_enter()
-bool h5_enter(void);
-void h5_leave(const bool *entered);
-
-/* A fault of ours: STATUS_STORAGE for a file being written, else STATUS_DATA; where is the file. */
+/* A fault: STATUS_STORAGE for a file being written, else STATUS_DATA; where is the file. */
 enum status h5_fault(const struct h5_file *file, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same after an HDF5 call failed: adds the innermost message of HDF5's own. */
-enum status h5_library_fault(const struct h5_file *file, struct error *error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
-/* Opens a group or an array, following hard links only; H5Oclose closes it. */
-enum status h5_open_object(const struct h5_file *file, const char *name, hid_t *id, struct error *error);
+/* --- Writing --- */
+
+/* A fault after a call of HDF5 failed: adds the innermost message of HDF5's own. */
+enum status h5_write_fault(const struct h5_file *file, struct error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Closing a file, an array, that was written. */
+enum status h5_finish_file(struct h5_file *file, struct error *error);
+enum status h5_finish_array(struct h5_array *array, struct error *error);
+
+/* --- Reading --- */
+
+/* Follows the links to an object; *object is NULL where there is none of that name. STATUS_DATA for a link
+ * that is not followed and an object that HDF5 could not open. */
+enum status h5_follow(const struct h5_file *file, const char *name, const struct h5_object **object,
+                      struct error *error);
+/* The same, and STATUS_DATA where there is none. */
+enum status h5_find_object(const struct h5_file *file, const char *name, const struct h5_object **object,
+                           struct error *error);
+/* Closing a file that was read. */
+void h5_release_file(struct h5_file *file);
 
 #endif

@@ -1,0 +1,228 @@
+/* The process that looks into HDF5 files: whatever becomes of it, the caller hears of it as an error. */
+#include "tests/unit/shard_scratch.h"
+
+#include "shard/hdf5_child.h"
+
+#include <fcntl.h>
+#include <hdf5.h>
+#include <signal.h>
+
+/* What is said of a child that is a shell script; its status. */
+static enum status look_by(const char *script, struct error *error)
+{
+    char *arguments[] = {"sh", "-c", (char *)script, NULL};
+    struct h5_child child = {.seconds = 10, .path = "a.h5"};
+    struct h5_description *description;
+    int null = open("/dev/null", O_RDONLY);
+    assert_int_equal(h5_child_start("/bin/sh", arguments, null, &child, error), STATUS_OK);
+    enum status status = h5_child_describe(&child, 0, &description, error);
+    close(null);
+    assert_true((description != NULL) == (status == STATUS_OK));
+    assert_string_equal(error->where, "a.h5");
+    h5_description_free(description);
+    return status;
+}
+
+static void its_fate_is_told(void **state)
+{
+    static const struct {
+        const char *script;
+        enum status status;
+        const char *words;
+    } fates[] = {
+        {"kill -SEGV $$", STATUS_DATA, "HDF5 crashed (signal 11)"},
+        {"kill -ABRT $$", STATUS_DATA, "HDF5 crashed (signal 6)"},
+        {"printf dail-h5; kill -SEGV $$", STATUS_DATA, "HDF5 crashed (signal 11)"},
+        {"ulimit -S -t 1; while :; do :; done", STATUS_DATA, "still at them after 10 seconds"},
+        {"exit 7", STATUS_DATA, "gave up (exit code 7)"},
+        {"exit 0", STATUS_DATA, "no description"},
+        {"echo Segmentation fault", STATUS_DATA, "no description"},
+        {"while :; do echo 'more and more and more'; done", STATUS_DATA, "more in it than it can hold"},
+        {"kill -KILL $$", STATUS_INTERNAL, "killed (signal 9)"},
+    };
+    struct error error;
+    (void)state;
+    for (size_t i = 0; i < sizeof fates / sizeof *fates; i++) {
+        assert_int_equal(look_by(fates[i].script, &error), fates[i].status);
+        if (strstr(error.what, fates[i].words) == NULL)
+            fail_msg("'%s' is not in: %s", fates[i].words, error.what);
+    }
+}
+
+/* It has the file, and a way to say what is in it; signals are as they are at first. */
+static void it_starts_with_nothing(void **state)
+{
+    struct error error;
+    (void)state;
+    struct h5_child child = {.path = "a.h5"};
+    char *arguments[] = {"none", NULL};
+    assert_int_equal(h5_child_start("/nowhere/none", arguments, 0, &child, &error), STATUS_INTERNAL);
+    assert_non_null(strstr(error.what, "cannot start a process"));
+    setenv("HDF5_PLUGIN_PATH", "/nowhere", 1);
+    assert_int_equal(look_by("[ -z \"$HDF5_PLUGIN_PATH$HOME\" ] && exit 5", &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "exit code 5"));
+    signal(SIGSEGV, SIG_IGN);
+    assert_int_equal(look_by("kill -SEGV $$", &error), STATUS_DATA);
+    signal(SIGSEGV, SIG_DFL);
+    assert_non_null(strstr(error.what, "signal 11"));
+}
+
+/* Makes "/values", float32 [rows, 3] with values 0, 1, 2..., stored as `list` and `type` say. */
+static void write_stored(const char *path, hid_t list, hid_t type, bool written)
+{
+    float values[30];
+    for (int i = 0; i < 30; i++)
+        values[i] = (float)i;
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(2, (const hsize_t[]){10, 3}, NULL);
+    hid_t array = H5Dcreate2(file, "/values", type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    assert_true(array >= 0);
+    if (written)
+        assert_true(H5Dwrite(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Dclose(array);
+    H5Sclose(space);
+    H5Fclose(file);
+    H5Pclose(list);
+}
+
+/* Whole and by rows. */
+static void assert_values(const char *path, bool written)
+{
+    struct h5_file file;
+    struct h5_array array;
+    struct error error;
+    float values[30] = {-1}, rows[9] = {-1};
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(
+        h5_read_array(&file, "/values", H5_TYPE_F32, 2, (const uint64_t[]){10, 3}, values, &error),
+        STATUS_OK);
+    assert_int_equal(h5_open_array(&file, "/values", &array, &error), STATUS_OK);
+    assert_int_equal(h5_read_rows(&array, 5, 3, rows, &error), STATUS_OK);
+    for (int i = 0; i < 30; i++)
+        assert_true(values[i] == (written ? (float)i : 0));
+    assert_memory_equal(rows, values + 15, sizeof rows);
+    h5_close_array(&array, NULL);
+    h5_close_file(&file, NULL);
+}
+
+static hid_t chunked(hsize_t rows, hsize_t columns)
+{
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(list, 2, (const hsize_t[]){rows, columns});
+    return list;
+}
+
+static void every_form_comes_back(void **state)
+{
+    const char *path = scratch_path(*state, "stored.h5");
+    write_stored(path, H5Pcreate(H5P_DATASET_CREATE), H5T_IEEE_F32LE, true);
+    assert_values(path, true);
+    write_stored(path, H5Pcreate(H5P_DATASET_CREATE), H5T_IEEE_F32BE, true);
+    assert_values(path, true);
+    write_stored(path, H5Pcreate(H5P_DATASET_CREATE), H5T_IEEE_F32LE, false);
+    assert_values(path, false);
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_layout(list, H5D_COMPACT);
+    write_stored(path, list, H5T_IEEE_F32LE, true);
+    assert_values(path, true);
+    write_stored(path, chunked(4, 3), H5T_IEEE_F32LE, true);
+    assert_values(path, true);
+    write_stored(path, chunked(4, 2), H5T_IEEE_F32LE, true);
+    assert_values(path, true);
+    write_stored(path, chunked(4, 3), H5T_IEEE_F32LE, false);
+    assert_values(path, false);
+    list = chunked(4, 3);
+    H5Pset_deflate(list, 1);
+    write_stored(path, list, H5T_IEEE_F32LE, true);
+    assert_values(path, true);
+}
+
+/* A compressed chunk whose bytes are damaged is found when it is read. */
+static void what_cannot_be_decoded_is_told(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    float values[30];
+    size_t size;
+    const char *path = scratch_path(*state, "stored.h5");
+    hid_t list = chunked(10, 3);
+    H5Pset_fletcher32(list);
+    write_stored(path, list, H5T_IEEE_F32LE, true);
+    uint8_t *bytes = scratch_read(path, &size);
+    const float pattern[3] = {27, 28, 29};
+    uint8_t *place = memmem(bytes, size, pattern, sizeof pattern);
+    assert_non_null(place);
+    scratch_flip(path, (size_t)(place - bytes));
+    free(bytes);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
+    assert_int_equal(
+        h5_read_array(&file, "/values", H5_TYPE_F32, 2, (const uint64_t[]){10, 3}, values, &error),
+        STATUS_DATA);
+    assert_non_null(strstr(error.what, "cannot read /values: HDF5 says '"));
+    h5_close_file(&file, NULL);
+}
+
+/* A program may run with no standard input, and with SIGCHLD ignored. */
+static void it_minds_no_surroundings(void **state)
+{
+    const char *path = scratch_path(*state, "stored.h5");
+    hid_t list = chunked(4, 3);
+    H5Pset_deflate(list, 1);
+    write_stored(path, list, H5T_IEEE_F32LE, true);
+    int input = dup(0);
+    close(0);
+    assert_values(path, true);
+    if (input >= 0) {
+        dup2(input, 0);
+        close(input);
+    }
+    signal(SIGCHLD, SIG_IGN);
+    assert_values(path, true);
+    signal(SIGCHLD, SIG_DFL);
+}
+
+static void only_regular_files_are_opened(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    const char *path = scratch_path(*state, "pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "no regular file"));
+    assert_int_equal(h5_open_file(scratch_path(*state, "."), &file, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "no regular file"));
+    h5_close_file(&file, NULL);
+}
+
+/* More groups than are looked at. */
+static void a_crowd_is_refused(void **state)
+{
+    struct h5_file file;
+    struct error error;
+    char name[16];
+    const char *path = scratch_path(*state, "crowd.h5");
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(list, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+    hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list);
+    for (int i = 0; i < H5_OBJECTS_MAX; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        H5Gclose(H5Gcreate2(id, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    }
+    H5Fclose(id);
+    H5Pclose(list);
+    assert_int_equal(h5_open_file(path, &file, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "more than 65536 groups and arrays"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(its_fate_is_told),         TEST(it_starts_with_nothing),
+        TEST(every_form_comes_back),    TEST(what_cannot_be_decoded_is_told),
+        TEST(it_minds_no_surroundings), TEST(only_regular_files_are_opened),
+        TEST(a_crowd_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
