@@ -182,7 +182,7 @@ check-asan: ## unit, MPI and system tests under AddressSanitizer and UndefinedBe
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZSAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
            -fprofile-instr-generate -fcoverage-mapping
-$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz/hdf5_mutate.o $(A_daemon)
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/fuzz/hdf5_described.o $(A_daemon)
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \

@@ -1,6 +1,6 @@
 /* A part of a checkpoint's classifier.
- * Covers: worker/checkpoint_classifier.c shard/hdf5.c shard/hdf5_array.c shard/hdf5_attribute.c */
-#include "tests/fuzz/hdf5_mutate.h"
+ * Covers: worker/checkpoint_classifier.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
+#include "tests/fuzz/hdf5_described.h"
 #include "tests/fuzz/model_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static float weight[MODEL_CLASSES * MODEL_EMBEDDING], momentum[MODEL_CLASSES * MODEL_EMBEDDING];
     struct error error;
     char path[512];
+    hdf5_described_take(&data, &size);
     fuzz_write("classifier-fuzz.1-of-1.h5", data, size, path, sizeof path);
     for (uint32_t begin = 0; begin < MODEL_CLASSES; begin++) {
         const struct classifier_block block = {
@@ -20,5 +21,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    return hdf5_mutate(data, size, max_size, seed);
+    return hdf5_described_mutate(data, size, max_size, seed);
 }

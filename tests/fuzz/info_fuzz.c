@@ -1,7 +1,7 @@
 /* Any file, as dail info tells what it is and describes it; traces are known to it as HDF5 files alone.
- * Covers: shard/kind.c shard/info.c shard/hdf5.c shard/hdf5_array.c shard/hdf5_attribute.c */
+ * Covers: shard/kind.c shard/info.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
 #include "shard/info.h"
-#include "tests/fuzz/hdf5_mutate.h"
+#include "tests/fuzz/hdf5_described.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error;
     char path[512], *text = NULL;
     size_t length;
+    hdf5_described_take(&data, &size);
     fuzz_write("any", data, size, path, sizeof path);
     if (kind_of_path(path, &kind, &error) != STATUS_OK) {
         return 0;
@@ -22,5 +23,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    return hdf5_mutate(data, size, max_size, seed);
+    return hdf5_described_mutate(data, size, max_size, seed);
 }

@@ -1,9 +1,13 @@
 /* Writes seeds by our own writers, as small as they can be: control messages of every kind, a checkpoint of
  * the smallest network, its state_dict, and a shard as it is but for the room that its chunks leave.
  *
- *   make_seeds FOLDER SHARD: each target's seeds go to FOLDER/<target>, which is there. */
+ *   make_seeds FOLDER SHARD         control messages go to FOLDER/message, which is there, the others to
+ * FOLDER make_seeds --describe FROM TO   an HDF5 file as the targets that read these take it:
+ * hdf5_described.h */
+#include "proto/file.h"
 #include "proto/message.h"
 #include "shard/hdf5.h"
+#include "shard/hdf5_description.h"
 #include "shard/shard.h"
 #include "tests/fuzz/model_fuzz.h"
 #include "worker/state_dict.h"
@@ -109,7 +113,7 @@ static void write_shard(const char *directory, const char *from)
     fuzz_require(shard_open(from, &shard, &error) == STATUS_OK, "the shard can be read");
     const uint64_t n = shard.images, offsets = n + 1;
     uint8_t *images = malloc(shard.bytes);
-    snprintf(path, sizeof path, "%s/shard/synth.h5", directory);
+    snprintf(path, sizeof path, "%s/synth.h5", directory);
     fuzz_require(
         images && shard_read(&shard, 0, shard.images, images, &error) == STATUS_OK &&
             h5_create_file(path, &file, &error) == STATUS_OK &&
@@ -131,8 +135,33 @@ static void write_shard(const char *directory, const char *from)
     shard_close(&shard);
 }
 
+static void describe(const char *from, const char *to)
+{
+    struct h5_file file;
+    struct error error;
+    char *bytes;
+    size_t size;
+    FILE *seed = fopen(to, "wb");
+    fuzz_require(h5_open_file(from, &file, &error) == STATUS_OK &&
+                     file_read(from, 1 << 28, &bytes, &size, &error) == STATUS_OK,
+                 "the file can be read");
+    const size_t length = file.description->size;
+    for (size_t i = 0; i < 4; i++) {
+        fputc((int)(length >> 8 * i & 255), seed);
+    }
+    fuzz_require(fwrite(file.description->bytes, 1, length, seed) == length &&
+                     fwrite(bytes, 1, size, seed) == size && fclose(seed) == 0,
+                 "seeds can be written");
+    free(bytes);
+    h5_close_file(&file, NULL);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "--describe") == 0) {
+        describe(argv[2], argv[3]);
+        return 0;
+    }
     fuzz_require(argc == 3, "a folder and a shard are named");
     write_messages(argv[1]);
     write_checkpoint(argv[1]);

@@ -1,7 +1,7 @@
 /* A checkpoint's model.h5, read into the smallest network.
- * Covers: worker/checkpoint_model.c shard/hdf5.c shard/hdf5_array.c */
+ * Covers: worker/checkpoint_model.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
 #include "tests/fuzz/model_fuzz.h"
-#include "tests/fuzz/hdf5_mutate.h"
+#include "tests/fuzz/hdf5_described.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!model.net) {
         model_fuzz_create(&model);
     }
+    hdf5_described_take(&data, &size);
     fuzz_write("model.h5", data, size, path, sizeof path);
     checkpoint_read_model(fuzz_directory(), model.net, model.momentum, model.domain, model.domain_momentum,
                           &error);
@@ -19,5 +20,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    return hdf5_mutate(data, size, max_size, seed);
+    return hdf5_described_mutate(data, size, max_size, seed);
 }

@@ -1,7 +1,7 @@
 /* A verification set.
- * Covers: shard/pairs.c shard/hdf5.c shard/hdf5_array.c shard/hdf5_attribute.c */
+ * Covers: shard/pairs.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
 #include "shard/pairs.h"
-#include "tests/fuzz/hdf5_mutate.h"
+#include "tests/fuzz/hdf5_described.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct image image;
     struct error error;
     char path[512];
+    hdf5_described_take(&data, &size);
     fuzz_write("fuzz.h5", data, size, path, sizeof path);
     if (pairs_open(path, &pairs, &error) == STATUS_OK) {
         fuzz_require(pairs_is_valid(&pairs, &error) == STATUS_OK, "an open set is valid");
@@ -25,5 +26,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    return hdf5_mutate(data, size, max_size, seed);
+    return hdf5_described_mutate(data, size, max_size, seed);
 }

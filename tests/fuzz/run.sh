@@ -31,14 +31,12 @@ if [ -n "${FUZZ_FOLDER:-}" ]; then
         nobody=
     fi
     export ASAN_OPTIONS=allocator_may_return_null=1:quarantine_size_mb=32 UBSAN_OPTIONS=print_stacktrace=1
-    # HDF5 keeps memory from one file to the next: there leaks are looked for at the end, not after every input.
-    grep -q hdf5_mutate.h "tests/fuzz/${target}_fuzz.c" && leaks=-detect_leaks=0 || leaks=
     rm -f "$findings/log"
     for input in "$findings"/*; do
         [ -e "$input" ] && $nobody "$program" "$input" >/dev/null 2>&1 && mv "$input" "$build/corpus/$target"
     done
     status=0
-    $nobody "$program" $dictionary $leaks -max_total_time="$seconds" -seed="$seed" -max_len=262144 -timeout=60 -report_slow_units=60 -rss_limit_mb=4096 \
+    $nobody "$program" $dictionary -max_total_time="$seconds" -seed="$seed" -max_len=262144 -timeout=60 -report_slow_units=60 -rss_limit_mb=4096 \
         -malloc_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$findings/" \
         "$build/corpus/$target" "$build/seeds/$target" >"$build/log/$target" 2>&1 || status=$?
     [ $status = 0 ] || cp "$build/log/$target" "$findings/log"

@@ -16,6 +16,15 @@ done
 "$build/dail" synth -o "$work/synth" --datasets 1 --identities 3 --images 2 --size 16 --pairs 0 --name synth >/dev/null
 "$build/tests/fuzz/make_seeds" "$seeds" "$work/synth/synth0-00000.h5"
 
+# hdf5 FOLDER FILE...: HDF5 files, each with its description before it
+hdf5() {
+    folder=$1
+    shift
+    for file in "$@"; do
+        "$build/tests/fuzz/make_seeds" --describe "$file" "$folder/$(basename "$file")"
+    done
+}
+
 # Configurations, and behind a zero byte some overrides.
 cp etc/*.yaml "$seeds/config"
 {
@@ -24,10 +33,11 @@ cp etc/*.yaml "$seeds/config"
 } >"$seeds/config/overrides"
 
 # Datasets and verification sets.
-cp tests/oracle/golden/*-0*.h5 "$seeds/shard"
+hdf5 "$seeds/shard" tests/oracle/golden/*-0*.h5 "$seeds/synth.h5"
+rm "$seeds/synth.h5"
 printf '0\trgb8.png\trgb420.jpg\t1\n1\trgb8.png\tgrey8.png\t0\n' >"$work/pairs.tsv"
-"$build/dail" pack --pairs "$work/pairs.tsv" --images tests/oracle/image --size 16 -o "$seeds/pairs/packed.h5" >/dev/null
-cp tests/oracle/golden/pairs.h5 "$seeds/pairs"
+"$build/dail" pack --pairs "$work/pairs.tsv" --images tests/oracle/image --size 16 -o "$work/packed.h5" >/dev/null
+hdf5 "$seeds/pairs" "$work/packed.h5" tests/oracle/golden/pairs.h5
 for manifest in tests/oracle/golden/golden.yaml "$work/synth/synth0.yaml"; do
     {
         cat "$manifest"
@@ -55,8 +65,8 @@ checkpoint=$seeds/checkpoints/step-000000001
     printf '\0'
     cat "$checkpoint/state.yaml"
 } >"$seeds/checkpoint/whole"
-cp "$checkpoint/model.h5" "$seeds/model"
-cp "$checkpoint"/classifier-*.h5 "$seeds/classifier"
+hdf5 "$seeds/model" "$checkpoint/model.h5"
+hdf5 "$seeds/classifier" "$checkpoint"/classifier-*.h5
 rm -r "$seeds/checkpoints"
 
 # Small arrays of the types that networks are published in.
@@ -74,7 +84,11 @@ for target in config manifest checkpoint status; do
         sed 's/.*/"&"/' >"$seeds/$target.dict"
 done
 
-# Some of everything for what tells files apart.
-cp "$seeds"/shard/* "$seeds"/classifier/* "$seeds/model/model.h5" "$seeds/status/short" "$work/synth/synth0.yaml" \
-    "$seeds/info"
-cp tests/oracle/golden/pairs.h5 "$seeds/info"
+# Some of everything for what tells files apart; before those that are not HDF5 stands that there is no description.
+cp "$seeds"/shard/* "$seeds"/classifier/* "$seeds/model/model.h5" "$seeds/pairs/pairs.h5" "$seeds/info"
+for file in "$seeds/status/short" "$work/synth/synth0.yaml"; do
+    {
+        printf '\0\0\0\0'
+        cat "$file"
+    } >"$seeds/info/$(basename "$file")"
+done

@@ -1,7 +1,7 @@
 /* A shard: opened, every image read, checked and decoded.
- * Covers: shard/shard_read.c shard/hdf5.c shard/hdf5_array.c shard/hdf5_attribute.c shard/hdf5_locate.c */
+ * Covers: shard/shard_read.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
 #include "shard/shard.h"
-#include "tests/fuzz/hdf5_mutate.h"
+#include "tests/fuzz/hdf5_described.h"
 
 static void read_images(const struct shard *shard)
 {
@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct shard shard;
     struct error error;
     char path[512];
+    hdf5_described_take(&data, &size);
     fuzz_write("fuzz-00000.h5", data, size, path, sizeof path);
     if (shard_open(path, &shard, &error) == STATUS_OK) {
         fuzz_require(shard_is_valid(&shard, &error) == STATUS_OK, "an open shard is valid");
@@ -36,5 +37,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    return hdf5_mutate(data, size, max_size, seed);
+    return hdf5_described_mutate(data, size, max_size, seed);
 }
