@@ -3,12 +3,16 @@
  *
  * The format: the eight bytes "dail-h5" and a version, then records of a byte that tells its kind, the length
  * of what follows as u32, and fields, all little-endian; a text ends with a zero byte.
- *   'O' an object:    u8 enum h5_kind, u64 identity, text fault, text attributes' fault; of an array without
- * a fault: u8 enum h5_type, u8 rank, u64 dims[rank], u8 enum h5_layout, u64 bytes of a piece, u64 pieces, u64
- * offset[pieces] 'L' a link:       u32 group, u8 enum h5_link_kind, u32 object, text name 'A' an attribute:
- * u32 object, u8 enum h5_class, text name, text fault, u32 count, and without a fault `count` values of 8
- * bytes, or texts 'F' text: why the file cannot be read at all 'E' the end; without it the description is
- * none Objects are numbered from 0 in the order of their records; the first one is the root group.
+ * - 'O', an object: u8 enum h5_kind, u64 identity, text fault, text attributes' fault; of an array without a
+ *   fault also u8 enum h5_type, u8 rank, u64 dims[rank], u8 enum h5_layout, u64 bytes of a piece, u64 pieces,
+ *   u64 offset[pieces].
+ * - 'L', a link: u32 group, u8 enum h5_link_kind, u32 object, text name.
+ * - 'A', an attribute: u32 object, u8 enum h5_class, text name, text fault, u32 count; without a fault also
+ *   `count` values of 8 bytes, or texts.
+ * - 'F': text, why the file cannot be read at all.
+ * - 'E', the end; without it the description is none.
+ *
+ * Objects are numbered from 0 in the order of their records; the first one is the root group.
  */
 #ifndef DAIL_SHARD_HDF5_DESCRIPTION_H
 #define DAIL_SHARD_HDF5_DESCRIPTION_H
