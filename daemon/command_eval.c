@@ -74,7 +74,7 @@ static enum status score_set(struct eval *eval, const char *path, struct error *
         return status;
     }
     status = evaluation_run(eval->backbone.net, eval->backbone.state.input, eval->use.batch, &pairs,
-                            eval->exchange, NULL, NULL, NULL, &result, error);
+                            eval->exchange, NULL, NULL, NULL, &result, NULL, error);
     if (status == STATUS_OK && eval->json) {
         status = add_json(eval, path, pairs.name, &result, error);
     } else if (status == STATUS_OK) {

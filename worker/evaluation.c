@@ -153,7 +153,7 @@ static enum status gather(struct evaluation *evaluation, struct exchange *exchan
 enum status evaluation_run(struct iresnet *net, int input, int batch, const struct pairs *pairs,
                            struct exchange *exchange, const struct iresnet_hooks *hooks,
                            bool (*stop)(void *context), void *context, struct verification *result,
-                           struct error *error)
+                           double *distances, struct error *error)
 {
     int size = exchange->size, rank = exchange->rank;
     if (pairs->image_size != input) {
@@ -184,6 +184,10 @@ enum status evaluation_run(struct iresnet *net, int input, int batch, const stru
         if (status == STATUS_OK) {
             status = verification_score(evaluation.sum, pairs->images, evaluation.embedding, mean_norm,
                                         pairs->pair, pairs->same, pairs->fold, pairs->count, result, error);
+            if (status == STATUS_OK && distances) {
+                status = verification_distances(evaluation.sum, pairs->images, evaluation.embedding,
+                                                pairs->pair, pairs->count, distances, error);
+            }
             if (status != STATUS_OK) {
                 error_prefix_where(error, pairs->path);
             }

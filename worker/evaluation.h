@@ -13,10 +13,11 @@
 
 /* Collective. `batch` images at a time. `stop` is asked between micro-batches by every worker at the same
  * places (its answer must be the same everywhere: exchange it); true ends the evaluation early with
- * STATUS_STOPPED. May be NULL. */
+ * STATUS_STOPPED. May be NULL. distances [pairs->count]: receives the pairs' squared distances; may be NULL.
+ */
 enum status evaluation_run(struct iresnet *net, int input, int batch, const struct pairs *pairs,
                            struct exchange *exchange, const struct iresnet_hooks *hooks,
                            bool (*stop)(void *context), void *context, struct verification *result,
-                           struct error *error);
+                           double *distances, struct error *error);
 
 #endif

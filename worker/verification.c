@@ -319,6 +319,25 @@ static enum status score(const struct folds *folds, const double *distances, con
     return status == STATUS_OK ? score_auc(distances, same, pairs, &result->auc, error) : status;
 }
 
+enum status verification_distances(const float *sum, size_t images, int embedding, const uint32_t *pair,
+                                   size_t count, double *distances, struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t a = pair[2 * i], b = pair[2 * i + 1], width = (size_t)embedding;
+        if (a >= images || b >= images) {
+            return error_set(error, STATUS_DATA, NULL, "import the set again",
+                             "pair %zu names image %zu of %zu", i, a >= images ? a : b, images);
+        }
+        distances[i] = distance(sum + a * width, sum + b * width, embedding);
+        if (!isfinite(distances[i])) {
+            return error_set(error, STATUS_NUMERIC, NULL,
+                             "the model is not usable: go back to an earlier checkpoint",
+                             "the embedding of image %zu or %zu is not finite", a, b);
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status verification_score(const float *sum, size_t images, int embedding, double mean_norm,
                                const uint32_t *pair, const uint8_t *same, const uint8_t *fold, size_t count,
                                struct verification *result, struct error *error)
@@ -330,20 +349,8 @@ enum status verification_score(const float *sum, size_t images, int embedding, d
         return out_of_memory(error);
     }
     enum status status = build_folds(&folds, same, fold, count, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        size_t a = pair[2 * i], b = pair[2 * i + 1], width = (size_t)embedding;
-        if (a >= images || b >= images) {
-            status = error_set(error, STATUS_DATA, NULL, "import the set again",
-                               "pair %zu names image %zu of %zu", i, a >= images ? a : b, images);
-            break;
-        }
-        distances[i] = distance(sum + a * width, sum + b * width, embedding);
-        if (!isfinite(distances[i])) {
-            status = error_set(error, STATUS_NUMERIC, NULL,
-                               "the model is not usable: go back to an earlier "
-                               "checkpoint",
-                               "the embedding of image %zu or %zu is not finite", a, b);
-        }
+    if (status == STATUS_OK) {
+        status = verification_distances(sum, images, embedding, pair, count, distances, error);
     }
     if (status == STATUS_OK) {
         status = score(&folds, distances, same, count, result, error);

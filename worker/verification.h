@@ -18,6 +18,12 @@ struct verification {
     double tar[3]; /* at far 1e-2, 1e-3, 1e-4; -1 where the set has fewer than 1/far different pairs */
 };
 
+/* sum f32 [images, D], pair u32 [count][2] -> distances [count]: the squared distance of each pair's
+ * normalised sums. STATUS_DATA for a pair that names no image; STATUS_NUMERIC for an embedding that is not
+ * finite. */
+enum status verification_distances(const float *sum, size_t images, int embedding, const uint32_t *pair,
+                                   size_t count, double *distances, struct error *error);
+
 /* sum f32 [images, D]: the embedding of each image plus that of its mirror; mean_norm: of the raw embeddings.
  * pair u32 [count][2], same u8 [count], fold u8 [count]: the set's own folds. When every pair's fold is 0,
  * ten contiguous folds are made as sklearn's KFold makes them. Squared distances of the normalised sums;

@@ -283,7 +283,7 @@ static enum status evaluate(struct worker *worker, struct error *error)
         const struct pairs *pairs = &worker->pairs[i];
         struct verification result;
         status = evaluation_run(worker->trainer.net, config->model.input, config->batch.lane, pairs, exchange,
-                                &hooks, evaluation_stop, worker, &result, error);
+                                &hooks, evaluation_stop, worker, &result, NULL, error);
         if (status == STATUS_OK && exchange->rank == 0) {
             struct message message = {.kind = MESSAGE_EVAL,
                                       .eval = {.step = worker->step,

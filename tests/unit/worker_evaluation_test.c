@@ -102,7 +102,7 @@ static void *run_worker(void *context)
     struct worker *worker = context;
     struct iresnet *net = make_net();
     worker->status = evaluation_run(net, SIDE, BATCH, worker->pairs, &worker->member.exchange, NULL,
-                                    stop_at_call, &worker->stopper, &worker->result, &worker->error);
+                                    stop_at_call, &worker->stopper, &worker->result, NULL, &worker->error);
     iresnet_free(net);
     return NULL;
 }
