@@ -16,6 +16,7 @@ enum status command_verify(int argc, char **argv, struct error *error);
 enum status command_info(int argc, char **argv, struct error *error);
 enum status command_run(int argc, char **argv, struct error *error);
 enum status command_tail(int argc, char **argv, struct error *error);
+enum status command_report(int argc, char **argv, struct error *error);
 enum status command_bench(int argc, char **argv, struct error *error);
 enum status command_eval(int argc, char **argv, struct error *error);
 enum status command_embed(int argc, char **argv, struct error *error);

@@ -2,6 +2,7 @@
 
 #include "daemon/json_value.h"
 #include "daemon/tail_chart.h"
+#include "daemon/utf8.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -41,23 +42,6 @@ int tail_exit_code(const struct status_summary *summary, const struct tail_view 
     return strcmp(tail_state(summary, view), "stalled") == 0 ? 3 : 0;
 }
 
-/* Bytes of the character at `text`; 0 if it is no printable UTF-8 character. */
-static size_t character_bytes(const char *text)
-{
-    const unsigned char *byte = (const unsigned char *)text;
-    size_t length = byte[0] < 0x80 ? 1 : byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
-    if (byte[0] < 0x20 || byte[0] == 0x7f || (byte[0] >= 0x80 && byte[0] < 0xc2) || byte[0] > 0xf4 ||
-        (byte[0] == 0xc2 && byte[1] < 0xa0)) { /* control characters, of which a log should hold none */
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((byte[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
-}
-
 /* Where a row of the screen that begins at `text` ends: at a space where there is one, if `whole_words`. */
 static const char *row_end(const struct screen *screen, const char *text, bool whole_words)
 {
@@ -66,7 +50,7 @@ static const char *row_end(const struct screen *screen, const char *text, bool w
         if (*at == ' ' && at > text) {
             space = at;
         }
-        size_t length = character_bytes(at);
+        size_t length = utf8_character(at);
         at += length > 0 ? length : 1;
     }
     return whole_words && *at != '\0' && *at != ' ' && space ? space : at;
@@ -76,7 +60,7 @@ static const char *row_end(const struct screen *screen, const char *text, bool w
 static void put_row(struct screen *screen, const char *text, const char *end)
 {
     while (text < end) {
-        size_t length = character_bytes(text);
+        size_t length = utf8_character(text);
         if (length == 0 || (length > 1 && !screen->view->utf8)) {
             fputc('?', screen->out);
             length = length > 0 ? length : 1;

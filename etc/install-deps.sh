@@ -66,6 +66,7 @@ build|onnx proto|libonnx-dev|onnx|py-onnx
 build|package cmocka|libcmocka-dev|cmocka|cmocka
 build|command prove|perl|perl|perl
 build|command ps|procps|procps-ng|procps
+build|command gnuplot|gnuplot-nox|gnuplot|gnuplot
 oracle|python torch|python3-torch|py-torch|py-torch
 oracle|python h5py|python3-h5py|py-h5py|py-h5py
 oracle|python ensurepip|python3-venv|python|python

@@ -1,5 +1,7 @@
-/* The status log: read, folded, shown in both forms, and gone on with.
- * Covers: proto/status.c proto/status_summary.c daemon/tail_render.c daemon/tail_chart.c */
+/* The status log: read, folded, shown in both forms, taken into a report, and gone on with.
+ * Covers: proto/status.c proto/status_summary.c daemon/tail_render.c daemon/tail_chart.c daemon/report_log.c
+ *         daemon/report_figures_log.c */
+#include "daemon/report_figure.h"
 #include "daemon/tail_render.h"
 #include "proto/status.h"
 #include "tests/fuzz/fuzz.h"
@@ -24,6 +26,20 @@ static void show(const struct status_summary *summary, const char *path, bool ut
     tail_exit_code(summary, &view);
 }
 
+/* All of a report but the drawing by gnuplot. */
+static void report(const char *path)
+{
+    static struct report_figures figures;
+    struct report_log log;
+    struct error error;
+    if (report_log_read(path, &log, &error) == STATUS_OK) {
+        report_figures_of_log(&log, &figures);
+        fuzz_require(!figures.no_memory, "every log has its figures");
+        report_figures_free(&figures);
+    }
+    report_log_free(&log);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct status_summary summary;
@@ -41,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     status_reader_close(&reader);
     show(&summary, path, true);
     show(&summary, path, false);
+    report(path);
     if (status_log_open(&log, path, &error) == STATUS_OK) {
         fuzz_require(status_log_write(&log, "warning", json_object(), &error) == STATUS_OK,
                      "every log can be gone on with");
