@@ -20,11 +20,9 @@
 static const char usage[] =
     "usage: dail embed [OPTIONS] CHECKPOINT FOLDER|MANIFEST|SHARD...|SET -o FILE.h5\n"
     "Embeds every image of FOLDER/<identity>/<image>, of a dataset (by its manifest), of shards, or of a\n"
-    "verification set by a checkpoint's network. A folder's images are resized to the network's input. "
-    "FILE.h5\n"
-    "gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a run's folder: "
-    "its\n"
-    "newest one is taken.\n";
+    "verification set by a checkpoint's network. A folder's images are resized to the network's input.\n"
+    "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a run's\n"
+    "folder, whose newest one is taken, or an iresnet's .safetensors.\n";
 
 struct embed {
     struct backbone_use use;

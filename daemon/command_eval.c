@@ -14,7 +14,7 @@
 static const char usage[] =
     "usage: dail eval [OPTIONS] CHECKPOINT SET...\n"
     "Embeds the images of verification sets (pairs files) by a checkpoint's network and scores them.\n"
-    "CHECKPOINT may be a run's folder: its newest one is taken.\n";
+    "CHECKPOINT may be a run's folder, whose newest one is taken, or an iresnet's .safetensors.\n";
 
 struct eval {
     struct backbone_use use;
@@ -90,7 +90,7 @@ static void print_heading(const struct eval *eval)
     printf("%s: %s, input %d, %d values, width %g, %s\n", eval->backbone.path, state->arch, state->input,
            state->embedding, state->width,
            eval->use.untrained ? "UNTRAINED: the weights it began with" : "trained");
-    if (!eval->use.untrained) {
+    if (!eval->use.untrained && !eval->backbone.imported) {
         printf("after step %lld of %lld\n", (long long)state->step, (long long)state->steps);
     }
     printf("%-24s %7s %8s %6s %9s %8s %8s %8s %8s %7s\n", "set", "pairs", "acc %", "+-", "threshold", "AUC",

@@ -1,4 +1,5 @@
-/* A trained backbone to compute with or to hand on: a checkpoint's, found, checked and read.
+/* A trained backbone to compute with or to hand on, found, checked and read: a checkpoint's, or a
+ * state_dict's that was trained elsewhere.
  */
 #ifndef DAIL_WORKER_BACKBONE_H
 #define DAIL_WORKER_BACKBONE_H
@@ -16,13 +17,15 @@ struct backbone_use {
 };
 
 struct backbone {
-    char path[1024]; /* of the checkpoint */
-    struct checkpoint_state state;
+    char path[1024]; /* of the checkpoint or state_dict */
+    struct checkpoint_state state; /* of a state_dict arch, input, embedding and width, the rest 0 */
+    bool imported; /* a state_dict */
     struct iresnet *net;
 };
 
-/* `path`: a checkpoint, or a run's folder: its newest one is taken. STATUS_DATA where there is none, or it is
- * damaged (sizes are checked, not every byte). The caller calls backbone_free in any case. */
+/* `path`: a checkpoint, or a run's folder: its newest one is taken; or a state_dict (state_dict.h).
+ * STATUS_DATA where there is none, or it is damaged (of a checkpoint sizes are checked, not every byte). The
+ * caller calls backbone_free in any case. */
 enum status backbone_load(const char *path, const struct backbone_use *use, struct backbone *backbone,
                           struct error *error);
 void backbone_free(struct backbone *backbone);

@@ -29,6 +29,10 @@ bool state_dict_is_meant(const char *path);
  * another shape. Reads no values. */
 enum status state_dict_check(const char *path, const struct iresnet_config *config, struct error *error);
 
+/* Fills in what the shapes tell of the network: arch, input, embedding, width. Of a width that was rounded it
+ * is one that rounds likewise. STATUS_DATA where they are no iresnet's. Reads no values. */
+enum status state_dict_describe(const char *path, struct checkpoint_state *state, struct error *error);
+
 /* Checks likewise and reads parameters and running statistics into the network. STATUS_DATA also for a value
  * that is not finite, a negative variance, or a features.weight other than 1, which this network has fixed;
  * then some of the network may have been overwritten. */

@@ -4,6 +4,7 @@
 #include "worker/nn/parameter.h"
 #include "worker/safetensors.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,6 +165,79 @@ enum status state_dict_check(const char *path, const struct iresnet_config *conf
     }
     safetensors_close(&file);
     parameter_table_free(&table);
+    return status;
+}
+
+/* --- What the shapes tell --- */
+
+/* Dimension `d` of an array of that rank; 0 where there is none, or it is beyond any network's. */
+static int dimension(const struct safetensors *file, const char *name, int rank, int d)
+{
+    const struct safetensors_array *array = safetensors_find(file, name);
+    bool fits = array && array->rank == rank && array->shape[d] <= INT_MAX;
+    return fits ? (int)array->shape[d] : 0;
+}
+
+/* Blocks and channels of a layer. */
+static void measure_layer(const struct safetensors *file, int layer, int *blocks, int *channels)
+{
+    char name[64];
+    *blocks = -1;
+    do {
+        snprintf(name, sizeof name, "layer%d.%d.conv1.weight", layer + 1, ++*blocks);
+    } while (safetensors_find(file, name));
+    snprintf(name, sizeof name, "layer%d.0.conv1.weight", layer + 1);
+    *channels = dimension(file, name, 4, 0);
+}
+
+/* The factor that makes these channels of 64, 128, 256, 512; each layer's own is tried. */
+static bool find_width(struct iresnet_config *config, const int channels[IRESNET_LAYERS])
+{
+    for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
+        struct dimensions dimensions;
+        config->width = (double)channels[layer] / (64 << layer);
+        if (dimensions_of(config, &dimensions, NULL) == STATUS_OK &&
+            memcmp(dimensions.widths, channels, sizeof dimensions.widths) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool describe(const struct safetensors *file, struct iresnet_config *config)
+{
+    int blocks[IRESNET_LAYERS], channels[IRESNET_LAYERS];
+    for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
+        measure_layer(file, layer, &blocks[layer], &channels[layer]);
+    }
+    int last = channels[IRESNET_LAYERS - 1], features = dimension(file, "fc.weight", 2, 1);
+    if (last == 0) {
+        return false;
+    }
+    *config = (struct iresnet_config){.arch = dimensions_arch(blocks),
+                                      .input = 16 * (int)lround(sqrt((double)(features / last))),
+                                      .embedding = dimension(file, "fc.weight", 2, 0),
+                                      .batch_max = 1,
+                                      .threads = 1};
+    return config->arch && find_width(config, channels);
+}
+
+enum status state_dict_describe(const char *path, struct checkpoint_state *state, struct error *error)
+{
+    struct safetensors file = {0};
+    struct iresnet_config config = {0};
+    enum status status = safetensors_open(path, &file, error);
+    if (status == STATUS_OK && !describe(&file, &config)) {
+        status = error_set(error, STATUS_DATA, path, "give the state_dict of an InsightFace iresnet",
+                           "its names and shapes are no iresnet's");
+    }
+    safetensors_close(&file);
+    if (status == STATUS_OK) {
+        snprintf(state->arch, sizeof state->arch, "%s", config.arch);
+        state->input = config.input;
+        state->embedding = config.embedding;
+        state->width = config.width;
+    }
     return status;
 }
 

@@ -41,7 +41,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         model_fuzz_create(&model);
     }
     fuzz_write("net.safetensors", data, size, path, sizeof path);
+    struct checkpoint_state state = {0};
     read_arrays(path);
+    if (state_dict_describe(path, &state, &error) == STATUS_OK) {
+        fuzz_require(state.arch[0] != '\0' && state.input >= 16 && state.embedding > 0,
+                     "a network that is told has sizes");
+    }
     if (state_dict_read(path, model.net, &error) != STATUS_OK) {
         fuzz_require(error.what[0] != '\0', "a refusal says why");
     }

@@ -104,13 +104,25 @@ begins_not "another shape" "$work/shape.safetensors" 'bn1.weight is \[32\], the 
 begins_not "no numbers" "$work/wild.safetensors" 'element 0 of bn2.bias, -?nan, is not finite'
 begins_not "no file" "$work/nowhere.safetensors" 'nowhere.safetensors'
 
+# --- As a model by itself ---
+
+check "dail embed takes it for a checkpoint" "$dail" embed "$work/net.safetensors" "$work/faces" -o "$work/again.h5"
+$iresnet file "$work/again.h5" "$work/again.npy"
+check "with the same embeddings" $iresnet same "$work/again.npy" "$work/faces.npy" 0
+"$dail" eval "$work/net.safetensors" "$work/data/tiny-cross.h5" >"$work/out" 2>&1
+"$dail" eval "$work/run" "$work/data/tiny-cross.h5" >"$work/eval" 2>&1
+is "and so does dail eval" "$(grep ^tiny "$work/out")" "$(grep ^tiny "$work/eval")"
+exported "and dail export" 0 "$work/net.safetensors" --safetensors "$work/again.safetensors"
+check "with the same weights" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
+exported "something else" 3 "$work/lacks.safetensors" --onnx "$work/refused.onnx"
+
 # --- ONNX ---
 
 exported "ONNX" 0 "$checkpoint" --onnx "$work/plain.onnx"
 exported "ONNX, folded" 0 "$work/run" --onnx "$work/fold.onnx" --fold-bn
 exported "ONNX, of length 1" 0 "$work/run" --onnx "$work/unit.onnx" --with-normalize
 exported "ONNX, folded and of length 1" 0 "$work/run" --onnx "$work/both.onnx" --fold-bn --with-normalize
-says "told" 'both.onnx: iresnet18 after step 26'
+says "told" 'both.onnx: the iresnet18 of .*step-000000026'
 if [ ! -e $venv/ready ]; then
     { $python -m venv $venv && $venv/bin/pip install -q --timeout 20 --retries 1 onnx onnxruntime && touch $venv/ready; } \
         >"$work/pip" 2>&1

@@ -143,6 +143,46 @@ static void test_values_that_no_network_has_are_refused(void **state)
     iresnet_free(net);
 }
 
+static void test_shapes_tell_the_network(void **state)
+{
+    struct scratch *scratch = *state;
+    static const char *const archs[] = {"iresnet10", "iresnet18", "iresnet34"};
+    /* Of 0.1 the layers are of 8, 16, 24 and 48 channels. */
+    static const double widths[] = {0.125, 0.1, 0.25};
+    for (size_t i = 0; i < 3; i++) {
+        struct iresnet_config config = config_for(archs[i]);
+        struct checkpoint_state found = {0};
+        struct error error;
+        config.width = widths[i];
+        config.input = 16 * ((int)i + 1);
+        struct backbone backbone = {.state = {.arch = "as the shapes are"}};
+        assert_int_equal(iresnet_create(&config, &backbone.net, NULL), STATUS_OK);
+        const char *path = scratch_path(scratch, "net.safetensors");
+        assert_int_equal(state_dict_write_safetensors(&backbone, path, &error), STATUS_OK);
+        assert_int_equal(state_dict_describe(path, &found, &error), STATUS_OK);
+        assert_string_equal(found.arch, archs[i]);
+        assert_int_equal(found.input, config.input);
+        assert_int_equal(found.embedding, EMBEDDING);
+        config.width = found.width;
+        assert_int_equal(state_dict_check(path, &config, &error), STATUS_OK);
+        iresnet_free(backbone.net);
+    }
+}
+
+static void test_other_shapes_are_no_network(void **state)
+{
+    struct scratch *scratch = *state;
+    const struct safetensors_array other = {.name = "fc.weight", .rank = 2, .shape = {3, 0}};
+    struct safetensors_writer *writer;
+    struct checkpoint_state found = {0};
+    struct error error;
+    const char *path = scratch_path(scratch, "other.safetensors");
+    assert_int_equal(safetensors_create(path, &other, 1, NULL, 0, &writer, &error), STATUS_OK);
+    assert_int_equal(safetensors_finish(writer, &error), STATUS_OK);
+    assert_int_equal(state_dict_describe(path, &found, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "no iresnet's"));
+}
+
 static void test_meant_by_the_name(void **state)
 {
     (void)state;
@@ -162,6 +202,8 @@ int main(void)
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_values_that_no_network_has_are_refused, scratch_setup,
                                         scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_shapes_tell_the_network, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_other_shapes_are_no_network, scratch_setup, scratch_teardown),
         cmocka_unit_test(test_meant_by_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,3 +64,11 @@ enum status dimensions_of(const struct iresnet_config *config, struct dimensions
                      "give iresnet10, iresnet18, iresnet34, iresnet50, iresnet100 or iresnet200",
                      "no architecture is called \"%s\"", config->arch ? config->arch : "");
 }
+
+const char *dimensions_arch(const int blocks[IRESNET_LAYERS])
+{
+    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++)
+        if (memcmp(archs[i].blocks, blocks, sizeof archs[i].blocks) == 0)
+            return archs[i].name;
+    return NULL;
+}

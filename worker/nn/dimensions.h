@@ -19,4 +19,7 @@ struct dimensions {
 enum status dimensions_of(const struct iresnet_config *config, struct dimensions *dimensions,
                           struct error *error);
 
+/* The architecture that has so many blocks in its layers; NULL: none. */
+const char *dimensions_arch(const int blocks[IRESNET_LAYERS]);
+
 #endif
