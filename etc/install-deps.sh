@@ -45,6 +45,7 @@ has_library() {
     done
     return 1
 }
+has_header() { echo "#include <$1>" | "${CC:-cc}" -M -x c - >/dev/null 2>&1; }
 has_python() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 
 # kind | how to recognise it | Debian package | module | Spack package
@@ -96,7 +97,7 @@ is_there() {
     command\ *) has_command "${1#command }" ;;
     python\ *) has_python "${1#python }" ;;
     fuzzer\ *) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt.fuzzer* >/dev/null 2>&1 ;;
-    onnx\ *) [ -n "${ONNX_PROTO:-}" ] || echo '#include <onnx/onnx.proto>' | cc -M -x c - >/dev/null 2>&1 || has_python onnx ;;
+    onnx\ *) [ -n "${ONNX_PROTO:-}" ] || has_header onnx/onnx.proto || has_header onnx/onnx-ml.proto || has_python onnx ;;
     omp\ *) ls /usr/lib/llvm-*/lib/libomp.so* >/dev/null 2>&1 ;;
     esac
 }
