@@ -341,7 +341,7 @@ static enum status write_to(const struct onnx_model *model, const char *path, st
         sink.failure = errno;
     }
     return sink.failure == 0 ? path_sync(path, error)
-                             : file_storage_error(error, path, "write", sink.failure);
+                             : file_storage_error(error, path, "writing", sink.failure);
 }
 
 enum status onnx_write(struct onnx_model *model, const char *path, struct error *error)

@@ -149,6 +149,21 @@ for format in onnx safetensors hdf5; do
     exported "$format where nothing can be written" 6 "$work/run" --$format "$work/no/refused.x"
     says "$format: named" 'no/refused.x'
 done
+mkdir "$work/small"
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=200k tmpfs "$work/small" 2>"$work/out"; then
+    for format in onnx safetensors hdf5; do
+        exported "$format on a full disk" 6 "$work/run" --$format "$work/small/net"
+        says "$format: told" 'small/net.*space'
+    done
+    head -c 180000 /dev/zero >"$work/small/filler"
+    timeout $((60 * slow)) "$dail" embed "$work/run" "$work/data/tiny0.yaml" -o "$work/small/e.h5" >"$work/out" 2>&1
+    exits "embeddings on a full disk: exit code 6" $? 6
+    says "told" 'small/e.h5.*space'
+    is "nothing is left of them" "$(ls "$work/small")" filler
+    umount "$work/small"
+else
+    skip "no file system of our own to fill: $(cat "$work/out")"
+fi
 is "nothing is left of what failed" "$(find "$work" -name '*refused.*' -o -name '*.tmp' | wc -l)" 0
 
 finish
