@@ -1,5 +1,6 @@
 # DAIL. `make help` lists the targets.
 VERSION := 0.1.0
+RELEASED := 2026-11-24
 BUILD   ?= build
 CC      ?= gcc
 ifeq ($(origin CC),default)
@@ -20,14 +21,14 @@ ISAS  := generic $(if $(filter x86_64,$(ARCH)),avx2 avx512)
 
 # Flags of the dependencies; made anew by etc/configure.sh, which a bare machine reaches through
 # etc/install-deps.sh.
-NO_CONFIG := help clean format deps
+NO_CONFIG := help clean format deps dist
 ifeq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 else
 include $(BUILD)/config.mk
 endif
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion $(WERROR)
-CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -I. $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(YAML_CFLAGS) \
+CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -DDAIL_RELEASED='"$(RELEASED)"' -I. $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(YAML_CFLAGS) \
             $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS) $(PROTOBUF_CFLAGS)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -fno-omit-frame-pointer $(WARN) $(SAN)
 LDFLAGS  += -fopenmp $(SAN)
@@ -58,7 +59,7 @@ UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
 .PHONY: all demo faces check check-deps check-unit check-mpi check-system check-oracle check-asan torture fuzz \
-        fuzz-targets bench lint format install help clean deps
+        fuzz-targets bench lint format install dist help clean deps
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/daild $(BUILD)/dail ## build both programs
@@ -222,11 +223,30 @@ lint: ## compile clean under gcc and clang, formatted, and the floors kept apart
 format: ## lay out the sources as .clang-format says
 	@clang-format -i $(SOURCES)
 
-install: all ## into PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/dail/etc $(DESTDIR)$(PREFIX)/share/dail/slurm
+# Man pages and completion, made by the program from the tables that drive it.
+PAGES := $(addprefix $(BUILD)/man/,dail.1 daild.1 dail.yaml.5 dail.bash)
+$(BUILD)/man/%: $(BUILD)/dail
+	@mkdir -p $(@D)
+	$(QUIET)$(BUILD)/dail manual $* >$@.tmp && mv $@.tmp $@
+
+SHARE := $(DESTDIR)$(PREFIX)/share
+install: all $(PAGES) ## into PREFIX (default /usr/local): programs, man pages, completion, etc/*.yaml, slurm/
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/man/man5 $(SHARE)/bash-completion/completions \
+	    $(SHARE)/doc/dail $(SHARE)/dail/etc $(SHARE)/dail/slurm
 	install $(BUILD)/daild $(BUILD)/dail $(DESTDIR)$(PREFIX)/bin
-	install -m 644 etc/*.yaml $(DESTDIR)$(PREFIX)/share/dail/etc
-	install slurm/dail.sh slurm/dail-pack.sh $(DESTDIR)$(PREFIX)/share/dail/slurm
+	install -m 644 $(BUILD)/man/dail.1 $(BUILD)/man/daild.1 $(SHARE)/man/man1
+	install -m 644 $(BUILD)/man/dail.yaml.5 $(SHARE)/man/man5
+	install -m 644 $(BUILD)/man/dail.bash $(SHARE)/bash-completion/completions/dail
+	ln -sf dail $(SHARE)/bash-completion/completions/daild
+	install -m 644 README.md $(SHARE)/doc/dail
+	install -m 644 etc/*.yaml $(SHARE)/dail/etc
+	install slurm/dail.sh slurm/dail-pack.sh $(SHARE)/dail/slurm
+
+DIST ?= $(BUILD)
+dist: ## dail-VERSION.tar.gz of what is committed, in DIST (default build/)
+	@git rev-parse --verify -q HEAD >/dev/null || { echo 'dist: made from a git tree alone' >&2; exit 1; }
+	@mkdir -p $(DIST)
+	git archive --format=tar.gz --prefix=dail-$(VERSION)/ -o $(DIST)/dail-$(VERSION).tar.gz HEAD
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

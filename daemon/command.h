@@ -9,6 +9,12 @@
 
 #include "proto/error.h"
 
+struct command {
+    const char *name;
+    enum status (*run)(int argc, char **argv, struct error *error);
+    const char *help; /* one line, without its full stop */
+};
+
 enum status command_synth(int argc, char **argv, struct error *error);
 enum status command_pack(int argc, char **argv, struct error *error);
 enum status command_unpack(int argc, char **argv, struct error *error);

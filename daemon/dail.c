@@ -1,16 +1,11 @@
 /* dail: the command line. One process that never initialises MPI, so that it runs on a login node. */
 #include "daemon/command.h"
+#include "daemon/manual.h"
 #include "daemon/options.h"
 
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-
-struct command {
-    const char *name;
-    enum status (*run)(int argc, char **argv, struct error *error);
-    const char *help;
-};
 
 static const struct command commands[] = {
     {"synth", command_synth, "make datasets of synthetic faces that share people"},
@@ -35,7 +30,9 @@ static void print_commands(void)
     for (size_t i = 0; i < COMMANDS; i++) {
         printf("  %-10s%s\n", commands[i].name, commands[i].help);
     }
-    printf("\n'dail COMMAND --help' tells more; 'dail --version' the version.\n");
+    printf(
+        "\n'dail COMMAND --help' tells more; 'dail --version' the version; 'dail manual PAGE' prints dail.1, "
+        "daild.1,\ndail.yaml.5 or dail.bash, the shell's completion.\n");
 }
 
 static enum status unknown_command(const char *name, struct error *error)
@@ -61,6 +58,9 @@ static enum status run(int argc, char **argv, struct error *error)
     if (strcmp(name, "--version") == 0) {
         printf("dail %s\n", DAIL_VERSION);
         return STATUS_OK;
+    }
+    if (strcmp(name, "manual") == 0) {
+        return manual_print(argc > 2 ? argv[2] : "", commands, COMMANDS, error);
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(name, commands[i].name) == 0) {

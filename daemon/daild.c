@@ -1,10 +1,10 @@
 /* daild: the MPI program. Rank 0 is the coordinator, the others are workers. This file starts and ends them;
  * it alone touches MPI_Init, MPI_Finalize and MPI_Abort.
  */
+#include "daemon/arguments.h"
 #include "daemon/coordinator.h"
 #include "daemon/host.h"
 #include "daemon/link.h"
-#include "daemon/options.h"
 #include "daemon/resume.h"
 #include "daemon/setup.h"
 #include "daemon/signals.h"
@@ -24,43 +24,12 @@
 /* MPI_Abort itself can hang when a host is gone: after this long the process ends without it. */
 #define ABORT_SECONDS 10
 
-static const char usage[] = "usage: mpirun -n RANKS daild [OPTIONS] CONFIG\n"
-                            "Trains the model that CONFIG describes: rank 0 coordinates, the others work.\n";
-
-struct arguments {
-    const char *config;
-    struct option_list overrides;
-    bool print_config, version, help;
-};
-
 /* What rank 0 decides and tells everybody before anything begins. */
 struct opening {
     int status; /* enum status: other than STATUS_OK ends every rank */
     int leave; /* nothing is to be done: --help, --version, --print-config */
     int text_size; /* of the resolved configuration */
 };
-
-static enum status parse_arguments(int argc, char **argv, struct arguments *arguments, struct error *error)
-{
-    const struct option_spec specs[] = {
-        {"set", 's', OPTION_LIST, &arguments->overrides, "KEY=VALUE",
-         "override a key of the configuration (may be repeated)", 0, 0},
-        {"print-config", 0, OPTION_FLAG, &arguments->print_config, NULL,
-         "print the resolved configuration (without CONFIG: the defaults), each key with its meaning, and "
-         "leave",
-         0, 0},
-        {"version", 'V', OPTION_FLAG, &arguments->version, NULL, "print the version and leave", 0, 0},
-    };
-    size_t count;
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv,
-                                       &arguments->config, 1, &count, &arguments->help, error);
-    bool needed = !arguments->help && !arguments->version &&
-                  (!arguments->print_config || arguments->overrides.count > 0);
-    if (status == STATUS_OK && count == 0 && needed) {
-        status = error_set(error, STATUS_USAGE, NULL, "daild --help shows how", "no CONFIG was given");
-    }
-    return status;
-}
 
 static enum status print_config(const struct arguments *arguments, struct error *error)
 {
@@ -109,7 +78,7 @@ static enum status prepare(int argc, char **argv, int ranks, struct setup *setup
                            struct opening *opening, struct error *error)
 {
     struct arguments arguments = {0};
-    enum status status = parse_arguments(argc, argv, &arguments, error);
+    enum status status = arguments_parse(argc, argv, &arguments, error);
     opening->leave = arguments.help || arguments.version || arguments.print_config;
     if (status == STATUS_OK && arguments.version && !arguments.help) {
         printf("daild %s\n", DAIL_VERSION);

@@ -1,5 +1,7 @@
 #include "daemon/options.h"
 
+#include "daemon/options_help.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 
 #define NEAREST_WORD_MAX 64
-/* Where the help texts begin. */
-#define HELP_COLUMN 28
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -114,24 +114,6 @@ static enum status store(const struct option_spec *spec, const char *text, struc
     return STATUS_OK;
 }
 
-static void print_help(const char *usage, const struct option_spec *specs, size_t count)
-{
-    printf("%s\n", usage);
-    for (size_t i = 0; i <= count; i++) {
-        static const struct option_spec last = {.name = "help", .short_name = 'h', .help = "show this text"};
-        const struct option_spec *spec = i < count ? &specs[i] : &last;
-        char left[128], dash[8] = "    ";
-        if (spec->short_name) {
-            snprintf(dash, sizeof dash, "-%c, ", spec->short_name);
-        }
-        snprintf(left, sizeof left, "  %s--%s%s%s", dash, spec->name, spec->metavar ? " " : "",
-                 spec->metavar ? spec->metavar : "");
-        bool apart = strlen(left) >= HELP_COLUMN;
-        printf("%-*s%s%*s%s\n", HELP_COLUMN, left, apart ? "\n" : "", apart ? HELP_COLUMN : 0, "",
-               spec->help);
-    }
-}
-
 static const struct option_spec *find_long(const struct option_spec *specs, size_t count, const char *name,
                                            size_t length)
 {
@@ -205,9 +187,20 @@ static bool looks_like_option(const char *argument)
            argument[1] != '.';
 }
 
-static bool asks_for_help(const struct option_spec *specs, size_t count, const char *argument)
+/* Prints what --help asks for, in one of its forms; false where the argument does not ask. */
+static bool give_help(const char *usage, const struct option_spec *specs, size_t count, const char *argument)
 {
-    return strcmp(argument, "--help") == 0 || (strcmp(argument, "-h") == 0 && !find_short(specs, count, 'h'));
+    if (strcmp(argument, "--help=man") == 0) {
+        options_print_man(usage, specs, count);
+    } else if (strcmp(argument, "--help=words") == 0) {
+        options_print_words(specs, count);
+    } else if (strcmp(argument, "--help") == 0 ||
+               (strcmp(argument, "-h") == 0 && !find_short(specs, count, 'h'))) {
+        options_print_help(usage, specs, count);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 enum status options_parse(const char *usage, const struct option_spec *specs, size_t count, int argc,
@@ -221,8 +214,7 @@ enum status options_parse(const char *usage, const struct option_spec *specs, si
         const char *argument = argv[i];
         if (!options_ended && strcmp(argument, "--") == 0) {
             options_ended = true;
-        } else if (!options_ended && asks_for_help(specs, count, argument)) {
-            print_help(usage, specs, count);
+        } else if (!options_ended && give_help(usage, specs, count, argument)) {
             *help = true;
             return STATUS_OK;
         } else if (!options_ended && looks_like_option(argument)) {

@@ -35,7 +35,8 @@ struct option_spec {
 
 /* Parses argv[1..argc). Options and positional arguments may be mixed; "--" ends the options; a number such
  * as "-1" is positional. "--help" (and "-h" unless the table has it) prints `usage` and the table to stdout
- * and sets *help: the caller then has nothing more to do.
+ * and sets *help: the caller then has nothing more to do. "--help=man" prints the same for a man page,
+ * "--help=words" the options alone (options_help.h).
  *   usage: "usage: dail eval [OPTIONS] CHECKPOINT SET...", may have further lines
  *   positional [positional_max]: receives what is no option, *positional_count of them
  * STATUS_USAGE for an unknown option (names the nearest), a missing or bad value, or too many positionals. */

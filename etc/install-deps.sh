@@ -71,6 +71,7 @@ build|command gnuplot|gnuplot-nox|gnuplot|gnuplot
 oracle|python torch|python3-torch|py-torch|py-torch
 oracle|python h5py|python3-h5py|py-h5py|py-h5py
 oracle|python ensurepip|python3-venv|python|python
+oracle|command mandoc|mandoc|mandoc|mandoc
 oracle|python yaml|python3-yaml|py-pyyaml|py-pyyaml
 oracle|python ensurepip|python3-venv|python|python
 bench|library libtcmalloc_minimal.so.4|libtcmalloc-minimal4|gperftools|gperftools

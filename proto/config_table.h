@@ -1,4 +1,4 @@
-/* The one table of configuration keys. Private to proto/. */
+/* The one table of configuration keys: for proto/ itself, and for what documents them. */
 #ifndef DAIL_PROTO_CONFIG_TABLE_H
 #define DAIL_PROTO_CONFIG_TABLE_H
 

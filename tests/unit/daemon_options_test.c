@@ -1,10 +1,13 @@
 /* daemon/options.h: parsing by a table, its refusals, its help text. */
 #include "daemon/options.h"
 
+#include "daemon/roff.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -151,6 +154,34 @@ static void prints_the_table_as_help(void **state)
     assert_non_null(strstr(text, "  -h, --help"));
 }
 
+static void prints_the_table_for_man_pages_and_shells(void **state)
+{
+    (void)state;
+    char text[4096];
+    struct parsed parsed;
+    capture((const char *const[]){"--help=man", NULL}, text, sizeof text, &parsed);
+    assert_int_equal(parsed.status, STATUS_OK);
+    assert_true(parsed.help);
+    assert_non_null(strstr(text, ".B \"test [OPTIONS]\"\n"));
+    assert_non_null(strstr(text, ".TP\n.B \"\\-c, \\-\\-count N\"\nhow many\n"));
+    capture((const char *const[]){"--help=words", NULL}, text, sizeof text, &parsed);
+    assert_true(parsed.help);
+    assert_non_null(strstr(text, "--force\n--count\n--rate\n"));
+    assert_non_null(strstr(text, "\n--help\n"));
+}
+
+static void keeps_text_from_being_roff(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    roff_text(out, ".so file\n'it\\s\n-1.5 \"x\"");
+    fclose(out);
+    assert_string_equal(text, "\\&.so file\n\\&\\(aqit\\es\n\\-1.5 \\(dqx\\(dq");
+    free(text);
+}
+
 static void finds_the_nearest_word(void **state)
 {
     (void)state;
@@ -168,6 +199,8 @@ int main(void)
         cmocka_unit_test(keeps_defaults_and_heeds_the_double_dash),
         cmocka_unit_test(refuses_what_is_wrong),
         cmocka_unit_test(prints_the_table_as_help),
+        cmocka_unit_test(prints_the_table_for_man_pages_and_shells),
+        cmocka_unit_test(keeps_text_from_being_roff),
         cmocka_unit_test(finds_the_nearest_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

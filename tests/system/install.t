@@ -1,0 +1,94 @@
+#!/bin/sh
+# What is installed: man pages and completion that know every command, option and key, and a tarball that builds.
+. "$(dirname "$0")/lib.sh"
+
+page() { "$build/dail" manual "$1" >"$work/$1" 2>"$work/out"; }
+
+# options_of COMMAND...: the long options that --help lists
+options_of() { "$@" --help | sed -n 's/^  \(-., \|    \)\(--[a-z0-9-]*\).*/\2/p' | sort -u; }
+
+# plain PAGE: its text without roff's own characters
+plain() { sed 's/\\-/-/g; s/\\(aq/'"'"'/g; s/\\&//g' "$work/$1"; }
+
+# man_has_options: dail.1 has each command with each of its options
+man_has_options() {
+    for command in $commands; do
+        plain dail.1 | sed -n "/^\.SS $command\$/,/^\.S[SH] /p" >"$work/section"
+        options_of "$build/dail" "$command" >"$work/options"
+        [ -s "$work/options" ] || { echo "$command lists no option"; return 1; }
+        while read -r option; do
+            grep -q "^\.B \".*$option\( .*\)\?\"\$" "$work/section" || { echo "$command: no $option"; return 1; }
+        done <"$work/options"
+    done
+}
+
+# complete WORD...: what completion offers for the last of the words
+complete() {
+    bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); function=_$1; $function; printf "%s\n" "${COMPREPLY[@]}"' \
+        "$work/dail.bash" "$@" | sort -u
+}
+
+completion_has_options() {
+    for command in $commands; do
+        complete dail "$command" --h | grep -qx -e --help || { echo "$command: no --help"; return 1; }
+        complete dail "$command" - >"$work/offered"
+        options_of "$build/dail" "$command" | cmp - "$work/offered" || return 1
+    done
+}
+
+# lint PAGE: no warning of mandoc or groff
+lint() {
+    if command -v mandoc >/dev/null; then
+        mandoc -T lint -W warning "$work/$1" || return 1
+    fi
+    [ -z "$(groff -ww -man -Tutf8 "$work/$1" 2>&1 >/dev/null)" ]
+}
+
+commands=$("$build/dail" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+for name in dail.1 daild.1 dail.yaml.5 dail.bash; do
+    check "dail manual $name" page $name
+done
+"$build/dail" manual dail.2 >"$work/out" 2>&1
+exits "a page that there is not" $? 2
+if command -v mandoc >/dev/null || command -v groff >/dev/null; then
+    for name in dail.1 daild.1 dail.yaml.5; do
+        check "$name is a man page without warnings" lint $name
+    done
+else
+    skip "neither mandoc nor groff"
+fi
+check "dail.1 has every command with every option" man_has_options
+"$build/daild" --print-config 2>/dev/null | sed -n 's/^ *\([a-z_]*\):.*/\1/p' | sort -u >"$work/keys"
+check "dail.yaml.5 has every key" sh -c '
+    while read -r key; do grep -q "^\.\(B\|SS\) .*$key" "$1" || { echo "no $key"; exit 1; }; done <"$0"' \
+    "$work/keys" "$work/dail.yaml.5"
+if command -v bash >/dev/null; then
+    is "completion offers every command" "$(complete dail '' | grep -v ^-)" "$(echo "$commands" | sort)"
+    check "and every option of each" completion_has_options
+    is "and keys of the configuration" "$(complete daild --set log. | tr '\n' ' ')" "log.every= log.tensorboard= "
+    is "and files" "$(cd "$work" && complete dail info dail.y)" "dail.yaml.5"
+else
+    skip "no bash"
+fi
+
+root=$work/root
+check "make install" make -s BUILD="$build" DESTDIR="$root" PREFIX=/usr install
+check "puts all in place" sh -c 'cd "$0/usr" && ls bin/dail bin/daild share/man/man1/dail.1 share/man/man1/daild.1 \
+    share/man/man5/dail.yaml.5 share/bash-completion/completions/dail share/bash-completion/completions/daild \
+    share/doc/dail/README.md share/dail/etc/dail.yaml share/dail/slurm/dail.sh' "$root"
+is "the installed program runs" "$("$root/usr/bin/dail" --version)" "$("$build/dail" --version)"
+check "nothing is for the owner alone" sh -c '[ -z "$(find "$0" ! -perm -444)" ]' "$root"
+
+if [ -n "$DAIL_SANITIZED" ] || ! git rev-parse HEAD >/dev/null 2>&1; then
+    skip "the tarball is made of a git tree, and built once, without sanitizers"
+    finish
+    exit
+fi
+version=$("$build/dail" --version | cut -d ' ' -f 2)
+check "make dist" make -s DIST="$work" dist
+check "its tarball holds the sources below one folder" sh -c '
+    cd "$0" && tar xzf "$0/dail-$1.tar.gz" && cd "dail-$1" && ls Makefile README.md daemon/dail.c etc/dail.yaml' \
+    "$work" "$version"
+check "and builds" make -s -C "$work/dail-$version" BUILD="$work/built" WERROR= OPT=-O0 "$work/built/dail"
+is "the same version" "$("$work/built/dail" --version)" "dail $version"
+finish
