@@ -58,6 +58,24 @@ printf 'fold\ta\tb\tsame\n0\tann/1.jpg\tann/2.jpg\t1\n9\tann/1.jpg\tbob/1.jpg\t0
 printf 'ann\nbob\n\0bob\n\0ann/1.jpg\0ann/2.PNG\0bob/1.ppm\0carl/.hidden.jpg' >"$seeds/folder/lists"
 printf '\0\0ann/1.jpeg\0bob/1.pgm\0bob/readme' >"$seeds/folder/all"
 
+cp tests/oracle/pickle/*.bin "$seeds/pickle"
+# RecordIO sets, one whole with a record in parts, one of images alone: see the target for what comes before.
+perl -e '
+    sub part { my ($part, $data) = @_;
+        pack("VV", 0xced7230a, $part << 29 | length $data) . $data . "\0" x (-length($data) % 4) }
+    sub image { my ($label, $id, $data) = @_; pack("Vf<Q<Q<", 0, $label, $id, 0) . $data }
+    sub array { my ($label, $other, $id, $data) = @_; pack("Vf<Q<Q<f<f<", 2, 0, $id, 0, $label, $other) . $data }
+    sub save { my ($name, $property, $index, @records) = @_;
+        open F, ">:raw", "$ARGV[0]/$name";
+        print F pack("Cn", length $property, length $index), $property, $index, @records }
+    my @records = (part(0, array(4, 6, 0, "")), part(0, image(0, 1, "one")), part(1, array(1, 0, 2, "part")) .
+        part(2, "of") . part(3, "image"), part(0, image(1, 3, "three")), part(0, array(1, 2, 4, "")),
+        part(0, array(2, 4, 5, "")));
+    my ($index, $at, $key) = ("", 0, 0);
+    for (@records) { $index .= $key++ . "\t$at\n"; $at += length }
+    save("whole", "2,112,112", $index, @records);
+    save("images", "", "", @records[1 .. 3])' "$seeds/recordio"
+
 # A checkpoint: its small files parted by a zero byte, its parts each by itself.
 checkpoint=$seeds/checkpoints/step-000000001
 {
