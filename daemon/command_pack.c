@@ -32,7 +32,8 @@ enum pack_mode { PACK_FOLDER, PACK_RECORDIO, PACK_PAIRS, PACK_PICKLE };
 struct pack_command {
     enum pack_mode mode;
     const char *source; /* folder, RecordIO set, list or pickle */
-    const char *record, *list, *pickle, *images, *output, *name, *include, *exclude, *encoding, *folds, *seed;
+    const char *record, *list, *pickle, *images, *output, *name, *include, *exclude, *encoding, *folds, *seed,
+        *spool;
     int id, size, quality, min_images, shard_mb;
     bool force, help;
     char name_buffer[256], directory_buffer[1024];
@@ -131,6 +132,8 @@ static enum status parse(int argc, char **argv, struct pack_command *command, st
         {"seed", 0, OPTION_STRING, &command->seed, "N", "of the order of the images (default: 0)", 0, 0},
         {"folds", 0, OPTION_STRING, &command->folds, "A,B,...",
          "with --pairs: only these folds, as the list numbers them", 0, 0},
+        {"spool", 0, OPTION_STRING, &command->spool, "auto|always|never",
+         "with --rec: put records in the shards' order first, on disk (auto: larger than memory)", 0, 0},
         {"threads", 't', OPTION_INT, &command->style.threads, "N",
          "threads; any number makes the same files (default: the cores allowed)", 1, 1024},
         {"skip-bad", 0, OPTION_FLAG, &command->style.skip_bad, NULL,
@@ -196,6 +199,13 @@ static enum status interpret(struct pack_command *command, struct error *error)
     else if (strcmp(command->encoding, "jpeg") != 0)
         return error_set(error, STATUS_USAGE, "--encoding", "choose jpeg or png",
                          "'%s' is no encoding for shards", command->encoding);
+    if (strcmp(command->spool, "always") == 0)
+        command->style.spool = PACK_SPOOL_ALWAYS;
+    else if (strcmp(command->spool, "never") == 0)
+        command->style.spool = PACK_SPOOL_NEVER;
+    else if (strcmp(command->spool, "auto") != 0)
+        return error_set(error, STATUS_USAGE, "--spool", "choose auto, always or never",
+                         "'%s' is no way to read records", command->spool);
     if (is_set(command) && (command->include != NULL || command->exclude != NULL))
         return error_set(error, STATUS_USAGE, command->include != NULL ? "--include" : "--exclude",
                          "leave out --include and --exclude", "a verification set names its images itself");
@@ -259,6 +269,7 @@ enum status command_pack(int argc, char **argv, struct error *error)
     const struct pack_style style = pack_style_defaults();
     struct pack_command command = {.encoding = "jpeg",
                                    .seed = "0",
+                                   .spool = "auto",
                                    .size = style.size,
                                    .quality = style.quality,
                                    .min_images = 1,

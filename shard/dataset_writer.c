@@ -39,7 +39,7 @@ struct dataset_writer {
     struct dataset_tally tally;
 };
 
-static uint64_t share_end(const struct dataset_plan *plan, uint32_t shard)
+uint64_t dataset_plan_share_end(const struct dataset_plan *plan, uint32_t shard)
 {
     /* Without overflow for any number of images. */
     uint64_t whole = plan->images / plan->shards, rest = plan->images % plan->shards;
@@ -171,7 +171,7 @@ static bool take_shard(struct dataset_writer *writer, uint32_t number, const str
         count_shard(writer, recorded);
         tally->images += shard.images;
         tally->kept += recorded->kept;
-        tally->next = share_end(&writer->plan, number);
+        tally->next = dataset_plan_share_end(&writer->plan, number);
     }
     shard_close(&shard);
     return same;
@@ -259,6 +259,11 @@ const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *wr
     return &writer->tally;
 }
 
+const char *dataset_writer_directory(const struct dataset_writer *writer)
+{
+    return writer->hidden;
+}
+
 /* --- Shards --- */
 
 static enum status begin_shard(struct dataset_writer *writer, struct error *error)
@@ -332,7 +337,7 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
 static enum status step(struct dataset_writer *writer, struct error *error)
 {
     writer->tally.next++;
-    if (writer->tally.next == share_end(&writer->plan, writer->manifest.shard_count - 1))
+    if (writer->tally.next == dataset_plan_share_end(&writer->plan, writer->manifest.shard_count - 1))
         return end_shard(writer, error);
     return STATUS_OK;
 }

@@ -52,6 +52,10 @@ enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *
 enum status dataset_writer_skip(struct dataset_writer *writer, struct error *error);
 /* Valid until finish or abandon. */
 const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *writer);
+/* The folder in which everything lies until the end; what else is put there is removed with it. */
+const char *dataset_writer_directory(const struct dataset_writer *writer);
+/* The place after the last image of a shard. */
+uint64_t dataset_plan_share_end(const struct dataset_plan *plan, uint32_t shard);
 /* names[classes]: the identity of each label. Frees the writer in any case; on an error nothing of the new
  * dataset is left but finished shards of a job, and (unless the very last renames failed) an old one is
  * untouched. `bytes` (may be NULL): of all files. */

@@ -20,6 +20,8 @@ struct packing {
     const struct pack_style *style;
     const struct pack_source *source;
     uint32_t *order; /* [source.images]: image numbers in the order of packing */
+    uint32_t *shard; /* [source.images]: of each image, for a source that arranges itself by it */
+    struct pack_arrangement arrangement;
     struct batch batches[2];
     struct batch *full; /* of the two: packed, to be written while the other one is filled */
     enum status written; /* how that went */
@@ -154,6 +156,27 @@ static void tell(const struct pack_style *style, const char *text, uint32_t fini
         style->warn(style->context, line);
 }
 
+static enum status arrange(struct packing *packing, const struct dataset_plan *plan, uint64_t next,
+                           struct error *error)
+{
+    const struct pack_source *source = packing->source;
+    if (source->arrange == NULL)
+        return STATUS_OK;
+    packing->shard = malloc((size_t)source->images * sizeof *packing->shard + 1);
+    if (packing->shard == NULL)
+        return error_set(error, STATUS_INTERNAL, packing->wanted->source, NULL,
+                         "no memory to pack %llu images", (unsigned long long)source->images);
+    uint32_t shard = 0;
+    for (uint64_t place = 0; place < source->images; place++) {
+        shard += place == dataset_plan_share_end(plan, shard);
+        packing->shard[packing->order[place]] = place < next ? PACK_FINISHED : shard;
+    }
+    packing->arrangement = (struct pack_arrangement){.directory = dataset_writer_directory(packing->writer),
+                                                     .shards = plan->shards,
+                                                     .shard = packing->shard};
+    return source->arrange(source->arrange_context, &packing->arrangement, error);
+}
+
 static enum status begin_writing(struct packing *packing, uint64_t *next, struct error *error)
 {
     const struct pack_dataset *wanted = packing->wanted;
@@ -177,6 +200,7 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
         const struct dataset_tally *tally = dataset_writer_tally(packing->writer);
         *next = tally->next;
         tell(packing->style, "going on after %u of %u shards that are finished", tally->shards, plan.shards);
+        status = arrange(packing, &plan, *next, error);
     }
     return status;
 }
@@ -261,6 +285,7 @@ enum status pack_write(const struct pack_dataset *wanted, const struct pack_styl
              dataset_writer_tally(packing.writer)->shards, result->shards);
     dataset_writer_abandon(packing.writer);
     free(packing.order);
+    free(packing.shard);
     free(packing.batches[0].images);
     free(packing.batches[1].images);
     return status;

@@ -19,12 +19,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whether what is read in the order of its file is first written in the order of the shards: for RecordIO. */
+enum pack_spool {
+    PACK_SPOOL_AUTO, /* where memory does not hold the file */
+    PACK_SPOOL_ALWAYS,
+    PACK_SPOOL_NEVER
+};
+
 /* How images are stored, and who hears about it. */
 struct pack_style {
     int size; /* side in pixels */
     enum image_encoding encoding; /* of images that are encoded anew: IMAGE_JPEG or IMAGE_PNG */
     int quality; /* of JPEG, 1..100 */
     int threads; /* 0: as many as OpenMP offers */
+    enum pack_spool spool;
     bool skip_bad; /* leave out images that cannot be read, instead of giving up at the first */
     /* Called from the calling thread; each may be NULL. */
     void (*progress)(void *context, uint64_t done, uint64_t total); /* images */

@@ -3,6 +3,7 @@
 #include "shard/pack.h"
 #include "shard/pack_source.h"
 #include "shard/record_set.h"
+#include "shard/record_spool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define LEFT_OUT UINT32_MAX
 
 struct records {
+    const struct pack_style *style;
     struct record_set set;
     struct name_list all; /* every identity's name, by its label */
     uint32_t *moved; /* [set.classes]: the label that each one gets, or LEFT_OUT */
@@ -20,6 +22,7 @@ struct records {
     uint32_t *label; /* [images] */
     uint32_t classes;
     const char **names; /* [classes] */
+    struct record_spool *spool; /* or NULL: records are read where they are */
 };
 
 static enum status no_memory(const struct records *records, struct error *error)
@@ -107,13 +110,33 @@ static enum status read_image(const void *context, uint64_t number, char *where,
     uint32_t image = records->number[number];
     snprintf(where, PATH_SIZE, "%.900s, record at byte %llu", records->set.path,
              (unsigned long long)records->set.offset[image]);
-    return record_set_read(&records->set, image, bytes, size, error);
+    return records->spool != NULL ? record_spool_read(records->spool, number, bytes, size, error)
+                                  : record_set_read(&records->set, image, bytes, size, error);
+}
+
+static enum status arrange(void *context, const struct pack_arrangement *arrangement, struct error *error)
+{
+    struct records *records = context;
+    const struct pack_style *style = records->style;
+    char path[PATH_SIZE];
+    if (style->spool == PACK_SPOOL_NEVER ||
+        (style->spool == PACK_SPOOL_AUTO && !record_spool_is_needed(&records->set)))
+        return STATUS_OK;
+    if (style->warn != NULL)
+        style->warn(style->context,
+                    "the set does not stay in memory: its records are first put in the order of "
+                    "the shards, on disk");
+    enum status status = path_join(arrangement->directory, "records", path, error);
+    return status == STATUS_OK
+               ? record_spool_create(path, &records->set, records->number, arrangement->shard,
+                                     records->images, arrangement->shards, &records->spool, error)
+               : status;
 }
 
 enum status pack_recordio(const struct pack_dataset *wanted, const struct pack_style *style,
                           struct pack_result *result, struct error *error)
 {
-    struct records records = {.set = {.descriptor = -1}};
+    struct records records = {.style = style, .set = {.descriptor = -1}};
     *result = (struct pack_result){0};
     enum status status = pack_check(wanted, style, error);
     if (status == STATUS_OK)
@@ -130,9 +153,12 @@ enum status pack_recordio(const struct pack_dataset *wanted, const struct pack_s
                                            .label = records.label,
                                            .classes = records.classes,
                                            .names = records.names,
-                                           .digest = (uint32_t)digest};
+                                           .digest = (uint32_t)digest,
+                                           .arrange = arrange,
+                                           .arrange_context = &records};
         status = pack_write(wanted, style, &source, result, error);
     }
+    record_spool_close(records.spool);
     record_set_close(&records.set);
     name_list_free(&records.all);
     free(records.moved);

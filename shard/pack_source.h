@@ -4,6 +4,15 @@
 
 #include "shard/pack_image.h"
 
+/* Of what is written to which shard, once it is settled. */
+struct pack_arrangement {
+    const char *directory; /* for files that last as long as the packing */
+    uint32_t shards;
+    const uint32_t *shard; /* [images]: of each, or PACK_FINISHED: it will not be read */
+};
+
+#define PACK_FINISHED UINT32_MAX
+
 struct pack_source {
     struct image_source image;
     uint64_t images;
@@ -11,6 +20,10 @@ struct pack_source {
     uint32_t classes;
     const char *const *names; /* [classes] */
     uint32_t digest; /* a crc of what tells this source from another: names, labels, sizes where known */
+    /* NULL, or called before images are read, but for a sample. The arrangement lasts as long as the packing.
+     */
+    enum status (*arrange)(void *context, const struct pack_arrangement *arrangement, struct error *error);
+    void *arrange_context;
 };
 
 /* Writes the source's images, shuffled, as the dataset that is wanted. */

@@ -79,6 +79,7 @@ fi
 
 exit_code "two sources are one too many" 2 "$dail" pack --rec "$work" "$work" -o "$work/data"
 exit_code "a pickle has no folds" 2 "$dail" pack --bin x.bin --folds 1 -o "$work/data/x.h5"
+exit_code "records are spooled or not" 2 "$dail" pack --rec "$work" --spool perhaps
 exit_code "a pickle is packed into a .h5" 2 "$dail" pack --bin x.bin -o "$work/data"
 exit_code "a folder that is in use is not unpacked to" 2 "$dail" unpack tests/oracle/golden/golden.yaml -o tests/oracle
 says "and stays" 'not empty.*tests/oracle'
@@ -128,6 +129,10 @@ for threads in 1 5; do
     check "by $threads threads to the same bytes" cmp "$work/by-two" "$work/data/small.yaml"
 done
 
+check "with its records put in order first" peak small --spool always --force
+check "with its records put in order first to the same bytes" cmp "$work/by-two" "$work/data/small.yaml"
+is "and no other file is left" "$(find "$work/data" -name '.*' -o -name records | wc -l | tr -d ' ')" 0
+
 # --- Killed ---
 
 # The library kills where files below a folder "checkpoints" are written.
@@ -135,23 +140,25 @@ check "the library that kills is built" make -s BUILD="$build" "$build/tests/sys
 fault=$(realpath "$build/tests/system/fault.so")
 out=$work/checkpoints
 
-# killed CALL: a packing dies in that call, and another one goes on
+# killed CALL [OPTION...]: a packing dies in that call, and another one goes on
 killed() {
+    call=$1
+    shift
     rm -rf "$out"
     (
         [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
-        LD_PRELOAD=$fault OMPI_COMM_WORLD_RANK=0 DAIL_FAULT_RANK=0 DAIL_FAULT_AT=$1 \
-            "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4
+        LD_PRELOAD=$fault OMPI_COMM_WORLD_RANK=0 DAIL_FAULT_RANK=0 DAIL_FAULT_AT=$call \
+            "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4 "$@"
         exit $?
     ) >"$work/out" 2>&1
     code=$?
     [ -e "$out/small.yaml" ] && finished="finished" || finished="not finished"
-    "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4 >>"$work/out" 2>&1
+    "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4 "$@" >>"$work/out" 2>&1
     again=$?
     { echo "exit codes $code ($finished) and $again"; cat "$work/out"; } >"$work/said"
     [ "$code $finished $again" = "137 not finished 0" ] && cmp "$out/small.yaml" "$work/by-two" >>"$work/said" 2>&1 &&
         [ ! -e "$out/.small.packing" ] && "$dail" verify "$out/small.yaml" >>"$work/said" 2>&1
-    verdict "killed in $1, a packing goes on"
+    verdict "killed in $call, a packing goes on"
 }
 
 for call in write:3 fsync:2 rename:1 rename:2 rename:3 rename:4 rename:5 rename:7 rename:8 rename:9 rename:10 rename:12 rename:13; do
@@ -160,4 +167,6 @@ for call in write:3 fsync:2 rename:1 rename:2 rename:3 rename:4 rename:5 rename:
     rename:[45]) says "after the shards that were finished" 'going on after [12] of [0-9] shards' ;;
     esac
 done
+killed rename:5 --spool always
+says "with records in order, too" 'going on after [12] of [0-9] shards'
 finish
