@@ -69,7 +69,7 @@ static enum status convert(const struct pack_style *style, uint8_t *bytes, size_
     return status;
 }
 
-static enum status pack(const struct pack_style *style, const struct image_source *source,
+static enum status pack(const struct pack_style *style, const struct pack_images_source *source,
                         struct packed_image *packed)
 {
     uint8_t *bytes = NULL;
@@ -84,7 +84,7 @@ static enum status pack(const struct pack_style *style, const struct image_sourc
     return status;
 }
 
-void pack_images(const struct pack_style *style, const struct image_source *source,
+void pack_images(const struct pack_style *style, const struct pack_images_source *source,
                  struct packed_image *images, size_t count, void (*meanwhile)(void *context), void *context)
 {
     const int threads = style->threads > 0 ? style->threads : omp_get_max_threads();

@@ -23,7 +23,7 @@ struct packed_image {
 };
 
 /* Images by number. */
-struct image_source {
+struct pack_images_source {
     const void *context;
     /* The bytes of one image as new memory that the caller frees, and in where[PATH_SIZE] what it is called.
      * Several threads call it at once. An error's where is left to the caller. */
@@ -33,7 +33,7 @@ struct image_source {
 
 /* Fills images[count] by their numbers; each has its own status. Uses the style's threads; one of them first
  * runs `meanwhile` (may be NULL): what else is to be done, such as writing the images before. */
-void pack_images(const struct pack_style *style, const struct image_source *source,
+void pack_images(const struct pack_style *style, const struct pack_images_source *source,
                  struct packed_image *images, size_t count, void (*meanwhile)(void *context), void *context);
 void packed_image_free(struct packed_image *image);
 

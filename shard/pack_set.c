@@ -14,7 +14,7 @@
 struct pack_set {
     const struct pack_pairs *wanted;
     const struct pack_style *style;
-    const struct image_source *source;
+    const struct pack_images_source *source;
     uint32_t images; /* of the source */
     uint32_t *stored; /* [images]: index in the set, or NO_IMAGE */
     uint64_t capacity; /* of pairs.image */
@@ -117,7 +117,7 @@ static enum status pack_all(struct pack_set *set, struct error *error)
 }
 
 enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_style *style,
-                            const struct image_source *source, uint32_t images, size_t pairs,
+                            const struct pack_images_source *source, uint32_t images, size_t pairs,
                             struct pack_set **result, struct error *error)
 {
     struct pack_set *set = calloc(1, sizeof *set);

@@ -12,7 +12,7 @@ enum status pack_set_check(const struct pack_pairs *wanted, const struct pack_st
 
 /* Packs images 0..images-1 of the source, each stored once. At most `pairs` will be added. */
 enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_style *style,
-                            const struct image_source *source, uint32_t images, size_t pairs,
+                            const struct pack_images_source *source, uint32_t images, size_t pairs,
                             struct pack_set **set, struct error *error);
 
 /* A pair of images of the source; left out, and counted, where one of them is bad. */

@@ -14,7 +14,7 @@ struct pack_arrangement {
 #define PACK_FINISHED UINT32_MAX
 
 struct pack_source {
-    struct image_source image;
+    struct pack_images_source image;
     uint64_t images;
     const uint32_t *label; /* [images] */
     uint32_t classes;
