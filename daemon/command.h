@@ -27,5 +27,6 @@ enum status command_bench(int argc, char **argv, struct error *error);
 enum status command_eval(int argc, char **argv, struct error *error);
 enum status command_embed(int argc, char **argv, struct error *error);
 enum status command_export(int argc, char **argv, struct error *error);
+enum status command_overlap(int argc, char **argv, struct error *error);
 
 #endif

@@ -2,7 +2,6 @@
 #include "daemon/command.h"
 #include "daemon/options.h"
 #include "daemon/progress.h"
-#include "proto/file.h"
 #include "shard/synth.h"
 
 #include <errno.h>
@@ -76,18 +75,13 @@ static enum status interpret(struct synth_options *options, struct error *error)
 static enum status write_sheet(const struct synth_options *options, struct error *error)
 {
     const struct synth_config *config = &options->config;
-    struct image sheet;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
+    struct sheet sheet;
     const int people = config->identities < SHEET_PEOPLE ? config->identities : SHEET_PEOPLE;
     enum status status = synth_sheet(config, people, SHEET_PICTURES, &sheet, error);
     if (status != STATUS_OK)
         return status;
-    status = image_encode(&sheet, IMAGE_PNG, 0, &bytes, &size, error);
-    if (status == STATUS_OK)
-        status = file_write_atomic(options->sheet, bytes, size, error);
-    free(bytes);
-    image_free(&sheet);
+    status = sheet_write(&sheet, options->sheet, error);
+    sheet_free(&sheet);
     return status;
 }
 

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"embed", command_embed, "embed images by a checkpoint's network"},
     {"export", command_export, "hand a checkpoint's network on as ONNX, safetensors or HDF5"},
     {"report", command_report, "make one page of all that a run has shown: curves, ROC, embeddings"},
+    {"overlap", command_overlap, "find who is probably the same person in two datasets"},
     {"bench", command_bench, "time training steps here, and predict those of several workers"},
 };
 

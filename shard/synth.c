@@ -1,6 +1,7 @@
 #include "shard/synth.h"
 
 #include "proto/file.h"
+#include "shard/overlap_list.h"
 #include "shard/synth_batch.h"
 #include "shard/synth_dataset.h"
 #include "shard/synth_pairs.h"
@@ -118,7 +119,7 @@ static void print_overlap(const struct synth_config *config, const uint32_t *lab
     const uint32_t shared = shared_people(config);
     char one[SYNTH_CLASS_MAX];
     char two[SYNTH_CLASS_MAX];
-    fputs("dataset_a\tidentity_a\tdataset_b\tidentity_b\n", file);
+    fputs(OVERLAP_LIST_HEADER "\n", file);
     for (int a = 0; a < config->datasets; a++)
         for (int b = a + 1; b < config->datasets; b++)
             for (uint32_t person = 0; person < shared; person++) {

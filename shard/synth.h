@@ -12,6 +12,7 @@
 #define DAIL_SHARD_SYNTH_H
 
 #include "shard/image.h"
+#include "shard/sheet.h"
 
 #include <stdint.h>
 
@@ -63,8 +64,8 @@ enum status synth_picture(const struct synth_config *config, int dataset, uint64
                           uint8_t *pixels, struct error *error);
 
 /* A contact sheet: `people` rows (those that all datasets share come first), `pictures` columns for each
- * dataset. The caller frees it with image_free. */
-enum status synth_sheet(const struct synth_config *config, int people, int pictures, struct image *sheet,
+ * dataset. The caller frees it with sheet_free. */
+enum status synth_sheet(const struct synth_config *config, int people, int pictures, struct sheet *sheet,
                         struct error *error);
 
 #endif

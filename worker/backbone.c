@@ -3,22 +3,6 @@
 #include "worker/state_dict.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
-
-static enum status find_checkpoint(const char *argument, char *path, size_t size, struct error *error)
-{
-    struct stat folder;
-    snprintf(path, size, "%s/checkpoints", argument);
-    if (stat(path, &folder) != 0) {
-        snprintf(path, size, "%s", argument);
-        return STATUS_OK;
-    }
-    enum status status = checkpoint_newest(argument, path, size, NULL, NULL, error);
-    if (status == STATUS_OK && path[0] == '\0') {
-        status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
-    }
-    return status;
-}
 
 static enum status make_network(const struct backbone_use *use, struct backbone *backbone,
                                 struct error *error)
@@ -47,7 +31,7 @@ static enum status make_network(const struct backbone_use *use, struct backbone 
 
 static enum status open_checkpoint(const char *path, struct backbone *backbone, struct error *error)
 {
-    enum status status = find_checkpoint(path, backbone->path, sizeof backbone->path, error);
+    enum status status = checkpoint_find(path, backbone->path, sizeof backbone->path, error);
     if (status == STATUS_OK) {
         status = checkpoint_verify(backbone->path, 0, error);
     }

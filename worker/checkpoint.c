@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PATH_SIZE 1024
 #define STEP_DIGITS 9
@@ -262,6 +263,21 @@ enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
         path[0] = '\0';
     }
     free(steps);
+    return status;
+}
+
+enum status checkpoint_find(const char *argument, char *path, size_t size, struct error *error)
+{
+    struct stat folder;
+    snprintf(path, size, "%s/checkpoints", argument);
+    if (stat(path, &folder) != 0) {
+        snprintf(path, size, "%s", argument);
+        return STATUS_OK;
+    }
+    enum status status = checkpoint_newest(argument, path, size, NULL, NULL, error);
+    if (status == STATUS_OK && path[0] == '\0') {
+        status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
+    }
     return status;
 }
 

@@ -100,6 +100,9 @@ enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retent
 enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
                               void (*warn)(void *context, const char *text), void *context,
                               struct error *error);
+/* The checkpoint that a user means by `argument`: itself, or the newest of a run's folder. STATUS_DATA where
+ * a run has none. Whether it is one, checkpoint_verify tells. */
+enum status checkpoint_find(const char *argument, char *path, size_t size, struct error *error);
 /* COMMIT present, and it lists every file that belongs to the checkpoint and no other; every file there with
  * its size, and with `deep` its crc. STATUS_DATA names the file. Files beside those listed are nobody's
  * business. */

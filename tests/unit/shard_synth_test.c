@@ -346,17 +346,17 @@ static void test_sheet(void **state)
     (void)state;
     const struct synth_config config = small_config();
     struct error error = {0};
-    struct image sheet;
+    struct sheet sheet;
     uint8_t pixels[BYTES];
     must(synth_sheet(&config, 4, 2, &sheet, &error), &error);
-    assert_int_equal(sheet.width, DATASETS * 2 * SIDE);
-    assert_int_equal(sheet.height, 4 * SIDE);
+    assert_int_equal(sheet.image.width, DATASETS * 2 * SIDE);
+    assert_int_equal(sheet.image.height, 4 * SIDE);
     /* Row 3 is the first person of dataset 2 whom no other has; its second picture. */
     must(synth_picture(&config, 2, SHARED + 2 * (IDENTITIES - SHARED), 1, pixels, &error), &error);
     for (int y = 0; y < SIDE; y++)
-        assert_memory_equal(sheet.pixels + ((3 * SIDE + y) * sheet.width + 5 * SIDE) * 3,
+        assert_memory_equal(sheet.image.pixels + ((3 * SIDE + y) * sheet.image.width + 5 * SIDE) * 3,
                             pixels + y * SIDE * 3, SIDE * 3);
-    image_free(&sheet);
+    sheet_free(&sheet);
     assert_int_equal(synth_sheet(&config, 11, 1, &sheet, &error), STATUS_USAGE);
 }
 

@@ -1,0 +1,316 @@
+/* dail overlap: which identities are probably the same person in two datasets. */
+#include "daemon/checkpoint_data.h"
+#include "daemon/command.h"
+#include "daemon/host.h"
+#include "daemon/options.h"
+#include "daemon/overlap_sheet.h"
+#include "daemon/overlap_truth.h"
+#include "daemon/progress.h"
+#include "proto/file.h"
+#include "shard/overlap_list.h"
+#include "worker/checkpoint.h"
+#include "worker/overlap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NAME_SIZE 1024
+
+static const char usage[] =
+    "usage: dail overlap [OPTIONS] CHECKPOINT\n"
+    "Finds identities that are probably the same person in two datasets: those whose class centres, the\n"
+    "classifier's rows, are each other's nearest across the datasets. Prints them as TSV (dataset, "
+    "identity,\n"
+    "dataset, identity, cosine), the likeliest first. CHECKPOINT may be a run's folder: its newest one is "
+    "taken.\n";
+
+struct overlap_options {
+    double cosine_min, lead_min;
+    bool one_way, help;
+    struct option_list manifests;
+    const char *truth, *output, *sheet;
+    int sheet_pairs, sheet_faces, threads;
+};
+
+struct overlap {
+    const struct overlap_options *options;
+    char path[1024]; /* of the checkpoint */
+    struct checkpoint_state state;
+    struct checkpoint_data *data; /* [state.dataset_count] */
+    struct overlap_truth truth;
+    struct overlap_pair *pairs;
+    bool *right; /* [count], with a truth */
+    size_t count; /* all found: with a truth also those below the least cosine */
+    size_t shown; /* those above it, the first ones */
+    struct progress progress;
+};
+
+static enum status read_rows(void *context, size_t dataset, uint32_t begin, uint32_t count, float *rows,
+                             struct error *error)
+{
+    const struct overlap *overlap = context;
+    const struct classifier_block block = {.row_begin = begin, .row_end = begin + count, .weight = rows};
+    return checkpoint_read_classifier(overlap->path, &overlap->state.datasets[dataset],
+                                      overlap->state.embedding, &block, 0, error);
+}
+
+static void show_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct overlap *overlap = context;
+    progress_update(&overlap->progress, done / 1000000, total / 1000000);
+}
+
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "dail: warning: %s\n", text);
+}
+
+static enum status open_checkpoint(struct overlap *overlap, const char *argument, struct error *error)
+{
+    enum status status = checkpoint_find(argument, overlap->path, sizeof overlap->path, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_verify(overlap->path, 0, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_read_state(overlap->path, &overlap->state, error);
+    }
+    if (status == STATUS_OK && overlap->state.dataset_count < 2) {
+        status = error_set(error, STATUS_DATA, overlap->path, "train on several datasets",
+                           "the checkpoint is of one dataset: nothing to compare");
+    }
+    return status;
+}
+
+/* Which of the pairs are known to be right: only where that is asked for. */
+static enum status judge(struct overlap *overlap, struct error *error)
+{
+    if (!overlap->options->truth) {
+        return STATUS_OK;
+    }
+    overlap->right = calloc(overlap->count + 1, sizeof *overlap->right);
+    if (!overlap->right) {
+        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+    }
+    for (size_t i = 0; i < overlap->count; i++) {
+        overlap->right[i] = overlap_truth_has(&overlap->truth, &overlap->pairs[i]);
+    }
+    return STATUS_OK;
+}
+
+static enum status find_pairs(struct overlap *overlap, struct error *error)
+{
+    const struct overlap_options *options = overlap->options;
+    const size_t datasets = overlap->state.dataset_count;
+    uint32_t *classes = calloc(datasets, sizeof *classes);
+    if (!classes) {
+        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+    }
+    for (size_t i = 0; i < datasets; i++) {
+        classes[i] = overlap->state.datasets[i].classes;
+    }
+    const struct overlap_config config = {
+        .datasets = datasets,
+        .classes = classes,
+        .embedding = overlap->state.embedding,
+        .read = read_rows,
+        /* What the best threshold would have been, pairs below this one tell as well. */
+        .cosine_min = options->truth ? -1 : options->cosine_min,
+        .lead_min = options->lead_min,
+        .one_way = options->one_way,
+        .threads = options->threads,
+        .progress = show_progress,
+        .context = overlap,
+    };
+    progress_begin(&overlap->progress, "overlap", "million comparisons");
+    enum status status = overlap_find(&config, &overlap->pairs, &overlap->count, error);
+    progress_end(&overlap->progress);
+    free(classes);
+    while (overlap->shown < overlap->count &&
+           overlap->pairs[overlap->shown].cosine >= (float)options->cosine_min) {
+        overlap->shown++;
+    }
+    return status == STATUS_OK ? judge(overlap, error) : status;
+}
+
+static void print_pair(const struct overlap *overlap, size_t i, FILE *file)
+{
+    const struct overlap_pair *pair = &overlap->pairs[i];
+    for (int side = 0; side < 2; side++) {
+        const struct checkpoint_data *data = &overlap->data[pair->dataset[side]];
+        char name[NAME_SIZE];
+        checkpoint_data_class_name(data, pair->class[side], name, sizeof name);
+        fprintf(file, "%s\t%s\t", data->dataset->name, name);
+    }
+    fprintf(file, "%.4f", (double)pair->cosine);
+    if (overlap->options->lead_min > 0) {
+        fprintf(file, "\t%.4f", (double)pair->lead);
+    }
+    if (overlap->options->one_way) {
+        fprintf(file, "\t%d", pair->mutual);
+    }
+    if (overlap->right) {
+        fprintf(file, "\t%d", overlap->right[i]);
+    }
+    fputc('\n', file);
+}
+
+static void print_table(const struct overlap *overlap, FILE *file)
+{
+    fprintf(file, OVERLAP_LIST_HEADER "\tcosine%s%s%s\n", overlap->options->lead_min > 0 ? "\tlead" : "",
+            overlap->options->one_way ? "\tmutual" : "", overlap->right ? "\tknown" : "");
+    for (size_t i = 0; i < overlap->shown; i++) {
+        print_pair(overlap, i, file);
+    }
+}
+
+static enum status write_table(const struct overlap *overlap, struct error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    if (!overlap->options->output) {
+        print_table(overlap, stdout);
+        return STATUS_OK;
+    }
+    FILE *file = open_memstream(&text, &size);
+    if (file) {
+        print_table(overlap, file);
+    }
+    enum status status = STATUS_OK;
+    if (!file || fclose(file) != 0) {
+        status = error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory for the table");
+    }
+    if (status == STATUS_OK) {
+        status = file_write_atomic(overlap->options->output, text, size, error);
+    }
+    free(text);
+    return status;
+}
+
+/* Precision and recall of the first `found` pairs. */
+static void print_score(const struct overlap *overlap, size_t found, FILE *file)
+{
+    size_t right = 0;
+    for (size_t i = 0; i < found; i++) {
+        right += overlap->right[i];
+    }
+    const struct overlap_score score = overlap_score(right, found, overlap->truth.count);
+    fprintf(file, "%zu pairs, %zu of them among the %zu known: precision %.4f, recall %.4f, F1 %.4f\n", found,
+            right, overlap->truth.count, score.precision, score.recall, score.f1);
+}
+
+/* Beside the table, if that goes to stdout. */
+static void print_summary(const struct overlap *overlap)
+{
+    FILE *file = overlap->options->output ? stdout : stderr;
+    fprintf(file, "%s: %zu pairs of cosine %g or more in %.1f s\n", overlap->path, overlap->shown,
+            overlap->options->cosine_min, progress_seconds(&overlap->progress));
+    if (!overlap->right) {
+        return;
+    }
+    if (overlap->truth.elsewhere > 0) {
+        fprintf(file, "%s: %zu rows name no two identities of these datasets and are left out\n",
+                overlap->options->truth, overlap->truth.elsewhere);
+    }
+    print_score(overlap, overlap->shown, file);
+    const size_t best =
+        overlap_best_cut(overlap->pairs, overlap->right, overlap->count, overlap->truth.count);
+    if (best > 0) {
+        fprintf(file, "the best F1, at --min-cosine %.4f: ", (double)overlap->pairs[best - 1].cosine);
+        print_score(overlap, best, file);
+    }
+}
+
+static enum status write_sheet(const struct overlap *overlap, struct error *error)
+{
+    const struct overlap_options *options = overlap->options;
+    const size_t most = (size_t)options->sheet_pairs;
+    if (!options->sheet) {
+        return STATUS_OK;
+    }
+    if (overlap->shown == 0) {
+        return error_set(error, STATUS_DATA, options->sheet, "try a lower --min-cosine",
+                         "there are no pairs to draw");
+    }
+    return overlap_sheet_write(options->sheet, overlap->data, overlap->state.dataset_count, overlap->pairs,
+                               overlap->right, overlap->shown < most ? overlap->shown : most,
+                               options->sheet_faces, error);
+}
+
+static enum status find_overlap(struct overlap *overlap, const char *argument, struct error *error)
+{
+    const struct overlap_options *options = overlap->options;
+    enum status status = open_checkpoint(overlap, argument, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_data_find(overlap->path, &overlap->state, options->manifests.values,
+                                      options->manifests.count, warn, NULL, &overlap->data, error);
+    }
+    if (status == STATUS_OK && options->truth) {
+        status = overlap_truth_read(options->truth, overlap->data, overlap->state.dataset_count,
+                                    &overlap->truth, error);
+    }
+    if (status == STATUS_OK) {
+        status = find_pairs(overlap, error);
+    }
+    if (status == STATUS_OK) {
+        status = write_table(overlap, error);
+    }
+    if (status == STATUS_OK) {
+        print_summary(overlap);
+        status = write_sheet(overlap, error);
+    }
+    return status;
+}
+
+static enum status parse(int argc, char **argv, struct overlap_options *options, const char **checkpoint,
+                         struct error *error)
+{
+    size_t count;
+    const struct option_spec specs[] = {
+        {"min-cosine", 'c', OPTION_DOUBLE, &options->cosine_min, "X",
+         "the least cosine of a pair (0.5); --truth tells which would be best", -1, 1},
+        {"lead", 'l', OPTION_DOUBLE, &options->lead_min, "X",
+         "the least by which a pair's cosine is above that of the next nearest to either (0)", 0, 2},
+        {"one-way", 0, OPTION_FLAG, &options->one_way, NULL,
+         "also pairs of which only one is the other's nearest; a column tells", 0, 0},
+        {"manifest", 'm', OPTION_LIST, &options->manifests, "FILE",
+         "a dataset's manifest, for names and faces; may be repeated (default: those in the run's "
+         "config.yaml)",
+         0, 0},
+        {"truth", 0, OPTION_STRING, &options->truth, "FILE.tsv",
+         "pairs known to be the same person: prints precision and recall; a column tells", 0, 0},
+        {"output", 'o', OPTION_STRING, &options->output, "FILE.tsv", "write the table there", 0, 0},
+        {"sheet", 0, OPTION_STRING, &options->sheet, "FILE.png", "draw faces of the first pairs", 0, 0},
+        {"sheet-pairs", 0, OPTION_INT, &options->sheet_pairs, "N", "so many pairs (30)", 1,
+         OVERLAP_SHEET_PAIRS_MAX},
+        {"sheet-faces", 0, OPTION_INT, &options->sheet_faces, "N", "so many faces of each identity (4)", 1,
+         OVERLAP_SHEET_FACES_MAX},
+        {"threads", 't', OPTION_INT, &options->threads, "N", "threads (the cores allowed)", 1, 1024},
+    };
+    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, checkpoint, 1,
+                                       &count, &options->help, error);
+    if (status == STATUS_OK && !options->help && count == 0) {
+        status =
+            error_set(error, STATUS_USAGE, NULL, "dail overlap --help shows how", "a checkpoint is needed");
+    }
+    return status;
+}
+
+enum status command_overlap(int argc, char **argv, struct error *error)
+{
+    struct overlap_options options = {
+        .cosine_min = 0.5, .sheet_pairs = 30, .sheet_faces = 4, .threads = host_threads()};
+    struct overlap overlap = {.options = &options};
+    const char *checkpoint = NULL;
+    enum status status = parse(argc, argv, &options, &checkpoint, error);
+    if (status == STATUS_OK && !options.help) {
+        status = find_overlap(&overlap, checkpoint, error);
+    }
+    free(overlap.pairs);
+    free(overlap.right);
+    overlap_truth_free(&overlap.truth);
+    checkpoint_data_free(overlap.data, overlap.state.dataset_count);
+    checkpoint_state_free(&overlap.state);
+    option_list_free(&options.manifests);
+    return status;
+}

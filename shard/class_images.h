@@ -1,0 +1,21 @@
+/* A few pictures of chosen classes of a dataset, for people to look at.
+ */
+#ifndef DAIL_SHARD_CLASS_IMAGES_H
+#define DAIL_SHARD_CLASS_IMAGES_H
+
+#include "shard/manifest.h"
+
+struct class_images {
+    uint32_t class;
+    int wanted; /* so many pictures at most */
+    uint8_t *pixels; /* [wanted][side][side][3], the caller's */
+    int found;
+};
+
+/* Goes through the shards until every chosen class (one may be chosen twice) has what is wanted of it, and
+ * decodes its first pictures at `side` x `side`; sets `found`, which is less where the dataset has fewer.
+ * STATUS_DATA names the shard and image that is damaged. */
+enum status class_images_read(const struct manifest *manifest, int side, struct class_images *chosen,
+                              size_t count, struct error *error);
+
+#endif
