@@ -1,164 +1,160 @@
-/* dail eval: how well a checkpoint tells people apart. */
+/* dail eval: how well a model, or several, tell people apart. */
 #include "daemon/command.h"
+#include "daemon/eval_result.h"
 #include "daemon/host.h"
 #include "daemon/options.h"
 #include "shard/pairs.h"
-#include "worker/backbone.h"
 #include "worker/evaluation.h"
 
-#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define EVAL_SETS_MAX 64
 
-static const char usage[] =
-    "usage: dail eval [OPTIONS] CHECKPOINT SET...\n"
-    "Embeds the images of verification sets (pairs files) by a checkpoint's network and scores them.\n"
-    "CHECKPOINT may be a run's folder, whose newest one is taken, or an iresnet's .safetensors.\n";
+static const char usage[] = "usage: dail eval [OPTIONS] MODEL SET...\n"
+                            "Embeds the images of verification sets (pairs files) by a model's network and "
+                            "scores them: accuracy over the\n"
+                            "folds, area under the ROC curve, and the true accept rate at each false accept "
+                            "rate that a set is large enough\n"
+                            "for. MODEL is a checkpoint, a run's folder (its newest checkpoint), or a "
+                            ".safetensors file with the state_dict\n"
+                            "of one of InsightFace's iresnets.\n";
 
 struct eval {
     struct backbone_use use;
-    bool json;
-    struct backbone backbone;
+    struct option_list others; /* further models */
+    bool json, help;
+    const char *roc;
+    const char *arguments[EVAL_SETS_MAX + 1]; /* the first model, then the sets */
+    size_t count; /* of them */
     struct exchange *exchange;
-    json_t *results; /* with --json */
+    struct eval_results results;
 };
 
-static void format_rate(double rate, char *text, size_t size)
-{
-    if (rate < 0) {
-        snprintf(text, size, "-");
-    } else {
-        snprintf(text, size, "%.2f", 100 * rate);
-    }
-}
-
-static void print_row(const char *name, const struct verification *result)
-{
-    char tar[3][16];
-    for (int i = 0; i < 3; i++) {
-        format_rate(result->tar[i], tar[i], sizeof tar[i]);
-    }
-    printf("%-24s %7zu %8.2f %6.2f %9.2f %8.5f %8s %8s %8s %7.2f\n", name, result->pairs,
-           100 * result->accuracy, 100 * result->accuracy_std, result->threshold, result->auc, tar[0], tar[1],
-           tar[2], result->norm);
-    fflush(stdout);
-}
-
-static enum status add_json(struct eval *eval, const char *path, const char *name,
-                            const struct verification *result, struct error *error)
-{
-    static const char *const names[3] = {"1e-2", "1e-3", "1e-4"};
-    json_t *tar = json_object();
-    for (int i = 0; i < 3; i++) {
-        if (result->tar[i] >= 0) {
-            json_object_set_new(tar, names[i], json_real(result->tar[i]));
-        }
-    }
-    json_t *row = json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "set", name, "file", path,
-                            "pairs", (json_int_t)result->pairs, "accuracy", result->accuracy, "accuracy_std",
-                            result->accuracy_std, "threshold", result->threshold, "auc", result->auc, "norm",
-                            result->norm, "tar", tar);
-    if (!row || json_array_append_new(eval->results, row) != 0) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "the result cannot be put as JSON");
-    }
-    return STATUS_OK;
-}
-
-static enum status score_set(struct eval *eval, const char *path, struct error *error)
+static enum status score_set(struct eval *eval, const struct backbone *backbone, struct eval_result *result,
+                             struct error *error)
 {
     struct pairs pairs;
-    struct verification result;
-    enum status status = pairs_open(path, &pairs, error);
+    double *distances = NULL;
+    enum status status = pairs_open(result->file, &pairs, error);
     if (status != STATUS_OK) {
         return status;
     }
-    status = evaluation_run(eval->backbone.net, eval->backbone.state.input, eval->use.batch, &pairs,
-                            eval->exchange, NULL, NULL, NULL, &result, NULL, error);
-    if (status == STATUS_OK && eval->json) {
-        status = add_json(eval, path, pairs.name, &result, error);
-    } else if (status == STATUS_OK) {
-        print_row(pairs.name, &result);
+    snprintf(result->set, sizeof result->set, "%s", pairs.name);
+    if (eval->roc) {
+        distances = malloc(((size_t)pairs.count + 1) * sizeof *distances);
+        status =
+            distances ? STATUS_OK : error_set(error, STATUS_INTERNAL, result->file, NULL, "out of memory");
     }
+    if (status == STATUS_OK) {
+        status = evaluation_run(backbone->net, backbone->state.input, eval->use.batch, &pairs, eval->exchange,
+                                NULL, NULL, NULL, &result->score, distances, error);
+    }
+    if (status == STATUS_OK && distances) {
+        status = roc_make(distances, pairs.same, pairs.count, &result->roc, error);
+        if (status != STATUS_OK) {
+            error_prefix_where(error, result->file);
+        }
+    }
+    free(distances);
     pairs_close(&pairs);
     return status;
 }
 
-static void print_heading(const struct eval *eval)
+static void describe(const struct backbone *backbone, bool untrained, struct eval_model *model)
 {
-    const struct checkpoint_state *state = &eval->backbone.state;
-    printf("%s: %s, input %d, %d values, width %g, %s\n", eval->backbone.path, state->arch, state->input,
-           state->embedding, state->width,
-           eval->use.untrained ? "UNTRAINED: the weights it began with" : "trained");
-    if (!eval->use.untrained && !eval->backbone.imported) {
-        printf("after step %lld of %lld\n", (long long)state->step, (long long)state->steps);
-    }
-    printf("%-24s %7s %8s %6s %9s %8s %8s %8s %8s %7s\n", "set", "pairs", "acc %", "+-", "threshold", "AUC",
-           "TAR@1e-2", "TAR@1e-3", "TAR@1e-4", "norm");
+    const struct checkpoint_state *state = &backbone->state;
+    snprintf(model->path, sizeof model->path, "%s", backbone->path);
+    snprintf(model->arch, sizeof model->arch, "%s", state->arch);
+    model->input = state->input;
+    model->embedding = state->embedding;
+    model->width = state->width;
+    model->step = state->step;
+    model->steps = state->steps;
+    model->untrained = untrained;
+    model->imported = backbone->imported;
 }
 
-static enum status print_json(const struct eval *eval, struct error *error)
+static enum status score_model(struct eval *eval, const char *path, struct eval_model *model,
+                               struct error *error)
 {
-    json_t *whole = json_pack("{s:s, s:s, s:I, s:b, s:O}", "checkpoint", eval->backbone.path, "arch",
-                              eval->backbone.state.arch, "step", (json_int_t)eval->backbone.state.step,
-                              "untrained", (int)eval->use.untrained, "sets", eval->results);
-    if (!whole) {
-        return error_set(error, STATUS_INTERNAL, eval->backbone.path, NULL,
-                         "the results cannot be put as JSON");
+    const bool rows = !eval->json && eval->results.model_count == 1;
+    struct backbone backbone;
+    enum status status = backbone_load(path, &eval->use, &backbone, error);
+    if (status == STATUS_OK) {
+        describe(&backbone, eval->use.untrained, model);
     }
-    json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    printf("\n");
-    json_decref(whole);
-    return STATUS_OK;
+    if (status == STATUS_OK && rows) {
+        eval_print_heading(model);
+    }
+    for (size_t k = 0; k < eval->results.sets && status == STATUS_OK; k++) {
+        model->results[k].file = eval->arguments[k + 1];
+        status = score_set(eval, &backbone, &model->results[k], error);
+        if (status == STATUS_OK && rows) {
+            eval_print_row(&model->results[k]);
+        }
+    }
+    backbone_free(&backbone);
+    return status;
 }
 
-static enum status evaluate_all(struct eval *eval, const char *const *paths, size_t sets, struct error *error)
+static enum status evaluate_all(struct eval *eval, struct error *error)
 {
-    enum status status = backbone_load(paths[0], &eval->use, &eval->backbone, error);
+    struct eval_results *results = &eval->results;
+    enum status status = eval_results_create(results, eval->others.count + 1, eval->count - 1, error);
     if (status == STATUS_OK) {
         status = exchange_local_create(&eval->exchange, error);
     }
-    if (status == STATUS_OK && eval->json) {
-        eval->results = json_array();
-    } else if (status == STATUS_OK) {
-        print_heading(eval);
-    }
-    for (size_t i = 1; i <= sets && status == STATUS_OK; i++) {
-        status = score_set(eval, paths[i], error);
+    for (size_t i = 0; i < results->model_count && status == STATUS_OK; i++) {
+        const char *path = i == 0 ? eval->arguments[0] : eval->others.values[i - 1];
+        status = score_model(eval, path, &results->models[i], error);
     }
     if (status == STATUS_OK && eval->json) {
-        status = print_json(eval, error);
+        status = eval_print_json(results, error);
+    } else if (status == STATUS_OK && results->model_count > 1) {
+        eval_print_comparison(results);
+    }
+    if (status == STATUS_OK && eval->roc) {
+        status = eval_write_roc(results, eval->roc, error);
     }
     return status;
+}
+
+static enum status parse(int argc, char **argv, struct eval *eval, struct error *error)
+{
+    const struct option_spec specs[] = {
+        {"compare", 'c', OPTION_LIST, &eval->others, "MODEL",
+         "another model beside the first; may be repeated", 0, 0},
+        {"roc", 0, OPTION_STRING, &eval->roc, "FILE.csv|.svg", "write the ROC curves", 0, 0},
+        {"json", 0, OPTION_FLAG, &eval->json, NULL, "print one JSON object", 0, 0},
+        {"untrained", 0, OPTION_FLAG, &eval->use.untrained, NULL,
+         "score the weights that the run began with, for comparison", 0, 0},
+        {"batch", 'b', OPTION_INT, &eval->use.batch, "N", "images at a time (32)", 1, 4096},
+        {"threads", 't', OPTION_INT, &eval->use.threads, "N", "threads (the cores allowed)", 1, 1024},
+    };
+    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv,
+                                       eval->arguments, EVAL_SETS_MAX + 1, &eval->count, &eval->help, error);
+    if (status != STATUS_OK || eval->help) {
+        return status;
+    }
+    if (eval->count < 2) {
+        return error_set(error, STATUS_USAGE, NULL, "dail eval --help shows how",
+                         "a model and at least one verification set are needed");
+    }
+    return eval->roc ? eval_check_roc_path(eval->roc, error) : STATUS_OK;
 }
 
 enum status command_eval(int argc, char **argv, struct error *error)
 {
     struct eval eval = {.use = {.batch = 32, .threads = host_threads()}};
-    const struct option_spec specs[] = {
-        {"batch", 'b', OPTION_INT, &eval.use.batch, "N", "images at a time (32)", 1, 4096},
-        {"threads", 't', OPTION_INT, &eval.use.threads, "N", "threads (the cores allowed)", 1, 1024},
-        {"untrained", 0, OPTION_FLAG, &eval.use.untrained, NULL,
-         "score the weights that the run began with, for comparison", 0, 0},
-        {"json", 0, OPTION_FLAG, &eval.json, NULL, "print one JSON object", 0, 0},
-    };
-    const char *paths[EVAL_SETS_MAX + 1];
-    size_t count;
-    bool help;
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, paths,
-                                       EVAL_SETS_MAX + 1, &count, &help, error);
-    if (status != STATUS_OK || help) {
-        return status;
+    enum status status = parse(argc, argv, &eval, error);
+    if (status == STATUS_OK && !eval.help) {
+        status = evaluate_all(&eval, error);
     }
-    if (count < 2) {
-        return error_set(error, STATUS_USAGE, NULL, "dail eval --help shows how",
-                         "a checkpoint and at least one verification set are needed");
-    }
-    status = evaluate_all(&eval, paths, count - 1, error);
     if (eval.exchange) {
         eval.exchange->operations->close(eval.exchange);
     }
-    json_decref(eval.results);
-    backbone_free(&eval.backbone);
+    eval_results_free(&eval.results);
+    option_list_free(&eval.others);
     return status;
 }

@@ -130,7 +130,7 @@ static enum status write_images(const struct work *work, struct error *error)
             continue;
         }
         snprintf(path, sizeof path, "%s/%s.png", work->png, figure->id);
-        status = plot_png(&figure->plot, path, error);
+        status = plot_file(&figure->plot, path, error);
         written += status == STATUS_OK;
     }
     if (status == STATUS_OK) {

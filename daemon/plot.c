@@ -325,7 +325,16 @@ enum status plot_svg(const struct plot *plot, const char *id, char **svg, struct
     return status;
 }
 
-enum status plot_png(const struct plot *plot, const char *path, struct error *error)
+/* How a drawing of its own is made. */
+static const char *terminal_of(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 4 && strcmp(path + length - 4, ".svg") == 0
+               ? "svg size 900,600 dynamic noenhanced font 'sans-serif,14' background '#ffffff'"
+               : "pngcairo size 1200,800 noenhanced font 'sans,18' lw 2";
+}
+
+enum status plot_file(const struct plot *plot, const char *path, struct error *error)
 {
     char *beginning = NULL, *drawing;
     size_t size;
@@ -333,9 +342,7 @@ enum status plot_png(const struct plot *plot, const char *path, struct error *er
     if (!out) {
         return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
     }
-    fprintf(out,
-            "set terminal pngcairo size 1200,800 noenhanced font 'sans,18' lw 2\n"
-            "set key below textcolor rgb '%s'\nset title ",
+    fprintf(out, "set terminal %s\nset key below textcolor rgb '%s'\nset title ", terminal_of(path),
             frame.light);
     write_quoted(out, plot->title);
     fputc('\n', out);

@@ -9,9 +9,6 @@
 #define BINS 80
 /* Histograms of so many sets, no more. */
 #define SETS_MAX 24
-/* Of a ROC curve's points only those are drawn that lie so far apart. */
-#define APART_FAR 0.01 /* decades */
-#define APART_TAR 0.002
 
 static bool is_drawn(const struct report_set *set)
 {
@@ -23,13 +20,10 @@ static void draw_roc_of(struct report_figures *figures, struct report_figure *fi
 {
     const struct roc *roc = &set->roc;
     struct plot_curve *curve = report_figure_curve(figures, figure, set->name, PLOT_LINE, color, roc->count);
-    double far = 0, tar = -1;
-    for (size_t i = 0; i < roc->count; i++) {
-        bool apart = far <= 0 ? roc->far[i] > 0 : log10(roc->far[i] / far) >= APART_FAR;
-        if (roc->far[i] > 0 && (apart || roc->tar[i] - tar >= APART_TAR || i + 1 == roc->count)) {
-            far = roc->far[i];
-            tar = roc->tar[i];
-            report_curve_point(curve, far, 100 * tar);
+    if (curve) {
+        curve->count = roc_drawn(roc, curve->x, curve->y);
+        for (size_t i = 0; i < curve->count; i++) {
+            curve->y[i] *= 100;
         }
     }
 }

@@ -1,7 +1,12 @@
 #include "worker/roc.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+/* Of drawn points. */
+#define APART_FAR 0.01 /* decades */
+#define APART_TAR 0.002
 
 struct judged {
     double distance;
@@ -64,4 +69,18 @@ void roc_free(struct roc *roc)
     free(roc->tar);
     free(roc->threshold);
     *roc = (struct roc){0};
+}
+
+size_t roc_drawn(const struct roc *roc, double *far, double *tar)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < roc->count; i++) {
+        bool apart = count == 0 || i + 1 == roc->count || log10(roc->far[i] / far[count - 1]) >= APART_FAR ||
+                     roc->tar[i] - tar[count - 1] >= APART_TAR;
+        if (roc->far[i] > 0 && apart) {
+            far[count] = roc->far[i];
+            tar[count++] = roc->tar[i];
+        }
+    }
+    return count;
 }

@@ -21,4 +21,9 @@ enum status roc_make(const double *distances, const uint8_t *same, size_t pairs,
                      struct error *error);
 void roc_free(struct roc *roc);
 
+/* The points worth drawing over a logarithmic axis of rates from above 0 to 1: those that lie apart from the
+ * one before by 0.01 decades or 0.002 of tar, and the last. far [count] and tar [count] receive them; returns
+ * how many. */
+size_t roc_drawn(const struct roc *roc, double *far, double *tar);
+
 #endif

@@ -48,11 +48,36 @@ static void test_one_kind_alone_has_no_curve(void **state)
     roc_free(&roc);
 }
 
+/* Of many points those that lie apart are drawn, from the first rate above 0 to the end. */
+static void test_drawn_points_lie_apart(void **state)
+{
+    (void)state;
+    enum { PAIRS = 20000 };
+    static double distances[PAIRS], far[PAIRS + 1], tar[PAIRS + 1];
+    static uint8_t same[PAIRS];
+    struct roc roc;
+    for (int i = 0; i < PAIRS; i++) {
+        distances[i] = i;
+        same[i] = i % 2 == 0;
+    }
+    assert_int_equal(roc_make(distances, same, PAIRS, &roc, NULL), STATUS_OK);
+    size_t count = roc_drawn(&roc, far, tar);
+    assert_true(count > 100 && count < 1000);
+    assert_true(far[0] == 1.0 / (PAIRS / 2) && far[count - 1] == 1 && tar[count - 1] == 1);
+    for (size_t i = 1; i < count; i++) {
+        assert_true(far[i] >= far[i - 1] && tar[i] >= tar[i - 1]);
+        /* No two neighbours lie further apart than the curve itself has points, and the rule says. */
+        assert_true(tar[i] - tar[i - 1] <= 0.0021);
+    }
+    roc_free(&roc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_points_in_order_of_thresholds),
         cmocka_unit_test(test_one_kind_alone_has_no_curve),
+        cmocka_unit_test(test_drawn_points_lie_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
