@@ -1,0 +1,214 @@
+/* What the checkpoint tests share: a small model, and checkpoints of it in a folder of their own. */
+#ifndef DAIL_TESTS_UNIT_CHECKPOINT_SCRATCH_H
+#define DAIL_TESTS_UNIT_CHECKPOINT_SCRATCH_H
+
+#include "worker/checkpoint.h"
+#include "worker/checkpoint_file.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define EMBEDDING 16
+#define CLASSES 11
+#define PATH 512
+
+struct model {
+    struct iresnet *net;
+    struct domain *domain;
+    float *momentum, *domain_momentum;
+};
+
+struct fixture {
+    char directory[256];
+    struct model model;
+    float rows[CLASSES * EMBEDDING], row_momentum[CLASSES * EMBEDDING];
+};
+
+static inline struct model make_model(int embedding)
+{
+    static const int hidden[] = {8};
+    static const double weight[] = {1, 1};
+    struct iresnet_config net = {.arch = "iresnet10",
+                                 .input = 32,
+                                 .embedding = embedding,
+                                 .width = 0.125,
+                                 .batch_max = 2,
+                                 .threads = 1};
+    struct domain_config domain = {.embedding = embedding,
+                                   .datasets = 2,
+                                   .hidden = hidden,
+                                   .hidden_count = 1,
+                                   .weight = weight,
+                                   .batch_max = 2};
+    struct model model = {0};
+    assert_int_equal(iresnet_create(&net, &model.net, NULL), STATUS_OK);
+    assert_int_equal(domain_create(&domain, &model.domain, NULL), STATUS_OK);
+    model.momentum = calloc(iresnet_weight_count(model.net), sizeof(float));
+    model.domain_momentum = calloc(domain_weight_count(model.domain), sizeof(float));
+    return model;
+}
+
+static inline struct checkpoint_model vectors_of(const struct model *model)
+{
+    return (struct checkpoint_model){.net = model->net,
+                                     .weights = iresnet_weights(model->net),
+                                     .statistics = iresnet_statistics(model->net),
+                                     .momentum = model->momentum,
+                                     .domain = model->domain,
+                                     .domain_weights = domain_weights(model->domain),
+                                     .domain_momentum = model->domain_momentum};
+}
+
+static inline void free_model(struct model *model)
+{
+    iresnet_free(model->net);
+    domain_free(model->domain);
+    free(model->momentum);
+    free(model->domain_momentum);
+}
+
+/* Every value another one. */
+static inline void fill(float *values, size_t count, uint32_t seed)
+{
+    for (size_t i = 0; i < count; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        values[i] = (float)((double)seed / 4294967296.0 - 0.5);
+    }
+}
+
+static inline int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    const char *base = getenv("TMPDIR");
+    snprintf(fixture->directory, sizeof fixture->directory, "%s/dail-checkpoint-XXXXXX",
+             base ? base : "/tmp");
+    assert_non_null(mkdtemp(fixture->directory));
+    struct model *model = &fixture->model;
+    *model = make_model(EMBEDDING);
+    fill(iresnet_weights(model->net), iresnet_weight_count(model->net), 1);
+    fill(iresnet_statistics(model->net), iresnet_statistic_count(model->net), 2);
+    fill(model->momentum, iresnet_weight_count(model->net), 3);
+    fill(domain_weights(model->domain), domain_weight_count(model->domain), 4);
+    fill(model->domain_momentum, domain_weight_count(model->domain), 5);
+    fill(fixture->rows, CLASSES * EMBEDDING, 6);
+    fill(fixture->row_momentum, CLASSES * EMBEDDING, 7);
+    *state = fixture;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    free_model(&fixture->model);
+    assert_int_equal(checkpoint_remove_tree(fixture->directory, NULL), STATUS_OK);
+    free(fixture);
+    return 0;
+}
+
+static inline struct classifier_block block_of(float *weight, float *momentum, int part, int parts)
+{
+    uint32_t begin = (uint32_t)(CLASSES * part / parts), end = (uint32_t)(CLASSES * (part + 1) / parts);
+    return (struct classifier_block){.row_begin = begin,
+                                     .row_end = end,
+                                     .part = part,
+                                     .parts = parts,
+                                     .weight = weight + (size_t)begin * EMBEDDING,
+                                     .momentum = momentum + (size_t)begin * EMBEDDING};
+}
+
+static inline struct checkpoint_state state_of(int64_t step, struct checkpoint_dataset *datasets)
+{
+    struct checkpoint_state state = {.step = step,
+                                     .steps = 1000,
+                                     .steps_per_epoch = 100,
+                                     .lanes = 4,
+                                     .workers = 2,
+                                     .lane_batch = 8,
+                                     .seed = UINT64_MAX,
+                                     .digest = "0123456789abcdef",
+                                     .version = "0.1.0",
+                                     .arch = "iresnet10",
+                                     .input = 32,
+                                     .embedding = EMBEDDING,
+                                     .width = 0.1,
+                                     .dropout = 0.4,
+                                     .hidden = {8},
+                                     .hidden_count = 1,
+                                     .datasets = datasets,
+                                     .dataset_count = 2};
+    return state;
+}
+
+static inline void datasets_of(struct checkpoint_dataset datasets[2])
+{
+    datasets[0] = (struct checkpoint_dataset){.name = "faces \"a\"", .id = 9, .classes = 3, .parts = 1};
+    datasets[1] =
+        (struct checkpoint_dataset){.name = "vgg", .id = UINT32_MAX, .classes = CLASSES, .parts = 2};
+}
+
+/* A whole checkpoint, its parts told in another order than they are written. */
+static inline void write_checkpoint(struct fixture *fixture, int64_t step)
+{
+    char directory[PATH];
+    struct checkpoint_part parts[4];
+    struct checkpoint_dataset datasets[2];
+    uint64_t bytes;
+    datasets_of(datasets);
+    struct checkpoint_state state = state_of(step, datasets);
+    struct checkpoint_model vectors = vectors_of(&fixture->model);
+    checkpoint_path(fixture->directory, step, 1, directory, sizeof directory);
+    assert_int_equal(checkpoint_begin(fixture->directory, step, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_write_model(directory, &vectors, &parts[step % 3], NULL), STATUS_OK);
+    struct classifier_block faces = {
+        .row_end = 3, .parts = 1, .weight = fixture->rows, .momentum = fixture->row_momentum};
+    assert_int_equal(
+        checkpoint_write_classifier(directory, "faces \"a\"", 3, EMBEDDING, &faces, &parts[3], NULL),
+        STATUS_OK);
+    for (int p = 0; p < 2; p++) {
+        struct classifier_block block = block_of(fixture->rows, fixture->row_momentum, p, 2);
+        assert_int_equal(checkpoint_write_classifier(directory, "vgg", CLASSES, EMBEDDING, &block,
+                                                     &parts[(step + 1 + p) % 3], NULL),
+                         STATUS_OK);
+    }
+    assert_int_equal(checkpoint_commit(fixture->directory, &state, parts, 4, &bytes, NULL), STATUS_OK);
+    assert_true(bytes > parts[0].bytes + parts[1].bytes + parts[2].bytes);
+    assert_int_not_equal(access(directory, F_OK), 0);
+}
+
+static inline void path_of(const struct fixture *fixture, int64_t step, const char *file, char *path)
+{
+    char directory[PATH / 2];
+    checkpoint_path(fixture->directory, step, 0, directory, sizeof directory);
+    snprintf(path, PATH, "%s%s%s", directory, file[0] ? "/" : "", file);
+}
+
+static inline char *read_text(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *text = calloc(1, 1 << 20);
+    *size = fread(text, 1, (1 << 20) - 1, file);
+    fclose(file);
+    return text;
+}
+
+static inline void write_text(const char *path, const char *text, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, size, file), size);
+    fclose(file);
+}
+
+/* The same bits make the same files, whenever and whoever was first. */
+
+#endif
