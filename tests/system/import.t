@@ -6,17 +6,6 @@
 dail=$build/dail
 formats=../shared/formats
 
-# exit_code NAME CODE COMMAND...: runs it, what it says to $work/out
-exit_code() {
-    name=$1 expected=$2
-    shift 2
-    "$@" >"$work/out" 2>&1
-    found=$?
-    { echo "exit code $found instead of $expected:"; cat "$work/out"; } >"$work/said"
-    [ "$found" = "$expected" ]
-    verdict "$name"
-}
-
 # same_images RECORD FOLDER: label and SHA-256 of each image are those of the records; labels may be padded
 same_images() {
     $python tests/oracle/recordio.py list "$1" | cut -d ' ' -f 1,2 | sort >"$work/expected"

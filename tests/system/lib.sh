@@ -58,11 +58,19 @@ said_by() {
     sed '/^-----/,/^-----/d' "${1:-$work/out}" | tail -n 15
 }
 
-# exits NAME FOUND EXPECTED: the exit code of the last daild; where it is another, what daild said
+# exits NAME FOUND EXPECTED: the exit code of the last program; where it is another, what that said
 exits() {
     { echo "exit code $2 instead of $3; it said:"; said_by; } >"$work/said"
     [ "$2" = "$3" ]
     verdict "$1"
+}
+
+# exit_code NAME EXPECTED COMMAND...: runs it, what it says to $work/out
+exit_code() {
+    name=$1 expected=$2
+    shift 2
+    "$@" >"$work/out" 2>&1
+    exits "$name" $? "$expected"
 }
 
 # says NAME PATTERN [FILE]: a line of the last output (or of FILE) matches

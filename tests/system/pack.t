@@ -4,18 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 dail=$build/dail
 
-# exit_code NAME CODE COMMAND...: runs it, what it says to $work/out
-exit_code() {
-    name=$1
-    expected=$2
-    shift 2
-    "$@" >"$work/out" 2>&1
-    found=$?
-    { echo "exit code $found instead of $expected:"; cat "$work/out"; } >"$work/said"
-    [ "$found" = "$expected" ]
-    verdict "$name"
-}
-
 # picture FILE SEED SIDE: a PPM
 picture() {
     awk -v seed="$2" -v side="$3" 'BEGIN {

@@ -1,47 +1,21 @@
 /* Event files: byte for byte what TensorFlow's format asks, in order of their names, and whole after a full
  * disk. */
 #include "proto/event_log.h"
+#include "tests/unit/proto_scratch.h"
 
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #define GOLDEN "tests/oracle/events.golden"
 
-struct place {
-    char folder[256];
-    char events[512];
-};
-
-static int set_up(void **state)
+static int begin(void **state)
 {
-    struct place *place = calloc(1, sizeof *place);
-    const char *base = getenv("TMPDIR");
-    snprintf(place->folder, sizeof place->folder, "%s/proto_event_XXXXXX", base ? base : "/tmp");
-    *state = place;
-    if (!mkdtemp(place->folder)) {
-        return -1;
-    }
-    snprintf(place->events, sizeof place->events, "%s/run/tensorboard", place->folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct place *place = *state;
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf '%s'", place->folder);
-    int failed = system(command);
-    free(place);
+    int failed = set_up(state);
+    under(*state, "run/tensorboard");
     return failed;
 }
 
@@ -102,7 +76,7 @@ static void test_bytes_are_the_formats(void **state)
         three[i].tag[150] = '\0';
         three[i].value = -1e-30 - i;
     }
-    assert_int_equal(event_log_open(&log, place->events, 1700000000.25, 301, &error), STATUS_OK);
+    assert_int_equal(event_log_open(&log, place->path, 1700000000.25, 301, &error), STATUS_OK);
     assert_int_equal(event_log_scalars(&log, 1700000001.5, 301, two, 2, &error), STATUS_OK);
     put_scalar(&log, 1700000002.0, (int64_t)1 << 40, "eval/größe/accuracy", (double)INFINITY);
     assert_int_equal(event_log_scalars(&log, 1700000003.0, 0, NULL, 0, &error), STATUS_OK);
@@ -119,10 +93,10 @@ static void test_a_new_file_sorts_last(void **state)
     struct place *place = *state;
     struct event_log first, second, third;
     struct error error = {0};
-    assert_int_equal(event_log_open(&first, place->events, 2000.5, 1, &error), STATUS_OK);
-    assert_int_equal(event_log_open(&second, place->events, 2000.6, 1, &error), STATUS_OK);
+    assert_int_equal(event_log_open(&first, place->path, 2000.5, 1, &error), STATUS_OK);
+    assert_int_equal(event_log_open(&second, place->path, 2000.6, 1, &error), STATUS_OK);
     /* On a host whose clock is behind. */
-    assert_int_equal(event_log_open(&third, place->events, 1000, 1, &error), STATUS_OK);
+    assert_int_equal(event_log_open(&third, place->path, 1000, 1, &error), STATUS_OK);
     assert_non_null(strstr(first.path, "/events.out.tfevents.0000002000."));
     assert_true(strcmp(first.path, second.path) < 0);
     assert_true(strcmp(second.path, third.path) < 0);
@@ -144,7 +118,7 @@ static void test_half_a_record_does_not_stay(void **state)
     struct event_log log;
     struct error error = {0};
     struct event_scalar scalar = {"train/loss", 1};
-    assert_int_equal(event_log_open(&log, place->events, 1000, 1, &error), STATUS_OK);
+    assert_int_equal(event_log_open(&log, place->path, 1000, 1, &error), STATUS_OK);
     off_t whole = size_of(log.path);
     struct rlimit before, narrow;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -178,10 +152,10 @@ static void test_a_folder_that_cannot_be_made(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_bytes_are_the_formats, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_new_file_sorts_last, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_half_a_record_does_not_stay, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_folder_that_cannot_be_made, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bytes_are_the_formats, begin, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_new_file_sorts_last, begin, tear_down),
+        cmocka_unit_test_setup_teardown(test_half_a_record_does_not_stay, begin, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_folder_that_cannot_be_made, begin, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

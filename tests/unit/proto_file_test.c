@@ -1,49 +1,14 @@
 /* Files written whole or not at all, and read with a bound. */
 #include "proto/file.h"
+#include "tests/unit/proto_scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-struct place {
-    char folder[256];
-    char path[512];
-};
-
-static int set_up(void **state)
-{
-    struct place *place = calloc(1, sizeof *place);
-    const char *base = getenv("TMPDIR");
-    snprintf(place->folder, sizeof place->folder, "%s/proto_file_XXXXXX", base ? base : "/tmp");
-    *state = place;
-    return mkdtemp(place->folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct place *place = *state;
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf '%s'", place->folder);
-    int failed = system(command);
-    free(place);
-    return failed;
-}
-
-static const char *under(struct place *place, const char *name)
-{
-    snprintf(place->path, sizeof place->path, "%s/%s", place->folder, name);
-    return place->path;
-}
 
 static void test_atomic_write_and_read(void **state)
 {

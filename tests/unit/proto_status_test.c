@@ -1,42 +1,16 @@
 /* The status log: written a whole line at a time, gone on with after a crash, followed through rotation. */
 #include "proto/status.h"
+#include "tests/unit/proto_scratch.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-struct place {
-    char folder[256];
-    char path[512];
-};
-
-static int set_up(void **state)
+static int begin(void **state)
 {
-    struct place *place = calloc(1, sizeof *place);
-    const char *base = getenv("TMPDIR");
-    snprintf(place->folder, sizeof place->folder, "%s/proto_status_XXXXXX", base ? base : "/tmp");
-    *state = place;
-    if (!mkdtemp(place->folder)) {
-        return -1;
-    }
-    snprintf(place->path, sizeof place->path, "%s/status.jsonl", place->folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct place *place = *state;
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf '%s'", place->folder);
-    int failed = system(command);
-    free(place);
+    int failed = set_up(state);
+    under(*state, "status.jsonl");
     return failed;
 }
 
@@ -304,7 +278,7 @@ static void test_endless_line(void **state)
 
 int main(void)
 {
-#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, begin, tear_down)
     const struct CMUnitTest tests[] = {WITH_PLACE(test_line_has_t_seq_kind_first),
                                        WITH_PLACE(test_seq_goes_on),
                                        WITH_PLACE(test_torn_line_is_ended),
