@@ -24,7 +24,7 @@ static const char usage[] =
     "image, same. With --bin, of a pickle as InsightFace has them, such as lfw.bin.\n"
     "A dataset that was broken off is gone on with: give the same command again, and shards that are "
     "finished\n"
-    "stay (in DIR/.NAME.packing). A command with other images or options of images begins anew.";
+    "stay (in DIR/.NAME.packing). A command with another source, list or option begins anew.";
 
 /* What is made of what. */
 enum pack_mode { PACK_FOLDER, PACK_RECORDIO, PACK_PAIRS, PACK_PICKLE };

@@ -125,7 +125,7 @@ static uint32_t count_shards(struct packing *packing)
     return (uint32_t)(shards >= most ? most : shards);
 }
 
-/* All that the bytes of a shard depend on, as text. */
+/* All that the bytes of a shard depend on, as text; of the images their source and names. */
 static char *describe_job(const struct packing *packing, uint32_t shards)
 {
     const struct pack_source *source = packing->source;
@@ -137,10 +137,10 @@ static char *describe_job(const struct packing *packing, uint32_t shards)
         return NULL;
     fprintf(stream,
             "dail %s\nimages %llu\nclasses %u\ndigest %08x\nseed %llu\nshards %u\nid %u\nsize %d\n"
-            "encoding %d\nquality %d\n",
+            "encoding %d\nquality %d\nsource %s\n",
             DAIL_VERSION, (unsigned long long)source->images, source->classes, source->digest,
             (unsigned long long)packing->wanted->seed, shards, packing->wanted->dataset_id, style->size,
-            (int)style->encoding, style->quality);
+            (int)style->encoding, style->quality, packing->wanted->source);
     if (fclose(stream) != 0) {
         free(text);
         return NULL;
@@ -199,6 +199,11 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
     if (status == STATUS_OK) {
         const struct dataset_tally *tally = dataset_writer_tally(packing->writer);
         *next = tally->next;
+        if (!packing->style->skip_bad && tally->images != tally->next)
+            return error_set(error, STATUS_DATA, dataset_writer_directory(packing->writer),
+                             "allow images to be left out again, or remove the folder to begin anew",
+                             "the finished shards were packed with bad images left out: %llu of them",
+                             (unsigned long long)(tally->next - tally->images));
         tell(packing->style, "going on after %u of %u shards that are finished", tally->shards, plan.shards);
         status = arrange(packing, &plan, *next, error);
     }

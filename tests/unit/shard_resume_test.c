@@ -201,6 +201,14 @@ static void other_imports_begin_anew(void **state)
     assert_int_equal(pack(*state, &work, "out", 2, &result), STATUS_OK);
     assert_int_equal(work.told, 0);
     assert_same(*state, "whole", "out");
+    /* The same names in another folder are other images. */
+    char moved[620];
+    write_image(&work, interrupt(*state, &work, "elsewhere"));
+    snprintf(moved, sizeof moved, "%s-moved", work.faces);
+    assert_int_equal(rename(work.faces, moved), 0);
+    snprintf(work.faces, sizeof work.faces, "%.599s", moved);
+    assert_int_equal(pack(*state, &work, "elsewhere", 1, &result), STATUS_OK);
+    assert_int_equal(work.told, 0);
 }
 
 /* What does not have the bytes that were recorded is packed again, and all after it. */
