@@ -54,9 +54,9 @@ struct pickle_dtype {
 struct pickle_value {
     enum pickle_kind kind;
     union {
+        struct pickle_items items; /* of a tuple, a list; first, as the rest of a union need not be zeroed */
         int64_t number; /* of a bool, an int, a name (private) */
         struct pickle_bytes bytes; /* of bytes, a text */
-        struct pickle_items items; /* of a tuple, a list */
         struct pickle_dtype dtype;
         struct {
             struct pickle_dtype dtype;
