@@ -142,9 +142,11 @@ static enum status begin(struct embeddings_writer *writer, struct error *error)
         return error_set(error, STATUS_USAGE, writer->path, "use a shorter path", "the path is too long");
     }
     enum status status = h5_create_file(writer->temporary, &writer->file, error);
-    if (status == STATUS_OK) {
-        status = write_attributes(writer, error);
+    if (status != STATUS_OK) {
+        writer->temporary[0] = '\0'; /* what has the name is not ours to remove */
+        return status;
     }
+    status = write_attributes(writer, error);
     if (status == STATUS_OK) {
         status = create_arrays(writer, error);
     }

@@ -334,14 +334,19 @@ static enum status write_to(const struct onnx_model *model, const char *path, st
     struct sink sink = {.base = {.append = sink_append}, .file = fdopen(descriptor, "wb")};
     if (!sink.file) {
         close(descriptor);
+        unlink(path);
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to write the model");
     }
     onnx__model_proto__pack_to_buffer(model->message, &sink.base);
     if (fclose(sink.file) != 0 && sink.failure == 0) {
         sink.failure = errno;
     }
-    return sink.failure == 0 ? path_sync(path, error)
-                             : file_storage_error(error, path, "writing", sink.failure);
+    status =
+        sink.failure == 0 ? path_sync(path, error) : file_storage_error(error, path, "writing", sink.failure);
+    if (status != STATUS_OK) {
+        unlink(path);
+    }
+    return status;
 }
 
 enum status onnx_write(struct onnx_model *model, const char *path, struct error *error)
@@ -354,11 +359,16 @@ enum status onnx_write(struct onnx_model *model, const char *path, struct error 
     if (model->failed) {
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the model");
     }
+    if (onnx__model_proto__get_packed_size(model->message) > INT32_MAX) { /* protobuf's own limit */
+        return error_set(error, STATUS_USAGE, path, "export it as safetensors",
+                         "the model has more than the 2 GiB that an ONNX file can hold");
+    }
     order_bytes(model->message->graph);
     enum status status = write_to(model, temporary, error);
-    if (status == STATUS_OK) {
-        status = path_rename(temporary, path, error);
+    if (status != STATUS_OK) {
+        return status;
     }
+    status = path_rename(temporary, path, error);
     if (status != STATUS_OK) {
         unlink(temporary);
     }

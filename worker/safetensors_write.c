@@ -28,7 +28,10 @@ static json_t *describe(const struct safetensors_array *array, uint64_t *end)
     uint64_t begin = *end, count = 1;
     for (int d = 0; d < array->rank; d++) {
         count *= array->shape[d];
-        json_array_append_new(shape, json_integer((json_int_t)array->shape[d]));
+        if (json_array_append_new(shape, json_integer((json_int_t)array->shape[d])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
     }
     *end += count * (array->type == SAFETENSORS_F32 ? sizeof(float) : sizeof(int64_t));
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", array->type == SAFETENSORS_F32 ? "F32" : "I64", "shape",
