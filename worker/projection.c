@@ -1,12 +1,15 @@
 #include "worker/projection.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ITERATIONS_MAX 300
 /* Change of a direction, as the sine of the angle, after which it has settled. */
 #define SETTLED 1e-6
+/* What is left of a vector, relative to it, that is rounding. */
+#define PARALLEL 1e-10
 
 struct projection {
     const float *rows;
@@ -35,12 +38,16 @@ static void normalize(double *vector, size_t width)
     }
 }
 
+/* Where the second has nothing of its own, it becomes zero: what rounding leaves is no direction. */
 static void orthonormalize(double *vectors[2], size_t width)
 {
     normalize(vectors[0], width);
-    double along = dot(vectors[0], vectors[1], width);
+    double along = dot(vectors[0], vectors[1], width), squares = dot(vectors[1], vectors[1], width);
     for (size_t j = 0; j < width; j++) {
         vectors[1][j] -= along * vectors[0][j];
+    }
+    if (dot(vectors[1], vectors[1], width) <= PARALLEL * PARALLEL * squares) {
+        memset(vectors[1], 0, width * sizeof *vectors[1]);
     }
     normalize(vectors[1], width);
 }
@@ -109,7 +116,8 @@ static void iterate(struct projection *projection)
         orthonormalize(projection->next, projection->width);
         for (int k = 0; k < 2; k++) {
             double cosine = dot(projection->next[k], projection->direction[k], projection->width);
-            change = fmax(change, 1 - cosine * cosine);
+            bool none = dot(projection->next[k], projection->next[k], projection->width) == 0;
+            change = fmax(change, none ? 0 : 1 - cosine * cosine);
             double *swapped = projection->direction[k];
             projection->direction[k] = projection->next[k];
             projection->next[k] = swapped;

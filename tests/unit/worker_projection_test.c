@@ -76,6 +76,22 @@ static void test_rows_without_variance(void **state)
     assert_int_equal(projection_make(NULL, 0, WIDTH, x, y, share, NULL), STATUS_OK);
 }
 
+/* Two rows differ along one direction alone: there is no second. */
+static void test_rows_on_a_line(void **state)
+{
+    (void)state;
+    float rows[2][WIDTH];
+    double x[2], y[2], share[2];
+    for (size_t j = 0; j < WIDTH; j++) {
+        rows[0][j] = 0.1f * (float)j;
+        rows[1][j] = 1 - 0.37f * (float)j;
+    }
+    assert_int_equal(projection_make(&rows[0][0], 2, WIDTH, x, y, share, NULL), STATUS_OK);
+    assert_true(fabs(x[0] + x[1]) < 1e-6 && fabs(x[0]) > 0.5);
+    assert_true(fabs(y[0]) < 1e-6 && fabs(y[1]) < 1e-6);
+    assert_true(fabs(share[0] - 1) < 1e-6 && share[1] < 1e-6);
+}
+
 static void test_rows_of_one_value(void **state)
 {
     (void)state;
@@ -91,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_two_largest_directions),
         cmocka_unit_test(test_rows_without_variance),
+        cmocka_unit_test(test_rows_on_a_line),
         cmocka_unit_test(test_rows_of_one_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
