@@ -101,7 +101,7 @@ static enum status write_svg(const struct eval_results *results, const char *pat
 {
     const size_t count = results->model_count * results->sets;
     struct plot_curve curves[PLOT_COLORS] = {0};
-    double least = 1;
+    double least = 0.1; /* an axis needs a length */
     enum status status = STATUS_OK;
     if (count > PLOT_COLORS) {
         return error_set(error, STATUS_USAGE, path, "draw fewer sets or models, or write a .csv",

@@ -24,6 +24,10 @@ struct drawing {
 static struct drawing drawing_of(const struct report_log *log, struct report_figures *figures)
 {
     int64_t last = log->step_count > 0 ? log->steps[log->step_count - 1].step : 0;
+    /* An evaluation may come between two steps that are logged. */
+    for (size_t i = 0; i < log->eval_count; i++) {
+        last = log->evals[i].step > last ? log->evals[i].step : last;
+    }
     bool thousands = last >= THOUSANDS_FROM;
     return (struct drawing){.log = log,
                             .figures = figures,

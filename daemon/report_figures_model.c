@@ -31,7 +31,7 @@ static void draw_roc_of(struct report_figures *figures, struct report_figure *fi
 static void draw_roc(const struct report_model *model, struct report_figures *figures)
 {
     struct report_figure *figure = report_figure_add(figures, REPORT_VERIFICATION, "roc", "ROC curves");
-    double least = 1;
+    double least = 0.1; /* an axis needs a length */
     figure->plot.x_label = "false accept rate";
     figure->plot.y_label = "true accept rate, %";
     figure->plot.log_x = true;

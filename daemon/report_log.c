@@ -43,31 +43,31 @@ static void *add(struct report_log *log, void *array, size_t count, size_t size)
     return elements + count * size;
 }
 
+/* Keeps those of `count` elements, each of which begins with its step, that lie not beyond `step`; returns
+ * how many there are. */
+static size_t keep_up_to(void *array, size_t count, size_t size, int64_t step)
+{
+    char *elements = array;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t own;
+        memcpy(&own, elements + i * size, sizeof own);
+        if (own <= step) {
+            memmove(elements + kept++ * size, elements + i * size, size);
+        }
+    }
+    return kept;
+}
+
 /* What lies beyond a step that a start goes on from. */
 static void forget_beyond(struct report_log *log, int64_t step)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < log->step_count; i++) {
-        if (log->steps[i].step <= step) {
-            log->steps[kept++] = log->steps[i];
-        }
-    }
-    log->replaced += (int64_t)(log->step_count - kept);
-    log->step_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < log->eval_count; i++) {
-        if (log->evals[i].step <= step) {
-            log->evals[kept++] = log->evals[i];
-        }
-    }
-    log->eval_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < log->checkpoint_count; i++) {
-        if (log->checkpoints[i].step <= step) {
-            log->checkpoints[kept++] = log->checkpoints[i];
-        }
-    }
-    log->checkpoint_count = kept;
+    size_t steps = log->step_count;
+    log->step_count = keep_up_to(log->steps, steps, sizeof *log->steps, step);
+    log->replaced += (int64_t)(steps - log->step_count);
+    log->eval_count = keep_up_to(log->evals, log->eval_count, sizeof *log->evals, step);
+    log->checkpoint_count =
+        keep_up_to(log->checkpoints, log->checkpoint_count, sizeof *log->checkpoints, step);
 }
 
 static void take_datasets(struct report_log *log, const json_t *datasets)

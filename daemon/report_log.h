@@ -29,6 +29,7 @@ enum report_field {
     REPORT_FIELDS
 };
 
+/* The next three begin with their step (report_log.c). */
 struct report_step {
     int64_t step;
     double value[REPORT_FIELDS]; /* NaN where the log has none */

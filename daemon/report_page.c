@@ -69,10 +69,18 @@ static enum status write_figure(const struct report_figure *figure, FILE *out, s
     fprintf(out, "<figure id=\"%s\">\n<h3>", figure->id);
     html_text(out, figure->title);
     fputs("</h3>\n", out);
+    struct error refused = {0};
     if (!empty) {
-        status = write_drawing(figure, out, error);
+        status = write_drawing(figure, out, &refused);
     }
     fputs("<figcaption>", out);
+    if (status == STATUS_INTERNAL) {
+        /* One drawing that fails is no reason for no page. */
+        write_paragraph("trouble", refused.what, out);
+        status = STATUS_OK;
+    } else if (status != STATUS_OK) {
+        *error = refused;
+    }
     write_paragraph("trouble",
                     empty && figure->missing[0] == '\0' ? "There is nothing to draw: no number is finite."
                                                         : figure->missing,

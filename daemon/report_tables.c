@@ -2,6 +2,8 @@
 #include "daemon/report_page.h"
 
 #include "daemon/html.h"
+#include "shard/path.h"
+#include "worker/checkpoint.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -346,6 +348,9 @@ void report_write_checkpoints(const struct report *report, FILE *out)
     for (size_t i = first; i < log->checkpoint_count; i++) {
         const struct report_checkpoint *checkpoint = &log->checkpoints[i];
         struct stat info;
+        char path[PATH_SIZE];
+        /* The log's path is as seen from where the run was started. */
+        checkpoint_path(report->run_dir, checkpoint->step, 0, path, sizeof path);
         fputs("<tr>", out);
         cell(out, NULL, "%lld", (long long)checkpoint->step);
         time_cell(out, checkpoint->t);
@@ -353,7 +358,7 @@ void report_write_checkpoints(const struct report *report, FILE *out)
         figure_cell(out, 2, checkpoint->seconds);
         figure_cell(out, 3, checkpoint->stall);
         cell(out, "path", "%s", checkpoint->path);
-        cell(out, "text", "%s", stat(checkpoint->path, &info) == 0 ? "there" : "gone");
+        cell(out, "text", "%s", stat(path, &info) == 0 ? "there" : "gone");
         fputs("</tr>\n", out);
     }
     end_table(out);

@@ -50,6 +50,8 @@ check "--png writes each plot as a PNG" sh -c '
     for file in "$0"/*.png; do head -c 8 "$file" | od -An -tx1 | grep -q "89 50 4e 47 0d 0a 1a 0a" || exit 1; done
     ls "$0"; [ "$(ls "$0" | wc -l)" = 14 ]' "$work/png"
 timeout 60 "$build/dail" report --fast --png "$work/png2" "$run" >"$work/out" 2>&1
+exits "--fast --png" $? 0
+check "the plots are there" test -s "$work/png2/losses.png"
 check "and without -o no page" test ! -e "$run/report.html"
 
 report --fast "$run"
