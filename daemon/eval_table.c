@@ -1,6 +1,8 @@
 /* Tables and JSON of what `dail eval` found. */
 #include "daemon/eval_result.h"
 
+#include "daemon/json_value.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,8 +157,8 @@ static json_t *make_set(const struct eval_result *result)
             json_object_set_new(tar, far_names[i], json_real(score->tar[i]));
         }
     }
-    return json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "set", result->set, "file",
-                     result->file, "pairs", (json_int_t)score->pairs, "accuracy", score->accuracy,
+    return json_pack("{s:o, s:o, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "set", json_text(result->set), "file",
+                     json_text(result->file), "pairs", (json_int_t)score->pairs, "accuracy", score->accuracy,
                      "accuracy_std", score->accuracy_std, "threshold", score->threshold, "auc", score->auc,
                      "norm", score->norm, "tar", tar);
 }
@@ -171,8 +173,9 @@ static json_t *make_model(const struct eval_model *model, size_t sets)
             return NULL;
         }
     }
-    return json_pack("{s:s, s:s, s:I, s:b, s:o}", "checkpoint", model->path, "arch", model->arch, "step",
-                     (json_int_t)model->step, "untrained", (int)model->untrained, "sets", array);
+    return json_pack("{s:o, s:o, s:I, s:b, s:o}", "checkpoint", json_text(model->path), "arch",
+                     json_text(model->arch), "step", (json_int_t)model->step, "untrained",
+                     (int)model->untrained, "sets", array);
 }
 
 enum status eval_print_json(const struct eval_results *results, struct error *error)
@@ -189,6 +192,10 @@ enum status eval_print_json(const struct eval_results *results, struct error *er
     }
     json_t *shown = results->model_count == 1 ? json_incref(json_array_get(models, 0))
                                               : json_pack("{s:O}", "models", models);
+    if (!shown) {
+        json_decref(models);
+        return error_set(error, STATUS_INTERNAL, "eval", NULL, "no memory to put the results as JSON");
+    }
     json_dumpf(shown, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     printf("\n");
     json_decref(shown);
