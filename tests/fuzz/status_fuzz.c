@@ -1,6 +1,6 @@
 /* The status log: read, folded, shown in both forms, taken into a report, and gone on with.
  * Covers: proto/status.c proto/status_summary.c daemon/tail_render.c daemon/tail_chart.c daemon/report_log.c
- *         daemon/report_figures_log.c */
+ * Covers: daemon/report_figures_log.c */
 #include "daemon/report_figure.h"
 #include "daemon/tail_render.h"
 #include "proto/status.h"

@@ -17,7 +17,7 @@ survives() {
         open my $in, "<:raw", $file or die;
         my $bytes = do { local $/; <$in> };
         my $copy = "$ENV{WORK}/damaged.h5";
-        my (%ends, $runs, $contained, $silent);
+        my (%ends, $runs, $contained);
         for (my $at = 0; $at < length $bytes; $at += $every) {
             next if substr($bytes, $at, 64) !~ /[^\0]/;
             my $damaged = $bytes;

@@ -80,6 +80,10 @@ refused "a bad image" 3 'p0/bad.jpg.*--skip-bad' "$work/run" "$work/faces"
 refused "no image at all" 3 'p0/bad.jpg' "$work/run" "$work/faces" --batch 1
 check "or it is left out" "$dail" embed "$work/run" "$work/faces" -o "$work/skipped.h5" --skip-bad
 says "which is told" 'left out as bad: 1 images' "$work/said"
+check "and the others are embedded as before" $python -c "import h5py, numpy as np
+one, all = h5py.File('$work/skipped.h5'), h5py.File('$work/folder.h5')
+assert len(one['label']) == len(all['label']) and np.array_equal(one['label'], all['label'])
+assert np.abs(one['embedding'][...] - all['embedding'][...]).max() < 1e-5"
 "$dail" pack "$work/faces" -o "$work/packed" --name large --size 48 --skip-bad >"$work/out" 2>&1
 refused "images of another size" 3 'the images are 48 x 48 pixels, the model wants 32 .*large.yaml' "$work/run" "$work/packed/large.yaml"
 refused "a shard of images of another size" 3 'large-00000.h5:0' "$work/run" "$work/packed/large-00000.h5"

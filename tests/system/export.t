@@ -1,11 +1,10 @@
 #!/bin/sh
 # dail export: PyTorch and onnxruntime make of what it writes what dail embed makes of the checkpoint, and a run begins
-# with exactly those weights. PyPI's onnx and onnxruntime come into build/onnx-venv.
+# with exactly those weights. PyPI's onnx and onnxruntime come into a venv.
 . "$(dirname "$0")/lib.sh"
 $python -c 'import torch, h5py' 2>/dev/null || skip_all "no PyTorch or h5py (etc/install-deps.sh --oracle)"
 dail=$build/dail
 iresnet="$python tests/system/iresnet.py"
-venv=build/onnx-venv
 
 # exported NAME CODE ARGUMENT...: dail export ends with that code; what it says goes to $work/out
 exported() {
@@ -120,22 +119,22 @@ exported "something else" 3 "$work/lacks.safetensors" --onnx "$work/refused.onnx
 
 exported "ONNX" 0 "$checkpoint" --onnx "$work/plain.onnx"
 exported "ONNX, folded" 0 "$work/run" --onnx "$work/fold.onnx" --fold-bn
+# Of iresnet18: 1, three in each of 8 blocks, 4 beside them, 2 at the end.
+normalisations() { grep -ao BatchNormalization "$work/$1.onnx" | wc -l | tr -d ' '; }
+is "not folded: a normalisation for each of the network's" "$(normalisations plain)" 31
+is "folded: only those before a padded convolution are left" "$(normalisations fold)" 8
 exported "ONNX, of length 1" 0 "$work/run" --onnx "$work/unit.onnx" --with-normalize
 exported "ONNX, folded and of length 1" 0 "$work/run" --onnx "$work/both.onnx" --fold-bn --with-normalize
 says "told" 'both.onnx: the iresnet18 of .*step-000000026'
-if [ ! -e $venv/ready ]; then
-    { $python -m venv $venv && $venv/bin/pip install -q --timeout 20 --retries 1 onnx onnxruntime && touch $venv/ready; } \
-        >"$work/pip" 2>&1
-fi
-if [ -e $venv/ready ]; then
-    onnx_check="$venv/bin/python tests/system/onnx_check.py"
+if make_venv onnx onnx onnxruntime; then
+    onnx_check="$venv tests/system/onnx_check.py"
     check "ONNX in onnxruntime: dail embed's" $onnx_check "$work/plain.onnx" "$work/pixels.npy" "$work/faces.npy" 1e-4
     check "folded too" $onnx_check "$work/fold.onnx" "$work/pixels.npy" "$work/faces.npy" 1e-4
     check "of length 1: dail embed --normalize's" $onnx_check "$work/unit.onnx" "$work/pixels.npy" "$work/unit.npy" 1e-4
     check "and folded" $onnx_check "$work/both.onnx" "$work/pixels.npy" "$work/unit.npy" 1e-4
 else
     for part in plain folded "of length 1" both; do
-        skip "ONNX in onnxruntime, $part: PyPI gave no onnx and onnxruntime: $(tail -n 1 "$work/pip")"
+        skip "ONNX in onnxruntime, $part: PyPI gave no onnx and onnxruntime: $(tail -n 1 "$work/said")"
     done
 fi
 

@@ -45,6 +45,7 @@ lint() {
 }
 
 commands=$("$build/dail" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+check "dail --help lists its commands" [ -n "$commands" ]
 for name in dail.1 daild.1 dail.yaml.5 dail.bash; do
     check "dail manual $name" page $name
 done
@@ -60,7 +61,8 @@ fi
 check "dail.1 has every command with every option" man_has_options
 "$build/daild" --print-config 2>/dev/null | sed -n 's/^ *\([a-z_]*\):.*/\1/p' | sort -u >"$work/keys"
 check "dail.yaml.5 has every key" sh -c '
-    while read -r key; do grep -q "^\.\(B\|SS\) .*$key" "$1" || { echo "no $key"; exit 1; }; done <"$0"' \
+    [ -s "$0" ] || { echo "no keys"; exit 1; }
+    while read -r key; do grep -q "^\.\(B\|SS\) \(.*\.\)\?$key\(\..*\)\?\$" "$1" || { echo "no $key"; exit 1; }; done <"$0"' \
     "$work/keys" "$work/dail.yaml.5"
 if command -v bash >/dev/null; then
     is "completion offers every command" "$(complete dail '' | grep -v ^-)" "$(echo "$commands" | sort)"

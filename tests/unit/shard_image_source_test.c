@@ -206,7 +206,10 @@ static void test_damage_in_a_shard_is_found(void **state)
     assert_int_equal(image_source_open(paths, 1, &source, &error), STATUS_OK);
     while (image_source_next(source, SIDE, 1, MOST, work->images, &count, &error) == STATUS_OK && count > 0)
         for (size_t i = 0; i < count; i++)
-            bad += work->images[i].status == STATUS_DATA;
+            if (work->images[i].status == STATUS_DATA) {
+                bad++;
+                assert_non_null(strstr(work->images[i].error.what, "was recorded")); /* by its crc */
+            }
     assert_int_equal(bad, 1);
     image_source_close(source);
     free(work);
