@@ -73,7 +73,6 @@ oracle|python h5py|python3-h5py|py-h5py|py-h5py
 oracle|python ensurepip|python3-venv|python|python
 oracle|command mandoc|mandoc|mandoc|mandoc
 oracle|python yaml|python3-yaml|py-pyyaml|py-pyyaml
-oracle|python ensurepip|python3-venv|python|python
 bench|library libtcmalloc_minimal.so.4|libtcmalloc-minimal4|gperftools|gperftools
 bench|command taskset|util-linux|util-linux|util-linux
 lint|command clang|clang|llvm|llvm
