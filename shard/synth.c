@@ -20,6 +20,7 @@ struct synth_config synth_defaults(void)
                                  .identities = 200,
                                  .images = 20,
                                  .overlap = 0.2,
+                                 .shift = 1,
                                  .size = 112,
                                  .seed = 1,
                                  .pairs = 600,
@@ -51,6 +52,8 @@ enum status synth_is_valid(const struct synth_config *config, struct error *erro
         return refuse(error, "the number of images of a dataset", 2, IMAGES_MAX - 1);
     if (!(config->overlap >= 0 && config->overlap <= 1))
         return refuse(error, "the overlap", 0, 1);
+    if (!(config->shift >= 0 && config->shift <= SYNTH_SHIFT_MAX))
+        return refuse(error, "the domain shift", 0, SYNTH_SHIFT_MAX);
     if (config->size < SYNTH_SIDE_MIN || config->size > SYNTH_SIDE_MAX)
         return refuse(error, "the size in pixels", SYNTH_SIDE_MIN, SYNTH_SIDE_MAX);
     if (config->pairs < 0 || config->pairs > 100000 || config->pairs % (2 * SYNTH_FOLDS) != 0)
@@ -165,7 +168,11 @@ static enum status write_sets(const struct synth_config *config, struct synth_pr
     }
     if (status == STATUS_OK && config->datasets > 1) {
         snprintf(name, sizeof name, "%s-cross", config->name);
-        status = synth_pairs_write(config, name, -1, progress, error);
+        status = synth_pairs_write(config, name, SYNTH_PAIRS_CROSS, progress, error);
+    }
+    if (status == STATUS_OK && config->datasets > 1) {
+        snprintf(name, sizeof name, "%s-all", config->name);
+        status = synth_pairs_write(config, name, SYNTH_PAIRS_ALL, progress, error);
     }
     return status;
 }
@@ -182,7 +189,7 @@ enum status synth_write(const struct synth_config *config, struct error *error)
     const uint64_t datasets = (uint64_t)config->datasets;
     progress.total = datasets * (uint64_t)config->identities * (uint64_t)config->images;
     if (config->pairs > 0)
-        progress.total += (datasets + (datasets > 1)) * synth_pairs_images(config);
+        progress.total += (datasets + (datasets > 1 ? 2 : 0)) * synth_pairs_images(config);
     status = file_make_directory(config->directory, error);
     for (int dataset = 0; dataset < config->datasets && status == STATUS_OK; dataset++)
         status = synth_dataset_write(config, dataset, &progress, error);

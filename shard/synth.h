@@ -20,12 +20,14 @@
 #define SYNTH_DATASETS_MAX 100
 #define SYNTH_SIDE_MIN 16
 #define SYNTH_SIDE_MAX 512
+#define SYNTH_SHIFT_MAX 3
 
 struct synth_config {
     const char *directory; /* is made if need be */
     const char *name; /* dataset d is called <name><d> */
     int datasets, identities, images; /* identities of each dataset, images of each identity */
     double overlap; /* 0 to 1: the share of each dataset's identities that all the others have too */
+    double shift; /* 0 to 3: how far the datasets' looks are from each other; 0: all have one look */
     int size; /* pixels a side */
     uint64_t seed;
     int pairs; /* of each verification set: a multiple of 20, or 0 for no sets */
@@ -48,6 +50,7 @@ enum status synth_is_valid(const struct synth_config *config, struct error *erro
  *   <name><d>-within.h5     verification within a domain; half the pairs are of the same person, ten folds,
  *                           every person in one fold only and in no dataset
  *   <name>-cross.h5         likewise, both images of a pair from different domains; with 2 datasets or more
+ *   <name>-all.h5           likewise, each image from any of the domains; with 2 datasets or more
  */
 enum status synth_write(const struct synth_config *config, struct error *error);
 

@@ -113,7 +113,54 @@ static const struct domain_look manners[] = {
 };
 #define MANNERS (sizeof manners / sizeof *manners)
 
-struct domain_look domain_draw(uint64_t seed, int dataset)
+/* What all looks move away from: about the middle of the manners. */
+static const struct domain_look middle = {.zoom = 0.71F,
+                                          .zoom_jitter = 0.13F,
+                                          .shift = 0.09F,
+                                          .roll = 0.29F,
+                                          .swing = 1.0F,
+                                          .occlusion = 0.07F,
+                                          .saturation = 0.65F,
+                                          .gain = {0.97F, 1.0F, 0.91F},
+                                          .contrast = 1.05F,
+                                          .brightness = 0.03F,
+                                          .curve = 0.17F,
+                                          .blur = 0.4F,
+                                          .grain = 0.065F,
+                                          .slope = 0.27F,
+                                          .clutter = 7,
+                                          .background_saturation = 0.85F};
+
+/* `strength` 0 gives the middle, 1 the look to the last bit, more than 1 goes beyond it, but not below. */
+static float moved(float look, float from, float strength, float least)
+{
+    const float value = look + (strength - 1) * (look - from);
+    return value < least ? least : value;
+}
+
+static struct domain_look move_away(struct domain_look look, float strength)
+{
+    look.zoom = moved(look.zoom, middle.zoom, strength, 0.3F);
+    look.zoom_jitter = moved(look.zoom_jitter, middle.zoom_jitter, strength, 0);
+    look.shift = moved(look.shift, middle.shift, strength, 0);
+    look.roll = moved(look.roll, middle.roll, strength, 0);
+    look.swing = moved(look.swing, middle.swing, strength, 0);
+    look.occlusion = moved(look.occlusion, middle.occlusion, strength, 0);
+    look.saturation = moved(look.saturation, middle.saturation, strength, 0);
+    for (int c = 0; c < 3; c++)
+        look.gain[c] = moved(look.gain[c], middle.gain[c], strength, 0.1F);
+    look.contrast = moved(look.contrast, middle.contrast, strength, 0.2F);
+    look.brightness = moved(look.brightness, middle.brightness, strength, -0.5F);
+    look.curve = moved(look.curve, middle.curve, strength, -1);
+    look.blur = moved(look.blur, middle.blur, strength, 0);
+    look.grain = moved(look.grain, middle.grain, strength, 0);
+    look.slope = moved(look.slope, middle.slope, strength, 0);
+    look.clutter = (int)(moved((float)look.clutter, (float)middle.clutter, strength, 0) + 0.5F);
+    look.background_saturation = moved(look.background_saturation, middle.background_saturation, strength, 0);
+    return look;
+}
+
+struct domain_look domain_draw(uint64_t seed, int dataset, double strength)
 {
     struct random random = random_stream(seed, RANDOM_SYNTH, LOOK_STREAM, (uint64_t)dataset);
     struct domain_look look = manners[(size_t)dataset % MANNERS];
@@ -123,7 +170,7 @@ struct domain_look domain_draw(uint64_t seed, int dataset)
     look.grain *= draw_between(&random, 0.9F, 1.1F);
     for (int c = 0; c < 3; c++)
         look.gain[c] *= look.saturation > 0 ? draw_between(&random, 0.96F, 1.04F) : 1;
-    return look;
+    return move_away(look, (float)strength);
 }
 
 static void draw_colour(const struct domain_look *look, struct random *random, float colour[3])

@@ -18,8 +18,9 @@ struct domain_look {
     float background_saturation;
 };
 
-/* The look of dataset number `dataset`: one of six manners, varied by the seed. */
-struct domain_look domain_draw(uint64_t seed, int dataset);
+/* The look of dataset number `dataset`: one of six manners, varied by the seed, and moved away from the
+ * middle of them all `strength` times as far as it is: 0 gives all datasets one look. */
+struct domain_look domain_draw(uint64_t seed, int dataset, double strength);
 
 /* One picture: background, face, and what camera and copying do to it. */
 void domain_picture(struct canvas *canvas, const struct domain_look *look, const struct face *face,

@@ -14,7 +14,7 @@
 
 struct set_work {
     const struct synth_config *config;
-    int dataset; /* -1: across */
+    int dataset; /* or SYNTH_PAIRS_CROSS, SYNTH_PAIRS_ALL */
     uint32_t people; /* of one fold */
     uint32_t half; /* pairs of one fold that are the same person, and as many that are not */
     struct synth_job *jobs; /* [images] */
@@ -36,7 +36,7 @@ uint64_t synth_pairs_images(const struct synth_config *config)
 
 static bool may_pair(const struct set_work *work, uint32_t first, uint32_t second)
 {
-    return work->dataset >= 0 || work->jobs[first].dataset != work->jobs[second].dataset;
+    return work->dataset != SYNTH_PAIRS_CROSS || work->jobs[first].dataset != work->jobs[second].dataset;
 }
 
 static void add_pair(struct set_work *work, uint32_t fold, uint32_t first, uint32_t second, bool same)
@@ -87,6 +87,17 @@ static void add_different(struct set_work *work, uint32_t fold)
     }
 }
 
+/* Whose look picture `picture` of a person of the set has. Across, a person's pictures go round the datasets.
+ */
+static int image_dataset(struct set_work *work, uint32_t person, uint32_t picture)
+{
+    const uint32_t datasets = (uint32_t)work->config->datasets;
+    if (work->dataset >= 0)
+        return work->dataset;
+    return (int)(work->dataset == SYNTH_PAIRS_CROSS ? (person + picture) % datasets
+                                                    : random_below(&work->random, datasets));
+}
+
 static enum status prepare(struct set_work *work, const char *name, struct error *error)
 {
     const struct synth_config *config = work->config;
@@ -109,14 +120,11 @@ static enum status prepare(struct set_work *work, const char *name, struct error
         pairs->fold == NULL || work->jobs == NULL || work->same == NULL)
         return error_set(error, STATUS_INTERNAL, NULL, "free memory, or make fewer pairs",
                          "no memory to make a verification set");
-    for (uint32_t i = 0; i < pairs->images; i++) {
-        const uint32_t person = i / IMAGES;
-        const int across = (int)((person + i % IMAGES) % (uint32_t)config->datasets);
-        work->jobs[i] = (struct synth_job){.dataset = work->dataset < 0 ? across : work->dataset,
-                                           .person = synth_first_held_out(config) + person,
-                                           .number = i % IMAGES};
-    }
     work->random = random_stream(config->seed, RANDOM_SYNTH, SETS_STREAM, (uint64_t)(work->dataset + 1));
+    for (uint32_t i = 0; i < pairs->images; i++)
+        work->jobs[i] = (struct synth_job){.dataset = image_dataset(work, i / IMAGES, i % IMAGES),
+                                           .person = synth_first_held_out(config) + i / IMAGES,
+                                           .number = i % IMAGES};
     return STATUS_OK;
 }
 

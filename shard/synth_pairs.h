@@ -7,7 +7,10 @@
 /* How many images one set has. */
 uint64_t synth_pairs_images(const struct synth_config *config);
 
-/* Writes <name>.h5. `dataset`: whose look all images have, or -1: both images of a pair differ in it. */
+#define SYNTH_PAIRS_CROSS (-1) /* both images of a pair differ in their look */
+#define SYNTH_PAIRS_ALL (-2) /* each image has any dataset's look */
+
+/* Writes <name>.h5. `dataset`: whose look all images have, or one of the above. */
 enum status synth_pairs_write(const struct synth_config *config, const char *name, int dataset,
                               struct synth_progress *progress, struct error *error);
 

@@ -4,6 +4,7 @@
 #include "shard/pairs.h"
 
 #include <ftw.h>
+#include <math.h>
 #include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -273,8 +274,12 @@ static struct origin find_origin(const struct synth_config *config, const uint8_
     return (struct origin){0};
 }
 
+/* `dataset`: whose look all images have, ACROSS or ANY. */
+#define ACROSS (-1)
+#define ANY (-2)
 static void check_set(const struct synth_config *config, const char *name, int dataset)
 {
+    int across = 0;
     struct error error = {0};
     struct pairs pairs;
     char path[512];
@@ -299,11 +304,15 @@ static void check_set(const struct synth_config *config, const char *name, int d
             assert_true(dataset < 0 || origin[side].dataset == dataset);
         }
         assert_int_equal(pairs.same[i], origin[0].person == origin[1].person);
-        assert_true(dataset >= 0 || origin[0].dataset != origin[1].dataset);
+        across += origin[0].dataset != origin[1].dataset;
         same += pairs.same[i];
         per_fold[pairs.fold[i]]++;
     }
     assert_int_equal(same, PAIRS / 2);
+    if (dataset == ANY)
+        assert_in_range(across, 1, PAIRS - 1);
+    else
+        assert_int_equal(across, dataset == ACROSS ? PAIRS : 0);
     for (int fold = 0; fold < SYNTH_FOLDS; fold++)
         assert_int_equal(per_fold[fold], PAIRS / SYNTH_FOLDS);
     pairs_close(&pairs);
@@ -316,7 +325,8 @@ static void test_verification_sets(void **state)
     check_set(&config, "toy0-within", 0);
     check_set(&config, "toy1-within", 1);
     check_set(&config, "toy2-within", 2);
-    check_set(&config, "toy-cross", -1);
+    check_set(&config, "toy-cross", ACROSS);
+    check_set(&config, "toy-all", ANY);
 }
 
 static void test_refused(void **state)
@@ -331,6 +341,9 @@ static void test_refused(void **state)
     config.overlap = 1.5;
     assert_int_equal(synth_is_valid(&config, &error), STATUS_USAGE);
     config = small_config();
+    config.shift = 3.5;
+    assert_int_equal(synth_is_valid(&config, &error), STATUS_USAGE);
+    config = small_config();
     config.name = "../up";
     assert_int_equal(synth_write(&config, &error), STATUS_USAGE);
     config = small_config();
@@ -339,6 +352,36 @@ static void test_refused(void **state)
     config = small_config();
     config.directory = "/proc/nowhere";
     assert_int_equal(synth_write(&config, &error), STATUS_STORAGE);
+}
+
+/* How far two datasets' pictures of the same things are apart: the mean difference of a pixel. A look without
+ * a shift differs by the draws of each picture alone, so the means over many pictures are compared. */
+static double look_distance(double shift, int one, int two)
+{
+    double mean[2][3] = {{0}};
+    struct synth_config config = small_config();
+    struct error error = {0};
+    config.shift = shift;
+    for (int side = 0; side < 2; side++)
+        for (uint32_t picture = 0; picture < 400; picture++) {
+            uint8_t pixels[BYTES];
+            must(synth_picture(&config, side == 0 ? one : two, picture / 4, picture % 4, pixels, &error),
+                 &error);
+            for (size_t i = 0; i < BYTES; i++)
+                mean[side][i % 3] += pixels[i] / (400.0 * (BYTES / 3.0));
+        }
+    return fabs(mean[0][0] - mean[1][0]) + fabs(mean[0][1] - mean[1][1]) + fabs(mean[0][2] - mean[1][2]);
+}
+
+static void test_shift(void **state)
+{
+    (void)state;
+    const double none = look_distance(0, 0, 1);
+    const double usual = look_distance(1, 0, 1);
+    const double strong = look_distance(2, 0, 1);
+    assert_true(none < 12); /* of 255 in each of three colours: chance */
+    assert_true(usual > 20);
+    assert_true(strong > 1.5 * usual);
 }
 
 static void test_sheet(void **state)
@@ -370,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_overlap_truth),
         cmocka_unit_test(test_class_names),
         cmocka_unit_test(test_verification_sets),
+        cmocka_unit_test(test_shift),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_sheet),
     };
