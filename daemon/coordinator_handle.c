@@ -83,7 +83,8 @@ static void take_step(struct coordinator *coordinator, int worker, const struct 
                                                 .data = step->seconds_data,
                                                 .compute = step->seconds_compute,
                                                 .exchange = step->seconds_exchange,
-                                                .hidden = step->seconds_hidden};
+                                                .hidden = step->seconds_hidden,
+                                                .bytes = step->bytes};
         coordinator->report.heard++;
     }
     if (coordinator->report.heard == workers) {

@@ -68,6 +68,7 @@ json_t *status_record_step(const struct message_step *step, int64_t steps, doubl
         mean.compute += seconds[w].compute;
         mean.exchange += seconds[w].exchange;
         mean.hidden += seconds[w].hidden;
+        mean.bytes += seconds[w].bytes;
         heard++;
         json_array_append_new(each, json_pack("{s:i, s:o, s:o, s:o, s:o}", "rank", w + 1, "data",
                                               json_figure(seconds[w].data), "compute",
@@ -80,14 +81,15 @@ json_t *status_record_step(const struct message_step *step, int64_t steps, doubl
         json_pack("{s:o, s:o, s:o, s:o}", "data", json_figure(mean.data / count), "compute",
                   json_figure(mean.compute / count), "exchange", json_figure(mean.exchange / count),
                   "exchange_hidden", json_figure(mean.hidden / count));
-    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch",
-                     (json_int_t)step->epoch, "step", (json_int_t)step->step, "steps", (json_int_t)steps,
-                     "loss", json_figure(step->loss), "loss_cls", json_figure(step->loss_cls), "loss_dom",
-                     json_figure(step->loss_dom), "accuracy", json_figure(step->accuracy), "domain_accuracy",
-                     json_figure(step->domain_accuracy), "lambda", json_figure(step->lambda), "lr",
-                     json_figure(step->lr), "grad_norm", json_figure(step->grad_norm), "images_per_second",
-                     json_figure(step->images_per_second), "eta_seconds", json_figure(eta_seconds), "seconds",
-                     split, "workers", each);
+    return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "epoch", (json_int_t)step->epoch, "step", (json_int_t)step->step, "steps",
+                     (json_int_t)steps, "loss", json_figure(step->loss), "loss_cls",
+                     json_figure(step->loss_cls), "loss_dom", json_figure(step->loss_dom), "accuracy",
+                     json_figure(step->accuracy), "domain_accuracy", json_figure(step->domain_accuracy),
+                     "lambda", json_figure(step->lambda), "lr", json_figure(step->lr), "grad_norm",
+                     json_figure(step->grad_norm), "images_per_second", json_figure(step->images_per_second),
+                     "eta_seconds", json_figure(eta_seconds), "seconds", split, "bytes",
+                     json_figure(mean.bytes / count), "workers", each);
 }
 
 json_t *status_record_eval(const struct message_eval *eval)

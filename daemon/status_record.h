@@ -15,12 +15,14 @@
 struct step_seconds {
     bool heard;
     double data, compute, exchange, hidden;
+    double bytes; /* handed to the exchange */
 };
 
 /* hello [setup->workers] */
 json_t *status_record_start(const struct setup *setup, const struct message_hello *hello);
 json_t *status_record_plan(const struct plan *plan, int workers);
-/* `step` has the global figures; seconds [workers] what each worker spent; their means are written too. */
+/* `step` has the global figures; seconds [workers] what each worker spent; their means are written too, and
+ * of the bytes the mean alone. All are per step. */
 json_t *status_record_step(const struct message_step *step, int64_t steps, double eta_seconds,
                            const struct step_seconds *seconds, int workers);
 json_t *status_record_eval(const struct message_eval *eval);

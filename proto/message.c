@@ -45,7 +45,8 @@ static const struct field step_fields[] = {FIELD(I64, step.step),
                                            FIELD(DOUBLE, step.seconds_data),
                                            FIELD(DOUBLE, step.seconds_compute),
                                            FIELD(DOUBLE, step.seconds_exchange),
-                                           FIELD(DOUBLE, step.seconds_hidden)};
+                                           FIELD(DOUBLE, step.seconds_hidden),
+                                           FIELD(DOUBLE, step.bytes)};
 static const struct field lease_done_fields[] = {FIELD(I64, lease_done.epoch), FIELD(I32, lease_done.lane),
                                                  FIELD(I64, lease_done.images),
                                                  FIELD(I64, lease_done.dropped)};

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define MESSAGE_VERSION 2
+#define MESSAGE_VERSION 3
 #define MESSAGE_SIZE_MAX (1u << 20)
 #define MESSAGE_LEASES_MAX 16384
 
@@ -78,6 +78,7 @@ struct message_step {
     double images_per_second;
     /* Of this worker, mean per step since the last report; hidden: of the exchange, beside the computing. */
     double seconds_data, seconds_compute, seconds_exchange, seconds_hidden;
+    double bytes; /* that this worker handed to the exchange, likewise; 0: it is the only one */
 };
 
 struct message_lease_done {

@@ -56,7 +56,8 @@ struct exchange {
     /* Called while a call waits, at least every few milliseconds; NULL: none. */
     void (*idle)(void *context);
     void *idle_context;
-    /* Seconds this worker spent inside exchange calls, and bytes it handed to them, since the start. */
+    /* Seconds this worker spent inside exchange calls, and bytes it handed to them, since the start: none
+     * where nobody else takes part. */
     double seconds_waited;
     /* Seconds that sums of buckets were under way while this worker was in no exchange call, since the start.
      */

@@ -12,8 +12,8 @@ struct exchange_group {
 static enum status local_allgather(struct exchange *exchange, const void *send, size_t bytes, void *recv,
                                    struct error *error)
 {
+    (void)exchange;
     (void)error;
-    exchange->bytes += bytes;
     memcpy(recv, send, bytes);
     return STATUS_OK;
 }
@@ -21,8 +21,8 @@ static enum status local_allgather(struct exchange *exchange, const void *send, 
 static enum status local_reduce_scatter(struct exchange *exchange, const float *send, float *recv,
                                         size_t count_each, struct error *error)
 {
+    (void)exchange;
     (void)error;
-    exchange->bytes += count_each * sizeof(float);
     memcpy(recv, send, count_each * sizeof(float));
     return STATUS_OK;
 }
@@ -30,9 +30,10 @@ static enum status local_reduce_scatter(struct exchange *exchange, const float *
 static enum status local_sum_double(struct exchange *exchange, double *values, size_t count,
                                     struct error *error)
 {
+    (void)exchange;
     (void)values;
+    (void)count;
     (void)error;
-    exchange->bytes += count * sizeof(double);
     return STATUS_OK;
 }
 
@@ -61,19 +62,21 @@ static void local_group_free(struct exchange *exchange, struct exchange_group *g
 static enum status local_group_reduce(struct exchange *exchange, struct exchange_group *group, float *values,
                                       size_t count, struct error *error)
 {
+    (void)exchange;
     (void)group;
     (void)values;
+    (void)count;
     (void)error;
-    exchange->bytes += count * sizeof(float);
     return STATUS_OK;
 }
 
 static enum status local_bucket_start(struct exchange *exchange, float *values, size_t count,
                                       struct error *error)
 {
+    (void)exchange;
     (void)values;
+    (void)count;
     (void)error;
-    exchange->bytes += count * sizeof(float);
     return STATUS_OK;
 }
 

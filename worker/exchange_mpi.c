@@ -117,6 +117,11 @@ static enum status account(struct exchange_mpi *mpi, double begin, enum status s
     return status;
 }
 
+static void count_bytes(struct exchange_mpi *mpi, size_t bytes)
+{
+    mpi->base.bytes += mpi->base.size > 1 ? bytes : 0;
+}
+
 /* With the last of the buckets under way: what of that time was spent outside of exchange calls. */
 static enum status settle_buckets(struct exchange_mpi *mpi, enum status status)
 {
@@ -159,7 +164,7 @@ static enum status mpi_allgather(struct exchange *exchange, const void *send, si
     if (status != STATUS_OK) {
         return status;
     }
-    exchange->bytes += bytes;
+    count_bytes(mpi, bytes);
     MPI_Request request;
     int code =
         MPI_Iallgather(send, (int)bytes, MPI_BYTE, recv, (int)bytes, MPI_BYTE, mpi->communicator, &request);
@@ -175,7 +180,7 @@ static enum status mpi_reduce_scatter(struct exchange *exchange, const float *se
     if (status != STATUS_OK) {
         return status;
     }
-    exchange->bytes += count_each * (size_t)exchange->size * sizeof(float);
+    count_bytes(mpi, count_each * (size_t)exchange->size * sizeof(float));
     MPI_Request request;
     int code = MPI_Ireduce_scatter_block(send, recv, (int)count_each, MPI_FLOAT, MPI_SUM, mpi->communicator,
                                          &request);
@@ -191,7 +196,7 @@ static enum status mpi_sum_double(struct exchange *exchange, double *values, siz
     if (status != STATUS_OK) {
         return status;
     }
-    exchange->bytes += count * sizeof(double);
+    count_bytes(mpi, count * sizeof(double));
     MPI_Request request;
     int code =
         MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, mpi->communicator, &request);
@@ -283,7 +288,7 @@ static enum status start_reduction(struct exchange_mpi *mpi, struct request_list
     if (status != STATUS_OK) {
         return status;
     }
-    mpi->base.bytes += count * sizeof(float);
+    count_bytes(mpi, count * sizeof(float));
     int code = MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, operation, communicator,
                               &list->request[list->count]);
     if (code != MPI_SUCCESS) {

@@ -67,6 +67,7 @@ struct step_result {
     struct blame blame; /* of this worker's lanes */
     double seconds_data, seconds_compute, seconds_exchange;
     double seconds_hidden; /* of the exchange, beside the computing */
+    double bytes; /* handed to the exchange */
 };
 
 /* Builds the model and everything but the loader and the plan. The caller calls trainer_free in any case. */

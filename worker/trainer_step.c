@@ -344,6 +344,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     double begin = trainer_clock();
     double waited = trainer->exchange->seconds_waited;
     double hidden = trainer->exchange->seconds_hidden;
+    uint64_t bytes = trainer->exchange->bytes;
     struct error first_error = {0};
     struct step step = {.trainer = trainer, .number = number, .error = &first_error};
     struct step_trace trace;
@@ -377,6 +378,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     result->seconds_data = step.seconds_data;
     result->seconds_exchange = trainer->exchange->seconds_waited - waited;
     result->seconds_hidden = trainer->exchange->seconds_hidden - hidden;
+    result->bytes = (double)(trainer->exchange->bytes - bytes);
     result->seconds_compute = trainer_clock() - begin - result->seconds_data - result->seconds_exchange;
     if (status == STATUS_OK && step.failure != STATUS_OK) {
         *error = first_error;

@@ -29,7 +29,7 @@ struct worker {
     double pause_end; /* of a wait by the clock */
     double last_beat;
     struct {
-        double begin, data, compute, exchange, hidden;
+        double begin, data, compute, exchange, hidden, bytes;
         int steps;
     } window; /* since the last step report */
 };

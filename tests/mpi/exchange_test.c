@@ -15,12 +15,10 @@ static void gathers_in_order_of_rank(struct exchange *exchange)
 {
     int mine[3] = {exchange->rank, 10 * exchange->rank, 7};
     int *all = calloc(3 * (size_t)exchange->size, sizeof *all);
-    uint64_t bytes = exchange->bytes;
     CHECK(exchange->operations->allgather(exchange, mine, sizeof mine, all, &error) == STATUS_OK);
     for (int r = 0; r < exchange->size; r++) {
         CHECK(all[3 * r] == r && all[3 * r + 1] == 10 * r && all[3 * r + 2] == 7);
     }
-    CHECK(exchange->bytes == bytes + sizeof mine);
     free(all);
 }
 
@@ -170,6 +168,48 @@ static void sums_buckets(struct exchange *exchange)
     free(all);
 }
 
+/* Every call adds what this worker handed over: nothing where it is the only one that takes part. */
+static void counts_bytes(struct exchange *exchange)
+{
+    enum { COUNT = 5 };
+    const struct exchange_operations *operations = exchange->operations;
+    size_t size = (size_t)exchange->size;
+    double doubles[COUNT] = {0};
+    float floats[COUNT] = {0};
+    float *many = calloc(size * COUNT, sizeof *many);
+    struct exchange_group *all = NULL, *alone = NULL;
+    CHECK(operations->group_create(exchange, 0, exchange->size, &all, &error) == STATUS_OK);
+    CHECK(operations->group_create(exchange, exchange->size - 1, 1, &alone, &error) == STATUS_OK);
+
+    uint64_t begin = exchange->bytes;
+    CHECK(operations->allgather(exchange, floats, sizeof floats, many, &error) == STATUS_OK);
+    uint64_t gathered = exchange->bytes;
+    CHECK(operations->reduce_scatter(exchange, many, floats, COUNT, &error) == STATUS_OK);
+    uint64_t scattered = exchange->bytes;
+    CHECK(operations->sum_double(exchange, doubles, COUNT, &error) == STATUS_OK);
+    uint64_t summed = exchange->bytes;
+    CHECK(operations->group_max(exchange, all, floats, COUNT, &error) == STATUS_OK);
+    CHECK(operations->group_wait(exchange, &error) == STATUS_OK);
+    uint64_t reduced = exchange->bytes;
+    CHECK(operations->group_sum(exchange, alone, floats, COUNT, &error) == STATUS_OK);
+    CHECK(operations->group_wait(exchange, &error) == STATUS_OK);
+    CHECK(exchange->bytes == reduced);
+    CHECK(operations->bucket_start(exchange, floats, COUNT, &error) == STATUS_OK);
+    CHECK(operations->buckets_wait(exchange, &error) == STATUS_OK);
+    if (size == 1) {
+        CHECK(begin == 0 && exchange->bytes == 0);
+    } else {
+        CHECK(gathered - begin == sizeof floats);
+        CHECK(scattered - gathered == size * sizeof floats);
+        CHECK(summed - scattered == sizeof doubles);
+        CHECK(reduced - summed == sizeof floats);
+        CHECK(exchange->bytes - reduced == sizeof floats);
+    }
+    operations->group_free(exchange, alone);
+    operations->group_free(exchange, all);
+    free(many);
+}
+
 static void count_idle(void *context)
 {
     (*(int *)context)++;
@@ -223,6 +263,7 @@ int main(int argc, char **argv)
     reduces_over_groups(exchange);
     sums_buckets(exchange);
     tells_what_is_hidden(exchange);
+    counts_bytes(exchange);
     stays_alive_while_waiting(exchange);
     errors_are_values(exchange);
     exchange->operations->close(exchange);

@@ -51,7 +51,8 @@ static struct message example(enum message_kind kind, struct message_lease *leas
                                              .seconds_data = 1,
                                              .seconds_compute = 2,
                                              .seconds_exchange = 3,
-                                             .seconds_hidden = 4};
+                                             .seconds_hidden = 4,
+                                             .bytes = 5};
         break;
     case MESSAGE_LEASE_DONE:
         message.lease_done = (struct message_lease_done){.epoch = 1, .lane = -2, .images = 3, .dropped = 4};
@@ -167,7 +168,7 @@ static void test_each_kind_goes_there_and_back(void **state)
 /* The wire itself, written out by hand. */
 static void test_bytes_on_the_wire(void **state)
 {
-    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  2,    0,    2,    0,    12, 0, 0, 0,
+    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  3,    0,    2,    0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
     struct message message = {.kind = MESSAGE_BEAT,
                               .beat = {.step = 0x0102030405060708, .phase = PHASE_EXCHANGE}};
