@@ -10,6 +10,7 @@
 #include "shard/overlap_list.h"
 #include "worker/checkpoint.h"
 #include "worker/overlap.h"
+#include "worker/overlap_cosine.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,7 @@ struct overlap {
     bool *right; /* [count], with a truth */
     size_t count; /* all found: with a truth also those below the least cosine */
     size_t shown; /* those above it, the first ones */
+    struct overlap_cosine cosine; /* with a truth */
     struct progress progress;
 };
 
@@ -82,8 +84,8 @@ static enum status open_checkpoint(struct overlap *overlap, const char *argument
     return status;
 }
 
-/* Which of the pairs are known to be right: only where that is asked for. */
-static enum status judge(struct overlap *overlap, struct error *error)
+/* Which of the pairs are known to be right, and how near those known are: only where that is asked for. */
+static enum status judge(struct overlap *overlap, const struct overlap_config *config, struct error *error)
 {
     if (!overlap->options->truth) {
         return STATUS_OK;
@@ -95,7 +97,7 @@ static enum status judge(struct overlap *overlap, struct error *error)
     for (size_t i = 0; i < overlap->count; i++) {
         overlap->right[i] = overlap_truth_has(&overlap->truth, &overlap->pairs[i]);
     }
-    return STATUS_OK;
+    return overlap_cosine(config, overlap->truth.known, overlap->truth.count, &overlap->cosine, error);
 }
 
 static enum status find_pairs(struct overlap *overlap, struct error *error)
@@ -125,12 +127,13 @@ static enum status find_pairs(struct overlap *overlap, struct error *error)
     progress_begin(&overlap->progress, "overlap", "million comparisons");
     enum status status = overlap_find(&config, &overlap->pairs, &overlap->count, error);
     progress_end(&overlap->progress);
-    free(classes);
     while (overlap->shown < overlap->count &&
            overlap->pairs[overlap->shown].cosine >= (float)options->cosine_min) {
         overlap->shown++;
     }
-    return status == STATUS_OK ? judge(overlap, error) : status;
+    status = status == STATUS_OK ? judge(overlap, &config, error) : status;
+    free(classes);
+    return status;
 }
 
 static void print_pair(const struct overlap *overlap, size_t i, FILE *file)
@@ -219,6 +222,11 @@ static void print_summary(const struct overlap *overlap)
         fprintf(file, "the best F1, at --min-cosine %.4f: ", (double)overlap->pairs[best - 1].cosine);
         print_score(overlap, best, file);
     }
+    fprintf(file,
+            "mean cosine of class centres: %.4f of the %llu known pairs, %.4f of the %llu others of two "
+            "datasets\n",
+            overlap->cosine.known, (unsigned long long)overlap->cosine.known_count, overlap->cosine.others,
+            (unsigned long long)overlap->cosine.other_count);
 }
 
 static enum status write_sheet(const struct overlap *overlap, struct error *error)
@@ -278,7 +286,8 @@ static enum status parse(int argc, char **argv, struct overlap_options *options,
          "config.yaml)",
          0, 0},
         {"truth", 0, OPTION_STRING, &options->truth, "FILE.tsv",
-         "pairs known to be the same person: prints precision and recall; a column tells", 0, 0},
+         "pairs known to be the same person: prints precision, recall and their cosines; a column tells", 0,
+         0},
         {"output", 'o', OPTION_STRING, &options->output, "FILE.tsv", "write the table there", 0, 0},
         {"sheet", 0, OPTION_STRING, &options->sheet, "FILE.png", "draw faces of the first pairs", 0, 0},
         {"sheet-pairs", 0, OPTION_INT, &options->sheet_pairs, "N", "so many pairs (30)", 1,

@@ -37,6 +37,10 @@ exits "dail overlap" $? 0
 check "most of the people shared are found" at_least 0.6 "$(found recall)"
 check "most of those found are shared" at_least 0.5 "$(found precision)"
 check "the threshold of the best F1 is told" at_least 0.6 "$(best F1)"
+# cosine NUMBER: the first or second mean cosine that is told
+cosine() { sed -n "s/^mean cosine of class centres: \(-*[0-9.]*\) of the 15 known pairs, \(-*[0-9.]*\) of the 2485 others.*/\\$1/p" "$work/out"; }
+check "centres of the same person are nearer than those of others" \
+    awk -v same="$(cosine 1)" -v others="$(cosine 2)" 'BEGIN { exit !(same != "" && others != "" && same > others + 0.1) }'
 is "the table's columns" "$(head -n 1 "$work/found.tsv" | tr '\t' ' ')" \
     "dataset_a identity_a dataset_b identity_b cosine lead known"
 # in_list: precision and recall counted anew from the table

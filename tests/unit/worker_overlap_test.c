@@ -1,6 +1,7 @@
 /* Pairs of identities across datasets: against tests/oracle/make_overlap.py, and many classes with known
  * pairs. */
 #include "worker/overlap.h"
+#include "worker/overlap_cosine.h"
 
 #include "tests/oracle/overlap.h"
 
@@ -223,11 +224,66 @@ static void test_score(void **state)
     assert_int_equal(overlap_best_cut(pairs + 4, right + 4, 2, 3), 0);
 }
 
+/* The cosine of two of the golden centres, 0 of one of length 0. */
+static double golden_cosine(const float *a, const float *b)
+{
+    double dot = 0, left = 0, right = 0;
+    for (int d = 0; d < overlap_embedding; d++) {
+        dot += (double)a[d] * (double)b[d];
+        left += (double)a[d] * (double)a[d];
+        right += (double)b[d] * (double)b[d];
+    }
+    return left > 0 && right > 0 ? dot / sqrt(left * right) : 0;
+}
+
+/* Known: the golden pairs that are mutual. All: every cosine on its own. */
+static void test_mean_cosines(void **state)
+{
+    (void)state;
+    struct source source;
+    float *centres = golden_source(&source);
+    struct overlap_config config = make_config(&source, overlap_classes, 3);
+    struct overlap_pair known[overlap_count];
+    struct overlap_cosine cosine;
+    size_t count = 0, pairs = 0;
+    double sum = 0, all = 0;
+    for (size_t i = 0; i < overlap_count; i++) {
+        if (overlap_rows[i].mutual) {
+            known[count++] = (struct overlap_pair){.dataset = {overlap_rows[i].a, overlap_rows[i].b},
+                                                   .class = {overlap_rows[i].i, overlap_rows[i].j}};
+            sum += overlap_rows[i].cosine;
+        }
+    }
+    for (size_t b = 1; b < 3; b++) {
+        for (size_t a = 0; a < b; a++) {
+            for (size_t i = 0; i < overlap_classes[a]; i++) {
+                for (size_t j = 0; j < overlap_classes[b]; j++) {
+                    all += golden_cosine(source.rows[a] + i * overlap_embedding,
+                                         source.rows[b] + j * overlap_embedding);
+                    pairs++;
+                }
+            }
+        }
+    }
+    assert_int_equal(overlap_cosine(&config, known, count, &cosine, NULL), STATUS_OK);
+    assert_int_equal(cosine.known_count, count);
+    assert_int_equal(cosine.other_count, pairs - count);
+    CLOSE(cosine.known, sum / (double)count, 1e-6);
+    CLOSE(cosine.others, (all - sum) / (double)(pairs - count), 1e-6);
+    assert_int_equal(overlap_cosine(&config, known, 0, &cosine, NULL), STATUS_OK);
+    CLOSE(cosine.known, 0, 0);
+    CLOSE(cosine.others, all / (double)pairs, 1e-6);
+    source.failure = STATUS_DATA;
+    assert_int_equal(overlap_cosine(&config, known, count, &cosine, NULL), STATUS_DATA);
+    free(centres);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),  cmocka_unit_test(test_many_classes), cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_score),
+        cmocka_unit_test(test_golden), cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_ties),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_score),  cmocka_unit_test(test_mean_cosines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
