@@ -58,7 +58,7 @@ A_daemon := $(call archive,daemon) $(A_worker)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces check check-deps check-unit check-mpi check-system check-oracle check-asan torture fuzz \
+.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-unit check-mpi check-system check-oracle check-asan torture fuzz \
         fuzz-targets bench lint format install dist help clean deps
 .DEFAULT_GOAL := all
 
@@ -142,11 +142,34 @@ demo: all ## make three overlapping datasets, train on them with two workers, ve
 faces: all ## pack the real faces of FACES=<folder> (default ../shared/faces) for etc/faces.yaml
 	DAIL_BUILD=$(BUILD) etc/faces.sh $(FACES)
 
+# The experiments: SEEDS trainings of each row, JOBS at a time with WORKERS workers of one thread each. DATA_SEED: of
+# the synthetic faces, by default the one in etc/ablation/faces.synth.
+SEEDS     ?= 5
+DATA_SEED ?=
+WORKERS   ?= 2
+EXPERIMENT = etc/ablation/run.py --build $(BUILD) --seeds $(SEEDS) --jobs $(JOBS) --workers $(WORKERS) \
+             $(if $(DATA_SEED),--data-seed $(DATA_SEED)) $(if $(FACES),--faces $(FACES))
+
+ablation-deps: all
+	@etc/install-deps.sh --if-missing --ablation
+
+ablation: ablation-deps ## the paper's table: single set, naive, DA, DA+GRL, DA+GRL+CD on synthetic faces; SEEDS=5 JOBS=1 WORKERS=2
+	$(EXPERIMENT) ablation
+
+margins: ablation-deps ## softmax, SphereFace, CosFace, CM and ArcFace on one set; SEEDS JOBS WORKERS as above
+	$(EXPERIMENT) margins
+
+sweeps: ablation-deps ## accuracy against overlap, domain shift, crossing dropout, lambda and its start
+	$(EXPERIMENT) overlap shift crossing lambda start
+
+ablation-real: ablation-deps ## the paper's table on the real faces of FACES=<folder>
+	$(EXPERIMENT) real
+
 # The tests, one floor after the other.
 check: check-deps check-unit check-mpi check-system check-oracle ## every test
 
 check-deps:
-	@etc/install-deps.sh --if-missing --oracle
+	@etc/install-deps.sh --if-missing --oracle --ablation
 	@etc/install-deps.sh --if-missing --hosts || echo 'check: tests/system/hosts.t will be skipped'
 	@etc/install-deps.sh --if-missing --slurm || echo 'check: tests/system/slurm.t will be skipped'
 

@@ -10,6 +10,7 @@
 #   etc/install-deps.sh --hosts       also what the test of several hosts makes them with
 #   etc/install-deps.sh --slurm       also the scheduler that slurm/ is tested with
 #   etc/install-deps.sh --fuzz        also the compiler that fuzzes, and what reports its coverage
+#   etc/install-deps.sh --ablation    also what the experiments are driven with
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -24,9 +25,10 @@ for argument in "$@"; do
     --hosts) want="$want hosts" ;;
     --slurm) want="$want slurm" ;;
     --fuzz) want="$want fuzz" ;;
+    --ablation) want="$want ablation" ;;
     *)
         echo "install-deps: unknown option $argument" \
-            "(--if-missing, --oracle, --lint, --bench, --hosts, --slurm, --fuzz)" >&2
+            "(--if-missing, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation)" >&2
         exit 2
         ;;
     esac
@@ -86,6 +88,9 @@ fuzz|command clang|clang|llvm|llvm
 fuzz|omp clang|libomp-dev|llvm|llvm-openmp
 fuzz|fuzzer clang|libclang-rt-dev|llvm|llvm
 fuzz|command llvm-cov|llvm|llvm|llvm
+ablation|python yaml|python3-yaml|py-pyyaml|py-pyyaml
+ablation|command taskset|util-linux|util-linux|util-linux
+ablation|command setpriv|util-linux|util-linux|util-linux
 TABLE
 }
 

@@ -1,0 +1,226 @@
+"""What an experiment is: which trainings it compares and which figures its table has, read from YAML.
+
+An experiment's file has these keys:
+
+    title:     what the table is about
+    base:      the configuration that all rows share (base.yaml)
+    data:      {synth: file of options for `dail synth`, set: {option: value}}
+               or {faces: pixels a side, validation: [names]}: what `make faces` packs
+    rows:      a list of {name, set: {key of daild's configuration: value}, synth: {option: value},
+               datasets: [those trained on, counted from 0; all]}
+    sweep:     {label, key, values, even}: every row once for each value of a key of the configuration, or of
+               synth.<option>; even: the plot has the values at equal distances
+    measures:  the figures, [{name, title, figure, sets}], where not the standard ones
+    order:     names of rows, which should be in this order by the first measure of `plot`
+    plot:      names of the measures that are drawn
+"""
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import pathlib
+import shlex
+from typing import Any, Optional
+
+import yaml
+
+
+class Problem(Exception):
+    """Something the user has to put right."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """How a figure of a training is shown: multiplied, with so many decimals, with an interval or without."""
+    factor: float
+    decimals: int
+    unit: str
+    interval: bool = True
+
+
+FIGURES = {
+    "accuracy": Figure(100, 2, "%"),
+    "tar": Figure(100, 2, "%"),
+    "domain_accuracy": Figure(100, 1, "%"),
+    "centre_cosine": Figure(1, 3, ""),
+    "seconds_per_step": Figure(1000, 1, "ms", interval=False),
+    "bytes_per_step": Figure(1e-6, 2, "MB", interval=False),
+}
+OF_SETS = ("accuracy", "tar")  # of the verification sets that a measure names; their mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """A column of the table."""
+    name: str
+    title: str
+    figure: str
+    sets: str = ""
+
+    def shown_as(self) -> Figure:
+        return FIGURES[self.figure]
+
+
+OF_VERIFICATION = (
+    Measure("within", "within a domain", "accuracy", "*-within"),
+    Measure("across", "across domains", "accuracy", "*-cross"),
+    Measure("all", "all", "accuracy", "*-all"),
+    Measure("tar", "across, TAR at FAR 1e-2", "tar", "*-cross"),
+)
+OF_TRAINING = (
+    Measure("domain", "domain classifier", "domain_accuracy"),
+    Measure("cosine", "same person's centres", "centre_cosine"),
+    Measure("seconds", "ms a step", "seconds_per_step"),
+    Measure("bytes", "MB exchanged a step", "bytes_per_step"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of the table: what is trained, on what data."""
+    name: str
+    series: str
+    x: Optional[float]
+    settings: dict[str, Any]
+    synth: dict[str, Any]
+    datasets: Optional[tuple[int, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    label: str
+    key: str
+    values: tuple[float, ...]
+    even: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    name: str
+    title: str
+    base: pathlib.Path
+    synth: dict[str, Any]  # options of `dail synth`, all rows'; empty: real faces
+    faces: int  # pixels a side; 0: synthetic
+    validation: tuple[str, ...]  # sets of the real faces
+    rows: tuple[Row, ...]
+    sweep: Optional[Sweep]
+    measures: tuple[Measure, ...]
+    order: tuple[str, ...]
+    plot: tuple[Measure, ...]
+
+
+def take(found: dict[str, Any], where: str, *keys: str) -> dict[str, Any]:
+    """The mapping itself, in which only these keys may occur."""
+    if not isinstance(found, dict):
+        raise Problem(f"{where}: a mapping is expected, not {found!r}")
+    for key in found:
+        if key not in keys:
+            near = difflib.get_close_matches(str(key), keys, 1)
+            raise Problem(f"{where}: there is no {key!r}; " +
+                          (f"{near[0]!r} perhaps?" if near else f"it may have {', '.join(keys)}"))
+    return found
+
+
+def need(found: dict[str, Any], where: str, key: str) -> Any:
+    if key not in found:
+        raise Problem(f"{where}: {key!r} is missing")
+    return found[key]
+
+
+def read_synth(path: pathlib.Path) -> dict[str, Any]:
+    """Options of `dail synth` as a mapping; # begins a comment."""
+    words = shlex.split(path.read_text(encoding="utf-8"), comments=True)
+    names, values = words[::2], words[1::2]
+    if len(names) != len(values) or not all(name.startswith("--") for name in names):
+        raise Problem(f"{path}: options are expected as --name value")
+    return {name[2:]: yaml.safe_load(value) for name, value in zip(names, values)}
+
+
+def read_rows(found: Any, where: str) -> list[Row]:
+    if not isinstance(found, list) or not found:
+        raise Problem(f"{where}: a list of rows is expected under 'rows'")
+    rows = []
+    for each in found:
+        take(each, f"{where}: a row", "name", "set", "synth", "datasets")
+        name = str(need(each, f"{where}: a row", "name"))
+        datasets = each.get("datasets")
+        rows.append(Row(name, name, None, each.get("set") or {}, each.get("synth") or {},
+                        tuple(datasets) if datasets is not None else None))
+    if len({row.name for row in rows}) < len(rows):
+        raise Problem(f"{where}: two rows have one name")
+    return rows
+
+
+def read_sweep(found: Any, where: str) -> Optional[Sweep]:
+    if found is None:
+        return None
+    where += ": sweep"
+    take(found, where, "label", "key", "values", "even")
+    key = str(need(found, where, "key"))
+    return Sweep(found.get("label", key), key, tuple(need(found, where, "values")), bool(found.get("even")))
+
+
+def spread(rows: list[Row], sweep: Optional[Sweep]) -> list[Row]:
+    """Every row once for each value of the sweep."""
+    if not sweep:
+        return rows
+    result = []
+    for row in rows:
+        for value in sweep.values:
+            settings, synth = dict(row.settings), dict(row.synth)
+            if sweep.key.startswith("synth."):
+                synth[sweep.key[len("synth."):]] = value
+            else:
+                settings[sweep.key] = value
+            result.append(dataclasses.replace(row, name=f"{row.series} {value:g}", x=float(value),
+                                              settings=settings, synth=synth))
+    return result
+
+
+def read_measures(found: Any, where: str) -> tuple[Measure, ...]:
+    if found is None:
+        return OF_VERIFICATION + OF_TRAINING
+    measures = []
+    for each in found:
+        take(each, f"{where}: a measure", "name", "title", "figure", "sets")
+        name = need(each, f"{where}: a measure", "name")
+        figure = each.get("figure", "accuracy")
+        if figure not in OF_SETS:
+            raise Problem(f"{where}: measure {name!r} has figure {figure!r}; it may be {' or '.join(OF_SETS)}")
+        measures.append(Measure(name, each.get("title", name), figure, need(each, where, "sets")))
+    return tuple(measures) + OF_TRAINING
+
+
+def named(names: Any, known: dict[str, Any], where: str) -> tuple[Any, ...]:
+    for name in names:
+        if name not in known:
+            raise Problem(f"{where}: {name!r} is none of {', '.join(known)}")
+    return tuple(known[name] for name in names)
+
+
+def read_experiment(path: pathlib.Path) -> Experiment:
+    """Reads an experiment's file; the files that it names lie beside it."""
+    where = str(path)
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        there = sorted(each.stem for each in path.parent.glob("*.yaml") if "rows:" in each.read_text(encoding="utf-8"))
+        raise Problem(f"{where}: {error.strerror}; there are {', '.join(there)}") from error
+    except yaml.YAMLError as error:
+        raise Problem(f"{where}: {error}") from error
+    take(found, where, "title", "base", "data", "rows", "sweep", "measures", "order", "plot")
+    data = take(need(found, where, "data"), f"{where}: data", "synth", "set", "faces", "validation")
+    if ("synth" in data) == ("faces" in data):
+        raise Problem(f"{where}: data is either 'synth' or 'faces'")
+    synth = {**read_synth(path.parent / data["synth"]), **(data.get("set") or {})} if "synth" in data else {}
+    rows = read_rows(need(found, where, "rows"), where)
+    sweep = read_sweep(found.get("sweep"), where)
+    measures = read_measures(found.get("measures"), where)
+    by_name = {measure.name: measure for measure in measures}
+    plot = named(found.get("plot") or [measures[0].name], by_name, f"{where}: plot")
+    order = tuple(row.name for row in named(found.get("order") or [], {row.name: row for row in rows}, f"{where}: order"))
+    if sweep and order:
+        raise Problem(f"{where}: a sweep has no 'order'")
+    return Experiment(path.stem, str(need(found, where, "title")), path.parent / found.get("base", "base.yaml"), synth,
+                      int(data.get("faces", 0)), tuple(data.get("validation") or ()), tuple(spread(rows, sweep)),
+                      sweep, measures, order, plot)
