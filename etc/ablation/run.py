@@ -1,18 +1,19 @@
 #!/usr/bin/python3
 """Runs experiments: trains every row with every seed, and writes tables and plots.
 
-    run.py [--build DIR] [--seeds N] [--data-seed N] [--jobs N] [--workers N] [--faces DIR] EXPERIMENT...
+    run.py [--build DIR] [--output DIR] [--seeds N] [--data-seed N] [--jobs N] [--workers N] [--faces DIR] EXPERIMENT...
 
 An experiment is a file of this folder without its ending (ablation), or a path. What is done already is not done
-again: trainings are kept in <build>/ablation/trainings, named after all that decides their result, so that experiments
-share them; one that was broken off goes on from its checkpoint. Tables and plots go to
-<build>/ablation/<experiment>-<data seed>. Exit codes: 0; 1 where a training failed or diverged; 2 for what has to be
-put right first; 75 stopped on request: the same command goes on.
+again: trainings are kept in <output>/trainings, named after all that decides their result, so that experiments share
+them; one that was broken off goes on from its checkpoint. Tables and plots go to <output>/<experiment>-<data seed>; the
+output is <build>/ablation unless named. Exit codes: 0; 1 where a training failed or diverged; 2 for what has to be put
+right first; 75 stopped on request: the same command goes on.
 """
 from __future__ import annotations
 
 import argparse
 import asyncio
+import fnmatch
 import os
 import pathlib
 import signal
@@ -32,6 +33,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs experiments: trainings, tables, plots.")
     parser.add_argument("--build", default=os.environ.get("DAIL_BUILD", "build"), type=pathlib.Path)
+    parser.add_argument("--output", type=pathlib.Path, help="where everything goes (BUILD/ablation)")
     parser.add_argument("--seeds", default=5, type=int, help="trainings of each row, with run.seed 1, 2, ...")
     parser.add_argument("--data-seed", type=int, help="seed of dail synth, instead of the one in the options' file")
     parser.add_argument("--jobs", default=1, type=int, help="trainings side by side, each on cores of its own")
@@ -74,6 +76,13 @@ def data_of(experiment: Experiment, synth: dict[str, Any], chosen: argparse.Name
     return data.synthetic(chosen.build / "dail", root, options)
 
 
+def check_sets(experiment: Experiment, made: data.Data) -> None:
+    for measure in experiment.measures:
+        names = [path.stem for path in made.sets]
+        if measure.figure in OF_SETS and not fnmatch.filter(names, measure.sets):
+            raise Problem(f"{experiment.name}: measure {measure.name}: {measure.sets} is none of {', '.join(names)}")
+
+
 def plan(experiment: Experiment, chosen: argparse.Namespace, programs: Programs, root: pathlib.Path) -> list[Training]:
     """All trainings, seed by seed: who looks on early sees every row."""
     made: dict[str, data.Data] = {}
@@ -82,6 +91,7 @@ def plan(experiment: Experiment, chosen: argparse.Namespace, programs: Programs,
         if key not in made:
             begin = time.monotonic()
             made[key] = data_of(experiment, row.synth, chosen, root / "data")
+            check_sets(experiment, made[key])
             say(f"{experiment.name}: data {made[key].manifests[0].parent}, {sum(made[key].images)} images in "
                 f"{len(made[key].manifests)} datasets, {time.monotonic() - begin:.0f} s")
     by_row = [resolve(programs, root / "trainings", experiment.base, row, range(1, chosen.seeds + 1),
@@ -139,7 +149,7 @@ def run_experiment(name: str, chosen: argparse.Namespace) -> int:
     path = pathlib.Path(name) if name.endswith(".yaml") else HERE / f"{name}.yaml"
     experiment = read_experiment(path)
     programs = programs_of(chosen.build, chosen.workers)
-    root = chosen.build / "ablation"
+    root = chosen.output or chosen.build / "ablation"
     trainings = plan(experiment, chosen, programs, root)
     results = {str(training.folder): training.result() for training in trainings}
     missing = {str(training.folder): training for training in trainings if not results[str(training.folder)]}

@@ -14,7 +14,7 @@ from student import half_width
 from training import DIVERGED, Training
 
 COLORS = ("#1f62d0", "#c4560a", "#1a7f37", "#8250df", "#cf222e", "#0e7c86")
-FRAME, GRID = "#57606a", "#dfe3e8"
+FRAME, GRID, TEXT = "#57606a", "#dfe3e8", "#24292f"
 Outcome = tuple[Training, dict[str, Any]]
 
 
@@ -52,14 +52,13 @@ class TableRow:
 # --- Figures ---
 
 def figure_of(result: dict[str, Any], measure: Measure) -> Optional[float]:
-    """What a training gives for a measure: of verification sets the mean over those that it names."""
+    """What a training gives for a measure: of verification sets the mean over those that it names. None of one that
+    failed, and of sets too small for it."""
     if measure.figure not in OF_SETS:
         return result.get(measure.figure)
     named = [values[measure.figure] for name, values in sorted(result.get("sets", {}).items())
              if fnmatch.fnmatch(name, measure.sets)]
-    if result["code"] == 0 and (not named or None in named):
-        raise Problem(f"measure {measure.name}: there is no {measure.figure} of a set {measure.sets}")
-    return statistics.fmean(named) if named else None
+    return statistics.fmean(named) if named and None not in named else None
 
 
 def mean_over_seeds(outcomes: Sequence[Outcome], measure: Measure) -> Mean:
@@ -184,7 +183,7 @@ def bars(experiment: Experiment, rows: Sequence[TableRow]) -> list[str]:
     """Every row's measures side by side. Percent begin at 50, what guessing reaches, where all are above."""
     lines, lowest = [], math.inf
     for each in rows:
-        cells = [quoted(each.row.name)]
+        cells = ['"' + each.row.name.replace('"', "'") + '"']
         for measure in experiment.plot:
             height, half = plotted(each.means[measure.name], measure)
             cells += ["NaN", "NaN"] if math.isnan(height) else [f"{height:.6g}", f"{half:.6g}"]
@@ -193,6 +192,7 @@ def bars(experiment: Experiment, rows: Sequence[TableRow]) -> list[str]:
     curves = [f"$rows using {2 * index + 2}:{2 * index + 3}:xtic(1) title {quoted(column_title(measure))} "
               f"lc rgb '{COLORS[index % len(COLORS)]}'" for index, measure in enumerate(experiment.plot)]
     return ["set style data histogram", "set style histogram errorbars gap 1.5 lw 1.2", "set style fill solid 0.75 noborder",
+            f"set errorbars lc rgb '{TEXT}' lw 1.2", f"set xrange [-0.6:{len(rows) - 0.4:g}]",
             f"set yrange [{50 if lowest > 50 else 0}:*]", *block("rows", lines), "plot " + ", ".join(curves)]
 
 

@@ -1,0 +1,163 @@
+#!/bin/sh
+# The experiments' driver, on the smallest of them: what its tables say, and what it does not do twice.
+. "$(dirname "$0")/lib.sh"
+$python -c 'import yaml' 2>/dev/null || skip_all "PyYAML is missing: etc/install-deps.sh --ablation"
+
+cat >"$work/tiny.synth" <<'END'
+--datasets 2 --identities 12 --images 12 --overlap 0.5 --size 32 --pairs 200 --name tiny   # enough for TAR
+END
+cat >"$work/base.yaml" <<'END'
+run: {name: base}
+data: {lanes: 2, datasets: []}
+model: {arch: iresnet10, input: 32, embedding: 32, width: 0.125}
+loss: {margin: softmax, scale: 16}
+domain: {hidden: [16], lambda: 0}
+batch: {lane: 8}
+schedule: {epochs: 2}
+eval: {at_end: false}
+log: {every: 1}
+END
+cat >"$work/tiny.yaml" <<'END'
+title: A tiny table
+data: {synth: tiny.synth}
+order: [single, naive]
+rows:
+- {name: single, datasets: [1]}
+- {name: naive, set: {loss.scope: all}}
+END
+# drive EXPERIMENT [OPTION...]: what it says goes to $work/out
+drive() {
+    experiment=$work/$1.yaml
+    shift
+    timeout -k 5 $((300 * slow)) etc/ablation/run.py --build "$build" --output "$work/ablation" --workers 2 --seeds 2 \
+        "$@" "$experiment" >"$work/out" 2>&1
+}
+
+# --- Intervals ---
+
+# Expected: scipy.stats.t.ppf(0.975, n), and scipy.stats.t.interval(0.95, 4, mean, sem) of the five values.
+cat >"$work/intervals.py" <<'END'
+import math, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, "etc/ablation")
+import student
+expected = {1: 12.706205, 2: 4.302653, 3: 3.182446, 4: 2.776445, 5: 2.570582, 9: 2.262157, 10: 2.228139, 29: 2.045230,
+            100: 1.983972}
+for freedom, quantile in expected.items():
+    assert abs(student.quantile(0.95, freedom) - quantile) < 1e-6, (freedom, student.quantile(0.95, freedom))
+assert abs(student.half_width([76.6, 79.8, 79.1, 78.7, 80.3]) - 1.7712762350423932) < 1e-12
+assert student.half_width([3.0, 3.0, 3.0]) == 0
+assert math.isnan(student.half_width([3.0]))
+END
+check "Student's intervals are those of scipy" $python "$work/intervals.py"
+
+# --- A table ---
+
+drive tiny --jobs 2
+exits "two rows by two seeds" $? 0
+table=$work/ablation/tiny-1
+# cell FILE ROW COLUMN [SEED]: by the names of the columns
+cell() {
+    awk -F '\t' -v row="$2" -v column="$3" -v seed="${4:-}" '
+        NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+        $1 == row && (seed == "" || $at["seed"] == seed) { print $at[column] }' "$table/$1"
+}
+is "a line a training" "$(tail -n +2 "$table/trainings.tsv" | cut -f 1,4,5 | sort | tr '\t\n' ' ;')" \
+    "naive 1 0;naive 2 0;single 1 0;single 2 0;"
+folder=$(cell trainings.tsv naive folder 2)
+# The same figures, from the log and the programs themselves.
+figure() { cell trainings.tsv naive "$1" 2; }
+close() { awk -v a="$1" -v b="$2" -v off="$3" 'BEGIN { exit !(a != "" && b != "" && a - b <= off && b - a <= off) }'; }
+records "$folder/run" step '$r->{domain_accuracy}' | tail -n 20 >"$work/domain"
+check "the domain classifier's accuracy is the mean of the last 20 records" \
+    close "$(figure domain)" "$(awk '{ sum += $1 } END { print sum / NR }' "$work/domain")" 1e-5
+records "$folder/run" step '$r->{seconds}{data} + $r->{seconds}{compute} + $r->{seconds}{exchange}' | sort -g >"$work/seconds"
+check "seconds a step are the median" \
+    close "$(figure seconds)" "$(awk '{ s[NR] = $1 } END { print (s[int((NR + 1) / 2)] + s[int(NR / 2) + 1]) / 2 }' "$work/seconds")" 1e-6
+is "the bytes a step are those of the log" "$(figure bytes)" "$(records "$folder/run" step '$r->{bytes}' | tail -n 1)"
+is "all rows take the same number of steps" "$(tail -n +2 "$table/trainings.tsv" | awk -F '\t' '{ print $(NF - 3) }' | sort -u)" 36
+"$build/dail" eval --threads 1 "$folder/run" "${folder%/trainings/*}"/data/*/*-within.h5 "${folder%/trainings/*}"/data/*/*-cross.h5 >"$work/eval"
+# accuracy PATTERN: of the sets of that name, their mean
+accuracy() { awk -v name="$1" '$1 ~ name { sum += $3; count++ } END { print sum / count / 100 }' "$work/eval"; }
+check "accuracy within a domain is the mean over the domains" close "$(figure within)" "$(accuracy within)" 1e-4
+check "accuracy across domains is that of the set" close "$(figure across)" "$(accuracy cross)" 1e-4
+"$build/dail" overlap --threads 1 "$folder/run" --truth "${folder%/trainings/*}"/data/*/overlap.tsv >"$work/found" 2>&1
+is "the cosine of the same person's centres" "$(figure cosine | sed 's/0*$//')" \
+    "$(sed -n 's/^mean cosine of class centres: \([-0-9.]*\) of the 6 known pairs.*/\1/p' "$work/found" | sed 's/0*$//')"
+is "one dataset has no domain to tell, nor anybody twice" "$(cell trainings.tsv single domain 1)$(cell trainings.tsv single cosine 1)" ""
+one=$(cell trainings.tsv naive within 1) two=$(figure within)
+check "the mean over the seeds" close "$(cell table.tsv naive within)" "$(awk "BEGIN { print ($one + $two) / 2 }")" 1e-5
+check "and its interval" close "$(cell table.tsv naive within_half_width)" \
+    "$(awk "BEGIN { d = $one - $two; print 12.706205 * (d < 0 ? -d : d) / 2 }")" 1e-4
+says "the table as Markdown" '^\| naive .*[0-9] ± [0-9].* \| .*\|$' "$table/table.md"
+says "and at the end of the output" '^\| single .*\| +– \|'
+says "a verdict on the order" 'single [-0-9. ±]+ < naive .*the order (holds|does not hold)'
+check "a plot" grep -q '</svg>' "$table/plot.svg"
+
+touch "$work/before"
+drive tiny --jobs 2
+exits "the same again" $? 0
+says "all were done before" '4 trainings, 4 of them done before'
+is "and nothing was trained" "$(find "$work/ablation/trainings" -newer "$work/before" -type f | wc -l)" 0
+drive tiny --jobs 2 --seeds 3 --data-seed 1
+says "another seed trains that alone" '6 trainings, 4 of them done before'
+
+# --- Broken off ---
+
+cat >"$work/long.yaml" <<'END'
+title: Longer
+data: {synth: tiny.synth}
+rows:
+- {name: long, set: {schedule.epochs: 80}}
+END
+long_run() { find "$work/ablation/trainings" -maxdepth 2 -name config.yaml -exec grep -l "long seed" {} + | sed "s,config.yaml$,run,"; }
+long_at() { [ -n "$(long_run)" ] && at_step "$(long_run)" "$1"; }
+# start_long: in the background; $job is its process
+start_long() {
+    etc/ablation/run.py --build "$build" --output "$work/ablation" --workers 2 --seeds 1 "$work/long.yaml" >"$work/out" 2>&1 &
+    job=$!
+}
+start_long
+check "a longer training begins" wait_for 60 long_at 20
+kill -TERM $job
+wait $job
+exits "a request to stop" $? 75
+start_long
+check "goes on" wait_for 60 long_at 100
+kill -KILL $job
+wait $job 2>/dev/null
+drive long --seeds 1
+exits "after a kill the same command ends it" $? 0
+is "it has gone on, each time from a checkpoint" \
+    "$(records "$(long_run)" start '$r->{resumed_from} ? 1 : 0' | tr '\n' ' ')" "0 1 1 "
+is "up to its end" "$(records "$(long_run)" stop '"$r->{reason} $r->{exit_code}"' | tail -n 1)" "done 0"
+
+# --- What goes wrong ---
+
+cat >"$work/bad.yaml" <<'END'
+title: What goes wrong
+data: {synth: tiny.synth}
+rows:
+- {name: poisoned, set: {debug.poison_sample: 0, numeric.max_skips: 1}}
+- {name: astray, set: {model.init: /none/such}}
+- {name: naive, set: {loss.scope: all}}
+END
+drive bad --seeds 1
+exits "a training that diverges and one that cannot begin" $? 1
+says "the one is told by its log" 'poisoned seed 1 diverged: .*(loss|gradient)'
+says "the other too" 'astray seed 1 failed with [0-9]+: .*/none/such'
+says "both are marked" '^\| poisoned \(1 of 1 diverged\)'
+says "each as what it is" '^\| astray \(1 of 1 failed\)'
+says "the rest has its row" '^\| naive  .*[0-9]'
+drive bad --seeds 1
+exits "again" $? 1
+says "a failure is tried again" '3 trainings, 2 of them done before'
+sed -i 's/loss.scope/loss.scoop/' "$work/bad.yaml"
+drive bad
+exits "a misspelt key" $? 2
+says "is told before anything is trained" 'loss.scop'
+sed -i 's/rows:/rowes:/' "$work/bad.yaml"
+drive bad
+exits "a misspelt word of the experiment" $? 2
+says "and the word that was meant" "'rows' perhaps"
+finish
