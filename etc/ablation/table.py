@@ -119,9 +119,11 @@ def column_title(measure: Measure) -> str:
 
 
 def markdown(experiment: Experiment, rows: Sequence[TableRow]) -> str:
-    """The table, its columns in line for who reads it as text."""
-    cells = [["", *(column_title(measure) for measure in experiment.measures)]]
-    cells += [[each.title(), *(each.means[measure.name].text(measure) for measure in experiment.measures)] for each in rows]
+    """The table, its columns in line for who reads it as text; without columns that nothing stands in."""
+    measures = [measure for measure in experiment.measures
+                if any(not math.isnan(each.means[measure.name].mean) for each in rows)]
+    cells = [["", *(column_title(measure) for measure in measures)]]
+    cells += [[each.title(), *(each.means[measure.name].text(measure) for measure in measures)] for each in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = []
@@ -160,6 +162,13 @@ def verdict(experiment: Experiment, rows: Sequence[TableRow]) -> str:
         said += "; the intervals are apart" if not touching else f"; intervals not apart: {', '.join(touching)}"
     chain = " < ".join(f"{each.row.name} {each.means[measure.name].text(measure)}" for each in ordered)
     return f"{measure.title}: {chain}? {said}\n" + "".join(difference(measure, a, b) + "\n" for a, b in steps)
+
+
+def chances(outcomes: Sequence[Outcome]) -> str:
+    """What a domain classifier reaches that always names the largest dataset: the ideal."""
+    found = sorted({round(max(images) / sum(images), 4) for images in
+                    (training.trained_on for training, _ in outcomes) if len(images) > 1})
+    return f"domain classifier: chance is {' or '.join(f'{100 * chance:.1f} %' for chance in found)}" if found else ""
 
 
 # --- The plot ---
@@ -243,7 +252,8 @@ def write_all(experiment: Experiment, outcomes: Sequence[Outcome], folder: pathl
     """Writes trainings.tsv, table.tsv, table.md and plot.svg; returns table.md."""
     rows = table_rows(experiment, outcomes)
     intervals = "mean ± half the width of the 95% interval over the seeds (Student's t)"
-    text = f"{experiment.title}\n\n{markdown(experiment, rows)}\n{intervals}\n"
+    notes = "\n".join(filter(None, [intervals, chances(outcomes)]))
+    text = f"{experiment.title}\n\n{markdown(experiment, rows)}\n{notes}\n"
     said = verdict(experiment, rows)
     text += "\n" + said if said else ""
     folder.mkdir(parents=True, exist_ok=True)

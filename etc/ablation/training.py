@@ -31,7 +31,7 @@ class Training:
     seed: int
     settings: dict[str, Any]
     data: Data
-    trained_on: int  # number of datasets
+    trained_on: tuple[int, ...]  # images of each dataset
     folder: pathlib.Path
 
     @property
@@ -102,7 +102,8 @@ def resolve(programs: Programs, root: pathlib.Path, base: pathlib.Path, row: Row
         neutral = {**settings, "run": {"seed": seed}, "data": {**settings["data"], "datasets": list(chosen)}}
         folder = root / short_digest([neutral, data.digest, programs.workers, programs.version])
         run = {"name": f"{row.name} seed {seed}", "dir": str(folder / "run"), "seed": seed}
-        trainings.append(Training(row, seed, {**settings, "run": run}, data, len(chosen), folder))
+        trainings.append(Training(row, seed, {**settings, "run": run}, data, tuple(data.images[number] for number in chosen),
+                                  folder))
     return trainings
 
 
@@ -192,8 +193,8 @@ async def measure(programs: Programs, training: Training, cores: Sequence[int]) 
                                                              *map(str, training.data.sets)]), subprocess.PIPE)
     if code != 0:
         raise Problem(f"dail eval failed with {code}: {(said.strip().splitlines() or [''])[-1]}")
-    result = {"sets": from_eval(said), **from_log(training.folder / "run", training.trained_on)}
-    if training.trained_on > 1 and len(training.data.truth.read_text(encoding="utf-8").splitlines()) > 1:
+    result = {"sets": from_eval(said), **from_log(training.folder / "run", len(training.trained_on))}
+    if len(training.trained_on) > 1 and len(training.data.truth.read_text(encoding="utf-8").splitlines()) > 1:
         code, said = await call(programs, pinned(cores, "TERM", [
             dail, "overlap", *threads, "--truth", str(training.data.truth), "-o",
             str(training.folder / "overlap.tsv"), run]), subprocess.PIPE)

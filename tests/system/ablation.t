@@ -51,6 +51,25 @@ assert math.isnan(student.half_width([3.0]))
 END
 check "Student's intervals are those of scipy" $python "$work/intervals.py"
 
+# --- The experiments there are ---
+
+cat >"$work/experiments.py" <<'END'
+import pathlib, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, "etc/ablation")
+import experiment, training
+programs = training.programs_of(pathlib.Path(sys.argv[1]), 2)
+for name in sys.argv[2:]:
+    read = experiment.read_experiment(pathlib.Path("etc/ablation") / (name + ".yaml"))
+    for row in {row.series: row for row in read.rows}.values():
+        settings = training.resolved(programs, read.base, {"data.datasets": ["a.yaml"], **row.settings})
+        assert settings["data"]["lanes"] % 2 == 0, name
+        size = read.faces or {**read.synth, **row.synth}["size"]
+        assert settings["model"]["input"] == size, name
+END
+check "every experiment can be read, its settings are known, and its images are the network's" \
+    $python "$work/experiments.py" "$build" ablation margins overlap shift crossing lambda start real
+
 # --- A table ---
 
 drive tiny --jobs 2
@@ -91,6 +110,7 @@ check "and its interval" close "$(cell table.tsv naive within_half_width)" \
     "$(awk "BEGIN { d = $one - $two; print 12.706205 * (d < 0 ? -d : d) / 2 }")" 1e-4
 says "the table as Markdown" '^\| naive .*[0-9] ± [0-9].* \| .*\|$' "$table/table.md"
 says "and at the end of the output" '^\| single .*\| +– \|'
+says "what guessing the dataset would give" "chance is 50.0 %"
 says "a verdict on the order" 'single [-0-9. ±]+ < naive .*the order (holds|does not hold)'
 check "a plot" grep -q '</svg>' "$table/plot.svg"
 
