@@ -11,6 +11,7 @@
 #include "worker/checkpoint.h"
 #include "worker/overlap.h"
 #include "worker/overlap_cosine.h"
+#include "worker/overlap_groups.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,19 @@
 static const char usage[] =
     "usage: dail overlap [OPTIONS] CHECKPOINT\n"
     "Finds identities that are probably the same person in two datasets: those whose class centres, the\n"
-    "classifier's rows, are each other's nearest across the datasets. Prints them as TSV (dataset, "
-    "identity,\n"
-    "dataset, identity, cosine), the likeliest first. CHECKPOINT may be a run's folder: its newest one is "
-    "taken.\n";
+    "classifier's rows, are each other's nearest across the datasets, and ahead of what is usual among "
+    "them.\n"
+    "Prints them as TSV (dataset, identity, dataset, identity, cosine), the highest cosine first. "
+    "CHECKPOINT\n"
+    "may be a run's folder: its newest one is taken.\n";
+
+/* Not asked for. */
+#define UNSET (-2.0)
+/* As likely the same person as not. */
+#define PROBABILITY_LEAST 0.5
 
 struct overlap_options {
-    double cosine_min, lead_min;
+    double cosine_min, lead_min, probability_min; /* each may be UNSET */
     bool one_way, help;
     struct option_list manifests;
     const char *truth, *output, *sheet;
@@ -39,10 +46,13 @@ struct overlap {
     struct checkpoint_state state;
     struct checkpoint_data *data; /* [state.dataset_count] */
     struct overlap_truth truth;
-    struct overlap_pair *pairs;
+    struct overlap_pair *pairs; /* [count] */
+    double *probability; /* [count], where that is asked for */
     bool *right; /* [count], with a truth */
-    size_t count; /* all found: with a truth also those below the least cosine */
-    size_t shown; /* those above it, the first ones */
+    size_t count; /* of all nearest; then of those that are shown */
+    struct overlap_groups groups;
+    double cosine_best; /* with a truth: the least cosine that would have the best F1 of all */
+    size_t found_best, right_best; /* pairs above it, 0: none */
     struct overlap_cosine cosine; /* with a truth */
     struct progress progress;
 };
@@ -84,7 +94,8 @@ static enum status open_checkpoint(struct overlap *overlap, const char *argument
     return status;
 }
 
-/* Which of the pairs are known to be right, and how near those known are: only where that is asked for. */
+/* Which of the pairs are known to be right, what would be the best threshold, and how near those known are:
+ * only where that is asked for. */
 static enum status judge(struct overlap *overlap, const struct overlap_config *config, struct error *error)
 {
     if (!overlap->options->truth) {
@@ -97,7 +108,75 @@ static enum status judge(struct overlap *overlap, const struct overlap_config *c
     for (size_t i = 0; i < overlap->count; i++) {
         overlap->right[i] = overlap_truth_has(&overlap->truth, &overlap->pairs[i]);
     }
+    overlap->found_best =
+        overlap_best_cut(overlap->pairs, overlap->right, overlap->count, overlap->truth.count);
+    for (size_t i = 0; i < overlap->found_best; i++) {
+        overlap->right_best += overlap->right[i];
+        overlap->cosine_best = (double)overlap->pairs[i].cosine;
+    }
     return overlap_cosine(config, overlap->truth.known, overlap->truth.count, &overlap->cosine, error);
+}
+
+/* How probable each pair is: where nothing else is asked for, or just that. */
+static enum status estimate(struct overlap *overlap, struct error *error)
+{
+    const struct overlap_options *options = overlap->options;
+    if (options->probability_min == UNSET && (options->cosine_min != UNSET || options->lead_min != UNSET)) {
+        return STATUS_OK;
+    }
+    struct error reason = {0};
+    enum status status = overlap_groups_fit(overlap->pairs, overlap->count, &overlap->groups, &reason);
+    if (status == STATUS_DATA && options->probability_min == UNSET) {
+        char text[sizeof reason.what + 64];
+        snprintf(text, sizeof text, "%s: all are shown; choose by --min-cosine", reason.what);
+        warn(overlap, text);
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        return error_set(error, status, reason.where, reason.next, "%s", reason.what);
+    }
+    overlap->probability = calloc(overlap->count + 1, sizeof *overlap->probability);
+    if (!overlap->probability) {
+        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+    }
+    for (size_t i = 0; i < overlap->count; i++) {
+        overlap->probability[i] = overlap_groups_probability(&overlap->groups, &overlap->pairs[i]);
+    }
+    if (overlap->groups.apart < OVERLAP_GROUPS_APART) {
+        warn(overlap,
+             "the nearest pairs are hardly of two kinds: few of the people may be the same; look at them "
+             "by --sheet");
+    }
+    return STATUS_OK;
+}
+
+static bool is_shown(const struct overlap *overlap, size_t i)
+{
+    const struct overlap_options *options = overlap->options;
+    const double probable = options->probability_min == UNSET ? PROBABILITY_LEAST : options->probability_min;
+    return (options->cosine_min == UNSET || overlap->pairs[i].cosine >= (float)options->cosine_min) &&
+           (options->lead_min == UNSET || overlap->pairs[i].lead >= (float)options->lead_min) &&
+           (!overlap->probability || overlap->probability[i] >= probable);
+}
+
+/* Leaves the pairs that are asked for. */
+static void select_pairs(struct overlap *overlap)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < overlap->count; i++) {
+        if (!is_shown(overlap, i)) {
+            continue;
+        }
+        overlap->pairs[shown] = overlap->pairs[i];
+        if (overlap->probability) {
+            overlap->probability[shown] = overlap->probability[i];
+        }
+        if (overlap->right) {
+            overlap->right[shown] = overlap->right[i];
+        }
+        shown++;
+    }
+    overlap->count = shown;
 }
 
 static enum status find_pairs(struct overlap *overlap, struct error *error)
@@ -116,9 +195,9 @@ static enum status find_pairs(struct overlap *overlap, struct error *error)
         .classes = classes,
         .embedding = overlap->state.embedding,
         .read = read_rows,
-        /* What the best threshold would have been, pairs below this one tell as well. */
-        .cosine_min = options->truth ? -1 : options->cosine_min,
-        .lead_min = options->lead_min,
+        /* What is usual among them, and with a truth what the best threshold would be, all of them tell. */
+        .cosine_min = -1,
+        .lead_min = 0,
         .one_way = options->one_way,
         .threads = options->threads,
         .progress = show_progress,
@@ -127,12 +206,16 @@ static enum status find_pairs(struct overlap *overlap, struct error *error)
     progress_begin(&overlap->progress, "overlap", "million comparisons");
     enum status status = overlap_find(&config, &overlap->pairs, &overlap->count, error);
     progress_end(&overlap->progress);
-    while (overlap->shown < overlap->count &&
-           overlap->pairs[overlap->shown].cosine >= (float)options->cosine_min) {
-        overlap->shown++;
+    if (status == STATUS_OK) {
+        status = judge(overlap, &config, error);
     }
-    status = status == STATUS_OK ? judge(overlap, &config, error) : status;
     free(classes);
+    if (status == STATUS_OK) {
+        status = estimate(overlap, error);
+    }
+    if (status == STATUS_OK) {
+        select_pairs(overlap);
+    }
     return status;
 }
 
@@ -146,7 +229,9 @@ static void print_pair(const struct overlap *overlap, size_t i, FILE *file)
         fprintf(file, "%s\t%s\t", data->dataset->name, name);
     }
     fprintf(file, "%.4f", (double)pair->cosine);
-    if (overlap->options->lead_min > 0) {
+    if (overlap->probability) {
+        fprintf(file, "\t%.4f\t%.4f", (double)pair->lead, overlap->probability[i]);
+    } else if (overlap->options->lead_min > 0) {
         fprintf(file, "\t%.4f", (double)pair->lead);
     }
     if (overlap->options->one_way) {
@@ -160,9 +245,12 @@ static void print_pair(const struct overlap *overlap, size_t i, FILE *file)
 
 static void print_table(const struct overlap *overlap, FILE *file)
 {
-    fprintf(file, OVERLAP_LIST_HEADER "\tcosine%s%s%s\n", overlap->options->lead_min > 0 ? "\tlead" : "",
+    fprintf(file, OVERLAP_LIST_HEADER "\tcosine%s%s%s\n",
+            overlap->probability             ? "\tlead\tprobability"
+            : overlap->options->lead_min > 0 ? "\tlead"
+                                             : "",
             overlap->options->one_way ? "\tmutual" : "", overlap->right ? "\tknown" : "");
-    for (size_t i = 0; i < overlap->shown; i++) {
+    for (size_t i = 0; i < overlap->count; i++) {
         print_pair(overlap, i, file);
     }
 }
@@ -190,24 +278,45 @@ static enum status write_table(const struct overlap *overlap, struct error *erro
     return status;
 }
 
-/* Precision and recall of the first `found` pairs. */
-static void print_score(const struct overlap *overlap, size_t found, FILE *file)
+static void print_score(const struct overlap *overlap, size_t found, size_t right, FILE *file)
 {
-    size_t right = 0;
-    for (size_t i = 0; i < found; i++) {
-        right += overlap->right[i];
-    }
     const struct overlap_score score = overlap_score(right, found, overlap->truth.count);
     fprintf(file, "%zu pairs, %zu of them among the %zu known: precision %.4f, recall %.4f, F1 %.4f\n", found,
             right, overlap->truth.count, score.precision, score.recall, score.f1);
+}
+
+/* What the pairs were chosen by, and what that promises. */
+static void print_choice(const struct overlap *overlap, FILE *file)
+{
+    const struct overlap_options *options = overlap->options;
+    double sum = 0;
+    if (options->cosine_min != UNSET) {
+        fprintf(file, ", of cosine %g or more", options->cosine_min);
+    }
+    if (options->lead_min != UNSET) {
+        fprintf(file, ", ahead by %g or more", options->lead_min);
+    }
+    if (!overlap->probability) {
+        return;
+    }
+    for (size_t i = 0; i < overlap->count; i++) {
+        sum += overlap->probability[i];
+    }
+    fprintf(file, ", of probability %g or more: expected precision %.2f, by groups of cosine %.2f and %.2f",
+            options->probability_min == UNSET ? PROBABILITY_LEAST : options->probability_min,
+            overlap->count > 0 ? sum / (double)overlap->count : 1.0, overlap->groups.mean[1][0],
+            overlap->groups.mean[0][0]);
 }
 
 /* Beside the table, if that goes to stdout. */
 static void print_summary(const struct overlap *overlap)
 {
     FILE *file = overlap->options->output ? stdout : stderr;
-    fprintf(file, "%s: %zu pairs of cosine %g or more in %.1f s\n", overlap->path, overlap->shown,
-            overlap->options->cosine_min, progress_seconds(&overlap->progress));
+    size_t right = 0;
+    fprintf(file, "%s: %zu pairs in %.1f s", overlap->path, overlap->count,
+            progress_seconds(&overlap->progress));
+    print_choice(overlap, file);
+    fputc('\n', file);
     if (!overlap->right) {
         return;
     }
@@ -215,12 +324,13 @@ static void print_summary(const struct overlap *overlap)
         fprintf(file, "%s: %zu rows name no two identities of these datasets and are left out\n",
                 overlap->options->truth, overlap->truth.elsewhere);
     }
-    print_score(overlap, overlap->shown, file);
-    const size_t best =
-        overlap_best_cut(overlap->pairs, overlap->right, overlap->count, overlap->truth.count);
-    if (best > 0) {
-        fprintf(file, "the best F1, at --min-cosine %.4f: ", (double)overlap->pairs[best - 1].cosine);
-        print_score(overlap, best, file);
+    for (size_t i = 0; i < overlap->count; i++) {
+        right += overlap->right[i];
+    }
+    print_score(overlap, overlap->count, right, file);
+    if (overlap->found_best > 0) {
+        fprintf(file, "by the cosine alone the best F1, at --min-cosine %.4f: ", overlap->cosine_best);
+        print_score(overlap, overlap->found_best, overlap->right_best, file);
     }
     fprintf(file,
             "mean cosine of class centres: %.4f of the %llu known pairs, %.4f of the %llu others of two "
@@ -236,12 +346,12 @@ static enum status write_sheet(const struct overlap *overlap, struct error *erro
     if (!options->sheet) {
         return STATUS_OK;
     }
-    if (overlap->shown == 0) {
-        return error_set(error, STATUS_DATA, options->sheet, "try a lower --min-cosine",
+    if (overlap->count == 0) {
+        return error_set(error, STATUS_DATA, options->sheet, "try --min-cosine",
                          "there are no pairs to draw");
     }
     return overlap_sheet_write(options->sheet, overlap->data, overlap->state.dataset_count, overlap->pairs,
-                               overlap->right, overlap->shown < most ? overlap->shown : most,
+                               overlap->right, overlap->count < most ? overlap->count : most,
                                options->sheet_faces, error);
 }
 
@@ -275,10 +385,14 @@ static enum status parse(int argc, char **argv, struct overlap_options *options,
 {
     size_t count;
     const struct option_spec specs[] = {
+        {"min-probability", 'p', OPTION_DOUBLE, &options->probability_min, "P",
+         "the least probability that a pair is the same person (0.5, unless one of the next two is given), "
+         "judged by the cosines and leads of all pairs",
+         0, 1},
         {"min-cosine", 'c', OPTION_DOUBLE, &options->cosine_min, "X",
-         "the least cosine of a pair (0.5); --truth tells which would be best", -1, 1},
+         "the least cosine of a pair; --truth tells which would be best", -1, 1},
         {"lead", 'l', OPTION_DOUBLE, &options->lead_min, "X",
-         "the least by which a pair's cosine is above that of the next nearest to either (0)", 0, 2},
+         "the least by which a pair's cosine is above that of the next nearest to either", 0, 2},
         {"one-way", 0, OPTION_FLAG, &options->one_way, NULL,
          "also pairs of which only one is the other's nearest; a column tells", 0, 0},
         {"manifest", 'm', OPTION_LIST, &options->manifests, "FILE",
@@ -307,8 +421,12 @@ static enum status parse(int argc, char **argv, struct overlap_options *options,
 
 enum status command_overlap(int argc, char **argv, struct error *error)
 {
-    struct overlap_options options = {
-        .cosine_min = 0.5, .sheet_pairs = 30, .sheet_faces = 4, .threads = host_threads()};
+    struct overlap_options options = {.cosine_min = UNSET,
+                                      .lead_min = UNSET,
+                                      .probability_min = UNSET,
+                                      .sheet_pairs = 30,
+                                      .sheet_faces = 4,
+                                      .threads = host_threads()};
     struct overlap overlap = {.options = &options};
     const char *checkpoint = NULL;
     enum status status = parse(argc, argv, &options, &checkpoint, error);
@@ -316,6 +434,7 @@ enum status command_overlap(int argc, char **argv, struct error *error)
         status = find_overlap(&overlap, checkpoint, error);
     }
     free(overlap.pairs);
+    free(overlap.probability);
     free(overlap.right);
     overlap_truth_free(&overlap.truth);
     checkpoint_data_free(overlap.data, overlap.state.dataset_count);
