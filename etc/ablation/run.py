@@ -167,10 +167,20 @@ def run_experiment(name: str, chosen: argparse.Namespace) -> int:
     return 1 if any(result["code"] != 0 for _, result in outcomes) else 0
 
 
+def seen_from(root: pathlib.Path, path: str | pathlib.Path) -> pathlib.Path:
+    """A path of the user's, for who works in another folder: short where it lies within."""
+    whole = pathlib.Path(path).absolute()
+    return whole.relative_to(root) if whole.is_relative_to(root) else whole
+
+
 def main() -> int:
     chosen = arguments()
+    root = HERE.parent.parent
     chosen.faces = chosen.faces.absolute()
-    os.chdir(HERE.parent.parent)
+    chosen.build = seen_from(root, chosen.build)
+    chosen.output = seen_from(root, chosen.output) if chosen.output else None
+    chosen.experiment = [str(seen_from(root, name)) if name.endswith(".yaml") else name for name in chosen.experiment]
+    os.chdir(root)
     code = 0
     try:
         for name in chosen.experiment:
