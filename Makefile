@@ -87,8 +87,9 @@ $(BUILD)/obj/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.h
 	$(if $(QUIET),@echo '  CC   onnx.pb-c.c')
 	$(QUIET)$(CC) $(PROTOBUF_CFLAGS) -std=c11 $(OPT) -g $(SAN) -c -o $@ $(GENERATED)/onnx.pb-c.c
 
-$(BUILD)/obj/worker/onnx.o: $(GENERATED)/onnx.pb-c.h
-$(BUILD)/obj/worker/onnx.o: CPPFLAGS += -isystem $(GENERATED)
+ONNX_USERS := $(addprefix $(BUILD)/obj/worker/,onnx.o onnx_file.o onnx_iresnet.o onnx_walk.o)
+$(ONNX_USERS): $(GENERATED)/onnx.pb-c.h
+$(ONNX_USERS): CPPFLAGS += -isystem $(GENERATED)
 $(call archive,worker): $(BUILD)/obj/onnx.pb-c.o
 
 # One kernel source, compiled once per instruction set.

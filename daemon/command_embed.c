@@ -22,7 +22,7 @@ static const char usage[] =
     "Embeds every image of FOLDER/<identity>/<image>, of a dataset (by its manifest), of shards, or of a\n"
     "verification set by a checkpoint's network. A folder's images are resized to the network's input.\n"
     "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a run's\n"
-    "folder, whose newest one is taken, or an iresnet's .safetensors.\n";
+    "folder, whose newest one is taken, or an iresnet's .safetensors or .onnx.\n";
 
 struct embed {
     struct backbone_use use;

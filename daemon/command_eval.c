@@ -18,7 +18,7 @@ static const char usage[] = "usage: dail eval [OPTIONS] MODEL SET...\n"
                             "rate that a set is large enough\n"
                             "for. MODEL is a checkpoint, a run's folder (its newest checkpoint), or a "
                             ".safetensors file with the state_dict\n"
-                            "of one of InsightFace's iresnets.\n";
+                            "of one of InsightFace's iresnets, or the ONNX model of one.\n";
 
 struct eval {
     struct backbone_use use;

@@ -12,7 +12,7 @@ static const char usage[] =
     "usage: dail export [OPTIONS] CHECKPOINT\n"
     "Writes a network in the formats of others: ONNX as InsightFace's tools take it, and InsightFace's\n"
     "state_dict as safetensors or HDF5. CHECKPOINT may be a run's folder, whose newest one is taken, or an\n"
-    "iresnet's .safetensors. A file that is there is replaced.\n";
+    "iresnet's .safetensors or .onnx. A file that is there is replaced.\n";
 
 struct export_command {
     const char *onnx, *safetensors, *hdf5;

@@ -1,10 +1,11 @@
 #include "worker/safetensors.h"
 
+#include "worker/widen.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,45 +260,16 @@ const struct safetensors_array *safetensors_find(const struct safetensors *file,
 
 /* --- Values --- */
 
-static float of_bits(uint32_t bits)
+static enum widen_type widen_type_of(enum safetensors_type type)
 {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* IEEE 754 binary16. */
-static float of_half(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half >> 15) << 31, exponent = (half >> 10) & 31, fraction = half & 1023;
-    if (exponent == 0) {
-        float value = ldexpf((float)fraction, -24);
-        return sign ? -value : value;
-    }
-    uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-    return of_bits(sign | wide << 23 | fraction << 13);
-}
-
-static void convert(enum safetensors_type type, const uint8_t *bytes, float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t whole = 0;
-        uint16_t half = 0;
-        if (type == SAFETENSORS_F32) {
-            memcpy(&whole, bytes + i * sizeof whole, sizeof whole);
-            values[i] = of_bits(le32toh(whole));
-            continue;
-        }
-        memcpy(&half, bytes + i * sizeof half, sizeof half);
-        half = le16toh(half);
-        values[i] = type == SAFETENSORS_BF16 ? of_bits((uint32_t)half << 16) : of_half(half);
-    }
+    return type == SAFETENSORS_F32 ? WIDEN_FLOAT32 : type == SAFETENSORS_F16 ? WIDEN_FLOAT16 : WIDEN_BFLOAT16;
 }
 
 enum status safetensors_read(const struct safetensors *file, const struct safetensors_array *array,
                              float *values, struct error *error)
 {
-    size_t bytes = array->type == SAFETENSORS_F32 ? 4 : 2;
+    const enum widen_type type = widen_type_of(array->type);
+    const size_t bytes = widen_bytes(type);
     if (array->type != SAFETENSORS_F32 && array->type != SAFETENSORS_F16 && array->type != SAFETENSORS_BF16) {
         return bad_array(file, array->name, "it is not of type F32, F16 or BF16", error);
     }
@@ -311,7 +283,7 @@ enum status safetensors_read(const struct safetensors *file, const struct safete
         size_t count = left < PIECE ? (size_t)left : PIECE;
         status = read_bytes(file, file->data + array->begin + done * bytes, piece, count * bytes, error);
         if (status == STATUS_OK) {
-            convert(array->type, piece, values + done, count);
+            widen(type, piece, values + done, count);
         }
     }
     free(piece);

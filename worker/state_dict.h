@@ -21,10 +21,10 @@ enum status state_dict_write_safetensors(const struct backbone *backbone, const 
  * width, step. Likewise. */
 enum status state_dict_write_hdf5(const struct backbone *backbone, const char *path, struct error *error);
 
-/* Whether a path is meant as a state_dict: it ends in ".safetensors". */
+/* Whether a path is meant as a state_dict: it ends in ".safetensors", or in ".onnx" (state_dict_file.h). */
 bool state_dict_is_meant(const char *path);
 
-/* Whether the safetensors file has exactly the network's names and shapes, F32, F16 or BF16
+/* Whether the file has exactly the network's names and shapes, F32, F16 or BF16
  * (num_batches_tracked may be left out). STATUS_DATA names the first ones that are missing, too many, or of
  * another shape. Reads no values. */
 enum status state_dict_check(const char *path, const struct iresnet_config *config, struct error *error);

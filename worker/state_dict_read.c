@@ -1,8 +1,8 @@
-/* A state_dict from outside: a published backbone as a safetensors file. */
+/* A state_dict from outside: a published backbone as a safetensors file or an ONNX model. */
 #include "worker/state_dict.h"
 
 #include "worker/nn/parameter.h"
-#include "worker/safetensors.h"
+#include "worker/state_dict_file.h"
 
 #include <limits.h>
 #include <math.h>
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXTENSION ".safetensors"
 #define TRACKED ".num_batches_tracked"
 #define NEXT "set model.arch, model.width, model.input and model.embedding as the file has them"
 /* So many names are told. */
@@ -24,7 +23,7 @@ static bool ends_with(const char *name, const char *end)
 
 bool state_dict_is_meant(const char *path)
 {
-    return ends_with(path, EXTENSION);
+    return state_dict_file_is_meant(path);
 }
 
 /* --- Names and shapes --- */
@@ -75,12 +74,12 @@ static bool is_counter(const struct safetensors_array *array, const struct param
     return find_parameter(parameters, count, name) != NULL;
 }
 
-static enum status compare_names(const struct safetensors *file, const struct parameter *parameters,
+static enum status compare_names(const struct state_dict_file *file, const struct parameter *parameters,
                                  size_t count, struct error *error)
 {
     struct names missing = {0}, other = {0};
     for (size_t i = 0; i < count; i++) {
-        if (!safetensors_find(file, parameters[i].name)) {
+        if (!state_dict_file_find(file, parameters[i].name)) {
             add_name(&missing, parameters[i].name);
         }
     }
@@ -113,10 +112,10 @@ static void format_shape(char *text, size_t size, int rank, const uint64_t *shap
     }
 }
 
-static enum status compare_shape(const struct safetensors *file, const struct parameter *parameter,
+static enum status compare_shape(const struct state_dict_file *file, const struct parameter *parameter,
                                  struct error *error)
 {
-    const struct safetensors_array *array = safetensors_find(file, parameter->name);
+    const struct safetensors_array *array = state_dict_file_find(file, parameter->name);
     uint64_t shape[4] = {0};
     bool same = array->rank == parameter->rank;
     for (int d = 0; d < parameter->rank; d++) {
@@ -138,8 +137,8 @@ static enum status compare_shape(const struct safetensors *file, const struct pa
     return STATUS_OK;
 }
 
-static enum status compare(const struct safetensors *file, const struct parameter *parameters, size_t count,
-                           struct error *error)
+static enum status compare(const struct state_dict_file *file, const struct parameter *parameters,
+                           size_t count, struct error *error)
 {
     enum status status = compare_names(file, parameters, count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
@@ -150,7 +149,7 @@ static enum status compare(const struct safetensors *file, const struct paramete
 
 enum status state_dict_check(const char *path, const struct iresnet_config *config, struct error *error)
 {
-    struct safetensors file = {0};
+    struct state_dict_file file = {0};
     struct dimensions dimensions;
     struct parameter_table table = {0};
     enum status status = dimensions_of(config, &dimensions, error);
@@ -158,12 +157,12 @@ enum status state_dict_check(const char *path, const struct iresnet_config *conf
         status = parameter_table_build(&dimensions, &table, error);
     }
     if (status == STATUS_OK) {
-        status = safetensors_open(path, &file, error);
+        status = state_dict_file_open(path, &file, error);
     }
     if (status == STATUS_OK) {
         status = compare(&file, table.list, table.count, error);
     }
-    safetensors_close(&file);
+    state_dict_file_close(&file);
     parameter_table_free(&table);
     return status;
 }
@@ -171,21 +170,21 @@ enum status state_dict_check(const char *path, const struct iresnet_config *conf
 /* --- What the shapes tell --- */
 
 /* Dimension `d` of an array of that rank; 0 where there is none, or it is beyond any network's. */
-static int dimension(const struct safetensors *file, const char *name, int rank, int d)
+static int dimension(const struct state_dict_file *file, const char *name, int rank, int d)
 {
-    const struct safetensors_array *array = safetensors_find(file, name);
+    const struct safetensors_array *array = state_dict_file_find(file, name);
     bool fits = array && array->rank == rank && array->shape[d] <= INT_MAX;
     return fits ? (int)array->shape[d] : 0;
 }
 
 /* Blocks and channels of a layer. */
-static void measure_layer(const struct safetensors *file, int layer, int *blocks, int *channels)
+static void measure_layer(const struct state_dict_file *file, int layer, int *blocks, int *channels)
 {
     char name[64];
     *blocks = -1;
     do {
         snprintf(name, sizeof name, "layer%d.%d.conv1.weight", layer + 1, ++*blocks);
-    } while (safetensors_find(file, name));
+    } while (state_dict_file_find(file, name));
     snprintf(name, sizeof name, "layer%d.0.conv1.weight", layer + 1);
     *channels = dimension(file, name, 4, 0);
 }
@@ -204,7 +203,7 @@ static bool find_width(struct iresnet_config *config, const int channels[IRESNET
     return false;
 }
 
-static bool describe(const struct safetensors *file, struct iresnet_config *config)
+static bool describe(const struct state_dict_file *file, struct iresnet_config *config)
 {
     int blocks[IRESNET_LAYERS], channels[IRESNET_LAYERS];
     for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
@@ -224,14 +223,14 @@ static bool describe(const struct safetensors *file, struct iresnet_config *conf
 
 enum status state_dict_describe(const char *path, struct checkpoint_state *state, struct error *error)
 {
-    struct safetensors file = {0};
+    struct state_dict_file file = {0};
     struct iresnet_config config = {0};
-    enum status status = safetensors_open(path, &file, error);
+    enum status status = state_dict_file_open(path, &file, error);
     if (status == STATUS_OK && !describe(&file, &config)) {
         status = error_set(error, STATUS_DATA, path, "give the state_dict of an InsightFace iresnet",
                            "its names and shapes are no iresnet's");
     }
-    safetensors_close(&file);
+    state_dict_file_close(&file);
     if (status == STATUS_OK) {
         snprintf(state->arch, sizeof state->arch, "%s", config.arch);
         state->input = config.input;
@@ -243,7 +242,7 @@ enum status state_dict_describe(const char *path, struct checkpoint_state *state
 
 /* --- Values --- */
 
-static enum status check_values(const struct safetensors *file, const struct parameter *parameter,
+static enum status check_values(const struct state_dict_file *file, const struct parameter *parameter,
                                 const float *values, struct error *error)
 {
     bool variance = ends_with(parameter->name, ".running_var");
@@ -264,7 +263,7 @@ static enum status check_values(const struct safetensors *file, const struct par
     return STATUS_OK;
 }
 
-static enum status read_all(const struct safetensors *file, struct iresnet *net, struct error *error)
+static enum status read_all(const struct state_dict_file *file, struct iresnet *net, struct error *error)
 {
     size_t count, largest = 1;
     const struct parameter *parameters = iresnet_parameters(net, &count);
@@ -279,7 +278,7 @@ static enum status read_all(const struct safetensors *file, struct iresnet *net,
         const struct parameter *parameter = &parameters[i];
         float *vector =
             parameter->kind == PARAMETER_STATISTIC ? iresnet_statistics(net) : iresnet_weights(net);
-        status = safetensors_read(file, safetensors_find(file, parameter->name), values, error);
+        status = state_dict_file_read(file, state_dict_file_find(file, parameter->name), values, error);
         if (status == STATUS_OK) {
             status = check_values(file, parameter, values, error);
         }
@@ -293,17 +292,17 @@ static enum status read_all(const struct safetensors *file, struct iresnet *net,
 
 enum status state_dict_read(const char *path, struct iresnet *net, struct error *error)
 {
-    struct safetensors file = {0};
+    struct state_dict_file file = {0};
     size_t count;
     const struct parameter *parameters = iresnet_parameters(net, &count);
-    enum status status = safetensors_open(path, &file, error);
+    enum status status = state_dict_file_open(path, &file, error);
     if (status == STATUS_OK) {
         status = compare(&file, parameters, count, error);
     }
     if (status == STATUS_OK) {
         status = read_all(&file, net, error);
     }
-    safetensors_close(&file);
+    state_dict_file_close(&file);
     iresnet_weights_changed(net);
     return status;
 }

@@ -126,7 +126,38 @@ is "folded: only those before a padded convolution are left" "$(normalisations f
 exported "ONNX, of length 1" 0 "$work/run" --onnx "$work/unit.onnx" --with-normalize
 exported "ONNX, folded and of length 1" 0 "$work/run" --onnx "$work/both.onnx" --fold-bn --with-normalize
 says "told" 'both.onnx: the iresnet18 of .*step-000000026'
+$iresnet onnx "$work/net.safetensors" 32 "$work/torch.onnx" >"$work/out" 2>&1
+# As a model by itself, whatever wrote it; torch's has its normalisations folded, and names of its own.
+for model in plain fold unit both torch; do
+    check "dail embed takes $model.onnx for a checkpoint" "$dail" embed "$work/$model.onnx" "$work/faces" -o "$work/again.h5"
+    $iresnet file "$work/again.h5" "$work/again.npy"
+    check "$model.onnx: with the same embeddings" $iresnet same "$work/again.npy" "$work/faces.npy" 1e-4
+done
+"$dail" eval "$work/run" "$work/data/tiny-cross.h5" --compare "$work/plain.onnx" --compare "$work/torch.onnx" >"$work/out" 2>&1
+exits "dail eval compares them" $? 0
+says "torch.onnx is named" 'torch.onnx'
+"$dail" eval "$work/unit.onnx" "$work/data/tiny-cross.h5" >"$work/out" 2>&1
+is "dail eval of one: the checkpoint's figures" "$(grep ^tiny "$work/out")" "$(grep ^tiny "$work/eval")"
+exported "dail export takes it back" 0 "$work/plain.onnx" --safetensors "$work/again.safetensors"
+check "to the bit" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
+from onnx "$work/plain.onnx"
+exits "a run begins with it" $? 75
+check "with exactly its weights" $iresnet equal "$work/net.safetensors" "$work/onnx/trace/step-000000001/worker-1.h5"
+head -c 5000 "$work/plain.onnx" >"$work/cut.onnx"
+begins_not "an ONNX model cut short" "$work/cut.onnx" 'no ONNX model, or it is damaged .model.init: .*cut.onnx'
 if make_venv onnx onnx onnxruntime; then
+    $venv -c '
+import onnx, sys
+work = sys.argv[1]
+model = onnx.load(work + "/plain.onnx")
+onnx.save_model(model, work + "/away.onnx", save_as_external_data=True, location="away.bin", size_threshold=0)
+model = onnx.load(work + "/plain.onnx")
+next(node for node in model.graph.node if node.name == "layer2.0.prelu").op_type = "LeakyRelu"
+onnx.save_model(model, work + "/leaky.onnx")' "$work"
+    exported "arrays in another file" 3 "$work/away.onnx" --safetensors "$work/refused.safetensors"
+    says "told" 'its numbers are in another file'
+    exported "another operator" 3 "$work/leaky.onnx" --safetensors "$work/refused.safetensors"
+    says "the node is named" "node 'layer2.0.prelu' \(LeakyRelu\): an iresnet has PRelu there"
     onnx_check="$venv tests/system/onnx_check.py"
     check "ONNX in onnxruntime: dail embed's" $onnx_check "$work/plain.onnx" "$work/pixels.npy" "$work/faces.npy" 1e-4
     check "folded too" $onnx_check "$work/fold.onnx" "$work/pixels.npy" "$work/faces.npy" 1e-4

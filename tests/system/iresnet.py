@@ -3,6 +3,7 @@
 
     iresnet.py images FOLDER N SIDE OUT.npy       N random images of people p0, p1, p2 as PPM; their pixels in order
     iresnet.py embed STATE IMAGES.npy OUT.npy     embeddings by the state_dict STATE: .safetensors, or HDF5
+    iresnet.py onnx STATE SIDE OUT.onnx           STATE as InsightFace's torch2onnx.py exports it, by PyTorch's exporter
     iresnet.py file EMBEDDINGS.h5 OUT.npy         what dail embed wrote
     iresnet.py same A.npy B.npy TOLERANCE         the largest difference over the largest value is below it
     iresnet.py equal STATE STATE                  the same names, shapes and bits
@@ -115,6 +116,17 @@ def embed(path, images, out):
         np.save(out, net(x).numpy())
 
 
+def export_onnx(path, side, out):
+    state = read_state(path)
+    net = IResNet(state)
+    net.load_state_dict(state, strict=True)
+    net.eval()
+    torch.onnx.export(
+        net, torch.zeros(1, 3, int(side), int(side)), out, keep_initializers_as_inputs=False, opset_version=11,
+        do_constant_folding=True,
+    )
+
+
 def same(a, b, tolerance):
     a, b = np.load(a), np.load(b)
     assert a.shape == b.shape, "shapes %s and %s" % (a.shape, b.shape)
@@ -140,6 +152,8 @@ def main(command, *arguments):
         make_images(*arguments)
     elif command == "embed":
         embed(*arguments)
+    elif command == "onnx":
+        export_onnx(*arguments)
     elif command == "file":
         with h5py.File(arguments[0], "r") as file:
             np.save(arguments[1], file["embedding"][...])
