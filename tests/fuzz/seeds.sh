@@ -76,6 +76,14 @@ perl -e '
     save("whole", "2,112,112", $index, @records);
     save("images", "", "", @records[1 .. 3])' "$seeds/recordio"
 
+# ONNX models of the smallest network, plain and folded.
+for options in "" --fold-bn; do
+    # shellcheck disable=SC2086
+    "$build/dail" export "$seeds/checkpoints/step-000000001" --onnx "$seeds/onnx/net$options" $options >/dev/null
+done
+printf '"%s"\n' Conv PRelu BatchNormalization Add Flatten Gemm Identity Cast Constant value to axis strides pads \
+    >"$seeds/onnx.dict"
+
 # A checkpoint: its small files parted by a zero byte, its parts each by itself.
 checkpoint=$seeds/checkpoints/step-000000001
 {
