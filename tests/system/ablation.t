@@ -128,7 +128,7 @@ cat >"$work/long.yaml" <<'END'
 title: Longer
 data: {synth: tiny.synth}
 rows:
-- {name: long, set: {schedule.epochs: 80}}
+- {name: long, set: {schedule.epochs: 240}}
 END
 long_run() { find "$work/ablation/trainings" -maxdepth 2 -name config.yaml -exec grep -l "long seed" {} + | sed "s,config.yaml$,run,"; }
 long_at() { [ -n "$(long_run)" ] && at_step "$(long_run)" "$1"; }
