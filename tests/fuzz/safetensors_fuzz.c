@@ -1,8 +1,7 @@
 /* A published backbone's safetensors file, read into the smallest network. The header's length is mostly kept
  * right, or nothing behind it would be reached. Covers: worker/safetensors_read.c worker/state_dict_read.c */
-#include "tests/fuzz/model_fuzz.h"
+#include "tests/fuzz/state_dict_fuzz.h"
 #include "worker/safetensors.h"
-#include "worker/state_dict.h"
 
 enum { LENGTH_BYTES = 8 };
 
@@ -34,22 +33,10 @@ static void read_arrays(const char *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct model_fuzz model;
-    struct error error;
     char path[512];
-    if (!model.net) {
-        model_fuzz_create(&model);
-    }
     fuzz_write("net.safetensors", data, size, path, sizeof path);
-    struct checkpoint_state state = {0};
     read_arrays(path);
-    if (state_dict_describe(path, &state, &error) == STATUS_OK) {
-        fuzz_require(state.arch[0] != '\0' && state.input >= 16 && state.embedding > 0,
-                     "a network that is told has sizes");
-    }
-    if (state_dict_read(path, model.net, &error) != STATUS_OK) {
-        fuzz_require(error.what[0] != '\0', "a refusal says why");
-    }
+    state_dict_fuzz_file(path);
     return 0;
 }
 
