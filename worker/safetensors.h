@@ -52,7 +52,8 @@ enum status safetensors_open(const char *path, struct safetensors *file, struct 
 void safetensors_close(struct safetensors *file);
 
 /* NULL: there is none of that name. */
-const struct safetensors_array *safetensors_find(const struct safetensors *file, const char *name);
+const struct safetensors_array *safetensors_find(const struct safetensors_array *arrays, size_t count,
+                                                 const char *name);
 
 /* Reads a whole array into values[count]. STATUS_DATA unless its type is F32, F16 or BF16. */
 enum status safetensors_read(const struct safetensors *file, const struct safetensors_array *array,

@@ -248,11 +248,12 @@ void safetensors_close(struct safetensors *file)
     *file = (struct safetensors){0};
 }
 
-const struct safetensors_array *safetensors_find(const struct safetensors *file, const char *name)
+const struct safetensors_array *safetensors_find(const struct safetensors_array *arrays, size_t count,
+                                                 const char *name)
 {
-    for (size_t i = 0; i < file->count; i++) {
-        if (strcmp(file->arrays[i].name, name) == 0) {
-            return &file->arrays[i];
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(arrays[i].name, name) == 0) {
+            return &arrays[i];
         }
     }
     return NULL;

@@ -43,12 +43,7 @@ void state_dict_file_close(struct state_dict_file *file)
 
 const struct safetensors_array *state_dict_file_find(const struct state_dict_file *file, const char *name)
 {
-    for (size_t i = 0; i < file->count; i++) {
-        if (strcmp(file->arrays[i].name, name) == 0) {
-            return &file->arrays[i];
-        }
-    }
-    return NULL;
+    return safetensors_find(file->arrays, file->count, name);
 }
 
 enum status state_dict_file_read(const struct state_dict_file *file, const struct safetensors_array *array,

@@ -17,7 +17,8 @@ static void read_arrays(const char *path)
     for (size_t i = 0; i < file.count; i++) {
         const struct safetensors_array *array = &file.arrays[i];
         fuzz_require(array->begin == end && array->end >= end, "arrays lie one behind the other");
-        fuzz_require(safetensors_find(&file, array->name) != NULL, "an array is found by its name");
+        fuzz_require(safetensors_find(file.arrays, file.count, array->name) != NULL,
+                     "an array is found by its name");
         end = array->end;
         if (array->type == SAFETENSORS_F32 || array->type == SAFETENSORS_F16 ||
             array->type == SAFETENSORS_BF16) {

@@ -46,18 +46,21 @@ static void test_written_is_read_back(void **state)
     assert_int_equal(safetensors_open(path, &file, &error), STATUS_OK);
     assert_int_equal(file.count, 4);
     assert_int_equal(file.data % 8, 0);
-    const struct safetensors_array *array = safetensors_find(&file, "layer.0.weight");
+    const struct safetensors_array *array = safetensors_find(file.arrays, file.count, "layer.0.weight");
     assert_non_null(array);
     assert_int_equal(array->rank, 2);
     assert_int_equal(array->shape[1], 5);
     assert_int_equal(array->begin, 8);
     assert_int_equal(safetensors_read(&file, array, found, &error), STATUS_OK);
     assert_memory_equal(found, weight, sizeof weight);
-    assert_int_equal(safetensors_read(&file, safetensors_find(&file, "bias"), found, &error), STATUS_OK);
+    assert_int_equal(
+        safetensors_read(&file, safetensors_find(file.arrays, file.count, "bias"), found, &error), STATUS_OK);
     assert_memory_equal(found, weight + 2, 3 * sizeof *weight);
-    assert_int_equal(safetensors_find(&file, "steps")->count, 1);
-    assert_int_equal(safetensors_read(&file, safetensors_find(&file, "steps"), found, &error), STATUS_DATA);
-    assert_null(safetensors_find(&file, "layer.0"));
+    assert_int_equal(safetensors_find(file.arrays, file.count, "steps")->count, 1);
+    assert_int_equal(
+        safetensors_read(&file, safetensors_find(file.arrays, file.count, "steps"), found, &error),
+        STATUS_DATA);
+    assert_null(safetensors_find(file.arrays, file.count, "layer.0"));
     safetensors_close(&file);
 }
 
@@ -97,8 +100,11 @@ static void test_halves_are_widened(void **state)
                "\"h\":{\"dtype\":\"F16\",\"shape\":[8],\"data_offsets\":[0,16]}}",
                -1, data, sizeof data);
     assert_int_equal(safetensors_open(path, &file, &error), STATUS_OK);
-    assert_int_equal(safetensors_read(&file, safetensors_find(&file, "h"), found, &error), STATUS_OK);
-    assert_int_equal(safetensors_read(&file, safetensors_find(&file, "b"), found + 8, &error), STATUS_OK);
+    assert_int_equal(safetensors_read(&file, safetensors_find(file.arrays, file.count, "h"), found, &error),
+                     STATUS_OK);
+    assert_int_equal(
+        safetensors_read(&file, safetensors_find(file.arrays, file.count, "b"), found + 8, &error),
+        STATUS_OK);
     assert_memory_equal(found, wide, sizeof wide);
     safetensors_close(&file);
 }

@@ -70,7 +70,7 @@ static void test_arrays_lie_at_multiples_of_their_elements(void **state)
     /* Two of the stem and the end and the features, three of a block and one of its shortcut. */
     assert_int_equal(counters, 3 + 4 * 4);
     assert_int_equal(file.count, parameters + counters);
-    assert_non_null(safetensors_find(&file, "layer1.0.downsample.1.num_batches_tracked"));
+    assert_non_null(safetensors_find(file.arrays, file.count, "layer1.0.downsample.1.num_batches_tracked"));
     safetensors_close(&file);
     iresnet_free(net);
 }
@@ -108,7 +108,7 @@ static void spoil(const char *path, const char *name, uint64_t at, float value)
     struct safetensors file;
     struct error error;
     assert_int_equal(safetensors_open(path, &file, &error), STATUS_OK);
-    const struct safetensors_array *array = safetensors_find(&file, name);
+    const struct safetensors_array *array = safetensors_find(file.arrays, file.count, name);
     assert_non_null(array);
     FILE *open = fopen(path, "r+b");
     assert_non_null(open);
