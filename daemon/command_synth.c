@@ -45,6 +45,8 @@ static enum status parse(int argc, char **argv, struct synth_options *options, s
         {"seed", 0, OPTION_STRING, &options->seed, "N", "another number makes other people", 0, 0},
         {"pairs", 0, OPTION_INT, &config->pairs, "N",
          "pairs of each verification set: a multiple of 20; 0: no sets", 0, 100000},
+        {"within-pairs", 0, OPTION_INT, &config->within_pairs, "N",
+         "pairs of each set within a domain; 0: as many as --pairs", 0, 100000},
         {"encoding", 0, OPTION_STRING, &options->encoding, "jpeg|png", "of the images", 0, 0},
         {"quality", 0, OPTION_INT, &config->quality, "N", "of JPEG", 1, 100},
         {"shard-images", 0, OPTION_INT, &config->shard_images, "N", "at most so many images a shard", 1, 1e9},

@@ -56,10 +56,13 @@ enum status synth_is_valid(const struct synth_config *config, struct error *erro
         return refuse(error, "the domain shift", 0, SYNTH_SHIFT_MAX);
     if (config->size < SYNTH_SIDE_MIN || config->size > SYNTH_SIDE_MAX)
         return refuse(error, "the size in pixels", SYNTH_SIDE_MIN, SYNTH_SIDE_MAX);
-    if (config->pairs < 0 || config->pairs > 100000 || config->pairs % (2 * SYNTH_FOLDS) != 0)
-        return error_set(error, STATUS_USAGE, NULL, "see dail synth --help",
-                         "the number of pairs must be a multiple of %d from 0 to 100000, not %d",
-                         2 * SYNTH_FOLDS, config->pairs);
+    for (int within = 0; within < 2; within++) {
+        const int pairs = within ? config->within_pairs : config->pairs;
+        if (pairs < 0 || pairs > 100000 || pairs % (2 * SYNTH_FOLDS) != 0)
+            return error_set(error, STATUS_USAGE, NULL, "see dail synth --help",
+                             "the number of pairs%s must be a multiple of %d from 0 to 100000, not %d",
+                             within ? " within a domain" : "", 2 * SYNTH_FOLDS, pairs);
+    }
     if (config->encoding != IMAGE_JPEG && config->encoding != IMAGE_PNG)
         return error_set(error, STATUS_USAGE, NULL, "choose jpeg or png", "no such encoding for shards");
     if (config->quality < 1 || config->quality > 100)
@@ -189,7 +192,8 @@ enum status synth_write(const struct synth_config *config, struct error *error)
     const uint64_t datasets = (uint64_t)config->datasets;
     progress.total = datasets * (uint64_t)config->identities * (uint64_t)config->images;
     if (config->pairs > 0)
-        progress.total += (datasets + (datasets > 1 ? 2 : 0)) * synth_pairs_images(config);
+        progress.total += datasets * synth_pairs_images(config, 0) +
+                          (datasets > 1 ? 2 * synth_pairs_images(config, SYNTH_PAIRS_ALL) : 0);
     status = file_make_directory(config->directory, error);
     for (int dataset = 0; dataset < config->datasets && status == STATUS_OK; dataset++)
         status = synth_dataset_write(config, dataset, &progress, error);

@@ -31,6 +31,7 @@ struct synth_config {
     int size; /* pixels a side */
     uint64_t seed;
     int pairs; /* of each verification set: a multiple of 20, or 0 for no sets */
+    int within_pairs; /* of each set within a domain; 0: as many as of the others */
     enum image_encoding encoding; /* IMAGE_JPEG or IMAGE_PNG */
     int quality; /* of JPEG */
     int shard_images; /* at most so many images a shard */

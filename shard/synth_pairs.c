@@ -23,15 +23,19 @@ struct set_work {
     struct random random;
 };
 
-static uint32_t fold_people(const struct synth_config *config)
+static uint32_t set_pairs(const struct synth_config *config, int dataset)
 {
-    const uint32_t half = (uint32_t)config->pairs / (2 * SYNTH_FOLDS);
+    return (uint32_t)(dataset >= 0 && config->within_pairs > 0 ? config->within_pairs : config->pairs);
+}
+
+static uint32_t fold_people(uint32_t half)
+{
     return half > 12 ? (half + 2) / 3 : 4;
 }
 
-uint64_t synth_pairs_images(const struct synth_config *config)
+uint64_t synth_pairs_images(const struct synth_config *config, int dataset)
 {
-    return (uint64_t)fold_people(config) * SYNTH_FOLDS * IMAGES;
+    return (uint64_t)fold_people(set_pairs(config, dataset) / (2 * SYNTH_FOLDS)) * SYNTH_FOLDS * IMAGES;
 }
 
 static bool may_pair(const struct set_work *work, uint32_t first, uint32_t second)
@@ -102,10 +106,10 @@ static enum status prepare(struct set_work *work, const char *name, struct error
 {
     const struct synth_config *config = work->config;
     struct pairs *pairs = &work->pairs;
-    const size_t count = (size_t)config->pairs;
-    work->people = fold_people(config);
-    work->half = (uint32_t)config->pairs / (2 * SYNTH_FOLDS);
-    pairs->images = (uint32_t)synth_pairs_images(config);
+    const size_t count = set_pairs(config, work->dataset);
+    work->half = (uint32_t)count / (2 * SYNTH_FOLDS);
+    work->people = fold_people(work->half);
+    pairs->images = (uint32_t)synth_pairs_images(config, work->dataset);
     snprintf(pairs->name, sizeof pairs->name, "%s", name);
     pairs->image_size = config->size;
     pairs->encoding = config->encoding;

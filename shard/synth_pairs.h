@@ -4,11 +4,11 @@
 
 #include "shard/synth_dataset.h"
 
-/* How many images one set has. */
-uint64_t synth_pairs_images(const struct synth_config *config);
-
 #define SYNTH_PAIRS_CROSS (-1) /* both images of a pair differ in their look */
 #define SYNTH_PAIRS_ALL (-2) /* each image has any dataset's look */
+
+/* How many images a set has. `dataset`: whose look all of them have, or one of the above. */
+uint64_t synth_pairs_images(const struct synth_config *config, int dataset);
 
 /* Writes <name>.h5. `dataset`: whose look all images have, or one of the above. */
 enum status synth_pairs_write(const struct synth_config *config, const char *name, int dataset,

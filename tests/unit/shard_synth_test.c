@@ -329,6 +329,28 @@ static void test_verification_sets(void **state)
     check_set(&config, "toy-all", ANY);
 }
 
+static void test_fewer_pairs_within(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t pairs;
+    } sets[] = {{"few0-within", 20}, {"few2-within", 20}, {"few-cross", PAIRS}, {"few-all", PAIRS}};
+    struct error error = {0};
+    struct synth_config config = small_config();
+    config.name = "few";
+    config.within_pairs = 20;
+    must(synth_write(&config, &error), &error);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        char path[512];
+        struct pairs pairs;
+        snprintf(path, sizeof path, "%s/%s.h5", directory, sets[i].name);
+        must(pairs_open(path, &pairs, &error), &error);
+        assert_int_equal(pairs.count, sets[i].pairs);
+        pairs_close(&pairs);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -336,6 +358,9 @@ static void test_refused(void **state)
     struct synth_config config = small_config();
     must(synth_is_valid(&config, &error), &error);
     config.pairs = 30;
+    assert_int_equal(synth_is_valid(&config, &error), STATUS_USAGE);
+    config = small_config();
+    config.within_pairs = 30;
     assert_int_equal(synth_is_valid(&config, &error), STATUS_USAGE);
     config = small_config();
     config.overlap = 1.5;
@@ -413,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_overlap_truth),
         cmocka_unit_test(test_class_names),
         cmocka_unit_test(test_verification_sets),
+        cmocka_unit_test(test_fewer_pairs_within),
         cmocka_unit_test(test_shift),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_sheet),
