@@ -40,6 +40,8 @@ static enum status parse(int argc, char **argv, struct synth_options *options, s
          "share of each dataset's people that all the others have too", 0, 1},
         {"shift", 0, OPTION_DOUBLE, &config->shift, "TIMES",
          "how far the datasets' looks are apart; 0: all have one look", 0, SYNTH_SHIFT_MAX},
+        {"session", 0, OPTION_DOUBLE, &config->session, "TIMES",
+         "how far each person's pictures in a dataset have a look of their own", 0, 1},
         {"size", 0, OPTION_INT, &config->size, "PIXELS", "side of the images", SYNTH_SIDE_MIN,
          SYNTH_SIDE_MAX},
         {"seed", 0, OPTION_STRING, &options->seed, "N", "another number makes other people", 0, 0},

@@ -54,6 +54,8 @@ enum status synth_is_valid(const struct synth_config *config, struct error *erro
         return refuse(error, "the overlap", 0, 1);
     if (!(config->shift >= 0 && config->shift <= SYNTH_SHIFT_MAX))
         return refuse(error, "the domain shift", 0, SYNTH_SHIFT_MAX);
+    if (!(config->session >= 0 && config->session <= 1))
+        return refuse(error, "the sessions' strength", 0, 1);
     if (config->size < SYNTH_SIDE_MIN || config->size > SYNTH_SIDE_MAX)
         return refuse(error, "the size in pixels", SYNTH_SIDE_MIN, SYNTH_SIDE_MAX);
     for (int within = 0; within < 2; within++) {

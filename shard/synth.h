@@ -28,6 +28,7 @@ struct synth_config {
     int datasets, identities, images; /* identities of each dataset, images of each identity */
     double overlap; /* 0 to 1: the share of each dataset's identities that all the others have too */
     double shift; /* 0 to 3: how far the datasets' looks are from each other; 0: all have one look */
+    double session; /* 0 to 1: how far the pictures that a dataset has of a person have a look of their own */
     int size; /* pixels a side */
     uint64_t seed;
     int pairs; /* of each verification set: a multiple of 20, or 0 for no sets */

@@ -9,7 +9,8 @@ void synth_draw(const struct synth_config *config, struct canvas *canvas, int da
     struct random of_person = random_stream(config->seed, RANDOM_SYNTH, person, 0);
     struct random of_picture = random_stream(config->seed, RANDOM_SYNTH, person, picture + 1);
     const struct face face = face_draw(&of_person);
-    const struct domain_look look = domain_draw(config->seed, dataset, config->shift);
+    const struct domain_look look = domain_session(domain_draw(config->seed, dataset, config->shift),
+                                                   config->seed, dataset, person, config->session);
     domain_picture(canvas, &look, &face, &of_picture);
     canvas_quantise(canvas, pixels);
 }

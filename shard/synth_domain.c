@@ -4,8 +4,10 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-/* Streams of looks lie at the far end of the numbers of persons. */
+/* Streams of looks lie at the far end of the numbers of persons; those of sessions before them, one a
+ * dataset. */
 #define LOOK_STREAM (UINT64_MAX - 1)
+#define SESSION_STREAM (UINT64_MAX - 1000)
 
 static const struct domain_look manners[] = {
     /* a studio: warm and close, plain behind */
@@ -171,6 +173,24 @@ struct domain_look domain_draw(uint64_t seed, int dataset, double strength)
     for (int c = 0; c < 3; c++)
         look.gain[c] *= look.saturation > 0 ? draw_between(&random, 0.96F, 1.04F) : 1;
     return move_away(look, (float)strength);
+}
+
+struct domain_look domain_session(struct domain_look look, uint64_t seed, int dataset, uint64_t person,
+                                  double strength)
+{
+    const float times = (float)strength;
+    struct random random = random_stream(seed, RANDOM_SYNTH, SESSION_STREAM - (uint64_t)dataset, person);
+    look.contrast *= 1 + times * 0.4F * draw_spread(&random);
+    look.brightness += times * 0.2F * draw_spread(&random);
+    look.curve += times * 0.3F * draw_spread(&random);
+    look.blur *= 1 + times * 0.8F * draw_spread(&random);
+    look.grain *= 1 + times * 0.8F * draw_spread(&random);
+    for (int c = 0; c < 3; c++) {
+        const float tint = 1 + times * 0.4F * draw_spread(&random);
+        look.gain[c] *= look.saturation > 0 ? tint : 1;
+    }
+    look.saturation *= 1 + times * 0.8F * draw_spread(&random);
+    return look;
 }
 
 static void draw_colour(const struct domain_look *look, struct random *random, float colour[3])

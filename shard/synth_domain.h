@@ -22,6 +22,12 @@ struct domain_look {
  * middle of them all `strength` times as far as it is: 0 gives all datasets one look. */
 struct domain_look domain_draw(uint64_t seed, int dataset, double strength);
 
+/* The look of the pictures that a dataset has of one person, as if all were of one session: the dataset's,
+ * with light, tones, colours and sharpness that `strength` (0 to 1) times set it apart from other people's
+ * there. 0: the dataset's to the last bit. */
+struct domain_look domain_session(struct domain_look look, uint64_t seed, int dataset, uint64_t person,
+                                  double strength);
+
 /* One picture: background, face, and what camera and copying do to it. */
 void domain_picture(struct canvas *canvas, const struct domain_look *look, const struct face *face,
                     struct random *random);
