@@ -26,6 +26,7 @@
 #define IMAGES 4
 #define SHARED 3
 #define PAIRS 40
+#define PICTURES 16 /* of one person, whose mean is looked at */
 
 static char directory[256];
 
@@ -366,6 +367,9 @@ static void test_refused(void **state)
     config.overlap = 1.5;
     assert_int_equal(synth_is_valid(&config, &error), STATUS_USAGE);
     config = small_config();
+    config.session = 1.5;
+    assert_int_equal(synth_is_valid(&config, &error), STATUS_USAGE);
+    config = small_config();
     config.shift = 3.5;
     assert_int_equal(synth_is_valid(&config, &error), STATUS_USAGE);
     config = small_config();
@@ -379,23 +383,59 @@ static void test_refused(void **state)
     assert_int_equal(synth_write(&config, &error), STATUS_STORAGE);
 }
 
+/* The mean colour of pictures `first` and after it, PICTURES of each person. */
+static void mean_colour(const struct synth_config *config, int dataset, uint32_t first, uint32_t count,
+                        double mean[3])
+{
+    struct error error = {0};
+    mean[0] = mean[1] = mean[2] = 0;
+    for (uint32_t picture = first; picture < first + count; picture++) {
+        uint8_t pixels[BYTES];
+        must(synth_picture(config, dataset, picture / PICTURES, picture % PICTURES, pixels, &error), &error);
+        for (size_t i = 0; i < BYTES; i++)
+            mean[i % 3] += pixels[i] / (count * (BYTES / 3.0));
+    }
+}
+
+static double colour_distance(const double one[3], const double two[3])
+{
+    return fabs(one[0] - two[0]) + fabs(one[1] - two[1]) + fabs(one[2] - two[2]);
+}
+
 /* How far two datasets' pictures of the same things are apart: the mean difference of a pixel. A look without
  * a shift differs by the draws of each picture alone, so the means over many pictures are compared. */
 static double look_distance(double shift, int one, int two)
 {
-    double mean[2][3] = {{0}};
+    double mean[2][3];
     struct synth_config config = small_config();
-    struct error error = {0};
     config.shift = shift;
-    for (int side = 0; side < 2; side++)
-        for (uint32_t picture = 0; picture < 400; picture++) {
-            uint8_t pixels[BYTES];
-            must(synth_picture(&config, side == 0 ? one : two, picture / 4, picture % 4, pixels, &error),
-                 &error);
-            for (size_t i = 0; i < BYTES; i++)
-                mean[side][i % 3] += pixels[i] / (400.0 * (BYTES / 3.0));
-        }
-    return fabs(mean[0][0] - mean[1][0]) + fabs(mean[0][1] - mean[1][1]) + fabs(mean[0][2] - mean[1][2]);
+    mean_colour(&config, one, 0, 100 * PICTURES, mean[0]);
+    mean_colour(&config, two, 0, 100 * PICTURES, mean[1]);
+    return colour_distance(mean[0], mean[1]);
+}
+
+/* The same of one person after the other, in datasets of one look: the mean over people. */
+static double session_distance(double session)
+{
+    double sum = 0;
+    struct synth_config config = small_config();
+    config.shift = 0;
+    config.session = session;
+    for (uint32_t person = 0; person < 20; person++) {
+        double mean[2][3];
+        for (int dataset = 0; dataset < 2; dataset++)
+            mean_colour(&config, dataset, person * PICTURES, PICTURES, mean[dataset]);
+        sum += colour_distance(mean[0], mean[1]);
+    }
+    return sum / 20;
+}
+
+static void test_session(void **state)
+{
+    (void)state;
+    const double none = session_distance(0);
+    assert_true(session_distance(0.5) > 1.2 * none);
+    assert_true(session_distance(1) > 1.6 * none);
 }
 
 static void test_shift(void **state)
@@ -440,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_verification_sets),
         cmocka_unit_test(test_fewer_pairs_within),
         cmocka_unit_test(test_shift),
+        cmocka_unit_test(test_session),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_sheet),
     };
