@@ -434,8 +434,8 @@ static void test_session(void **state)
 {
     (void)state;
     const double none = session_distance(0);
-    assert_true(session_distance(0.5) > 1.2 * none);
-    assert_true(session_distance(1) > 1.6 * none);
+    assert_true(session_distance(0.5) > 1.5 * none);
+    assert_true(session_distance(1) > 2.5 * none);
 }
 
 static void test_shift(void **state)
