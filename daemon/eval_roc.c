@@ -2,21 +2,15 @@
 #include "daemon/eval_result.h"
 #include "daemon/plot.h"
 #include "proto/file.h"
+#include "proto/text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t length = strlen(text), tail = strlen(ending);
-    return length > tail && strcmp(text + length - tail, ending) == 0;
-}
 
 enum status eval_check_roc_path(const char *path, struct error *error)
 {
-    if (ends_with(path, ".csv") || ends_with(path, ".svg")) {
+    if (text_ends_with(path, ".csv") || text_ends_with(path, ".svg")) {
         return STATUS_OK;
     }
     return error_set(error, STATUS_USAGE, path, "name a .csv or .svg file", "no form of ROC curves ends so");
@@ -135,5 +129,5 @@ static enum status write_svg(const struct eval_results *results, const char *pat
 
 enum status eval_write_roc(const struct eval_results *results, const char *path, struct error *error)
 {
-    return ends_with(path, ".csv") ? write_csv(results, path, error) : write_svg(results, path, error);
+    return text_ends_with(path, ".csv") ? write_csv(results, path, error) : write_svg(results, path, error);
 }

@@ -9,16 +9,6 @@
 
 #define PATH_SIZE 1024
 
-static size_t largest_parameter(const struct iresnet *net)
-{
-    size_t count, largest = 1;
-    const struct parameter *parameters = iresnet_parameters(net, &count);
-    for (size_t i = 0; i < count; i++) {
-        largest = parameters[i].count > largest ? parameters[i].count : largest;
-    }
-    return largest;
-}
-
 static void copy_dims(uint64_t *dims, const size_t *shape, int rank)
 {
     for (int d = 0; d < rank; d++) {
@@ -114,7 +104,7 @@ enum status checkpoint_write_model(const char *directory, const struct checkpoin
     if (status == STATUS_OK) {
         status = checkpoint_try_space(path, model_bytes(model), error);
     }
-    float *buffer = malloc(largest_parameter(model->net) * sizeof *buffer);
+    float *buffer = malloc(iresnet_parameter_largest(model->net) * sizeof *buffer);
     if (status == STATUS_OK && !buffer) {
         status = error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
     }
@@ -233,7 +223,7 @@ enum status checkpoint_read_model(const char *path, struct iresnet *net, float *
                                   struct domain *domain, float *domain_momentum, struct error *error)
 {
     struct h5_file file = {0};
-    float *buffer = malloc(largest_parameter(net) * sizeof *buffer);
+    float *buffer = malloc(iresnet_parameter_largest(net) * sizeof *buffer);
     enum status status = buffer ? open_model(path, &file, error)
                                 : error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
     if (status == STATUS_OK) {

@@ -1,5 +1,6 @@
 #include "worker/state_dict.h"
 
+#include "proto/text.h"
 #include "shard/hdf5.h"
 #include "shard/path.h"
 #include "worker/safetensors.h"
@@ -12,12 +13,6 @@
 #define TRACKED "num_batches_tracked"
 #define VARIANCE "running_var"
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), tail = strlen(end);
-    return length >= tail && strcmp(name + length - tail, end) == 0;
-}
-
 /* The vector that holds a parameter; a constant is in none. */
 static float *vector_of(struct iresnet *net, const struct parameter *parameter)
 {
@@ -27,11 +22,7 @@ static float *vector_of(struct iresnet *net, const struct parameter *parameter)
 /* Memory for the largest parameter. */
 static enum status make_buffer(const struct iresnet *net, float **buffer, struct error *error)
 {
-    size_t count, largest = 1;
-    const struct parameter *parameters = iresnet_parameters(net, &count);
-    for (size_t i = 0; i < count; i++) {
-        largest = parameters[i].count > largest ? parameters[i].count : largest;
-    }
+    const size_t largest = iresnet_parameter_largest(net);
     *buffer = malloc(largest * sizeof **buffer);
     return *buffer ? STATUS_OK
                    : error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu parameters", largest);
@@ -49,7 +40,7 @@ static struct safetensors_array *list_arrays(const struct iresnet *net, size_t *
     *arrays = 0;
     for (size_t i = 0; list && i < count; i++) {
         const char *name = parameters[i].name;
-        if (ends_with(name, VARIANCE)) {
+        if (text_ends_with(name, VARIANCE)) {
             struct safetensors_array *array = &list[(*arrays)++];
             array->type = SAFETENSORS_I64;
             snprintf(array->name, sizeof array->name, "%.*s%s", (int)(strlen(name) - strlen(VARIANCE)), name,
@@ -75,7 +66,7 @@ static enum status append_all(struct safetensors_writer *writer, const struct ba
     const struct parameter *parameters = iresnet_parameters(backbone->net, &count);
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (ends_with(parameters[i].name, VARIANCE)) {
+        if (text_ends_with(parameters[i].name, VARIANCE)) {
             status = safetensors_append_integers(writer, &backbone->state.step, 1, error);
         }
     }

@@ -1,27 +1,22 @@
 #include "worker/state_dict_file.h"
 
+#include "proto/text.h"
+
 #include <stdio.h>
-#include <string.h>
 
 #define SAFETENSORS ".safetensors"
 #define ONNX ".onnx"
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), tail = strlen(end);
-    return length >= tail && strcmp(name + length - tail, end) == 0;
-}
-
 bool state_dict_file_is_meant(const char *path)
 {
-    return ends_with(path, SAFETENSORS) || ends_with(path, ONNX);
+    return text_ends_with(path, SAFETENSORS) || text_ends_with(path, ONNX);
 }
 
 enum status state_dict_file_open(const char *path, struct state_dict_file *file, struct error *error)
 {
     *file = (struct state_dict_file){0};
     snprintf(file->path, sizeof file->path, "%s", path);
-    if (ends_with(path, ONNX)) {
+    if (text_ends_with(path, ONNX)) {
         enum status status = onnx_iresnet_open(path, &file->onnx, error);
         if (status == STATUS_OK) {
             file->arrays = onnx_iresnet_arrays(file->onnx, &file->count);

@@ -1,6 +1,7 @@
 /* A state_dict from outside: a published backbone as a safetensors file or an ONNX model. */
 #include "worker/state_dict.h"
 
+#include "proto/text.h"
 #include "worker/nn/parameter.h"
 #include "worker/state_dict_file.h"
 
@@ -14,12 +15,6 @@
 #define NEXT "set model.arch, model.width, model.input and model.embedding as the file has them"
 /* So many names are told. */
 #define NAMES_TOLD 3
-
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), tail = strlen(end);
-    return length >= tail && strcmp(name + length - tail, end) == 0;
-}
 
 bool state_dict_is_meant(const char *path)
 {
@@ -66,7 +61,7 @@ static bool is_counter(const struct safetensors_array *array, const struct param
                        size_t count)
 {
     char name[sizeof array->name];
-    if (!ends_with(array->name, TRACKED) || array->count != 1) {
+    if (!text_ends_with(array->name, TRACKED) || array->count != 1) {
         return false;
     }
     snprintf(name, sizeof name, "%.*s.running_var", (int)(strlen(array->name) - strlen(TRACKED)),
@@ -245,7 +240,7 @@ enum status state_dict_describe(const char *path, struct checkpoint_state *state
 static enum status check_values(const struct state_dict_file *file, const struct parameter *parameter,
                                 const float *values, struct error *error)
 {
-    bool variance = ends_with(parameter->name, ".running_var");
+    bool variance = text_ends_with(parameter->name, ".running_var");
     for (size_t i = 0; i < parameter->count; i++) {
         const char *fault = NULL;
         if (!isfinite(values[i])) {
@@ -265,11 +260,9 @@ static enum status check_values(const struct state_dict_file *file, const struct
 
 static enum status read_all(const struct state_dict_file *file, struct iresnet *net, struct error *error)
 {
-    size_t count, largest = 1;
+    size_t count;
     const struct parameter *parameters = iresnet_parameters(net, &count);
-    for (size_t i = 0; i < count; i++) {
-        largest = parameters[i].count > largest ? parameters[i].count : largest;
-    }
+    const size_t largest = iresnet_parameter_largest(net);
     float *values = malloc(largest * sizeof *values);
     enum status status =
         values ? STATUS_OK

@@ -331,12 +331,7 @@ enum status trace_model(struct trace *trace, enum trace_state state, const struc
                         const float *weights, const float *statistics, const struct domain *domain,
                         const float *domain_values, struct error *error)
 {
-    size_t count, largest = 1;
-    const struct parameter *parameters = iresnet_parameters(net, &count);
-    for (size_t i = 0; i < count; i++) {
-        largest = parameters[i].count > largest ? parameters[i].count : largest;
-    }
-    float *buffer = malloc(largest * sizeof *buffer);
+    float *buffer = malloc(iresnet_parameter_largest(net) * sizeof *buffer);
     if (!buffer) {
         return out_of_memory(error);
     }

@@ -66,6 +66,14 @@ static void test_counts(void **state)
     }
 }
 
+static void test_largest(void **state)
+{
+    (void)state;
+    struct iresnet *net = create(1, 1);
+    assert_int_equal(iresnet_parameter_largest(net), 64 * 64 * 3 * 3); /* the last stage's convolution */
+    iresnet_free(net);
+}
+
 static void test_widths(void **state)
 {
     (void)state;
@@ -220,8 +228,9 @@ static void test_init(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),      cmocka_unit_test(test_widths),     cmocka_unit_test(test_usage),
-        cmocka_unit_test(test_table_tiles), cmocka_unit_test(test_file_order), cmocka_unit_test(test_init),
+        cmocka_unit_test(test_counts), cmocka_unit_test(test_largest),     cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_usage),  cmocka_unit_test(test_table_tiles), cmocka_unit_test(test_file_order),
+        cmocka_unit_test(test_init),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

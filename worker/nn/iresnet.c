@@ -1,6 +1,7 @@
 #include "worker/nn/iresnet_graph.h"
 
 #include "proto/random.h"
+#include "proto/text.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -72,6 +73,14 @@ const struct parameter *iresnet_parameters(const struct iresnet *net, size_t *co
 {
     *count = net->table.count;
     return net->table.list;
+}
+
+size_t iresnet_parameter_largest(const struct iresnet *net)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < net->table.count; i++)
+        largest = net->table.list[i].count > largest ? net->table.list[i].count : largest;
+    return largest;
 }
 
 size_t iresnet_parameter_count(const struct iresnet *net)
@@ -202,18 +211,12 @@ void parameter_from_file(const struct iresnet *net, const struct parameter *para
         vector[parameter->offset + walker_next(&walker)] = values[i];
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), tail = strlen(end);
-    return length >= tail && strcmp(name + length - tail, end) == 0;
-}
-
 /* The value of every element, for those that are not drawn. */
 static float initial_constant(const char *name)
 {
-    if (ends_with(name, "prelu.weight"))
+    if (text_ends_with(name, "prelu.weight"))
         return 0.25f;
-    return ends_with(name, ".weight") || ends_with(name, ".running_var") ? 1.0f : 0.0f;
+    return text_ends_with(name, ".weight") || text_ends_with(name, ".running_var") ? 1.0f : 0.0f;
 }
 
 static void init_parameter(struct iresnet *net, size_t index, uint64_t seed, float bound)

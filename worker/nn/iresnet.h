@@ -63,6 +63,9 @@ void iresnet_free(struct iresnet *net);
 
 /* Every parameter in InsightFace's state_dict order (num_batches_tracked left out). */
 const struct parameter *iresnet_parameters(const struct iresnet *net, size_t *count);
+
+/* Floats of the largest of them: a buffer of so many holds each. */
+size_t iresnet_parameter_largest(const struct iresnet *net);
 /* Trained and constant values together: r18 24,025,600 at width 1, input 112, D 512. */
 size_t iresnet_parameter_count(const struct iresnet *net);
 size_t iresnet_weight_count(const struct iresnet *net); /* floats in the weight vector */
