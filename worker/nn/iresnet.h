@@ -66,6 +66,7 @@ const struct parameter *iresnet_parameters(const struct iresnet *net, size_t *co
 
 /* Floats of the largest of them: a buffer of so many holds each. */
 size_t iresnet_parameter_largest(const struct iresnet *net);
+
 /* Trained and constant values together: r18 24,025,600 at width 1, input 112, D 512. */
 size_t iresnet_parameter_count(const struct iresnet *net);
 size_t iresnet_weight_count(const struct iresnet *net); /* floats in the weight vector */
