@@ -4,6 +4,7 @@ An experiment's file has these keys:
 
     title:     what the table is about
     base:      the configuration that all rows share (base.yaml)
+    set:       {key of daild's configuration: value}: what all rows of this experiment share above that
     data:      {synth: file of options for `dail synth`, set: {option: value}}
                or {faces: pixels a side, validation: [names]}: what `make faces` packs
     rows:      a list of {name, set: {key of daild's configuration: value}, synth: {option: value},
@@ -136,7 +137,7 @@ def read_synth(path: pathlib.Path) -> dict[str, Any]:
     return {name[2:]: yaml.safe_load(value) for name, value in zip(names, values)}
 
 
-def read_rows(found: Any, where: str) -> list[Row]:
+def read_rows(found: Any, where: str, shared: dict[str, Any]) -> list[Row]:
     if not isinstance(found, list) or not found:
         raise Problem(f"{where}: a list of rows is expected under 'rows'")
     rows = []
@@ -144,7 +145,7 @@ def read_rows(found: Any, where: str) -> list[Row]:
         take(each, f"{where}: a row", "name", "set", "synth", "datasets")
         name = str(need(each, f"{where}: a row", "name"))
         datasets = each.get("datasets")
-        rows.append(Row(name, name, None, each.get("set") or {}, each.get("synth") or {},
+        rows.append(Row(name, name, None, {**shared, **(each.get("set") or {})}, each.get("synth") or {},
                         tuple(datasets) if datasets is not None else None))
     if len({row.name for row in rows}) < len(rows):
         raise Problem(f"{where}: two rows have one name")
@@ -208,12 +209,12 @@ def read_experiment(path: pathlib.Path) -> Experiment:
         raise Problem(f"{where}: {error.strerror}; there are {', '.join(there)}") from error
     except yaml.YAMLError as error:
         raise Problem(f"{where}: {error}") from error
-    take(found, where, "title", "base", "data", "rows", "sweep", "measures", "order", "plot")
+    take(found, where, "title", "base", "set", "data", "rows", "sweep", "measures", "order", "plot")
     data = take(need(found, where, "data"), f"{where}: data", "synth", "set", "faces", "validation")
     if ("synth" in data) == ("faces" in data):
         raise Problem(f"{where}: data is either 'synth' or 'faces'")
     synth = {**read_synth(path.parent / data["synth"]), **(data.get("set") or {})} if "synth" in data else {}
-    rows = read_rows(need(found, where, "rows"), where)
+    rows = read_rows(need(found, where, "rows"), where, found.get("set") or {})
     sweep = read_sweep(found.get("sweep"), where)
     measures = read_measures(found.get("measures"), where)
     by_name = {measure.name: measure for measure in measures}

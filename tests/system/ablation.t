@@ -21,9 +21,10 @@ cat >"$work/tiny.yaml" <<'END'
 title: A tiny table
 data: {synth: tiny.synth}
 order: [single, naive]
+set: {loss.scale: 12}
 rows:
 - {name: single, datasets: [1]}
-- {name: naive, set: {loss.scope: all}}
+- {name: naive, set: {loss.scope: all, loss.scale: 14}}
 END
 # drive EXPERIMENT [OPTION...]: what it says goes to $work/out
 drive() {
@@ -84,6 +85,9 @@ cell() {
 is "a line a training" "$(tail -n +2 "$table/trainings.tsv" | cut -f 1,4,5 | sort | tr '\t\n' ' ;')" \
     "naive 1 0;naive 2 0;single 1 0;single 2 0;"
 folder=$(cell trainings.tsv naive folder 2)
+scale() { sed -n '/^loss:/,/^[a-z]/ s/^  scale: \([0-9]*\).*/\1/p' "$1/config.yaml"; }
+is "what all rows share is above the base" "$(scale "$(cell trainings.tsv single folder 2)")" 12
+is "what a row sets above that" "$(scale "$folder")" 14
 # The same figures, from the log and the programs themselves.
 figure() { cell trainings.tsv naive "$1" 2; }
 close() { awk -v a="$1" -v b="$2" -v off="$3" 'BEGIN { exit !(a != "" && b != "" && a - b <= off && b - a <= off) }'; }
