@@ -160,8 +160,8 @@ ablation: ablation-deps ## the paper's table: single set, naive, DA, DA+GRL, DA+
 margins: ablation-deps ## softmax, SphereFace, CosFace, CM and ArcFace on one set; SEEDS JOBS WORKERS as above
 	$(EXPERIMENT) margins
 
-sweeps: ablation-deps ## accuracy against overlap, domain shift, crossing dropout, lambda and its start
-	$(EXPERIMENT) overlap shift crossing lambda start
+sweeps: ablation-deps ## accuracy against overlap, domain shift, crossing dropout, lambda, its start and the scale
+	$(EXPERIMENT) overlap shift crossing lambda start scale
 
 ablation-real: ablation-deps ## the paper's table on the real faces of FACES=<folder>
 	$(EXPERIMENT) real
