@@ -110,11 +110,16 @@ class Experiment:
     plot: tuple[Measure, ...]
 
 
-def take(found: dict[str, Any], where: str, *keys: str) -> dict[str, Any]:
-    """The mapping itself, in which only these keys may occur."""
+def mapping(found: Any, where: str) -> dict[str, Any]:
+    """The mapping itself, whatever keys it has."""
     if not isinstance(found, dict):
         raise Problem(f"{where}: a mapping is expected, not {found!r}")
-    for key in found:
+    return found
+
+
+def take(found: Any, where: str, *keys: str) -> dict[str, Any]:
+    """The mapping itself, in which only these keys may occur."""
+    for key in mapping(found, where):
         if key not in keys:
             near = difflib.get_close_matches(str(key), keys, 1)
             raise Problem(f"{where}: there is no {key!r}; " +
@@ -145,7 +150,8 @@ def read_rows(found: Any, where: str, shared: dict[str, Any]) -> list[Row]:
         take(each, f"{where}: a row", "name", "set", "synth", "datasets")
         name = str(need(each, f"{where}: a row", "name"))
         datasets = each.get("datasets")
-        rows.append(Row(name, name, None, {**shared, **(each.get("set") or {})}, each.get("synth") or {},
+        rows.append(Row(name, name, None, {**shared, **mapping(each.get("set") or {}, f"{where}: row {name}: set")},
+                        mapping(each.get("synth") or {}, f"{where}: row {name}: synth"),
                         tuple(datasets) if datasets is not None else None))
     if len({row.name for row in rows}) < len(rows):
         raise Problem(f"{where}: two rows have one name")
@@ -213,8 +219,9 @@ def read_experiment(path: pathlib.Path) -> Experiment:
     data = take(need(found, where, "data"), f"{where}: data", "synth", "set", "faces", "validation")
     if ("synth" in data) == ("faces" in data):
         raise Problem(f"{where}: data is either 'synth' or 'faces'")
-    synth = {**read_synth(path.parent / data["synth"]), **(data.get("set") or {})} if "synth" in data else {}
-    rows = read_rows(need(found, where, "rows"), where, found.get("set") or {})
+    changed = mapping(data.get("set") or {}, f"{where}: data: set")
+    synth = {**read_synth(path.parent / data["synth"]), **changed} if "synth" in data else {}
+    rows = read_rows(need(found, where, "rows"), where, mapping(found.get("set") or {}, f"{where}: set"))
     sweep = read_sweep(found.get("sweep"), where)
     measures = read_measures(found.get("measures"), where)
     by_name = {measure.name: measure for measure in measures}

@@ -176,6 +176,10 @@ says "the rest has its row" '^\| naive  .*[0-9]'
 drive bad --seeds 1
 exits "again" $? 1
 says "a failure is tried again" '3 trainings, 2 of them done before'
+sed 's/^rows:/set: loss.scale\nrows:/' "$work/bad.yaml" >"$work/worse.yaml"
+drive worse
+exits "a word where a mapping is expected" $? 2
+says "is told with its place" "worse.yaml: set: a mapping is expected, not 'loss.scale'"
 sed -i 's/loss.scope/loss.scoop/' "$work/bad.yaml"
 drive bad
 exits "a misspelt key" $? 2
