@@ -1,9 +1,8 @@
 """What an experiment is: which trainings it compares and which figures its table has, read from YAML.
 
-An experiment's file has these keys:
+What all experiments share is base.yaml beside the experiment's file, which has these keys:
 
     title:     what the table is about
-    base:      the configuration that all rows share (base.yaml)
     set:       {key of daild's configuration: value}: what all rows of this experiment share above that
     data:      {synth: file of options for `dail synth`, set: {option: value}}
                or {faces: pixels a side, validation: [names]}: what `make faces` packs
@@ -135,7 +134,12 @@ def need(found: dict[str, Any], where: str, key: str) -> Any:
 
 def read_synth(path: pathlib.Path) -> dict[str, Any]:
     """Options of `dail synth` as a mapping; # begins a comment."""
-    words = shlex.split(path.read_text(encoding="utf-8"), comments=True)
+    try:
+        words = shlex.split(path.read_text(encoding="utf-8"), comments=True)
+    except OSError as error:
+        raise Problem(f"{path}: {error.strerror}; options of `dail synth` are expected there") from error
+    except ValueError as error:
+        raise Problem(f"{path}: {error}") from error
     names, values = words[::2], words[1::2]
     if len(names) != len(values) or not all(name.startswith("--") for name in names):
         raise Problem(f"{path}: options are expected as --name value")
@@ -215,7 +219,7 @@ def read_experiment(path: pathlib.Path) -> Experiment:
         raise Problem(f"{where}: {error.strerror}; there are {', '.join(there)}") from error
     except yaml.YAMLError as error:
         raise Problem(f"{where}: {error}") from error
-    take(found, where, "title", "base", "set", "data", "rows", "sweep", "measures", "order", "plot")
+    take(found, where, "title", "set", "data", "rows", "sweep", "measures", "order", "plot")
     data = take(need(found, where, "data"), f"{where}: data", "synth", "set", "faces", "validation")
     if ("synth" in data) == ("faces" in data):
         raise Problem(f"{where}: data is either 'synth' or 'faces'")
@@ -229,6 +233,6 @@ def read_experiment(path: pathlib.Path) -> Experiment:
     order = tuple(row.name for row in named(found.get("order") or [], {row.name: row for row in rows}, f"{where}: order"))
     if sweep and order:
         raise Problem(f"{where}: a sweep has no 'order'")
-    return Experiment(path.stem, str(need(found, where, "title")), path.parent / found.get("base", "base.yaml"), synth,
+    return Experiment(path.stem, str(need(found, where, "title")), path.parent / "base.yaml", synth,
                       int(data.get("faces", 0)), tuple(data.get("validation") or ()), tuple(spread(rows, sweep)),
                       sweep, measures, order, plot)

@@ -180,6 +180,10 @@ sed 's/^rows:/set: loss.scale\nrows:/' "$work/bad.yaml" >"$work/worse.yaml"
 drive worse
 exits "a word where a mapping is expected" $? 2
 says "is told with its place" "worse.yaml: set: a mapping is expected, not 'loss.scale'"
+sed 's/synth: [a-z.]*/synth: none.synth/' "$work/bad.yaml" >"$work/nowhere.yaml"
+drive nowhere
+exits "options of dail synth that are not there" $? 2
+says "are told with their file" "none.synth: No such file"
 sed -i 's/loss.scope/loss.scoop/' "$work/bad.yaml"
 drive bad
 exits "a misspelt key" $? 2
