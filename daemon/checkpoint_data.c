@@ -1,7 +1,6 @@
 #include "daemon/checkpoint_data.h"
 
-#include "proto/config.h"
-#include "shard/path.h"
+#include "daemon/run_path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,24 +80,6 @@ static enum status take_manifest(const struct finder *finder, const char *path, 
     return manifest.class_names ? manifest_class_names(&data->manifest, &data->names, error) : STATUS_OK;
 }
 
-/* The directory in which the run was started: config.yaml lies in `run`, which the run calls `name`. Empty
- * where that does not tell. */
-static void find_start(const char *run, const char *name, char *start)
-{
-    char *whole = realpath(run, NULL);
-    size_t length = whole ? strlen(whole) : 0, tail = strlen(name);
-    while (tail > 0 && name[tail - 1] == '/') {
-        tail--;
-    }
-    start[0] = '\0';
-    if (name[0] != '/' && length > tail + 1 && length - tail <= PATH_SIZE &&
-        whole[length - tail - 1] == '/' && strncmp(whole + length - tail, name, tail) == 0) {
-        memcpy(start, whole, length - tail - 1);
-        start[length - tail - 1] = '\0';
-    }
-    free(whole);
-}
-
 static void warn(const struct finder *finder, const struct error *error)
 {
     char line[1400];
@@ -107,7 +88,7 @@ static void warn(const struct finder *finder, const struct error *error)
 
 static void take_config(const struct finder *finder, const char *checkpoint)
 {
-    char run[PATH_SIZE], start[PATH_SIZE], path[PATH_SIZE];
+    char run[PATH_SIZE], path[PATH_SIZE];
     struct config config;
     struct error error;
     enum status status = path_join(checkpoint, "../..", run, &error);
@@ -121,9 +102,8 @@ static void take_config(const struct finder *finder, const char *checkpoint)
         warn(finder, &error);
         return;
     }
-    find_start(run, config.run.dir, start);
     for (size_t i = 0; i < config.data.dataset_count; i++) {
-        status = path_join(start, config.data.datasets[i].manifest, path, &error);
+        status = run_path(run, &config, config.data.datasets[i].manifest, path, &error);
         if (status == STATUS_OK) {
             status = take_manifest(finder, path, &error);
         }

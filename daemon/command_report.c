@@ -19,8 +19,8 @@ static const char usage[] = "usage: dail report [OPTIONS] RUN [-o FILE.html]\n"
                             "speed and balance of the workers from its status log; ROC curves, cosines and a "
                             "projection of embeddings\n"
                             "from its newest checkpoint, whose data are looked for where the configuration "
-                            "names them, from here. The\n"
-                            "run may still be going. Needs gnuplot.\n";
+                            "names them. The run may\n"
+                            "still be going. Needs gnuplot.\n";
 
 static const char fast_words[] = "Left out: the page was made with --fast.";
 

@@ -1,6 +1,7 @@
 #include "daemon/report_model.h"
 
 #include "daemon/progress.h"
+#include "daemon/run_path.h"
 #include "shard/image_codec.h"
 #include "shard/manifest.h"
 #include "shard/pairs.h"
@@ -15,7 +16,6 @@
 #include <string.h>
 
 struct making {
-    const struct config *config;
     const struct report_model_use *use;
     struct report_model *model;
     struct backbone backbone;
@@ -227,27 +227,31 @@ static enum status project(struct making *making, struct error *error)
 
 /* --- All --- */
 
-static enum status allocate(struct making *making, struct error *error)
+static enum status allocate(struct report_model *model, const struct config *config, struct error *error)
 {
-    struct report_model *model = making->model;
-    const struct config *config = making->config;
     model->sets = calloc(config->validation.count + 1, sizeof *model->sets);
     model->clouds = calloc(config->data.dataset_count + 1, sizeof *model->clouds);
-    if (!model->sets || !model->clouds) {
-        return error_set(error, STATUS_INTERNAL, "report", NULL, "out of memory");
+    return model->sets && model->clouds ? STATUS_OK
+                                        : error_set(error, STATUS_INTERNAL, "report", NULL, "out of memory");
+}
+
+static enum status find_data(struct report_model *model, const char *run_dir, const struct config *config,
+                             struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (; model->set_count < config->validation.count && status == STATUS_OK; model->set_count++) {
+        struct report_set *set = &model->sets[model->set_count];
+        const char *named = config->validation.paths[model->set_count];
+        snprintf(set->name, sizeof set->name, "%s", named);
+        status = run_path(run_dir, config, named, set->path, error);
     }
-    for (; model->set_count < config->validation.count; model->set_count++) {
-        const char *path = config->validation.paths[model->set_count];
-        model->sets[model->set_count].path = path;
-        snprintf(model->sets[model->set_count].name, sizeof model->sets->name, "%s", path);
+    for (; model->cloud_count < config->data.dataset_count && status == STATUS_OK; model->cloud_count++) {
+        struct report_cloud *cloud = &model->clouds[model->cloud_count];
+        const char *named = config->data.datasets[model->cloud_count].manifest;
+        snprintf(cloud->name, sizeof cloud->name, "%s", named);
+        status = run_path(run_dir, config, named, cloud->manifest, error);
     }
-    for (; model->cloud_count < config->data.dataset_count; model->cloud_count++) {
-        const char *path = config->data.datasets[model->cloud_count].manifest;
-        model->clouds[model->cloud_count].manifest = path;
-        snprintf(model->clouds[model->cloud_count].name, sizeof model->clouds->name, "%s", path);
-    }
-    making->total = model->set_count + model->cloud_count;
-    return STATUS_OK;
+    return status;
 }
 
 static enum status load(struct making *making, const char *run_dir, struct error *error)
@@ -270,9 +274,13 @@ enum status report_model_make(const char *run_dir, const struct config *config,
                               const struct report_model_use *use, struct report_model *model,
                               struct error *error)
 {
-    struct making making = {.config = config, .use = use, .model = model};
+    struct making making = {.use = use, .model = model};
     *model = (struct report_model){0};
-    enum status status = allocate(&making, error);
+    enum status status = allocate(model, config, error);
+    if (status == STATUS_OK) {
+        status = find_data(model, run_dir, config, error);
+        making.total = model->set_count + model->cloud_count;
+    }
     if (status == STATUS_OK) {
         status = load(&making, run_dir, error);
     }

@@ -5,13 +5,14 @@
 #define DAIL_DAEMON_REPORT_MODEL_H
 
 #include "proto/config.h"
+#include "shard/path.h"
 #include "worker/roc.h"
 #include "worker/verification.h"
 
 #include <stdbool.h>
 
 struct report_set {
-    const char *path; /* as the configuration names it */
+    char path[PATH_SIZE]; /* that the configuration names, see run_path */
     char name[128];
     char trouble[512]; /* why there is no more than that; else empty */
     struct verification result;
@@ -23,7 +24,7 @@ struct report_set {
 
 /* Images of one dataset as points of the projection. */
 struct report_cloud {
-    const char *manifest; /* as the configuration names it */
+    char manifest[PATH_SIZE]; /* likewise */
     char name[128];
     char trouble[512]; /* likewise */
     size_t begin, end; /* of the points */
@@ -49,9 +50,10 @@ struct report_model_use {
     int images; /* of each dataset, for the projection */
 };
 
-/* Loads the newest checkpoint below `run_dir` and computes. What cannot be had is told in words in its place,
- * and the rest goes on. Says on stderr how far it has come. STATUS_INTERNAL when memory runs out. `config`,
- * the run's, must outlive *model. The caller calls report_model_free in any case. */
+/* Loads the newest checkpoint below `run_dir`, whose configuration is `config`, and computes. What cannot be
+ * had is told in words in its place, and the rest goes on. Says on stderr how far it has come.
+ * STATUS_INTERNAL when memory runs out, STATUS_DATA where a path is too long. The caller calls
+ * report_model_free in any case. */
 enum status report_model_make(const char *run_dir, const struct config *config,
                               const struct report_model_use *use, struct report_model *model,
                               struct error *error);

@@ -58,7 +58,13 @@ report --fast "$run"
 page "--fast" "$logs verification-accuracy" "cosines projection roc"
 says_page "--fast is named as the reason" 'made with --fast'
 
-# Paths of the configuration that lead nowhere from here.
+# Started in $work, with paths that lead somewhere only from there.
+cp -r "$run" "$work/relative"
+sed -i -e "s|$work/run|relative|" -e "s|$work/||g" "$work/relative/config.yaml"
+report "$work/relative"
+page "a run that was started elsewhere" "accuracies balance cosines-1 cosines-2 gradient-norm lambda learning-rate losses projection roc samples step-time throughput verification-accuracy" ""
+
+# Data that are no longer where the configuration names them.
 mv "$work/data/tiny1.yaml" "$work/data/tiny0-within.h5" "$work"
 report "$run"
 exits "data that are gone" $? 0
