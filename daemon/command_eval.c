@@ -141,7 +141,8 @@ static enum status parse(int argc, char **argv, struct eval *eval, struct error 
         return error_set(error, STATUS_USAGE, NULL, "dail eval --help shows how",
                          "a model and at least one verification set are needed");
     }
-    return eval->roc ? eval_check_roc_path(eval->roc, error) : STATUS_OK;
+    return eval->roc ? eval_check_roc(eval->roc, (eval->others.count + 1) * (eval->count - 1), error)
+                     : STATUS_OK;
 }
 
 enum status command_eval(int argc, char **argv, struct error *error)

@@ -7,13 +7,27 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum status eval_check_roc_path(const char *path, struct error *error)
+static bool is_a_file(const char *path, const char *ending)
 {
-    if (text_ends_with(path, ".csv") || text_ends_with(path, ".svg")) {
+    return text_ends_with(path, ending) && strcmp(path, ending) != 0;
+}
+
+enum status eval_check_roc(const char *path, size_t curves, struct error *error)
+{
+    if (is_a_file(path, ".csv")) {
         return STATUS_OK;
     }
-    return error_set(error, STATUS_USAGE, path, "name a .csv or .svg file", "no form of ROC curves ends so");
+    if (!is_a_file(path, ".svg")) {
+        return error_set(error, STATUS_USAGE, path, "name a .csv or .svg file",
+                         "no form of ROC curves ends so");
+    }
+    if (curves > PLOT_COLORS) {
+        return error_set(error, STATUS_USAGE, path, "draw fewer sets or models, or write a .csv",
+                         "%zu curves cannot be told apart by %d colours", curves, PLOT_COLORS);
+    }
+    return STATUS_OK;
 }
 
 /* As CSV wants texts with commas or quotes. */
@@ -97,10 +111,6 @@ static enum status write_svg(const struct eval_results *results, const char *pat
     struct plot_curve curves[PLOT_COLORS] = {0};
     double least = 0.1; /* an axis needs a length */
     enum status status = STATUS_OK;
-    if (count > PLOT_COLORS) {
-        return error_set(error, STATUS_USAGE, path, "draw fewer sets or models, or write a .csv",
-                         "%zu curves cannot be told apart by %d colours", count, PLOT_COLORS);
-    }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = make_curve(results, i, &curves[i], error);
         if (curves[i].count > 0) {

@@ -57,6 +57,9 @@ exits "another ending" $? 2
 says "which there are" 'csv or .svg' "$work/err"
 evaluate "$late" "$cross" "$cross" "$cross" --compare "$late" --compare "$late" --roc "$work/many.svg"
 exits "more curves than colours" $? 2
+is "are refused before anything is scored" "$(wc -c <"$work/out")" 0
+evaluate "$late" "$cross" --roc .csv
+exits "an ending without a name" $? 2
 evaluate --untrained "$work/late.safetensors" "$cross"
 exits "an imported network has no beginning" $? 2
 head -c 2000 "$work/late.safetensors" >"$work/short.safetensors"
