@@ -236,15 +236,20 @@ void record_set_close(struct record_set *set)
     *set = (struct record_set){.descriptor = -1};
 }
 
-enum status record_set_read(const struct record_set *set, uint64_t number, uint8_t **bytes, size_t *size,
-                            struct error *error)
+enum status record_read(int descriptor, uint64_t offset, uint32_t span, uint8_t **bytes, size_t *size,
+                        struct error *error)
 {
-    enum status status =
-        pack_read_part(set->descriptor, set->offset[number], set->span[number], bytes, error);
+    enum status status = pack_read_part(descriptor, offset, span, bytes, error);
     if (status == STATUS_OK) {
-        status = recordio_image(*bytes, set->span[number], size, error);
+        status = recordio_image(*bytes, span, size, error);
         if (status != STATUS_OK)
             free(*bytes);
     }
     return status;
+}
+
+enum status record_set_read(const struct record_set *set, uint64_t number, uint8_t **bytes, size_t *size,
+                            struct error *error)
+{
+    return record_read(set->descriptor, set->offset[number], set->span[number], bytes, size, error);
 }

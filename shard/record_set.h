@@ -31,7 +31,11 @@ struct record_set {
 enum status record_set_open(const char *path, struct record_set *set, struct error *error);
 void record_set_close(struct record_set *set);
 
-/* The bytes of one image as new memory that the caller frees. Several threads may call it at once. */
+/* The bytes of the image whose record begins at `offset` of an open file and has `span` bytes, as new memory
+ * that the caller frees. STATUS_DATA. */
+enum status record_read(int descriptor, uint64_t offset, uint32_t span, uint8_t **bytes, size_t *size,
+                        struct error *error);
+/* Likewise of one image of the set. Several threads may call it at once. */
 enum status record_set_read(const struct record_set *set, uint64_t number, uint8_t **bytes, size_t *size,
                             struct error *error);
 

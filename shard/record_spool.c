@@ -266,11 +266,5 @@ enum status record_spool_read(struct record_spool *spool, uint64_t number, uint8
 {
     uint32_t span = spool->set->span[spool->image[number]];
     begin_range(spool, spool->shard[number]);
-    enum status status = pack_read_part(spool->descriptor, spool->offset[number], span, bytes, error);
-    if (status == STATUS_OK) {
-        status = recordio_image(*bytes, span, size, error);
-        if (status != STATUS_OK)
-            free(*bytes);
-    }
-    return status;
+    return record_read(spool->descriptor, spool->offset[number], span, bytes, size, error);
 }

@@ -111,12 +111,11 @@ struct reader {
     size_t count;
 };
 
-static enum status at(uint64_t offset, const char *path, enum status status, struct error *error)
+static void add_place(const char *path, uint64_t offset, struct error *error)
 {
     char where[1200];
     snprintf(where, sizeof where, "%s, record at byte %" PRIu64, path, offset);
     error_prefix_where(error, where);
-    return status;
 }
 
 /* Makes `size` bytes at `offset`, which the file has, be in the block. */
@@ -218,7 +217,7 @@ enum status recordio_scan(const char *path,
         if (status == STATUS_OK)
             status = visit(context, &record, error);
         if (status != STATUS_OK)
-            at(record.offset, path, status, error);
+            add_place(path, record.offset, error);
         record.offset += record.span;
     }
     if (reader.descriptor >= 0)
