@@ -52,11 +52,10 @@ wait_for 30 at_step "$run" $((frozen + 1))
 tail_once 0 running --stale 2
 
 # Follows a run while it goes on, and reads on when the log is rotated.
-timeout 20 "$build/dail" tail --json --interval 0.1 "$run" >"$work/followed" 2>&1 &
+timeout 60 "$build/dail" tail --json --interval 0.1 "$run" >"$work/followed" 2>&1 &
 follower=$!
-frozen=$(last_step "$run")
-wait_for 30 at_step "$run" $((frozen + 5))
-sleep 0.5
+followed_steps() { perl -MJSON::PP -ne '$steps{decode_json($_)->{step}} = 1; END { exit(keys %steps < 3) }' "$work/followed"; }
+wait_for 30 followed_steps
 kill -INT $follower 2>/dev/null || true
 wait $follower
 check "it follows: several snapshots, the steps rising" perl -MJSON::PP -ne '
