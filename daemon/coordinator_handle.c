@@ -1,5 +1,6 @@
 /* What the coordinator does with each kind of message. */
 #include "daemon/coordinator_state.h"
+#include "proto/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,16 +26,6 @@ static enum status take_hello(struct coordinator *coordinator, int worker, const
     return STATUS_OK;
 }
 
-static void format_duration(double seconds, char *text, size_t size)
-{
-    long long whole = (long long)(seconds + 0.5);
-    if (whole >= 3600) {
-        snprintf(text, size, "%lldh %02lldm", whole / 3600, whole / 60 % 60);
-    } else {
-        snprintf(text, size, "%lldm %02llds", whole / 60, whole % 60);
-    }
-}
-
 /* Writes the record of the step whose reports have been gathered. */
 static void write_report(struct coordinator *coordinator)
 {
@@ -49,7 +40,7 @@ static void write_report(struct coordinator *coordinator)
     coordinator->report.heard = 0;
     journal_record(coordinator->journal, "step",
                    status_record_step(step, setup->steps, eta, coordinator->report.seconds, setup->workers));
-    format_duration(eta, left, sizeof left);
+    text_duration(eta, left, sizeof left);
     journal_line(
         coordinator->journal,
         "step %lld/%lld epoch %lld  loss %.4f (cls %.4f, dom %.4f)  accuracy %.3f  domain %.3f  lr %.4g  "

@@ -1,5 +1,7 @@
 #include "daemon/progress.h"
 
+#include "proto/text.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -28,17 +30,6 @@ double progress_seconds(const struct progress *progress)
     return now() - progress->begin;
 }
 
-static void duration(double seconds, char *text, size_t size)
-{
-    unsigned long long whole = seconds < 1e9 ? (unsigned long long)(seconds + 0.5) : 999999999ULL;
-    if (whole < 60)
-        snprintf(text, size, "%llu s", whole);
-    else if (whole < 3600)
-        snprintf(text, size, "%llu min %02llu s", whole / 60, whole % 60);
-    else
-        snprintf(text, size, "%llu h %02llu min", whole / 3600, whole / 60 % 60);
-}
-
 static void show(struct progress *progress)
 {
     char left[64] = "?", bar[BAR_WIDTH + 1];
@@ -46,7 +37,7 @@ static void show(struct progress *progress)
     double share = progress->total > 0 ? (double)progress->done / (double)progress->total : 0.0;
     double rate = seconds > 0 ? (double)progress->done / seconds : 0.0;
     if (rate > 0)
-        duration((double)(progress->total - progress->done) / rate, left, sizeof left);
+        text_duration((double)(progress->total - progress->done) / rate, left, sizeof left);
     if (progress->terminal) {
         size_t full = (size_t)(share * BAR_WIDTH);
         memset(bar, '.', BAR_WIDTH);

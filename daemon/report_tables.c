@@ -2,6 +2,7 @@
 #include "daemon/report_page.h"
 
 #include "daemon/html.h"
+#include "proto/text.h"
 #include "shard/path.h"
 #include "worker/checkpoint.h"
 
@@ -83,18 +84,6 @@ static void time_cell(FILE *out, double t)
     cell(out, "text", "%s", text);
 }
 
-static void format_duration(double seconds, char *text, size_t size)
-{
-    long long whole = isfinite(seconds) && seconds > 0 && seconds < 1e12 ? (long long)(seconds + 0.5) : 0;
-    if (whole >= 3600) {
-        snprintf(text, size, "%lldh %02lldm", whole / 3600, whole / 60 % 60);
-    } else if (whole >= 60) {
-        snprintf(text, size, "%lldm %02llds", whole / 60, whole % 60);
-    } else {
-        snprintf(text, size, "%llds", whole);
-    }
-}
-
 /* --- The summary --- */
 
 static void tile(FILE *out, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -151,7 +140,7 @@ static void write_tiles(const struct report *report, FILE *out)
             sets++;
         }
     }
-    format_duration(spent, text, sizeof text);
+    text_duration(spent, text, sizeof text);
     tile(out, "time running", "%s", text);
     tile(out, "workers", "%zu", log->worker_count);
     tile(out, "images", "%.0f", images);
@@ -379,7 +368,7 @@ void report_write_starts(const struct report *report, FILE *out)
     for (size_t i = first; i < log->start_count; i++) {
         const struct report_start *start = &log->starts[i];
         char lasted[64];
-        format_duration(start->last_t - start->t, lasted, sizeof lasted);
+        text_duration(start->last_t - start->t, lasted, sizeof lasted);
         fputs("<tr>", out);
         cell(out, NULL, "%zu", i + 1);
         time_cell(out, start->t);

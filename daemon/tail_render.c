@@ -3,6 +3,7 @@
 #include "daemon/json_value.h"
 #include "daemon/tail_chart.h"
 #include "daemon/utf8.h"
+#include "proto/text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A longer time than this, in seconds, is none: the log is damaged. */
-#define DURATION_MAX 1e12
 /* Longest line in bytes: a very wide terminal full of three-byte characters. */
 #define LINE_BYTES 4096
 #define CHART_BYTES 2048
@@ -98,24 +97,6 @@ static void put_wrapped(struct screen *screen, const char *head, const char *tex
     }
 }
 
-static void format_duration(double seconds, char *text, size_t size)
-{
-    if (!(seconds >= 0 && seconds < DURATION_MAX)) {
-        snprintf(text, size, "-");
-        return;
-    }
-    long long whole = (long long)(seconds + 0.5);
-    if (whole >= 86400) {
-        snprintf(text, size, "%lldd %02lldh", whole / 86400, whole / 3600 % 24);
-    } else if (whole >= 3600) {
-        snprintf(text, size, "%lldh %02lldm", whole / 3600, whole / 60 % 60);
-    } else if (whole >= 60) {
-        snprintf(text, size, "%lldm %02llds", whole / 60, whole % 60);
-    } else {
-        snprintf(text, size, "%llds", whole);
-    }
-}
-
 static const char *format_figure(double value, const char *format, char text[32])
 {
     if (isfinite(value)) {
@@ -131,7 +112,7 @@ static void put_title(struct screen *screen, const struct status_summary *summar
     const struct tail_view *view = screen->view;
     const char *state = tail_state(summary, view);
     char left[512], right[64], age[32];
-    format_duration(view->now - summary->last_t, age, sizeof age);
+    text_duration(view->now - summary->last_t, age, sizeof age);
     snprintf(left, sizeof left, "DAIL %s", summary->name);
     snprintf(right, sizeof right, "last record %s ago", age);
     if (view->color) { /* the state first, so that cutting the line never cuts an escape sequence */
@@ -156,8 +137,8 @@ static void put_progress(struct screen *screen, const struct status_summary *sum
     double into = (double)summary->step - (double)summary->epoch * (double)per_epoch;
     double end = summary->state == SUMMARY_RUNNING ? screen->view->now : summary->last_t;
     int width = screen->view->columns - 48 > 10 ? screen->view->columns - 48 : 10;
-    format_duration(summary->eta_seconds, eta, sizeof eta);
-    format_duration(end - summary->begin, elapsed, sizeof elapsed);
+    text_duration(summary->eta_seconds, eta, sizeof eta);
+    text_duration(end - summary->begin, elapsed, sizeof elapsed);
     snprintf(left, sizeof left, "epoch %lld/%lld", (long long)summary->epoch + (epochs > 0),
              (long long)epochs);
     tail_bar(into / (double)per_epoch, width, screen->view->utf8, bar, sizeof bar);
@@ -217,7 +198,7 @@ static void put_milestones(struct screen *screen, const struct status_summary *s
     if (summary->checkpoint_step < 0) {
         put_line(screen, "checkpoint: none yet");
     } else {
-        format_duration(screen->view->now - summary->checkpoint_t, age, sizeof age);
+        text_duration(screen->view->now - summary->checkpoint_t, age, sizeof age);
         put_line(screen, "checkpoint: step %lld, %s ago, %s", (long long)summary->checkpoint_step, age,
                  summary->checkpoint_path);
     }

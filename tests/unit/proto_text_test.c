@@ -1,6 +1,7 @@
 /* Text. */
 #include "proto/text.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +20,29 @@ static void test_ending(void **state)
     assert_false(text_ends_with("", ".onnx"));
 }
 
+static void is_shown(double seconds, const char *expected)
+{
+    char text[32];
+    text_duration(seconds, text, sizeof text);
+    assert_string_equal(text, expected);
+}
+
+static void test_duration(void **state)
+{
+    (void)state;
+    is_shown(0, "0s");
+    is_shown(59.4, "59s");
+    is_shown(59.5, "1m 00s");
+    is_shown(185, "3m 05s");
+    is_shown(3600 * 2 + 60 * 7 + 12, "2h 07m");
+    is_shown(86400 + 3600 * 3, "1d 03h");
+    is_shown(-1, "-");
+    is_shown((double)NAN, "-");
+    is_shown((double)INFINITY, "-");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ending)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ending), cmocka_unit_test(test_duration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
