@@ -69,7 +69,7 @@ for name in sys.argv[2:]:
         assert settings["model"]["input"] == size, name
 END
 check "every experiment can be read, its settings are known, and its images are the network's" \
-    $python "$work/experiments.py" "$build" ablation margins overlap shift crossing lambda start scale real
+    $python "$work/experiments.py" "$build" ablation margins overlap shift crossing lambda start scale real real-crossing
 
 # --- A table ---
 
