@@ -15,7 +15,12 @@ V       ?= 0
 QUIET   := $(if $(filter 1,$(V)),,@)
 OPT     ?= -O2
 
-ROOMS := proto shard worker/nn worker/loss worker daemon
+# Every room, lowest first: each may use only those before it (tests/floors.sh). The same order gives the archives
+# and the link.
+ROOMS := proto shard/hdf5 shard/image shard shard/pack shard/synth \
+         worker/nn/conv worker/nn worker/exchange worker/loss worker/loader worker/checkpoint worker/interchange \
+         worker/evaluate worker worker/measure \
+         daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/coordinator daemon/command daemon
 ARCH  := $(shell uname -m)
 ISAS  := generic $(if $(filter x86_64,$(ARCH)),avx2 avx512)
 
@@ -48,12 +53,16 @@ objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(call source,$(1))) \
            $(foreach isa,$(ISAS),$(patsubst %.isa.c,$(BUILD)/obj/%.$(isa).o,$(wildcard $(1)/*.isa.c)))
 archive  = $(BUILD)/lib$(subst /,-,$(1)).a
 
-A_proto  := $(call archive,proto)
-A_shard  := $(call archive,shard) $(A_proto)
-A_nn     := $(call archive,worker/nn) $(A_proto)
-A_loss   := $(call archive,worker/loss) $(call archive,worker) $(A_nn)
-A_worker := $(call archive,worker) $(call archive,worker/loss) $(call archive,worker/nn) $(A_shard)
-A_daemon := $(call archive,daemon) $(A_worker)
+# What the rooms of a floor, or up to a room, are linked from: that room's archive first, the lowest last.
+reverse  = $(if $(1),$(call reverse,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
+up_to    = $(if $(2),$(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call up_to,$(1),$(wordlist 2,$(words $(2)),$(2)))))
+linked   = $(foreach room,$(call reverse,$(call up_to,$(1),$(ROOMS))),$(call archive,$(room)))
+A_proto  := $(call linked,proto)
+A_shard  := $(call linked,shard/synth)
+A_nn     := $(call linked,worker/nn)
+A_loss   := $(call linked,worker/loss)
+A_worker := $(call linked,worker/measure)
+A_daemon := $(call linked,daemon/command)
 
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
@@ -87,10 +96,10 @@ $(BUILD)/obj/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.h
 	$(if $(QUIET),@echo '  CC   onnx.pb-c.c')
 	$(QUIET)$(CC) $(PROTOBUF_CFLAGS) -std=c11 $(OPT) -g $(SAN) -c -o $@ $(GENERATED)/onnx.pb-c.c
 
-ONNX_USERS := $(addprefix $(BUILD)/obj/worker/,onnx.o onnx_file.o onnx_iresnet.o onnx_walk.o)
+ONNX_USERS := $(addprefix $(BUILD)/obj/worker/interchange/,onnx.o onnx_file.o onnx_iresnet.o onnx_walk.o)
 $(ONNX_USERS): $(GENERATED)/onnx.pb-c.h
 $(ONNX_USERS): CPPFLAGS += -isystem $(GENERATED)
-$(call archive,worker): $(BUILD)/obj/onnx.pb-c.o
+$(call archive,worker/interchange): $(BUILD)/obj/onnx.pb-c.o
 
 # One kernel source, compiled once per instruction set.
 define isa_rule
@@ -110,30 +119,30 @@ $(foreach room,$(ROOMS),$(eval $(call room_rule,$(room))))
 
 $(BUILD)/daild: $(BUILD)/obj/daemon/daild.o $(A_daemon)
 	$(if $(QUIET),@echo '  LINK $@')
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS) $(MPI_LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS) $(MPI_LIBS)
 
 $(BUILD)/dail: $(BUILD)/obj/daemon/dail.o $(A_daemon)
 	$(if $(QUIET),@echo '  LINK $@')
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS)
 
 # tests/unit/<room>_<what>_test.c is linked with the archives of its room's floor and those below.
 define unit_rule
 $(BUILD)/tests/unit/$(1)_%test: $(BUILD)/obj/tests/unit/$(1)_%test.o $(A_$(1))
 	@mkdir -p $$(@D)
 	$$(if $$(QUIET),@echo '  LINK $$@')
-	$$(QUIET)$$(CC) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $(A_$(1)) -Wl,--end-group $$(LIBS) $$(CMOCKA_LIBS)
+	$$(QUIET)$$(CC) $$(LDFLAGS) -o $$@ $$< $(A_$(1)) $$(LIBS) $$(CMOCKA_LIBS)
 endef
 $(foreach room,proto shard nn loss worker daemon,$(eval $(call unit_rule,$(room))))
 
 $(BUILD)/tests/mpi/%_test: $(BUILD)/obj/tests/mpi/%_test.o $(A_worker)
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  LINK $@')
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_worker) -Wl,--end-group $(LIBS) $(MPI_LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_worker) $(LIBS) $(MPI_LIBS)
 
 $(BUILD)/tests/oracle/%: $(BUILD)/obj/tests/oracle/%.o $(A_nn)
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  LINK $@')
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_nn) -Wl,--end-group $(LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_nn) $(LIBS)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -211,10 +220,10 @@ $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/obj/tests/fuzz/%_fuzz.o $(BUILD)/obj/tests/
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
-	    -Wl,--start-group $(A_daemon) -Wl,--end-group $(LIBS)
+	    $(A_daemon) $(LIBS)
 $(BUILD)/tests/fuzz/make_seeds: $(BUILD)/obj/tests/fuzz/make_seeds.o $(A_worker)
 	@mkdir -p $(@D)
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_worker) -Wl,--end-group $(LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_worker) $(LIBS)
 
 FUZZ    ?=
 SECONDS ?= 60
@@ -230,7 +239,7 @@ BENCH   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  LINK $@')
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(A_nn) -Wl,--end-group $(LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_nn) $(LIBS)
 
 bench: all $(BENCH) $(ORACLE) $(MPITEST) ## measure every figure the project holds itself to, here, now
 	@etc/install-deps.sh --if-missing --oracle --bench

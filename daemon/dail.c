@@ -1,7 +1,7 @@
 /* dail: the command line. One process that never initialises MPI, so that it runs on a login node. */
-#include "daemon/command.h"
-#include "daemon/manual.h"
-#include "daemon/options.h"
+#include "daemon/command/command.h"
+#include "daemon/command/manual.h"
+#include "daemon/terminal/options.h"
 
 #include <locale.h>
 #include <stdio.h>

@@ -1,15 +1,15 @@
 /* daild: the MPI program. Rank 0 is the coordinator, the others are workers. This file starts and ends them;
  * it alone touches MPI_Init, MPI_Finalize and MPI_Abort.
  */
-#include "daemon/arguments.h"
-#include "daemon/coordinator.h"
-#include "daemon/host.h"
-#include "daemon/link.h"
-#include "daemon/resume.h"
-#include "daemon/setup.h"
-#include "daemon/signals.h"
-#include "daemon/watchdog.h"
-#include "worker/exchange_mpi.h"
+#include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/link.h"
+#include "daemon/coordinator/resume.h"
+#include "daemon/coordinator/setup.h"
+#include "daemon/rank/host.h"
+#include "daemon/rank/signals.h"
+#include "daemon/rank/watchdog.h"
+#include "daemon/terminal/arguments.h"
+#include "worker/exchange/exchange_mpi.h"
 #include "worker/worker.h"
 
 #include <cblas.h>

@@ -1,7 +1,7 @@
 #include "shard/dataset_journal.h"
 
 #include "proto/file.h"
-#include "shard/path.h"
+#include "proto/path.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,9 +1,9 @@
 #include "shard/dataset_writer.h"
 
 #include "proto/file.h"
+#include "proto/path.h"
 #include "shard/dataset_journal.h"
 #include "shard/manifest.h"
-#include "shard/path.h"
 #include "shard/shard.h"
 
 #include <dirent.h>

@@ -8,7 +8,7 @@
 #define DAIL_SHARD_DATASET_WRITER_H
 
 #include "proto/error.h"
-#include "shard/image.h"
+#include "shard/image/image.h"
 
 #include <stdbool.h>
 #include <stdint.h>

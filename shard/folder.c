@@ -1,7 +1,7 @@
 #include "shard/folder.h"
 
+#include "proto/path.h"
 #include "shard/name_list.h"
-#include "shard/path.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 #include "shard/image_source.h"
 
 #include "proto/file.h"
+#include "proto/path.h"
 #include "shard/folder.h"
 #include "shard/kind.h"
 #include "shard/manifest.h"
-#include "shard/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 #include "shard/info.h"
 
 #include "proto/file.h"
+#include "proto/path.h"
 #include "proto/status.h"
 #include "proto/status_summary.h"
-#include "shard/hdf5.h"
+#include "shard/hdf5/hdf5.h"
 #include "shard/manifest.h"
 #include "shard/pairs.h"
-#include "shard/path.h"
 #include "shard/shard.h"
 
 #include <dirent.h>

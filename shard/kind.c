@@ -1,7 +1,7 @@
 #include "shard/kind.h"
 
-#include "shard/hdf5.h"
-#include "shard/path.h"
+#include "proto/path.h"
+#include "shard/hdf5/hdf5.h"
 
 #include <errno.h>
 #include <stdio.h>

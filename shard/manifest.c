@@ -1,7 +1,7 @@
 #include "shard/manifest.h"
 
 #include "proto/file.h"
-#include "shard/path.h"
+#include "proto/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>

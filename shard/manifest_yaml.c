@@ -2,8 +2,8 @@
 #include "shard/manifest.h"
 
 #include "proto/file.h"
+#include "proto/path.h"
 #include "proto/yaml_depth.h"
-#include "shard/path.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 #include "shard/pairs.h"
 
-#include "shard/hdf5.h"
-#include "shard/path.h"
+#include "proto/path.h"
+#include "shard/hdf5/hdf5.h"
 #include "shard/shard.h"
 
 #include <stdio.h>

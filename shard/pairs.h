@@ -7,7 +7,7 @@
 #define DAIL_SHARD_PAIRS_H
 
 #include "proto/error.h"
-#include "shard/image.h"
+#include "shard/image/image.h"
 
 #include <stdint.h>
 

@@ -15,7 +15,7 @@
 #define DAIL_SHARD_SHARD_H
 
 #include "proto/error.h"
-#include "shard/image.h"
+#include "shard/image/image.h"
 
 #include <stdint.h>
 

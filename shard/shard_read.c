@@ -3,7 +3,7 @@
  * memory allocation and without the locks and metadata of a library call per image. */
 #include "shard/shard.h"
 
-#include "shard/hdf5.h"
+#include "shard/hdf5/hdf5.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 #include "shard/unpack.h"
 
 #include "proto/file.h"
+#include "proto/path.h"
 #include "shard/kind.h"
 #include "shard/manifest.h"
 #include "shard/name_list.h"
 #include "shard/pairs.h"
-#include "shard/path.h"
 #include "shard/shard.h"
 
 #include <dirent.h>

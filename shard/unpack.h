@@ -1,5 +1,5 @@
 /* The way back: a dataset as a folder of images for each identity, a verification set as images and a list.
- * What shard/pack.h makes of the result is the same dataset (its images in another order) or set.
+ * What shard/pack/pack.h makes of the result is the same dataset (its images in another order) or set.
  */
 #ifndef DAIL_SHARD_UNPACK_H
 #define DAIL_SHARD_UNPACK_H

@@ -1,8 +1,8 @@
 #include "shard/verify.h"
 
+#include "proto/path.h"
 #include "shard/manifest.h"
 #include "shard/pairs.h"
-#include "shard/path.h"
 #include "shard/shard.h"
 
 #include <stdio.h>

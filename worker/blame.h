@@ -9,7 +9,7 @@
 #define DAIL_WORKER_BLAME_H
 
 #include "shard/manifest.h"
-#include "worker/loader.h"
+#include "worker/loader/loader.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "worker/restore.h"
 
-#include "worker/checkpoint.h"
+#include "worker/checkpoint/checkpoint.h"
 
 /* The checkpoint's entry for a dataset of this run. */
 static const struct checkpoint_dataset *find_dataset(const struct checkpoint_state *state,

@@ -1,6 +1,6 @@
 #include "worker/save.h"
 
-#include "worker/checkpoint.h"
+#include "worker/checkpoint/checkpoint.h"
 
 #include <pthread.h>
 #include <signal.h>

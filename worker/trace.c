@@ -1,6 +1,6 @@
 #include "worker/trace.h"
 
-#include "shard/hdf5.h"
+#include "shard/hdf5/hdf5.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 #include "worker/trainer.h"
 
 #include "proto/random.h"
-#include "worker/checkpoint.h"
-#include "worker/state_dict.h"
+#include "worker/checkpoint/checkpoint.h"
+#include "worker/interchange/state_dict.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The life of a worker rank. See worker.h. */
 #include "worker/worker_state.h"
 
-#include "worker/evaluation.h"
+#include "worker/evaluate/evaluation.h"
 #include "worker/restore.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 
 #include "proto/config.h"
 #include "proto/message.h"
-#include "worker/exchange.h"
+#include "worker/exchange/exchange.h"
 
 #include <signal.h>
 #include <stdbool.h>

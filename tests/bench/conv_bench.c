@@ -5,7 +5,7 @@
  * width.
  */
 #include "tests/bench/values.h"
-#include "worker/nn/conv.h"
+#include "worker/nn/conv/conv.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  *     conv_server BATCH THREADS
  */
 #include "tests/bench/values.h"
-#include "worker/nn/conv.h"
+#include "worker/nn/conv/conv.h"
 
 #include <stdio.h>
 #include <stdlib.h>

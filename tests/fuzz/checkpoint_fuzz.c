@@ -1,7 +1,7 @@
 /* The small files of a checkpoint, parted by a zero byte: COMMIT and state.yaml.
- * Covers: worker/checkpoint_state.c worker/checkpoint_yaml.c */
+ * Covers: worker/checkpoint/checkpoint_state.c worker/checkpoint/checkpoint_yaml.c */
 #include "tests/fuzz/fuzz.h"
-#include "worker/checkpoint.h"
+#include "worker/checkpoint/checkpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

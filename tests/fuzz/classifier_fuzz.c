@@ -1,5 +1,6 @@
 /* A part of a checkpoint's classifier.
- * Covers: worker/checkpoint_classifier.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
+ * Covers: worker/checkpoint/checkpoint_classifier.c shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c
+ * shard/hdf5/hdf5_read*.c */
 #include "tests/fuzz/hdf5_described.h"
 #include "tests/fuzz/model_fuzz.h"
 

@@ -1,6 +1,6 @@
 #include "tests/fuzz/hdf5_described.h"
 
-#include "shard/hdf5_child.h"
+#include "shard/hdf5/hdf5_child.h"
 
 enum { MAGIC_SIZE = 8, HEAD_SIZE = 5, RECORDS_MAX = 4096 };
 

@@ -1,7 +1,7 @@
 /* HDF5 files as the process that reads them meets them: bytes, and what another process says of them
- * (shard/hdf5_description.h). Both are of any contents, since that process may have been led to say anything.
- * An input is the description's length as u32, little-endian, the description, and the file. With these in
- * place of shard/hdf5_child.c no process is started, and HDF5 itself takes no part. */
+ * (shard/hdf5/hdf5_description.h). Both are of any contents, since that process may have been led to say
+ * anything. An input is the description's length as u32, little-endian, the description, and the file. With
+ * these in place of shard/hdf5/hdf5_child.c no process is started, and HDF5 itself takes no part. */
 #ifndef DAIL_TESTS_FUZZ_HDF5_DESCRIBED_H
 #define DAIL_TESTS_FUZZ_HDF5_DESCRIBED_H
 

@@ -2,7 +2,7 @@
 #ifndef DAIL_TESTS_FUZZ_IMAGE_FUZZ_H
 #define DAIL_TESTS_FUZZ_IMAGE_FUZZ_H
 
-#include "shard/image.h"
+#include "shard/image/image.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { IMAGE_SIDE = 16 };

@@ -6,11 +6,11 @@
  * hdf5_described.h */
 #include "proto/file.h"
 #include "proto/message.h"
-#include "shard/hdf5.h"
-#include "shard/hdf5_description.h"
+#include "shard/hdf5/hdf5.h"
+#include "shard/hdf5/hdf5_description.h"
 #include "shard/shard.h"
 #include "tests/fuzz/model_fuzz.h"
-#include "worker/state_dict.h"
+#include "worker/interchange/state_dict.h"
 
 #include <sys/stat.h>
 

@@ -1,5 +1,6 @@
 /* A checkpoint's model.h5, read into the smallest network.
- * Covers: worker/checkpoint_model.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
+ * Covers: worker/checkpoint/checkpoint_model.c shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c
+ * shard/hdf5/hdf5_read*.c */
 #include "tests/fuzz/model_fuzz.h"
 #include "tests/fuzz/hdf5_described.h"
 

@@ -4,7 +4,7 @@
 #define DAIL_TESTS_FUZZ_MODEL_FUZZ_H
 
 #include "tests/fuzz/fuzz.h"
-#include "worker/checkpoint.h"
+#include "worker/checkpoint/checkpoint.h"
 
 enum { MODEL_EMBEDDING = 8, MODEL_DATASETS = 2, MODEL_CLASSES = 5 };
 

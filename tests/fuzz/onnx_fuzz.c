@@ -1,7 +1,7 @@
 /* A published backbone's ONNX model, read into the smallest network.
- * Covers: worker/onnx_file.c worker/onnx_walk.c worker/onnx_iresnet.c */
+ * Covers: worker/interchange/onnx_file.c worker/interchange/onnx_walk.c worker/interchange/onnx_iresnet.c */
 #include "tests/fuzz/state_dict_fuzz.h"
-#include "worker/onnx_iresnet.h"
+#include "worker/interchange/onnx_iresnet.h"
 
 /* Every array that is listed can be read, in the memory that its shape asks for. */
 static void read_arrays(const char *path)

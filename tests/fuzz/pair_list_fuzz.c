@@ -1,6 +1,6 @@
 /* Lists of pairs to be imported: LFW's pairs.txt and TSV.
- * Covers: shard/pair_list.c */
-#include "shard/pair_list.h"
+ * Covers: shard/pack/pair_list.c */
+#include "shard/pack/pair_list.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

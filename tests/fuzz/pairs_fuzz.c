@@ -1,5 +1,5 @@
 /* A verification set.
- * Covers: shard/pairs.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
+ * Covers: shard/pairs.c shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c shard/hdf5/hdf5_read*.c */
 #include "shard/pairs.h"
 #include "tests/fuzz/hdf5_described.h"
 

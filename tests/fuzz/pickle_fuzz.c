@@ -1,6 +1,6 @@
 /* A verification set as a pickle.
- * Covers: shard/pickle.c shard/pickle_machine.c shard/pickle_call.c shard/pickle_set.c */
-#include "shard/pickle_set.h"
+ * Covers: shard/pack/pickle.c shard/pack/pickle_machine.c shard/pack/pickle_call.c shard/pack/pickle_set.c */
+#include "shard/pack/pickle_set.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { IMAGES_READ = 64 };

@@ -1,5 +1,5 @@
 /* Images: PNG. Every chunk's checksum is made right again, or nothing behind it would be reached.
- * Covers: shard/image.c shard/image_png.c shard/image_resize.c */
+ * Covers: shard/image/image.c shard/image/image_png.c shard/image/image_resize.c */
 #include "tests/fuzz/image_fuzz.h"
 
 #include <zlib.h>

@@ -1,8 +1,9 @@
 /* An InsightFace set in RecordIO to be imported: a byte and a word that tell how long the property file and
- * the index are (0: there is none), these two, then train.rec. Covers: shard/recordio.c shard/record_set.c */
-#include "shard/path.h"
-#include "shard/record_set.h"
-#include "shard/recordio.h"
+ * the index are (0: there is none), these two, then train.rec. Covers: shard/pack/recordio.c
+ * shard/pack/record_set.c */
+#include "proto/path.h"
+#include "shard/pack/record_set.h"
+#include "shard/pack/recordio.h"
 #include "tests/fuzz/fuzz.h"
 
 struct scanned {

@@ -1,7 +1,8 @@
 /* A published backbone's safetensors file, read into the smallest network. The header's length is mostly kept
- * right, or nothing behind it would be reached. Covers: worker/safetensors_read.c worker/state_dict_read.c */
+ * right, or nothing behind it would be reached. Covers: worker/interchange/safetensors_read.c
+ * worker/interchange/state_dict_read.c */
 #include "tests/fuzz/state_dict_fuzz.h"
-#include "worker/safetensors.h"
+#include "worker/interchange/safetensors.h"
 
 enum { LENGTH_BYTES = 8 };
 

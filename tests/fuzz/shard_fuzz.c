@@ -1,5 +1,5 @@
 /* A shard: opened, every image read, checked and decoded.
- * Covers: shard/shard_read.c shard/hdf5.c shard/hdf5_description.c shard/hdf5_read*.c */
+ * Covers: shard/shard_read.c shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c shard/hdf5/hdf5_read*.c */
 #include "shard/shard.h"
 #include "tests/fuzz/hdf5_described.h"
 

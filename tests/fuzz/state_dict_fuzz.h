@@ -3,7 +3,7 @@
 #define DAIL_TESTS_FUZZ_STATE_DICT_FUZZ_H
 
 #include "tests/fuzz/model_fuzz.h"
-#include "worker/state_dict.h"
+#include "worker/interchange/state_dict.h"
 
 static inline void state_dict_fuzz_file(const char *path)
 {

@@ -1,8 +1,8 @@
 /* The status log: read, folded, shown in both forms, taken into a report, and gone on with.
- * Covers: proto/status.c proto/status_summary.c daemon/tail_render.c daemon/tail_chart.c daemon/report_log.c
- * Covers: daemon/report_figures_log.c */
-#include "daemon/report_figure.h"
-#include "daemon/tail_render.h"
+ * Covers: proto/status.c proto/status_summary.c daemon/tail/tail_render.c daemon/tail/tail_chart.c
+ * daemon/report/report_log.c Covers: daemon/report/report_figures_log.c */
+#include "daemon/report/report_figure.h"
+#include "daemon/tail/tail_render.h"
 #include "proto/status.h"
 #include "tests/fuzz/fuzz.h"
 

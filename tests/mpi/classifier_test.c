@@ -3,7 +3,7 @@
 
 #include "proto/random.h"
 #include "tests/mpi/check.h"
-#include "worker/exchange_mpi.h"
+#include "worker/exchange/exchange_mpi.h"
 
 #include <math.h>
 #include <stdlib.h>

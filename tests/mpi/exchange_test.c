@@ -1,5 +1,5 @@
 /* The exchange over MPI, on any number of workers: every operation against what it must give. */
-#include "worker/exchange_mpi.h"
+#include "worker/exchange/exchange_mpi.h"
 
 #include "tests/mpi/check.h"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Makes tests/oracle/image/: small images in every form that shard/image.h reads, each beside the pixels it
+"""Makes tests/oracle/image/: small images in every form that shard/image/image.h reads, each beside the pixels it
 must decode to (<file>.rgb, raw RGB), computed here: PNG and PNM are written from arrays by this script alone,
 JPEG by Pillow, whose decoder is the reference; resizing is a direct sum in float64.
 

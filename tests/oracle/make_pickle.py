@@ -1,4 +1,4 @@
-"""Writes tests/oracle/pickle/: verification sets as Python pickles them, which shard/pickle.c must read.
+"""Writes tests/oracle/pickle/: verification sets as Python pickles them, which shard/pack/pickle.c must read.
 
     PYTHON tests/oracle/make_pickle.py
 

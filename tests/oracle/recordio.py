@@ -1,4 +1,4 @@
-"""RecordIO by its description alone (dmlc-core, include/dmlc/recordio.h), beside shard/recordio.c.
+"""RecordIO by its description alone (dmlc-core, include/dmlc/recordio.h), beside shard/pack/recordio.c.
 
     recordio.py list FILE.rec             prints label, SHA-256 and number of parts of each image
     recordio.py make FOLDER MB JPEG...    writes an InsightFace set of about so many MB: train.rec, train.idx and

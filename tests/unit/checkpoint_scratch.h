@@ -2,8 +2,8 @@
 #ifndef DAIL_TESTS_UNIT_CHECKPOINT_SCRATCH_H
 #define DAIL_TESTS_UNIT_CHECKPOINT_SCRATCH_H
 
-#include "worker/checkpoint.h"
-#include "worker/checkpoint_file.h"
+#include "worker/checkpoint/checkpoint.h"
+#include "worker/checkpoint/checkpoint_file.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -4,7 +4,7 @@
 #define DAIL_TESTS_UNIT_COORDINATOR_PLAY_H
 
 #include "proto/message.h"
-#include "worker/checkpoint.h"
+#include "worker/checkpoint/checkpoint.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -1,9 +1,10 @@
-/* daemon/coordinator.h against workers that are played: whole runs, stops, lost and failing workers. */
-#include "daemon/coordinator.h"
-#include "daemon/resume.h"
+/* daemon/coordinator/coordinator.h against workers that are played: whole runs, stops, lost and failing
+ * workers. */
+#include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/resume.h"
 #include "tests/unit/coordinator_play.h"
 
-#include "worker/checkpoint.h"
+#include "worker/checkpoint/checkpoint.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

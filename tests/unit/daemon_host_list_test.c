@@ -1,5 +1,5 @@
-/* daemon/host_list.h: hostfiles, and how workers are spread over hosts. */
-#include "daemon/host_list.h"
+/* daemon/supervisor/host_list.h: hostfiles, and how workers are spread over hosts. */
+#include "daemon/supervisor/host_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

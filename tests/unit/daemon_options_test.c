@@ -1,7 +1,7 @@
-/* daemon/options.h: parsing by a table, its refusals, its help text. */
-#include "daemon/options.h"
+/* daemon/terminal/options.h: parsing by a table, its refusals, its help text. */
+#include "daemon/terminal/options.h"
 
-#include "daemon/roff.h"
+#include "daemon/terminal/roff.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

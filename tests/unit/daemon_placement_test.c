@@ -1,8 +1,8 @@
-/* daemon/placement.h, interface.h and host.h: the table and each of its warnings. */
-#include "daemon/placement.h"
+/* daemon/coordinator/placement.h, interface.h and host.h: the table and each of its warnings. */
+#include "daemon/coordinator/placement.h"
 
-#include "daemon/host.h"
-#include "daemon/interface.h"
+#include "daemon/rank/host.h"
+#include "daemon/rank/interface.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

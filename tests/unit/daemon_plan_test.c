@@ -1,5 +1,5 @@
-/* daemon/plan.h: properties of the lease plan over random sizes. */
-#include "daemon/plan.h"
+/* daemon/coordinator/plan.h: properties of the lease plan over random sizes. */
+#include "daemon/coordinator/plan.h"
 
 #include "proto/random.h"
 

@@ -1,5 +1,5 @@
 /* Predictions for several workers, against numbers worked out by hand. */
-#include "daemon/prediction_report.h"
+#include "daemon/command/prediction_report.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* What a report makes of a status log, and of text that is not its own. */
-#include "daemon/html.h"
-#include "daemon/plot.h"
-#include "daemon/report_figure.h"
-#include "daemon/report_log.h"
+#include "daemon/report/html.h"
+#include "daemon/report/plot.h"
+#include "daemon/report/report_figure.h"
+#include "daemon/report/report_log.h"
 
 #include <math.h>
 #include <setjmp.h>

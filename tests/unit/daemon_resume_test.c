@@ -1,7 +1,8 @@
-/* daemon/resume.h and the counting in daemon/setup.h: what a run goes on from, and how long it is. */
-#include "daemon/resume.h"
+/* daemon/coordinator/resume.h and the counting in daemon/coordinator/setup.h: what a run goes on from, and
+ * how long it is. */
+#include "daemon/coordinator/resume.h"
 
-#include "worker/checkpoint.h"
+#include "worker/checkpoint/checkpoint.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* dail tail: the screen, its widths, its exit codes, and the command on a log in a folder. */
-#include "daemon/command.h"
-#include "daemon/tail_chart.h"
-#include "daemon/tail_render.h"
+#include "daemon/command/command.h"
+#include "daemon/tail/tail_chart.h"
+#include "daemon/tail/tail_render.h"
 
 #include <math.h>
 #include <setjmp.h>

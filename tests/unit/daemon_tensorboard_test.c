@@ -1,5 +1,5 @@
 /* Which numbers of a status record become points of curves. */
-#include "daemon/tensorboard.h"
+#include "daemon/coordinator/tensorboard.h"
 
 #include <math.h>
 #include <setjmp.h>

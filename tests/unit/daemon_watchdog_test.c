@@ -1,5 +1,5 @@
-/* daemon/watchdog.h over the loopback interface, and its datagrams. */
-#include "daemon/watchdog.h"
+/* daemon/rank/watchdog.h over the loopback interface, and its datagrams. */
+#include "daemon/rank/watchdog.h"
 #include "proto/message.h"
 
 #include <setjmp.h>

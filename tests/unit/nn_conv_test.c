@@ -1,7 +1,7 @@
 /* Every algorithm on every instruction set of this machine against the reference loops, which in turn are
  * held against PyTorch's values; the adjoint identities; determinism; and the bounds of scratch and output.
  */
-#include "worker/nn/conv.h"
+#include "worker/nn/conv/conv.h"
 
 #include <math.h>
 #include <setjmp.h>

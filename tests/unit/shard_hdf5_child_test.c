@@ -1,7 +1,7 @@
 /* The process that looks into HDF5 files: whatever becomes of it, the caller hears of it as an error. */
 #include "tests/unit/shard_scratch.h"
 
-#include "shard/hdf5_child.h"
+#include "shard/hdf5/hdf5_child.h"
 
 #include <fcntl.h>
 #include <hdf5.h>

@@ -1,7 +1,7 @@
 /* Descriptions of HDF5 files that nobody honest writes: each is refused, or harms nobody. */
 #include "tests/unit/shard_scratch.h"
 
-#include "shard/hdf5_private.h"
+#include "shard/hdf5/hdf5_private.h"
 
 #include <fcntl.h>
 

@@ -1,6 +1,6 @@
 #include "tests/unit/shard_scratch.h"
 
-#include "shard/hdf5.h"
+#include "shard/hdf5/hdf5.h"
 
 #include <hdf5.h>
 #include <pthread.h>

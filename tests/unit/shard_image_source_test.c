@@ -3,7 +3,7 @@
 #include "tests/unit/shard_scratch.h"
 
 #include "shard/image_source.h"
-#include "shard/pack.h"
+#include "shard/pack/pack.h"
 
 #define SIDE 24
 #define MOST 4

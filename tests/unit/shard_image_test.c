@@ -1,4 +1,4 @@
-#include "shard/image.h"
+#include "shard/image/image.h"
 
 #include <dirent.h>
 #include <setjmp.h>

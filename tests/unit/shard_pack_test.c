@@ -1,8 +1,8 @@
 #include "tests/unit/shard_scratch.h"
 
 #include "shard/manifest.h"
-#include "shard/pack.h"
-#include "shard/pair_list.h"
+#include "shard/pack/pack.h"
+#include "shard/pack/pair_list.h"
 #include "shard/pairs.h"
 
 #define SIDE 24

@@ -1,9 +1,9 @@
-/* shard/pickle.h, shard/pickle_set.h: what Python wrote is read, and nothing else is. */
+/* shard/pack/pickle.h, shard/pack/pickle_set.h: what Python wrote is read, and nothing else is. */
 #include "tests/unit/shard_scratch.h"
 
-#include "shard/pack.h"
+#include "shard/pack/pack.h"
+#include "shard/pack/pickle_set.h"
 #include "shard/pairs.h"
-#include "shard/pickle_set.h"
 
 #include <glob.h>
 

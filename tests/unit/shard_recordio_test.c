@@ -1,11 +1,11 @@
-/* shard/recordio.h, shard/record_set.h and pack_recordio: InsightFace's sets, whole and in parts, and what is
- * wrong with others. */
+/* shard/pack/recordio.h, shard/pack/record_set.h and pack_recordio: InsightFace's sets, whole and in parts,
+ * and what is wrong with others. */
 #include "tests/unit/shard_scratch.h"
 
 #include "shard/manifest.h"
-#include "shard/pack.h"
-#include "shard/record_set.h"
-#include "shard/recordio.h"
+#include "shard/pack/pack.h"
+#include "shard/pack/record_set.h"
+#include "shard/pack/recordio.h"
 
 #include <math.h>
 

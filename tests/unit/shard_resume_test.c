@@ -1,9 +1,9 @@
-/* shard/pack.h, shard/dataset_writer.h: an interrupted import goes on from its finished shards, and gives
- * what one in one piece gives, by any number of threads. */
+/* shard/pack/pack.h, shard/dataset_writer.h: an interrupted import goes on from its finished shards, and
+ * gives what one in one piece gives, by any number of threads. */
 #include "tests/unit/shard_scratch.h"
 
 #include "proto/random.h"
-#include "shard/pack.h"
+#include "shard/pack/pack.h"
 
 #define SIDE 24
 #define PEOPLE 8

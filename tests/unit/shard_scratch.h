@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "shard/image.h"
+#include "shard/image/image.h"
 
 #include <dirent.h>
 #include <ftw.h>

@@ -4,8 +4,8 @@
 #include "proto/file.h"
 #include "shard/class_images.h"
 #include "shard/dataset_writer.h"
+#include "shard/image/sheet.h"
 #include "shard/overlap_list.h"
-#include "shard/sheet.h"
 
 #define SIDE 24
 #define IMAGES 20

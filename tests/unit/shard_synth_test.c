@@ -1,4 +1,4 @@
-#include "shard/synth.h"
+#include "shard/synth/synth.h"
 
 #include "shard/manifest.h"
 #include "shard/pairs.h"

@@ -3,7 +3,7 @@
 
 #include "shard/dataset_writer.h"
 #include "shard/manifest.h"
-#include "shard/pack.h"
+#include "shard/pack/pack.h"
 #include "shard/pairs.h"
 #include "shard/unpack.h"
 

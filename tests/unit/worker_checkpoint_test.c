@@ -1,6 +1,6 @@
 /* Checkpoints: what is written comes back bit for bit, on any partition; what is foreign, and a full disk,
  * are named. */
-#include "shard/hdf5.h"
+#include "shard/hdf5/hdf5.h"
 #include "tests/unit/checkpoint_scratch.h"
 
 #include <errno.h>

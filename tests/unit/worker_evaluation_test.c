@@ -1,6 +1,6 @@
 /* Evaluation: the shares of several workers make the result of one; failures and stops end it for all. */
-#include "shard/image.h"
-#include "worker/evaluation.h"
+#include "shard/image/image.h"
+#include "worker/evaluate/evaluation.h"
 
 #include <math.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* The loader and the order of lanes, on small shards of PNG images whose pixels tell which image they are. */
 #include "shard/manifest.h"
-#include "worker/lane.h"
-#include "worker/loader.h"
+#include "worker/loader/lane.h"
+#include "worker/loader/loader.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -2,9 +2,9 @@
  * file, is refused. */
 #include "tests/unit/shard_scratch.h"
 
-#include "worker/onnx.h"
-#include "worker/onnx_graph.h"
-#include "worker/state_dict.h"
+#include "worker/interchange/onnx.h"
+#include "worker/interchange/onnx_graph.h"
+#include "worker/interchange/state_dict.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Two groups of pairs, made by known normal draws: found again, and their pairs told apart. */
-#include "worker/overlap_groups.h"
+#include "worker/evaluate/overlap_groups.h"
 
 #include "proto/random.h"
 

@@ -1,7 +1,7 @@
 /* Pairs of identities across datasets: against tests/oracle/make_overlap.py, and many classes with known
  * pairs. */
-#include "worker/overlap.h"
-#include "worker/overlap_cosine.h"
+#include "worker/evaluate/overlap.h"
+#include "worker/evaluate/overlap_cosine.h"
 
 #include "tests/oracle/overlap.h"
 

@@ -1,5 +1,5 @@
 /* Principal components of rows whose directions and variances are known. */
-#include "worker/projection.h"
+#include "worker/evaluate/projection.h"
 
 #include <math.h>
 #include <setjmp.h>

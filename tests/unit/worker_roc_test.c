@@ -1,5 +1,5 @@
 /* ROC curves of a few pairs, counted by hand. */
-#include "worker/roc.h"
+#include "worker/evaluate/roc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

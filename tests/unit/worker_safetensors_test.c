@@ -1,7 +1,7 @@
 /* safetensors: what is written is read back; every fault of a header is told before anything is believed. */
 #include "tests/unit/shard_scratch.h"
 
-#include "worker/safetensors.h"
+#include "worker/interchange/safetensors.h"
 
 #include <math.h>
 

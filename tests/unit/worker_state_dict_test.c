@@ -1,8 +1,8 @@
 /* A network as a state_dict: written and read back to the bit; another network's is refused by name. */
 #include "tests/unit/shard_scratch.h"
 
-#include "worker/safetensors.h"
-#include "worker/state_dict.h"
+#include "worker/interchange/safetensors.h"
+#include "worker/interchange/state_dict.h"
 
 #include <math.h>
 

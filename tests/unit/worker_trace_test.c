@@ -1,8 +1,8 @@
 /* The trace of a step made here, replayed in PyTorch by tests/oracle/replay.py: this tests the trace, the
  * replay and every gradient of the step at once. Without PyTorch only the file's layout is tested. */
 #include "proto/random.h"
-#include "shard/hdf5.h"
-#include "worker/exchange.h"
+#include "shard/hdf5/hdf5.h"
+#include "worker/exchange/exchange.h"
 #include "worker/optimizer.h"
 #include "worker/trace.h"
 

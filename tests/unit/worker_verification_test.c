@@ -1,5 +1,5 @@
 /* Verification scores against tests/oracle/make_verification.py. */
-#include "worker/verification.h"
+#include "worker/evaluate/verification.h"
 
 #include "tests/oracle/verification.h"
 

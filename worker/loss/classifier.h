@@ -12,7 +12,7 @@
 #define DAIL_WORKER_LOSS_CLASSIFIER_H
 
 #include "proto/error.h"
-#include "worker/exchange.h"
+#include "worker/exchange/exchange.h"
 #include "worker/loss/margin.h"
 
 #include <stdbool.h>

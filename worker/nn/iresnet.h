@@ -10,7 +10,7 @@
 #define DAIL_WORKER_NN_IRESNET_H
 
 #include "proto/error.h"
-#include "worker/nn/conv.h"
+#include "worker/nn/conv/conv.h"
 #include "worker/nn/profile.h"
 
 #include <stdbool.h>

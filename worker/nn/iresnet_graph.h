@@ -10,7 +10,7 @@
 
 #include "worker/nn/arena.h"
 #include "worker/nn/batchnorm.h"
-#include "worker/nn/conv.h"
+#include "worker/nn/conv/conv.h"
 #include "worker/nn/parameter.h"
 #include "worker/nn/profile.h"
 

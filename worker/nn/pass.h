@@ -10,8 +10,8 @@
 #ifndef DAIL_WORKER_NN_PASS_H
 #define DAIL_WORKER_NN_PASS_H
 
-#include "worker/nn/conv.h"
-#include "worker/nn/kernels.h"
+#include "worker/nn/conv/conv.h"
+#include "worker/nn/conv/kernels.h"
 
 #include <stddef.h>
 

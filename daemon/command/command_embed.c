@@ -1,0 +1,246 @@
+/* dail embed: the embeddings of images, by a checkpoint's network. */
+#include "daemon/command/command.h"
+#include "daemon/rank/host.h"
+#include "daemon/terminal/options.h"
+#include "daemon/terminal/progress.h"
+#include "shard/image_source.h"
+#include "worker/evaluate/embedder.h"
+#include "worker/evaluate/embeddings.h"
+#include "worker/interchange/backbone.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATHS_MAX 4096
+/* As PyTorch's normalize: what is shorter is divided by this. */
+#define NORM_LEAST 1e-12
+
+static const char usage[] =
+    "usage: dail embed [OPTIONS] CHECKPOINT FOLDER|MANIFEST|SHARD...|SET -o FILE.h5\n"
+    "Embeds every image of FOLDER/<identity>/<image>, of a dataset (by its manifest), of shards, or of a\n"
+    "verification set by a checkpoint's network. A folder's images are resized to the network's input.\n"
+    "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a run's\n"
+    "folder, whose newest one is taken, or an iresnet's .safetensors or .onnx.\n";
+
+struct embed {
+    struct backbone_use use;
+    const char *output;
+    bool normalize, flip, skip_bad;
+    struct backbone backbone;
+    struct image_source *source;
+    struct embedder embedder;
+    struct embeddings_writer *writer;
+    struct sourced_image *images; /* [batch] */
+    uint8_t *pixels; /* [batch][side][side][3] */
+    float *values; /* [embedding] */
+    uint64_t read, embedded;
+    struct progress progress;
+};
+
+static enum status check_fit(const struct embed *embed, const char *path, struct error *error)
+{
+    int side = image_source_side(embed->source), input = embed->backbone.state.input;
+    if (side != 0 && side != input) {
+        return error_set(error, STATUS_DATA, path, "pack the images again at the model's input size",
+                         "the images are %d x %d pixels, the model wants %d", side, side, input);
+    }
+    if (embed->skip_bad && image_source_pairs(embed->source)) {
+        return error_set(error, STATUS_USAGE, "--skip-bad", "leave it out",
+                         "the pairs of a verification set count on every image");
+    }
+    return STATUS_OK;
+}
+
+static enum status allocate(struct embed *embed, struct error *error)
+{
+    size_t batch = (size_t)embed->use.batch, side = (size_t)embed->backbone.state.input;
+    embed->images = calloc(batch, sizeof *embed->images);
+    embed->pixels = malloc(batch * side * side * 3);
+    embed->values = malloc((size_t)embed->backbone.state.embedding * sizeof *embed->values);
+    if (!embed->images || !embed->pixels || !embed->values) {
+        return error_set(error, STATUS_INTERNAL, NULL, "lower --batch", "no memory for %zu images", batch);
+    }
+    for (size_t i = 0; i < batch; i++) {
+        embed->images[i].pixels = embed->pixels + i * side * side * 3;
+    }
+    return STATUS_OK;
+}
+
+/* Moves the images that can be embedded to the front; the others are warned of, or the first ends it all. */
+static enum status keep_good(struct embed *embed, size_t *count, struct error *error)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        struct sourced_image *image = &embed->images[i];
+        if (image->status == STATUS_OK) {
+            struct sourced_image other = embed->images[kept];
+            embed->images[kept++] = *image;
+            *image = other;
+        } else if (image->status == STATUS_DATA && embed->skip_bad) {
+            char line[1400];
+            progress_say(&embed->progress, error_format(&image->error, line, sizeof line));
+        } else {
+            *error = image->error;
+            snprintf(error->next, sizeof error->next, "%s",
+                     "replace or remove the image, or leave such ones out with --skip-bad");
+            return image->status;
+        }
+    }
+    *count = kept;
+    return STATUS_OK;
+}
+
+static void normalize(float *values, int count, double norm)
+{
+    for (int i = 0; i < count; i++) {
+        values[i] = (float)(values[i] / fmax(norm, NORM_LEAST));
+    }
+}
+
+static double length_of(const float *values, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+        sum += (double)values[i] * (double)values[i];
+    }
+    return sqrt(sum);
+}
+
+static enum status embed_images(struct embed *embed, size_t count, struct error *error)
+{
+    struct embedder *embedder = &embed->embedder;
+    enum status status = STATUS_OK;
+#pragma omp parallel for schedule(static) num_threads(embed->use.threads)
+    for (size_t i = 0; i < count; i++) {
+        embedder_put(embedder, (int)i, embed->images[i].pixels);
+    }
+    if (count > 0) {
+        embedder_run(embedder, (int)count, NULL);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        embedder_take(embedder, (int)i, embed->values);
+        if (embed->normalize) {
+            normalize(embed->values, embedder->embedding, length_of(embed->values, embedder->embedding));
+        }
+        status = embeddings_append(embed->writer, embed->values, &embed->images[i], error);
+    }
+    embed->embedded += count;
+    return status;
+}
+
+static enum status embed_all(struct embed *embed, struct error *error)
+{
+    size_t count = 1;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && count > 0) {
+        status = image_source_next(embed->source, embed->backbone.state.input, embed->use.threads,
+                                   (size_t)embed->use.batch, embed->images, &count, error);
+        size_t good = count;
+        if (status == STATUS_OK) {
+            status = keep_good(embed, &good, error);
+        }
+        if (status == STATUS_OK) {
+            status = embed_images(embed, good, error);
+        }
+        embed->read += count;
+        progress_update(&embed->progress, embed->read, image_source_images(embed->source));
+    }
+    if (status == STATUS_OK && embed->embedded == 0) {
+        status = error_set(error, STATUS_DATA, NULL, "look at the warnings", "no image could be embedded");
+    }
+    return status;
+}
+
+static enum status open_all(struct embed *embed, const char *checkpoint, const char *const *paths,
+                            size_t count, struct error *error)
+{
+    enum status status = image_source_open(paths, count, &embed->source, error);
+    if (status == STATUS_OK) {
+        status = backbone_load(checkpoint, &embed->use, &embed->backbone, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_fit(embed, paths[0], error);
+    }
+    if (status == STATUS_OK) {
+        status = allocate(embed, error);
+    }
+    if (status == STATUS_OK) {
+        status = embedder_create(embed->backbone.net, embed->backbone.state.input, embed->use.batch,
+                                 embed->flip, &embed->embedder, error);
+    }
+    const struct embeddings_config config = {.backbone = &embed->backbone,
+                                             .source = embed->source,
+                                             .source_path = paths[0],
+                                             .normalized = embed->normalize,
+                                             .mirrored = embed->flip};
+    return status == STATUS_OK ? embeddings_create(embed->output, &config, &embed->writer, error) : status;
+}
+
+static enum status run(struct embed *embed, const char *checkpoint, const char *const *paths, size_t count,
+                       struct error *error)
+{
+    enum status status = open_all(embed, checkpoint, paths, count, error);
+    progress_begin(&embed->progress, "embed", "images");
+    if (status == STATUS_OK) {
+        status = embed_all(embed, error);
+    }
+    progress_end(&embed->progress);
+    if (status == STATUS_OK) {
+        status = embeddings_finish(embed->writer, error);
+    } else {
+        embeddings_abandon(embed->writer);
+    }
+    if (status == STATUS_OK) {
+        double seconds = progress_seconds(&embed->progress);
+        printf("%s: %llu embeddings of %d values, by %s, in %.1f s (%.1f images/s)\n", embed->output,
+               (unsigned long long)embed->embedded, embed->backbone.state.embedding, embed->backbone.path,
+               seconds, (double)embed->read / fmax(seconds, 1e-9));
+        if (embed->read > embed->embedded) {
+            printf("left out as bad: %llu images\n", (unsigned long long)(embed->read - embed->embedded));
+        }
+    }
+    return status;
+}
+
+static void release(struct embed *embed)
+{
+    embedder_free(&embed->embedder);
+    image_source_close(embed->source);
+    backbone_free(&embed->backbone);
+    free(embed->images);
+    free(embed->pixels);
+    free(embed->values);
+}
+
+enum status command_embed(int argc, char **argv, struct error *error)
+{
+    struct embed embed = {.use = {.batch = 32, .threads = host_threads()}};
+    const struct option_spec specs[] = {
+        {"output", 'o', OPTION_STRING, &embed.output, "FILE.h5", "the file to write; replaced if it is there",
+         0, 0},
+        {"normalize", 'n', OPTION_FLAG, &embed.normalize, NULL, "give every embedding the length 1", 0, 0},
+        {"flip", 'f', OPTION_FLAG, &embed.flip, NULL,
+         "add the embedding of the mirrored image, as dail eval does", 0, 0},
+        {"batch", 'b', OPTION_INT, &embed.use.batch, "N", "images at a time (32)", 1, 4096},
+        {"threads", 't', OPTION_INT, &embed.use.threads, "N", "threads (the cores allowed)", 1, 1024},
+        {"skip-bad", 0, OPTION_FLAG, &embed.skip_bad, NULL,
+         "leave out images that cannot be read, and say so", 0, 0},
+    };
+    const char *paths[PATHS_MAX];
+    size_t count;
+    bool help;
+    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, paths,
+                                       PATHS_MAX, &count, &help, error);
+    if (status != STATUS_OK || help) {
+        return status;
+    }
+    if (count < 2 || !embed.output) {
+        return error_set(error, STATUS_USAGE, NULL, "dail embed --help shows how",
+                         count < 2 ? "a checkpoint and images are needed" : "-o FILE.h5 is needed");
+    }
+    status = run(&embed, paths[0], paths + 1, count - 1, error);
+    release(&embed);
+    return status;
+}

@@ -1,0 +1,203 @@
+/* dail report: a run as one page. */
+#include "daemon/command/command.h"
+#include "daemon/rank/host.h"
+#include "daemon/report/report_page.h"
+#include "daemon/terminal/options.h"
+#include "proto/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A configuration larger than this is none. */
+#define CONFIG_BYTES_MAX (1 << 20)
+
+static const char usage[] = "usage: dail report [OPTIONS] RUN [-o FILE.html]\n"
+                            "Makes one page of a run's folder that needs no other file and no network: "
+                            "losses, accuracies, schedules,\n"
+                            "speed and balance of the workers from its status log; ROC curves, cosines and a "
+                            "projection of embeddings\n"
+                            "from its newest checkpoint, whose data are looked for where the configuration "
+                            "names them. The run may\n"
+                            "still be going. Needs gnuplot.\n";
+
+static const char fast_words[] = "Left out: the page was made with --fast.";
+
+struct work {
+    const char *run_dir;
+    const char *output; /* NULL: no page */
+    const char *png; /* folder; NULL: no images */
+    bool fast;
+    struct report_model_use use;
+    struct report_log log;
+    char *config_text; /* NULL: there is none */
+    char config_trouble[1024];
+    bool config_read;
+    struct config config;
+    struct report_model model;
+    bool model_made;
+    struct report_figures *figures;
+};
+
+/* The configuration is shown as it stands, and read: neither has to succeed. */
+static void read_config(struct work *work)
+{
+    char path[1024], line[1400];
+    size_t size;
+    struct error failure = {0};
+    snprintf(path, sizeof path, "%s/config.yaml", work->run_dir);
+    enum status status = file_read(path, CONFIG_BYTES_MAX, &work->config_text, &size, &failure);
+    if (status == STATUS_OK) {
+        status = config_parse(work->config_text, path, NULL, 0, &work->config, &failure);
+        work->config_read = status == STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        snprintf(work->config_trouble, sizeof work->config_trouble, "%.1000s",
+                 error_format(&failure, line, sizeof line));
+    }
+}
+
+static enum status gather(struct work *work, struct error *error)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/status.jsonl", work->run_dir);
+    enum status status = report_log_read(path, &work->log, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    read_config(work);
+    if (!work->fast && work->config_read) {
+        work->model_made = true;
+        status = report_model_make(work->run_dir, &work->config, &work->use, &work->model, error);
+    }
+    return status;
+}
+
+static enum status draw(struct work *work, struct error *error)
+{
+    work->figures = calloc(1, sizeof *work->figures);
+    if (!work->figures) {
+        return error_set(error, STATUS_INTERNAL, "report", NULL, "out of memory");
+    }
+    report_figures_of_log(&work->log, work->figures);
+    report_figures_of_model(work->model_made ? &work->model : NULL,
+                            work->fast ? fast_words : work->config_trouble, work->figures);
+    return work->figures->no_memory ? error_set(error, STATUS_INTERNAL, "report", NULL, "out of memory")
+                                    : STATUS_OK;
+}
+
+static enum status write_page(const struct work *work, struct error *error)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const struct report report = {.run_dir = work->run_dir,
+                                  .now = (double)now.tv_sec,
+                                  .log = &work->log,
+                                  .model = work->model_made ? &work->model : NULL,
+                                  .figures = work->figures,
+                                  .config_text = work->config_text,
+                                  .config_trouble = work->config_trouble};
+    char *page = NULL;
+    size_t size;
+    FILE *out = open_memstream(&page, &size);
+    if (!out) {
+        return error_set(error, STATUS_INTERNAL, work->output, NULL, "out of memory");
+    }
+    enum status status = report_page_write(&report, out, error);
+    if (fclose(out) != 0 && status == STATUS_OK) {
+        status = error_set(error, STATUS_INTERNAL, work->output, NULL, "out of memory");
+    }
+    if (status == STATUS_OK) {
+        status = file_write_atomic(work->output, page, size, error);
+    }
+    free(page);
+    if (status == STATUS_OK) {
+        printf("%s: %zu figures, %.1f MB\n", work->output, work->figures->count, (double)size / 1e6);
+    }
+    return status;
+}
+
+static enum status write_images(const struct work *work, struct error *error)
+{
+    size_t written = 0;
+    enum status status = file_make_directory(work->png, error);
+    for (size_t i = 0; i < work->figures->count && status == STATUS_OK; i++) {
+        const struct report_figure *figure = &work->figures->figure[i];
+        char path[1024];
+        if (plot_is_empty(&figure->plot)) {
+            fprintf(stderr, "dail: no %s.png: %s\n", figure->id, figure->missing);
+            continue;
+        }
+        snprintf(path, sizeof path, "%s/%s.png", work->png, figure->id);
+        status = plot_file(&figure->plot, path, error);
+        written += status == STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        printf("%s: %zu images\n", work->png, written);
+    }
+    return status;
+}
+
+static enum status run(struct work *work, struct error *error)
+{
+    enum status status = gather(work, error);
+    if (status == STATUS_OK) {
+        status = draw(work, error);
+    }
+    if (status == STATUS_OK && work->output) {
+        status = write_page(work, error);
+    }
+    if (status == STATUS_OK && work->png) {
+        status = write_images(work, error);
+    }
+    return status;
+}
+
+static void release(struct work *work)
+{
+    if (work->figures) {
+        report_figures_free(work->figures);
+    }
+    free(work->figures);
+    report_model_free(&work->model);
+    if (work->config_read) {
+        config_free(&work->config);
+    }
+    free(work->config_text);
+    report_log_free(&work->log);
+}
+
+enum status command_report(int argc, char **argv, struct error *error)
+{
+    struct work work = {.use = {.batch = 32, .threads = host_threads(), .images = 300}};
+    const struct option_spec specs[] = {
+        {"output", 'o', OPTION_STRING, &work.output, "FILE",
+         "the page (report.html in the run's folder, unless --png is given)", 0, 0},
+        {"png", 0, OPTION_STRING, &work.png, "DIR", "write the plots alone, as DIR/<name>.png", 0, 0},
+        {"fast", 0, OPTION_FLAG, &work.fast, NULL,
+         "leave out what needs the network: ROC curves, cosines, projection", 0, 0},
+        {"images", 0, OPTION_INT, &work.use.images, "N", "images of each dataset in the projection (300)", 2,
+         100000},
+        {"batch", 'b', OPTION_INT, &work.use.batch, "N", "images at a time (32)", 1, 4096},
+        {"threads", 't', OPTION_INT, &work.use.threads, "N", "threads (the cores allowed)", 1, 1024},
+    };
+    char page[1024];
+    size_t count;
+    bool help;
+    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, &work.run_dir,
+                                       1, &count, &help, error);
+    if (status != STATUS_OK || help) {
+        return status;
+    }
+    if (count < 1) {
+        return error_set(error, STATUS_USAGE, NULL, "dail report --help shows how", "no RUN was given");
+    }
+    if (!work.output && !work.png) {
+        snprintf(page, sizeof page, "%s/report.html", work.run_dir);
+        work.output = page;
+    }
+    status = run(&work, error);
+    release(&work);
+    return status;
+}

@@ -1,0 +1,236 @@
+/* dail tail: watches a run by following its status log. */
+#include "daemon/command/command.h"
+#include "daemon/rank/signals.h"
+#include "daemon/tail/tail_render.h"
+#include "daemon/terminal/options.h"
+#include "proto/status.h"
+
+#include <glob.h>
+#include <langinfo.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COLUMNS_DEFAULT 80
+#define COLUMNS_MIN 40
+#define ROWS_MIN 10
+
+static const char usage[] =
+    "usage: dail tail [OPTIONS] [RUN|FILE]\n"
+    "Watches a run: its folder, or its status.jsonl. Without one: here, else the newest below runs/ or\n"
+    "build/runs/. Ctrl-C ends it. With --once the exit code is 0 running, done or stopped on request, 1 no "
+    "log,\n3 stalled, 4 failed.\n";
+
+struct tail_options {
+    bool once, json;
+    double interval, stale;
+};
+
+struct tail {
+    struct tail_options options;
+    char path[1024];
+    struct status_reader reader;
+    struct status_summary summary;
+    bool screen; /* drawing on a terminal */
+};
+
+static double wall_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* The log of the run that was written to last, among those below `pattern`. */
+static void find_newest(const char *pattern, char *path, size_t size, time_t *newest)
+{
+    glob_t found;
+    if (glob(pattern, 0, NULL, &found) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct stat file;
+        if (stat(found.gl_pathv[i], &file) == 0 && file.st_mtime > *newest) {
+            *newest = file.st_mtime;
+            snprintf(path, size, "%s", found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
+}
+
+static void find_log(const char *argument, char *path, size_t size)
+{
+    struct stat file;
+    time_t newest = 0;
+    if (argument) {
+        bool folder = stat(argument, &file) == 0 && S_ISDIR(file.st_mode);
+        snprintf(path, size, folder ? "%s/status.jsonl" : "%s", argument);
+        return;
+    }
+    snprintf(path, size, "status.jsonl");
+    if (stat(path, &file) != 0) {
+        find_newest("runs/*/status.jsonl", path, size, &newest);
+        find_newest("build/runs/*/status.jsonl", path, size, &newest);
+    }
+}
+
+static struct tail_view view_now(const struct tail *tail)
+{
+    struct winsize window;
+    struct tail_view view = {.path = tail->path,
+                             .columns = COLUMNS_DEFAULT,
+                             .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+                             .color = tail->screen && !getenv("NO_COLOR"),
+                             .now = wall_clock(),
+                             .stale = tail->options.stale};
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
+        view.columns = window.ws_col > COLUMNS_MIN ? window.ws_col : COLUMNS_MIN;
+        if (tail->screen) {
+            view.rows = window.ws_row > ROWS_MIN ? window.ws_row : ROWS_MIN;
+        }
+    }
+    return view;
+}
+
+static void read_records(struct tail *tail)
+{
+    json_t *record;
+    while ((record = status_reader_next(&tail->reader))) {
+        status_summary_fold(&tail->summary, record);
+        json_decref(record);
+    }
+}
+
+static enum status print_json(const struct tail *tail, const struct tail_view *view, struct error *error)
+{
+    json_t *object = tail_json(&tail->summary, view);
+    if (!object) {
+        return error_set(error, STATUS_INTERNAL, tail->path, NULL, "the summary cannot be put as JSON");
+    }
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(object);
+    return STATUS_OK;
+}
+
+/* The terminal takes a whole frame in one write; every line clears what was right of it, and the last all
+ * below: nothing is ever blank in between. */
+static void draw(const char *text)
+{
+    char *frame = NULL;
+    size_t size;
+    FILE *out = open_memstream(&frame, &size);
+    if (!out) {
+        return;
+    }
+    fputs("\033[H", out);
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '\n') {
+            fputs("\033[K", out);
+        }
+        fputc(*at, out);
+    }
+    fputs("\033[J", out);
+    fclose(out);
+    fwrite(frame, 1, size, stdout);
+    fflush(stdout);
+    free(frame);
+}
+
+static enum status show(const struct tail *tail, struct error *error)
+{
+    struct tail_view view = view_now(tail);
+    if (tail->options.json) {
+        return print_json(tail, &view, error);
+    }
+    char *text = tail_render(&tail->summary, &view);
+    if (!text) {
+        return error_set(error, STATUS_INTERNAL, tail->path, NULL, "out of memory");
+    }
+    if (tail->screen) {
+        draw(text);
+    } else {
+        fputs(text, stdout);
+        fflush(stdout);
+    }
+    free(text);
+    return STATUS_OK;
+}
+
+static enum status show_once(struct tail *tail, struct error *error)
+{
+    read_records(tail);
+    if (tail->summary.state == SUMMARY_NONE) {
+        bool there = status_reader_exists(&tail->reader);
+        return error_set(error, (enum status)1, tail->path, "name the run's folder (run.dir)",
+                         there ? "the status log holds no record" : "there is no status log");
+    }
+    enum status status = show(tail, error);
+    struct tail_view view = view_now(tail);
+    return status == STATUS_OK ? (enum status)tail_exit_code(&tail->summary, &view) : status;
+}
+
+static enum status follow(struct tail *tail, struct error *error)
+{
+    double whole = (double)(long long)tail->options.interval;
+    struct timespec pause = {.tv_sec = (time_t)whole,
+                             .tv_nsec = (long)((tail->options.interval - whole) * 1e9)};
+    enum status status = STATUS_OK;
+    signals_install();
+    tail->screen = isatty(STDOUT_FILENO) && !tail->options.json;
+    if (tail->screen) {
+        fputs("\033[?1049h\033[?25l", stdout); /* the other screen, no cursor */
+    }
+    while (status == STATUS_OK && !*signals_stop()) {
+        read_records(tail);
+        status = show(tail, error);
+        if (status == STATUS_OK && !*signals_stop()) {
+            nanosleep(&pause, NULL);
+        }
+    }
+    if (tail->screen) {
+        fputs("\033[?25h\033[?1049l", stdout);
+        tail->screen = false;
+        if (status == STATUS_OK) {
+            status = show(tail, error); /* what was last seen stays */
+        }
+    }
+    return status;
+}
+
+enum status command_tail(int argc, char **argv, struct error *error)
+{
+    struct tail_options options = {.interval = 2, .stale = 120};
+    const struct option_spec specs[] = {
+        {"once", '1', OPTION_FLAG, &options.once, NULL, "print one snapshot and leave", 0, 0},
+        {"json", 0, OPTION_FLAG, &options.json, NULL, "print each snapshot as one JSON object", 0, 0},
+        {"interval", 'i', OPTION_DOUBLE, &options.interval, "S", "seconds between two snapshots (2)", 0.05,
+         3600},
+        {"stale", 0, OPTION_DOUBLE, &options.stale, "S",
+         "a running run counts as stalled after so many seconds without a record (120)", 0, 1e9},
+    };
+    const char *argument = NULL;
+    size_t count;
+    bool help;
+    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, &argument, 1,
+                                       &count, &help, error);
+    if (status != STATUS_OK || help) {
+        return status;
+    }
+    struct tail *tail = calloc(1, sizeof *tail);
+    if (!tail) {
+        return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
+    }
+    tail->options = options;
+    find_log(argument, tail->path, sizeof tail->path);
+    status_reader_open(&tail->reader, tail->path);
+    status_summary_init(&tail->summary);
+    status = options.once ? show_once(tail, error) : follow(tail, error);
+    status_reader_close(&tail->reader);
+    free(tail);
+    return status;
+}

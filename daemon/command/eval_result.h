@@ -1,0 +1,57 @@
+/* What `dail eval` found of one or several models, and how it is shown: tables, JSON, ROC curves.
+ */
+#ifndef DAIL_DAEMON_COMMAND_EVAL_RESULT_H
+#define DAIL_DAEMON_COMMAND_EVAL_RESULT_H
+
+#include "worker/evaluate/roc.h"
+#include "worker/evaluate/verification.h"
+#include "worker/interchange/backbone.h"
+
+/* One verification set by one model. */
+struct eval_result {
+    char set[128];
+    const char *file;
+    struct verification score;
+    struct roc roc; /* empty unless it was asked for */
+};
+
+struct eval_model {
+    char path[1024], arch[32];
+    int input, embedding;
+    double width;
+    int64_t step, steps; /* of a checkpoint */
+    bool untrained, imported;
+    struct eval_result *results; /* [sets] */
+};
+
+struct eval_results {
+    struct eval_model *models; /* [model_count] */
+    size_t model_count, sets;
+};
+
+/* STATUS_INTERNAL when memory runs out. The caller calls eval_results_free in any case. */
+enum status eval_results_create(struct eval_results *results, size_t models, size_t sets,
+                                struct error *error);
+void eval_results_free(struct eval_results *results);
+
+/* The table of one model: its heading, then each row as it comes. */
+void eval_print_heading(const struct eval_model *model);
+void eval_print_row(const struct eval_result *result);
+
+/* Several models side by side: accuracy and its deviation, and TAR at each FAR that a set is large enough
+ * for. */
+void eval_print_comparison(const struct eval_results *results);
+
+/* One model's object, or {"models": [...]} of several. */
+enum status eval_print_json(const struct eval_results *results, struct error *error);
+
+/* Whether eval_write_roc can write so many curves to `path`: .csv, or .svg and at most PLOT_COLORS.
+ * STATUS_USAGE. */
+enum status eval_check_roc(const char *path, size_t curves, struct error *error);
+
+/* Writes the ROC curves of every model and set to `path`, which eval_check_roc has passed, as its ending
+ * asks: .csv (model, set, far, tar, the squared distance that is the threshold) or .svg (drawn by gnuplot).
+ * STATUS_USAGE without gnuplot. */
+enum status eval_write_roc(const struct eval_results *results, const char *path, struct error *error);
+
+#endif

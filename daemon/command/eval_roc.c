@@ -1,0 +1,143 @@
+/* The ROC curves of `dail eval`: as CSV, or drawn. */
+#include "daemon/command/eval_result.h"
+#include "daemon/report/plot.h"
+#include "proto/file.h"
+#include "proto/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_a_file(const char *path, const char *ending)
+{
+    return text_ends_with(path, ending) && strcmp(path, ending) != 0;
+}
+
+enum status eval_check_roc(const char *path, size_t curves, struct error *error)
+{
+    if (is_a_file(path, ".csv")) {
+        return STATUS_OK;
+    }
+    if (!is_a_file(path, ".svg")) {
+        return error_set(error, STATUS_USAGE, path, "name a .csv or .svg file",
+                         "no form of ROC curves ends so");
+    }
+    if (curves > PLOT_COLORS) {
+        return error_set(error, STATUS_USAGE, path, "draw fewer sets or models, or write a .csv",
+                         "%zu curves cannot be told apart by %d colours", curves, PLOT_COLORS);
+    }
+    return STATUS_OK;
+}
+
+/* As CSV wants texts with commas or quotes. */
+static void print_text(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (; *text != '\0'; text++) {
+        if (*text == '"') {
+            fputc('"', file);
+        }
+        fputc(*text, file);
+    }
+    fputc('"', file);
+}
+
+static enum status write_csv(const struct eval_results *results, const char *path, struct error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file) {
+        fputs("model,set,far,tar,threshold\n", file);
+    }
+    for (size_t i = 0; i < results->model_count * results->sets && file; i++) {
+        const struct eval_model *model = &results->models[i / results->sets];
+        const struct eval_result *result = &model->results[i % results->sets];
+        for (size_t p = 0; p < result->roc.count; p++) {
+            print_text(file, model->path);
+            fputc(',', file);
+            print_text(file, result->set);
+            fprintf(file, ",%.9g,%.9g,%.9g\n", result->roc.far[p], result->roc.tar[p],
+                    result->roc.threshold[p]);
+        }
+    }
+    enum status status = STATUS_OK;
+    if (!file || fclose(file) != 0) {
+        status = error_set(error, STATUS_INTERNAL, path, NULL, "out of memory for the ROC curves");
+    }
+    if (status == STATUS_OK) {
+        status = file_write_atomic(path, text, size, error);
+    }
+    free(text);
+    return status;
+}
+
+/* The name of a curve: the set, and the model where there are several. */
+static void name_curve(const struct eval_results *results, size_t i, char *name, size_t size)
+{
+    const struct eval_model *model = &results->models[i / results->sets];
+    const struct eval_result *result = &model->results[i % results->sets];
+    if (results->model_count > 1) {
+        snprintf(name, size, "[%zu] %s", i / results->sets + 1, result->set);
+    } else {
+        snprintf(name, size, "%s", result->set);
+    }
+}
+
+static enum status make_curve(const struct eval_results *results, size_t i, struct plot_curve *curve,
+                              struct error *error)
+{
+    const struct eval_result *result = &results->models[i / results->sets].results[i % results->sets];
+    const size_t most = result->roc.count;
+    *curve = (struct plot_curve){.style = PLOT_LINE,
+                                 .color = (int)i,
+                                 .x = malloc((most + 1) * sizeof(double)),
+                                 .y = malloc((most + 1) * sizeof(double))};
+    if (!curve->x || !curve->y) {
+        return error_set(error, STATUS_INTERNAL, "eval", NULL, "out of memory for the ROC curves");
+    }
+    name_curve(results, i, curve->name, sizeof curve->name);
+    curve->count = roc_drawn(&result->roc, curve->x, curve->y);
+    for (size_t p = 0; p < curve->count; p++) {
+        curve->y[p] *= 100;
+    }
+    return STATUS_OK;
+}
+
+static enum status write_svg(const struct eval_results *results, const char *path, struct error *error)
+{
+    const size_t count = results->model_count * results->sets;
+    struct plot_curve curves[PLOT_COLORS] = {0};
+    double least = 0.1; /* an axis needs a length */
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = make_curve(results, i, &curves[i], error);
+        if (curves[i].count > 0) {
+            least = fmin(least, curves[i].x[0]);
+        }
+    }
+    struct plot plot = {.title = "ROC",
+                        .x_label = "false accept rate",
+                        .y_label = "true accept rate, %",
+                        .x_min = pow(10, floor(log10(least))),
+                        .x_max = 1,
+                        .y_min = NAN,
+                        .y_max = 100,
+                        .log_x = true,
+                        .curves = curves,
+                        .count = count};
+    if (status == STATUS_OK) {
+        status = plot_file(&plot, path, error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        free(curves[i].x);
+        free(curves[i].y);
+    }
+    return status;
+}
+
+enum status eval_write_roc(const struct eval_results *results, const char *path, struct error *error)
+{
+    return text_ends_with(path, ".csv") ? write_csv(results, path, error) : write_svg(results, path, error);
+}

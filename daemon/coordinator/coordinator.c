@@ -1,0 +1,256 @@
+#include "daemon/coordinator/coordinator.h"
+
+#include "daemon/coordinator/coordinator_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* After a fault the other workers leave at the end of their step: so many times a step's time, and this. */
+#define LEAVE_STEPS 3
+#define LEAVE_SECONDS 10.0
+/* Before the start the others wait for a word that will not come. */
+#define LEAVE_SECONDS_UNSTARTED 2.0
+/* The log is touched so often, for a supervisor to see. */
+#define TOUCH_SECONDS 1.0
+/* Messages handled between two looks at the clock. */
+#define MESSAGES_AT_ONCE 256
+
+double coordinator_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void coordinator_name_worker(const struct coordinator *coordinator, int worker, char *text, size_t size)
+{
+    const char *host = coordinator->hello[worker].host;
+    snprintf(text, size, "rank %d%s%s", worker + 1, host[0] != '\0' ? "@" : "", host);
+}
+
+enum status coordinator_send_all(struct coordinator *coordinator, const struct message *message,
+                                 struct error *error)
+{
+    const struct coordinator_link *link = &coordinator->context->link;
+    enum status status = STATUS_OK;
+    for (int w = 0; w < link->workers && status == STATUS_OK; w++) {
+        status = link->send(link->context, w, message, error);
+    }
+    return status;
+}
+
+void coordinator_fail(struct coordinator *coordinator, int worker, const struct error *error)
+{
+    char line[1400], host[128] = "";
+    struct error told = *error;
+    error_format(error, line, sizeof line);
+    if (worker >= 0) {
+        char name[192];
+        coordinator_name_worker(coordinator, worker, name, sizeof name);
+        error_prefix_where(&told, name);
+        snprintf(host, sizeof host, "%s", coordinator->hello[worker].host);
+    }
+    journal_record(coordinator->journal, "fault", status_record_fault(worker + 1, host, line));
+    if (!coordinator->failed) {
+        coordinator->failed = true;
+        coordinator->failed_since = coordinator_clock();
+        coordinator->fault = told;
+    }
+}
+
+static enum status coordinator_open(struct coordinator *coordinator,
+                                    const struct coordinator_context *context, struct error *error)
+{
+    size_t workers = (size_t)context->link.workers;
+    *coordinator =
+        (struct coordinator){.context = context, .setup = context->setup, .journal = context->journal};
+    coordinator->step = context->setup->start_step;
+    coordinator->saved.step = context->setup->checkpoint[0] != '\0' ? context->setup->start_step : -1;
+    coordinator->seat = calloc(workers, sizeof *coordinator->seat);
+    coordinator->hello = calloc(workers, sizeof *coordinator->hello);
+    coordinator->report.seconds = calloc(workers, sizeof *coordinator->report.seconds);
+    if (!coordinator->seat || !coordinator->hello || !coordinator->report.seconds) {
+        return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
+    }
+    for (size_t w = 0; w < workers; w++) {
+        coordinator->seat[w].heard = coordinator_clock();
+    }
+    enum status status = lease_desk_open(context, &coordinator->leases, error);
+    return status == STATUS_OK ? checkpoint_desk_open(context->setup, &coordinator->checkpoints, error)
+                               : status;
+}
+
+static void coordinator_close(struct coordinator *coordinator)
+{
+    lease_desk_close(&coordinator->leases);
+    checkpoint_desk_close(&coordinator->checkpoints);
+    free(coordinator->seat);
+    free(coordinator->hello);
+    free(coordinator->report.seconds);
+}
+
+/* Handles what has come in. Failures of the protocol become faults of the worker concerned. */
+static void drain(struct coordinator *coordinator)
+{
+    const struct coordinator_link *link = &coordinator->context->link;
+    for (int i = 0; i < MESSAGES_AT_ONCE; i++) {
+        struct message message;
+        struct error error = {0};
+        int worker;
+        enum status status = link->receive(link->context, &worker, &message, &error);
+        if (worker < 0 && status == STATUS_OK) {
+            return;
+        }
+        if (status == STATUS_OK) {
+            coordinator->seat[worker].heard = coordinator_clock();
+            status = coordinator_handle(coordinator, worker, &message, &error);
+            message_free(&message);
+        }
+        if (status != STATUS_OK) {
+            coordinator_fail(coordinator, worker, &error);
+            return;
+        }
+    }
+}
+
+static bool all_done(const struct coordinator *coordinator)
+{
+    for (int w = 0; w < coordinator->context->link.workers; w++) {
+        if (!coordinator->seat[w].done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Passes a request to stop, and the wish for a checkpoint that has become due, to the first worker. */
+static enum status pass_wishes(struct coordinator *coordinator, struct error *error)
+{
+    const struct coordinator_context *context = coordinator->context;
+    struct message message = {.kind = MESSAGE_CONTROL};
+    if (!coordinator->started || coordinator->seat[0].done) {
+        return STATUS_OK;
+    }
+    if (*context->stop_signal && !coordinator->stop_told) {
+        coordinator->stop_told = true;
+        message.control.wishes |= CONTROL_STOP;
+        journal_line(coordinator->journal, "asked to stop: finishing the step, then a checkpoint");
+    }
+    if (coordinator_wishes_checkpoint(coordinator)) {
+        message.control.wishes |= CONTROL_CHECKPOINT;
+    }
+    return message.control.wishes ? context->link.send(context->link.context, 0, &message, error) : STATUS_OK;
+}
+
+static void show_life(struct coordinator *coordinator)
+{
+    double now = coordinator_clock();
+    watchdog_progress(coordinator->context->watchdog, coordinator->step, PHASE_START, false);
+    if (now - coordinator->touched >= TOUCH_SECONDS) {
+        coordinator->touched = now;
+        journal_touch(coordinator->journal);
+    }
+}
+
+/* Runs until every worker is done (true), or until waiting on makes no sense (false). */
+static bool serve(struct coordinator *coordinator)
+{
+    struct timespec pause = {.tv_nsec = coordinator->context->poll_milliseconds * 1000000L};
+    while (!all_done(coordinator)) {
+        struct error error = {0};
+        int worker = -1;
+        drain(coordinator);
+        show_life(coordinator);
+        if (all_done(coordinator)) {
+            break;
+        }
+        if (pass_wishes(coordinator, &error) != STATUS_OK) {
+            coordinator_fail(coordinator, -1, &error);
+            return false;
+        }
+        if (coordinator_check_liveness(coordinator, &worker, &error) != STATUS_OK ||
+            coordinator_check_departed(coordinator, &worker, &error) != STATUS_OK) {
+            worker = coordinator_given_up(coordinator, &error) ? -1 : worker;
+            coordinator_fail(coordinator, worker, &error);
+            return false;
+        }
+        coordinator_check_datagrams(coordinator);
+        coordinator_check_writing(coordinator);
+        double patience = coordinator->started ? LEAVE_SECONDS + LEAVE_STEPS * coordinator->step_seconds
+                                               : LEAVE_SECONDS_UNSTARTED;
+        if (coordinator->failed && coordinator_clock() - coordinator->failed_since > patience) {
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+/* What the workers' last words add up to. */
+static enum status conclude(struct coordinator *coordinator, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (coordinator->failed) {
+        *error = coordinator->fault;
+        return error->status;
+    }
+    for (int w = 0; w < coordinator->context->link.workers; w++) {
+        enum status done = coordinator->seat[w].done_status;
+        if (done == STATUS_STORAGE && coordinator->saved.failures > 0) {
+            coordinator_unsaved(coordinator, error);
+            coordinator_fail(coordinator, -1, error);
+            return done;
+        }
+        if (done != STATUS_OK && done != STATUS_STOPPED) {
+            char name[192];
+            coordinator_name_worker(coordinator, w, name, sizeof name);
+            return error_set(error, done, name, NULL, "a worker ended with a failure (%s) and no word of it",
+                             status_name(done));
+        }
+        status = done == STATUS_STOPPED ? STATUS_STOPPED : status;
+    }
+    return status;
+}
+
+static const char *reason_of(enum status status)
+{
+    switch (status) {
+    case STATUS_OK:
+        return "done";
+    case STATUS_STOPPED:
+        return "stopped on request";
+    default:
+        return "failed";
+    }
+}
+
+enum status coordinator_run(const struct coordinator_context *context, bool *orderly, struct error *error)
+{
+    struct coordinator coordinator;
+    struct error failure = {0};
+    enum status status = coordinator_open(&coordinator, context, &failure);
+    *orderly = false;
+    if (status == STATUS_OK) {
+        *orderly = serve(&coordinator);
+        status = conclude(&coordinator, &failure);
+        if (!*orderly) {
+            checkpoint_desk_abandon(&coordinator.checkpoints);
+        }
+    }
+    if (status == STATUS_STOPPED) {
+        journal_line(context->journal,
+                     "stopped after step %lld with a checkpoint in place: submit again to go on",
+                     (long long)coordinator.seat[0].step);
+    } else if (status == STATUS_OK) {
+        journal_line(context->journal, "done: %lld steps", (long long)context->setup->steps);
+    } else {
+        char line[1400];
+        journal_note(context->journal, "failed: %s", error_format(&failure, line, sizeof line));
+    }
+    journal_record(context->journal, "stop", status_record_stop(reason_of(status), (int)status));
+    *error = coordinator.given_up ? (struct error){.status = status} : failure;
+    coordinator_close(&coordinator);
+    return status;
+}

@@ -1,0 +1,182 @@
+/* How checkpoints go, from the coordinator's side: what became of one, when to wish for the next, and what is
+ * left when the last one could not be written. */
+#include "daemon/coordinator/coordinator_state.h"
+
+#include <stdio.h>
+
+/* A checkpoint that could not be written is tried again after so many seconds, and twice as many each time.
+ */
+#define RETRY_SECONDS 5.0
+#define RETRY_SECONDS_MAX 600.0
+
+/* "step 8", or what there is instead. */
+static void name_safe_state(const struct coordinator *coordinator, char *text, size_t size)
+{
+    if (coordinator->saved.step >= 0) {
+        snprintf(text, size, "the newest checkpoint is that of step %lld",
+                 (long long)coordinator->saved.step);
+    } else {
+        snprintf(text, size, "there is no checkpoint yet");
+    }
+}
+
+static void take_failure(struct coordinator *coordinator, const struct checkpoint_outcome *outcome,
+                         const struct error *failure)
+{
+    char line[1400], safe[96], text[1800];
+    double wait = RETRY_SECONDS;
+    for (int i = 0; i < coordinator->saved.failures && wait < RETRY_SECONDS_MAX; i++) {
+        wait *= 2;
+    }
+    wait = wait < RETRY_SECONDS_MAX ? wait : RETRY_SECONDS_MAX;
+    coordinator->saved.failures++;
+    coordinator->saved.retry = coordinator_clock() + wait;
+    coordinator->saved.failed_step = outcome->step;
+    coordinator->saved.failure = *failure;
+    if (outcome->culprit >= 0) {
+        char name[192];
+        coordinator_name_worker(coordinator, outcome->culprit, name, sizeof name);
+        error_prefix_where(&coordinator->saved.failure, name);
+    }
+    name_safe_state(coordinator, safe, sizeof safe);
+    snprintf(text, sizeof text,
+             "the checkpoint of step %lld could not be written; %s, and it is tried again in %.0f s, or when "
+             "the next is due: %s",
+             (long long)outcome->step, safe, wait,
+             error_format(&coordinator->saved.failure, line, sizeof line));
+    journal_warn(coordinator->journal, text);
+}
+
+static void take_success(struct coordinator *coordinator, const struct checkpoint_outcome *outcome,
+                         const struct error *failure)
+{
+    if (outcome->prune != STATUS_OK) {
+        char line[1400];
+        journal_warn(coordinator->journal, error_format(failure, line, sizeof line));
+    }
+    coordinator->saved.step = outcome->step;
+    coordinator->saved.failures = 0;
+    journal_record(coordinator->journal, "checkpoint",
+                   status_record_checkpoint(outcome->step, outcome->path, outcome->bytes, outcome->seconds,
+                                            outcome->stall));
+    journal_line(coordinator->journal,
+                 "step %lld: checkpoint %s, %.1f MB in %.2f s, of which training stood still %.3f s",
+                 (long long)outcome->step, outcome->path, (double)outcome->bytes / 1e6, outcome->seconds,
+                 outcome->stall);
+}
+
+enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
+                                   const struct message_saved *saved, struct error *error)
+{
+    struct checkpoint_outcome outcome;
+    struct error failure = {0};
+    double begin = coordinator_clock();
+    enum status status = checkpoint_desk_saved(&coordinator->checkpoints, worker, saved, &outcome, &failure);
+    if (status != STATUS_OK) {
+        *error = failure;
+        return status;
+    }
+    if (!outcome.settled) {
+        return STATUS_OK;
+    }
+    double now = coordinator_clock();
+    outcome.seconds += outcome.stall + now - begin;
+    coordinator->saved.wished = false;
+    coordinator->saved.settled = now;
+    if (outcome.status == STATUS_OK) {
+        take_success(coordinator, &outcome, &failure);
+    } else {
+        take_failure(coordinator, &outcome, &failure);
+    }
+    struct message message = {.kind = MESSAGE_COMMITTED,
+                              .committed = {.step = outcome.step, .status = (uint32_t)outcome.status}};
+    return coordinator_send_all(coordinator, &message, error);
+}
+
+/* Some worker has come to a checkpoint that it cannot begin, or end with, before another is written. */
+static bool is_awaited(const struct coordinator *coordinator)
+{
+    for (int w = 0; w < coordinator->setup->workers; w++) {
+        struct watchdog_sight sight;
+        watchdog_look(coordinator->context->watchdog, w, &sight);
+        uint32_t phase = sight.heard ? sight.phase : coordinator->seat[w].phase;
+        if (!coordinator->seat[w].done && phase == PHASE_CHECKPOINT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first worker that has not said that it is through, and how many more there are. */
+static int find_writers(const struct coordinator *coordinator, int *others)
+{
+    const struct checkpoint_desk *desk = &coordinator->checkpoints;
+    int first = -1, count = 0;
+    for (int w = 0; w < coordinator->setup->workers; w++) {
+        if (desk->step < 0 || !desk->saved[w]) {
+            first = count++ == 0 ? w : first;
+        }
+    }
+    *others = count - 1;
+    return first;
+}
+
+void coordinator_check_writing(struct coordinator *coordinator)
+{
+    double now = coordinator_clock();
+    if (!is_awaited(coordinator)) {
+        coordinator->saved.awaited = 0;
+        coordinator->saved.awaited_told = false;
+        return;
+    }
+    if (coordinator->saved.awaited == 0) {
+        coordinator->saved.awaited = now;
+    }
+    double waited = now - coordinator->saved.awaited;
+    int others, writer = find_writers(coordinator, &others);
+    if (coordinator->saved.awaited_told || writer < 0 ||
+        waited < coordinator->setup->config.runtime.liveness_seconds) {
+        return;
+    }
+    coordinator->saved.awaited_told = true;
+    char name[192], more[32] = "", text[512];
+    coordinator_name_worker(coordinator, writer, name, sizeof name);
+    if (others > 0) {
+        snprintf(more, sizeof more, " and %d more", others);
+    }
+    snprintf(text, sizeof text,
+             "training has stood still for %.0f s while %s%s writes a checkpoint: see whether the disk, or "
+             "the file system, under %s is overloaded or gone",
+             waited, name, more, coordinator->setup->config.run.dir);
+    journal_warn(coordinator->journal, text);
+}
+
+bool coordinator_wishes_checkpoint(struct coordinator *coordinator)
+{
+    double every = coordinator->setup->config.checkpoint.every_minutes * 60;
+    double now = coordinator_clock();
+    bool due = every > 0 && now - coordinator->saved.settled > every;
+    bool again = coordinator->saved.failures > 0 && now > coordinator->saved.retry;
+    if (coordinator->saved.wished || (!due && !again)) {
+        return false;
+    }
+    coordinator->saved.wished = true;
+    return true;
+}
+
+enum status coordinator_unsaved(const struct coordinator *coordinator, struct error *error)
+{
+    const struct error *failure = &coordinator->saved.failure;
+    char next[128];
+    if (coordinator->saved.step >= 0) {
+        snprintf(next, sizeof next,
+                 "free space or mend the disk and submit again: the run goes on from step %lld",
+                 (long long)coordinator->saved.step);
+    } else {
+        snprintf(next, sizeof next,
+                 "free space or mend the disk and submit again: nothing is saved, it starts anew");
+    }
+    return error_set(error, STATUS_STORAGE, failure->where, next,
+                     "the run ends at step %lld without a checkpoint of it: %s",
+                     (long long)coordinator->saved.failed_step, failure->what);
+}

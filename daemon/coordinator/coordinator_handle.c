@@ -1,0 +1,153 @@
+/* What the coordinator does with each kind of message. */
+#include "daemon/coordinator/coordinator_state.h"
+#include "proto/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum status take_hello(struct coordinator *coordinator, int worker, const struct message_hello *hello,
+                              struct error *error)
+{
+    struct worker_seat *seat = &coordinator->seat[worker];
+    if (seat->greeted) {
+        return error_set(error, STATUS_LOST, NULL, NULL, "a worker said hello twice");
+    }
+    coordinator->hello[worker] = *hello;
+    seat->greeted = true;
+    for (int w = 0; w < coordinator->setup->workers; w++) {
+        if (!coordinator->seat[w].greeted) {
+            return STATUS_OK;
+        }
+    }
+    struct error own = {0};
+    if (coordinator_greet(coordinator, &own) != STATUS_OK) {
+        coordinator_fail(coordinator, -1, &own);
+    }
+    return STATUS_OK;
+}
+
+/* Writes the record of the step whose reports have been gathered. */
+static void write_report(struct coordinator *coordinator)
+{
+    const struct message_step *step = &coordinator->report.figures;
+    const struct setup *setup = coordinator->setup;
+    double global_batch = (double)setup->lanes * setup->config.batch.lane;
+    double rate = step->images_per_second;
+    double eta = rate > 0 ? (double)(setup->steps - step->step) * global_batch / rate : 0;
+    char left[32];
+    coordinator->step = step->step;
+    coordinator->step_seconds = rate > 0 ? global_batch / rate : coordinator->step_seconds;
+    coordinator->report.heard = 0;
+    journal_record(coordinator->journal, "step",
+                   status_record_step(step, setup->steps, eta, coordinator->report.seconds, setup->workers));
+    text_duration(eta, left, sizeof left);
+    journal_line(
+        coordinator->journal,
+        "step %lld/%lld epoch %lld  loss %.4f (cls %.4f, dom %.4f)  accuracy %.3f  domain %.3f  lr %.4g  "
+        "lambda %.3g  %.1f images/s  eta %s",
+        (long long)step->step, (long long)setup->steps, (long long)step->epoch + 1, step->loss,
+        step->loss_cls, step->loss_dom, step->accuracy, step->domain_accuracy, step->lr, step->lambda, rate,
+        left);
+}
+
+/* A step is written when every worker has reported it; one that some never report, when the next comes. */
+static void take_step(struct coordinator *coordinator, int worker, const struct message_step *step)
+{
+    int workers = coordinator->setup->workers;
+    struct step_seconds *seconds = coordinator->report.seconds;
+    coordinator->seat[worker].step = step->step;
+    coordinator->seat[worker].stepped = true;
+    if (coordinator->report.heard > 0 && step->step > coordinator->report.figures.step) {
+        write_report(coordinator);
+    }
+    if (step->step <= coordinator->step) {
+        return; /* too late: its step is written */
+    }
+    if (coordinator->report.heard == 0) {
+        memset(seconds, 0, (size_t)workers * sizeof *seconds);
+    }
+    if (coordinator->report.heard == 0 || worker == 0) {
+        coordinator->report.figures = *step;
+    }
+    if (!seconds[worker].heard) {
+        seconds[worker] = (struct step_seconds){.heard = true,
+                                                .data = step->seconds_data,
+                                                .compute = step->seconds_compute,
+                                                .exchange = step->seconds_exchange,
+                                                .hidden = step->seconds_hidden,
+                                                .bytes = step->bytes};
+        coordinator->report.heard++;
+    }
+    if (coordinator->report.heard == workers) {
+        write_report(coordinator);
+    }
+}
+
+static void take_eval(struct coordinator *coordinator, const struct message_eval *eval)
+{
+    journal_record(coordinator->journal, "eval", status_record_eval(eval));
+    journal_line(coordinator->journal,
+                 "step %lld: %s: accuracy %.2f +- %.2f%% over %lld pairs, threshold %.2f, AUC %.4f",
+                 (long long)eval->step, eval->set, 100 * eval->accuracy, 100 * eval->accuracy_std,
+                 (long long)eval->pairs, eval->threshold, eval->auc);
+}
+
+static void take_fault(struct coordinator *coordinator, int worker, const struct message_fault *fault)
+{
+    struct error told = message_fault_error(fault);
+    if (told.status == STATUS_OK) {
+        told.status = STATUS_INTERNAL;
+    }
+    coordinator_fail(coordinator, worker, &told);
+}
+
+static enum status take_lease_done(struct coordinator *coordinator, int worker,
+                                   const struct message_lease_done *done, struct error *error)
+{
+    if (!coordinator->started) {
+        return error_set(error, STATUS_LOST, NULL, NULL, "an end of leases came before the start");
+    }
+    return lease_desk_renew(&coordinator->leases, worker, done, error);
+}
+
+enum status coordinator_handle(struct coordinator *coordinator, int worker, const struct message *message,
+                               struct error *error)
+{
+    struct worker_seat *seat = &coordinator->seat[worker];
+    switch (message->kind) {
+    case MESSAGE_HELLO:
+        return take_hello(coordinator, worker, &message->hello, error);
+    case MESSAGE_BEAT:
+        seat->step = message->beat.step;
+        seat->phase = message->beat.phase;
+        /* Past the first step: what takes long at the start is behind it. */
+        seat->stepped = seat->stepped || seat->step > coordinator->setup->start_step + 1;
+        return STATUS_OK;
+    case MESSAGE_STEP:
+        take_step(coordinator, worker, &message->step);
+        return STATUS_OK;
+    case MESSAGE_LEASE_DONE:
+        return take_lease_done(coordinator, worker, &message->lease_done, error);
+    case MESSAGE_EVAL:
+        take_eval(coordinator, &message->eval);
+        return STATUS_OK;
+    case MESSAGE_PART:
+        return checkpoint_desk_part(&coordinator->checkpoints, &message->part, error);
+    case MESSAGE_SAVED:
+        return coordinator_take_saved(coordinator, worker, &message->saved, error);
+    case MESSAGE_FAULT:
+        take_fault(coordinator, worker, &message->fault);
+        return STATUS_OK;
+    case MESSAGE_WARNING:
+        journal_warn(coordinator->journal, message->warning.what);
+        return STATUS_OK;
+    case MESSAGE_DONE:
+        seat->done = true;
+        seat->done_status = (enum status)message->done.status;
+        seat->step = message->done.step;
+        return STATUS_OK;
+    default:
+        return error_set(error, STATUS_LOST, NULL, NULL, "a message of kind %d came unasked",
+                         (int)message->kind);
+    }
+}

@@ -1,0 +1,239 @@
+/* Who is still there: what the workers' messages, the watchdog's datagrams and their process ids tell. */
+#include "daemon/coordinator/coordinator_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A worker may be silent this many times longer where it does long work in one piece: building and loading
+ * the model until its first step, scoring many classes, writing to slow storage. Its process answers
+ * meanwhile. */
+#define PATIENCE 10
+/* Workers that wait for each other for so many times liveness_seconds wait for ever. */
+#define STANDSTILL_FACTOR 10
+/* Datagrams that have not come through by then never will. */
+#define DATAGRAM_SECONDS 10.0
+/* A living watchdog answers a ping within this; mpirun leaves a rank that it ends a second. */
+#define PING_SECONDS 0.4
+
+static const char *const see_host =
+    "see whether its host is up, then submit again: the run goes on from its newest checkpoint";
+
+/* `current`: the phase is what the worker is in now; else it is only the last one that it sent word of. */
+static double patience_of(const struct worker_seat *seat, uint32_t phase, bool current)
+{
+    bool slow = phase == PHASE_CHECKPOINT || phase == PHASE_EVALUATE ||
+                (current && (phase == PHASE_START || phase == PHASE_CLASSIFIER || phase == PHASE_UPDATE));
+    return slow || !seat->stepped ? PATIENCE : 1;
+}
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* "step 12 (forward)": the newest that is known of a worker; without the phase where that is older. */
+static const char *last_word(const struct worker_seat *seat, const struct watchdog_sight *sight, char *text,
+                             size_t size)
+{
+    bool seen = sight->heard && sight->step >= seat->step;
+    int64_t step = seen ? sight->step : seat->step;
+    if (seen || !sight->heard) {
+        snprintf(text, size, "step %lld (%s)", (long long)step,
+                 message_phase_name(seen ? sight->phase : seat->phase));
+    } else {
+        snprintf(text, size, "step %lld", (long long)step);
+    }
+    return text;
+}
+
+/* Has this worker been silent, or its main thread stuck, for too long? *silence: for how long. */
+static enum status check_worker(const struct coordinator *coordinator, int worker, double *silence,
+                                struct error *error)
+{
+    const struct worker_seat *seat = &coordinator->seat[worker];
+    double allowed = coordinator->setup->config.runtime.liveness_seconds;
+    double unheard = coordinator_clock() - seat->heard; /* over MPI */
+    struct watchdog_sight sight;
+    watchdog_look(coordinator->context->watchdog, worker, &sight);
+    char last[64];
+    uint32_t phase = sight.heard ? sight.phase : seat->phase;
+    double silent = sight.heard ? smaller(unheard, sight.silent) : unheard;
+    double stuck = sight.heard ? smaller(unheard, sight.stuck) : unheard;
+    *silence = stuck;
+    bool lost = silent > allowed * (sight.heard ? 1 : patience_of(seat, phase, sight.heard));
+    if (!lost && stuck <= allowed * patience_of(seat, phase, sight.heard)) {
+        return STATUS_OK;
+    }
+    if (!seat->greeted && lost) {
+        return error_set(error, STATUS_LOST, NULL, "see whether its host is up, then submit again",
+                         "a worker never said hello in %.0f s", silent);
+    }
+    if (lost) {
+        return error_set(error, STATUS_LOST, NULL, see_host,
+                         "a worker is lost: nothing heard for %.0f s, last in %s", silent,
+                         last_word(seat, &sight, last, sizeof last));
+    }
+    return error_set(error, STATUS_LOST, NULL, see_host,
+                     "a worker hangs: its process answers, but has made no progress for %.0f s, last in %s",
+                     stuck, last_word(seat, &sight, last, sizeof last));
+}
+
+/* Do all workers wait for each other? Then MPI's connections are broken where datagrams still come through.
+ */
+static enum status check_standstill(const struct coordinator *coordinator, struct error *error)
+{
+    double allowed = STANDSTILL_FACTOR * coordinator->setup->config.runtime.liveness_seconds;
+    double least = 0;
+    int waiting = 0;
+    for (int w = 0; w < coordinator->setup->workers; w++) {
+        struct watchdog_sight sight;
+        if (coordinator->seat[w].done) {
+            continue;
+        }
+        watchdog_look(coordinator->context->watchdog, w, &sight);
+        if (!sight.heard || sight.idle <= allowed) {
+            return STATUS_OK;
+        }
+        least = waiting++ > 0 ? smaller(least, sight.idle) : sight.idle;
+    }
+    return waiting == 0 ? STATUS_OK
+                        : error_set(error, STATUS_LOST, "exchange among the workers",
+                                    "see whether the network between their hosts is whole, then submit again",
+                                    "all workers have waited for each other for %.0f s", least);
+}
+
+enum status coordinator_check_liveness(const struct coordinator *coordinator, int *worker,
+                                       struct error *error)
+{
+    *worker = -1;
+    if (watchdog_orphaned(coordinator->context->watchdog)) {
+        return error_set(error, STATUS_LOST, "the coordinator's host", see_host,
+                         "mpirun, or its daemon on this host, has died");
+    }
+    double longest = 0;
+    for (int w = 0; w < coordinator->context->link.workers; w++) {
+        struct error found;
+        double silence;
+        if (!coordinator->seat[w].done && check_worker(coordinator, w, &silence, &found) != STATUS_OK &&
+            silence > longest) {
+            longest = silence;
+            *worker = w;
+            *error = found;
+        }
+    }
+    if (*worker >= 0) {
+        return error->status;
+    }
+    return check_standstill(coordinator, error);
+}
+
+void coordinator_check_datagrams(struct coordinator *coordinator)
+{
+    char names[384] = "";
+    size_t used = 0;
+    struct watchdog *watchdog = coordinator->context->watchdog;
+    if (!watchdog || !coordinator->started || coordinator->datagrams_checked ||
+        coordinator_clock() - coordinator->begun < DATAGRAM_SECONDS) {
+        return;
+    }
+    coordinator->datagrams_checked = true;
+    for (int w = 0; w < coordinator->setup->workers && used < sizeof names - 200; w++) {
+        struct watchdog_sight sight;
+        watchdog_look(watchdog, w, &sight);
+        if (!coordinator->seat[w].done && !(sight.heard && sight.answered)) {
+            char name[192];
+            coordinator_name_worker(coordinator, w, name, sizeof name);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name);
+        }
+    }
+    if (used > 0) {
+        char text[640];
+        snprintf(
+            text, sizeof text,
+            "UDP between the coordinator and %s does not come through: is it blocked? Silence is noticed "
+            "over MPI alone there, and a lost coordinator not at all",
+            names);
+        journal_warn(coordinator->journal, text);
+    }
+}
+
+bool coordinator_given_up(struct coordinator *coordinator, struct error *error)
+{
+    double lapse = watchdog_lapse(coordinator->context->watchdog);
+    if (lapse == 0) {
+        return false;
+    }
+    coordinator->given_up = true;
+    error_set(error, STATUS_LOST, "the coordinator",
+              "see who stopped it, then submit again: the run goes on from its newest checkpoint",
+              "the coordinator did not run for %.0f s, and the workers have given it up", lapse);
+    return true;
+}
+
+/* A process id tells of this host's processes alone. A zombie is gone too. */
+static bool is_gone(const struct message_hello *hello)
+{
+    char host[128] = "", path[64], line[512] = "";
+    gethostname(host, sizeof host - 1);
+    if (strcmp(host, hello->host) != 0) {
+        return false;
+    }
+    if (kill((pid_t)hello->pid, 0) != 0) {
+        return errno == ESRCH;
+    }
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)hello->pid);
+    FILE *file = fopen(path, "re");
+    if (file) {
+        const char *end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+        fclose(file);
+        return end && (end[1] == ' ') && (end[2] == 'Z' || end[2] == 'X');
+    }
+    return false;
+}
+
+enum status coordinator_check_departed(struct coordinator *coordinator, int *worker, struct error *error)
+{
+    struct watchdog *watchdog = coordinator->context->watchdog;
+    double now = coordinator_clock();
+    if (!watchdog || !*coordinator->context->stop_signal || coordinator->departed_checked) {
+        return STATUS_OK;
+    }
+    if (coordinator_given_up(coordinator, error)) {
+        return STATUS_LOST;
+    }
+    if (coordinator->pinged == 0) {
+        coordinator->pinged = now;
+        watchdog_ping(watchdog);
+    }
+    if (now - coordinator->pinged < PING_SECONDS) {
+        return STATUS_OK;
+    }
+    coordinator->departed_checked = true;
+    for (int w = 0; w < coordinator->setup->workers; w++) {
+        const struct worker_seat *seat = &coordinator->seat[w];
+        struct watchdog_sight sight;
+        watchdog_look(watchdog, w, &sight);
+        if (seat->done || !seat->greeted || !sight.heard || sight.silent < now - coordinator->pinged) {
+            continue;
+        }
+        char last[64];
+        last_word(seat, &sight, last, sizeof last);
+        if (is_gone(&coordinator->hello[w])) {
+            *worker = w;
+            return error_set(error, STATUS_LOST, NULL, see_host,
+                             "a worker is lost: its process has gone, last in %s", last);
+        }
+        char name[192], text[512];
+        coordinator_name_worker(coordinator, w, name, sizeof name);
+        snprintf(
+            text, sizeof text,
+            "asked to stop while %s does not answer, last in %s: if it is mpirun that ends the run, that is "
+            "why",
+            name, last);
+        journal_warn(coordinator->journal, text);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,153 @@
+#include "daemon/coordinator/journal.h"
+
+#include "daemon/coordinator/status_record.h"
+#include "daemon/coordinator/tensorboard.h"
+#include "proto/file.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum status journal_open(const char *run_dir, struct journal *journal, struct error *error)
+{
+    char path[1024];
+    *journal = (struct journal){.records.descriptor = -1, .events.descriptor = -1};
+    int descriptor;
+    enum status status = file_make_directory(run_dir, error);
+    snprintf(path, sizeof path, "%s/daild.log", run_dir);
+    if (status == STATUS_OK) {
+        status = file_append(path, &descriptor, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    journal->log = fdopen(descriptor, "a");
+    if (!journal->log) {
+        close(descriptor);
+        return file_storage_error(error, path, "opening the log", errno);
+    }
+    snprintf(path, sizeof path, "%s/status.jsonl", run_dir);
+    return status_log_open(&journal->records, path, error);
+}
+
+void journal_close(struct journal *journal)
+{
+    if (journal->records.descriptor >= 0) {
+        status_log_close(&journal->records);
+    }
+    if (journal->log) {
+        fclose(journal->log);
+    }
+    if (journal->has_events) {
+        event_log_close(&journal->events);
+    }
+    *journal = (struct journal){.records.descriptor = -1, .events.descriptor = -1};
+}
+
+static double unix_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+enum status journal_open_events(const char *run_dir, int64_t step, struct journal *journal,
+                                struct error *error)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/tensorboard", run_dir);
+    enum status status = event_log_open(&journal->events, path, unix_seconds(), step + 1, error);
+    journal->has_events = status == STATUS_OK;
+    return status;
+}
+
+enum status journal_write_config(const char *run_dir, const char *text, struct error *error)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/config.yaml", run_dir);
+    return file_write_atomic(path, text, strlen(text), error);
+}
+
+static void tell_broken(struct journal *journal, const struct error *error)
+{
+    char line[1400];
+    if (!journal->broken && !journal->quiet) {
+        fprintf(stderr, "daild: warning: the logs are not complete: %s\n",
+                error_format(error, line, sizeof line));
+    }
+    journal->broken = true;
+}
+
+void journal_touch(struct journal *journal)
+{
+    if (journal->log) {
+        futimens(fileno(journal->log), NULL);
+    }
+}
+
+static void write_events(struct journal *journal, const char *kind, const json_t *fields)
+{
+    struct event_scalar scalars[TENSORBOARD_SCALARS_MAX];
+    struct error error = {0};
+    int64_t step;
+    size_t count = tensorboard_scalars(kind, fields, &step, scalars);
+    if (count > 0 &&
+        event_log_scalars(&journal->events, unix_seconds(), step, scalars, count, &error) != STATUS_OK) {
+        tell_broken(journal, &error);
+    }
+}
+
+void journal_record(struct journal *journal, const char *kind, json_t *fields)
+{
+    struct error error = {0};
+    if (journal->has_events) {
+        write_events(journal, kind, fields);
+    }
+    if (status_log_write(&journal->records, kind, fields, &error) != STATUS_OK) {
+        tell_broken(journal, &error);
+    }
+}
+
+static void write_line(struct journal *journal, bool print, const char *format, va_list arguments)
+{
+    char line[2048], stamp[32];
+    time_t now = time(NULL);
+    struct tm parts;
+    vsnprintf(line, sizeof line, format, arguments);
+    if (print && !journal->quiet) {
+        printf("%s\n", line);
+        fflush(stdout);
+    }
+    localtime_r(&now, &parts);
+    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
+    if (fprintf(journal->log, "%s %s\n", stamp, line) < 0 || fflush(journal->log) != 0) {
+        struct error error = {0};
+        file_storage_error(&error, "daild.log", "writing", errno);
+        tell_broken(journal, &error);
+    }
+}
+
+void journal_line(struct journal *journal, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(journal, true, format, arguments);
+    va_end(arguments);
+}
+
+void journal_note(struct journal *journal, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(journal, false, format, arguments);
+    va_end(arguments);
+}
+
+void journal_warn(struct journal *journal, const char *text)
+{
+    journal_record(journal, "warning", status_record_warning(text));
+    journal_line(journal, "warning: %s", text);
+}

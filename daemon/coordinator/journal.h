@@ -1,0 +1,53 @@
+/* A run's written traces: config.yaml, status.jsonl for programs, daild.log for people, and, where asked for,
+ * event files for TensorBoard. What goes to the log is also printed. A log that cannot be written is told
+ * once on stderr and does not end the run.
+ */
+#ifndef DAIL_DAEMON_COORDINATOR_JOURNAL_H
+#define DAIL_DAEMON_COORDINATOR_JOURNAL_H
+
+#include "proto/error.h"
+#include "proto/event_log.h"
+#include "proto/status.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct journal {
+    struct status_log records;
+    FILE *log;
+    bool has_events; /* records go to `events` too */
+    struct event_log events;
+    bool quiet; /* prints nothing: for tests */
+    bool broken;
+};
+
+/* Makes the run directory and opens the logs for appending. STATUS_STORAGE if that is not possible. */
+enum status journal_open(const char *run_dir, struct journal *journal, struct error *error);
+void journal_close(struct journal *journal);
+
+/* From now on what records hold of curves goes to a new event file in <run_dir>/tensorboard too. `step`: done
+ * before; curves that go beyond it belong to a history that is not continued. STATUS_STORAGE. */
+enum status journal_open_events(const char *run_dir, int64_t step, struct journal *journal,
+                                struct error *error);
+
+/* Replaces <run_dir>/config.yaml, by a temporary name and rename. */
+enum status journal_write_config(const char *run_dir, const char *text, struct error *error);
+
+/* The log's modification time tells a supervisor that the coordinator lives: to be called about once a
+ * second. */
+void journal_touch(struct journal *journal);
+
+/* Appends one record; takes over the reference to `fields` (NULL, from lack of memory, writes nothing). */
+void journal_record(struct journal *journal, const char *kind, json_t *fields);
+
+/* One line, without its end. */
+void journal_line(struct journal *journal, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line for the log alone: for what is printed elsewhere. */
+void journal_note(struct journal *journal, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line and a `warning` record. */
+void journal_warn(struct journal *journal, const char *text);
+
+#endif

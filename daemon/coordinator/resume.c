@@ -1,0 +1,184 @@
+#include "daemon/coordinator/resume.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STEP_PREFIX "step-"
+
+static const char *const other_backbone =
+    "set the configuration back, or give model.init a checkpoint of the same backbone";
+static const char *const other_model =
+    "set the configuration back, give another run.dir, or use model.init to start from this checkpoint's "
+    "weights";
+
+static void warn_of_damage(void *context, const char *text)
+{
+    setup_warn(context, "%s", text);
+}
+
+static enum status differs(const char *path, struct error *error, const char *key, const char *here,
+                           const char *there)
+{
+    return error_set(error, STATUS_USAGE, path, other_backbone,
+                     "this is a checkpoint of another model: its %s is %s, the configuration says %s", key,
+                     there, here);
+}
+
+static void list_hidden(char *text, size_t size, const int *hidden, size_t count)
+{
+    size_t used = (size_t)snprintf(text, size, "[");
+    for (size_t i = 0; i < count && used < size - 16; i++) {
+        used += (size_t)snprintf(text + used, size - used, "%s%d", i ? ", " : "", hidden[i]);
+    }
+    snprintf(text + used, size - used, "]");
+}
+
+enum status resume_check_backbone(const struct config *config, const struct checkpoint_state *state,
+                                  const char *path, struct error *error)
+{
+    char here[128], there[128];
+    if (strcmp(config->model.arch, state->arch) != 0) {
+        return differs(path, error, "model.arch", config->model.arch, state->arch);
+    }
+    if (config->model.input != state->input) {
+        snprintf(here, sizeof here, "%d", config->model.input);
+        snprintf(there, sizeof there, "%d", state->input);
+        return differs(path, error, "model.input", here, there);
+    }
+    if (config->model.embedding != state->embedding) {
+        snprintf(here, sizeof here, "%d", config->model.embedding);
+        snprintf(there, sizeof there, "%d", state->embedding);
+        return differs(path, error, "model.embedding", here, there);
+    }
+    snprintf(here, sizeof here, "%g", config->model.width);
+    snprintf(there, sizeof there, "%g", state->width);
+    return strcmp(here, there) == 0 ? STATUS_OK : differs(path, error, "model.width", here, there);
+}
+
+static enum status check_model_fit(const struct config *config, const struct checkpoint_state *state,
+                                   const char *path, struct error *error)
+{
+    char here[128], there[128];
+    enum status status = resume_check_backbone(config, state, path, error);
+    if (status != STATUS_OK) {
+        snprintf(error->next, sizeof error->next, "%s", other_model);
+        return status;
+    }
+    list_hidden(here, sizeof here, config->domain.hidden, config->domain.hidden_count);
+    list_hidden(there, sizeof there, state->hidden, state->hidden_count);
+    if (strcmp(here, there) != 0) {
+        status = differs(path, error, "domain.hidden", here, there);
+        snprintf(error->next, sizeof error->next, "%s", other_model);
+    }
+    return status;
+}
+
+enum status resume_check_fit(const struct setup *setup, const struct checkpoint_state *state,
+                             const char *path, struct error *error)
+{
+    enum status status = check_model_fit(&setup->config, state, path, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (state->dataset_count != setup->datasets) {
+        return error_set(error, STATUS_USAGE, path, other_model,
+                         "this is a checkpoint of another model: it has %zu datasets, the configuration %zu",
+                         state->dataset_count, setup->datasets);
+    }
+    for (size_t k = 0; k < setup->datasets; k++) {
+        const struct checkpoint_dataset *there = &state->datasets[k];
+        const struct manifest *here = &setup->manifests[k];
+        if (there->id != here->dataset_id || there->classes != here->classes) {
+            return error_set(
+                error, STATUS_USAGE, path, other_model,
+                "this is a checkpoint of another model: its dataset %zu is %s (id %u, %u classes), "
+                "the configuration's is %s (id %u, %u classes)",
+                k + 1, there->name, there->id, there->classes, here->name, here->dataset_id, here->classes);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status resume_decide(struct setup *setup, struct checkpoint_state *state, struct error *error)
+{
+    const char *resume = setup->config.checkpoint.resume;
+    enum status status = STATUS_OK;
+    setup->checkpoint[0] = '\0';
+    if (strcmp(resume, "never") == 0) {
+        return STATUS_OK;
+    }
+    if (strcmp(resume, "auto") == 0) {
+        status = checkpoint_newest(setup->config.run.dir, setup->checkpoint, sizeof setup->checkpoint,
+                                   warn_of_damage, setup, error);
+    } else if ((size_t)snprintf(setup->checkpoint, sizeof setup->checkpoint, "%s", resume) >=
+               sizeof setup->checkpoint) {
+        status = error_set(error, STATUS_USAGE, "checkpoint.resume", NULL, "the path is too long");
+    } else {
+        status = checkpoint_verify(setup->checkpoint, 1, error);
+    }
+    if (status != STATUS_OK || setup->checkpoint[0] == '\0') {
+        return status;
+    }
+    status = checkpoint_read_state(setup->checkpoint, state, error);
+    if (status == STATUS_OK) {
+        status = resume_check_fit(setup, state, setup->checkpoint, error);
+    }
+    setup->start_step = state->step;
+    setup->start_skips = state->skips;
+    setup->start_evaluate = state->evaluate != 0;
+    return status;
+}
+
+/* The step in "step-<9 digits>"; -1 if the name is another. */
+static int64_t step_of_name(const char *name)
+{
+    size_t prefix = strlen(STEP_PREFIX);
+    if (strncmp(name, STEP_PREFIX, prefix) != 0 || strlen(name) != prefix + 9 ||
+        strspn(name + prefix, "0123456789") != 9) {
+        return -1;
+    }
+    return strtoll(name + prefix, NULL, 10);
+}
+
+/* Renames to the first free one of "<path>.old", "<path>.old-1", ... */
+static enum status rename_aside(const char *path, struct error *error)
+{
+    char aside[1400];
+    struct stat there;
+    snprintf(aside, sizeof aside, "%s.old", path);
+    for (int i = 1; lstat(aside, &there) == 0 && i < 10000; i++) {
+        snprintf(aside, sizeof aside, "%s.old-%d", path, i);
+    }
+    if (rename(path, aside) != 0) {
+        return error_set(error, STATUS_STORAGE, path, "move it away by hand", "cannot set it aside: %s",
+                         strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+enum status resume_set_aside(const char *run_dir, int64_t step, int *moved, struct error *error)
+{
+    char directory[1024], path[1300];
+    *moved = 0;
+    snprintf(directory, sizeof directory, "%s/checkpoints", run_dir);
+    DIR *entries = opendir(directory);
+    if (!entries) {
+        return STATUS_OK;
+    }
+    enum status status = STATUS_OK;
+    const struct dirent *entry;
+    while (status == STATUS_OK && (entry = readdir(entries))) {
+        if (step_of_name(entry->d_name) > step) {
+            snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+            status = rename_aside(path, error);
+            (*moved)++;
+        }
+    }
+    closedir(entries);
+    return status;
+}

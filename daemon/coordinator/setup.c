@@ -1,0 +1,305 @@
+#include "daemon/coordinator/setup.h"
+
+#include "daemon/coordinator/resume.h"
+#include "shard/pairs.h"
+#include "worker/interchange/state_dict.h"
+#include "worker/loss/domain.h"
+#include "worker/nn/iresnet.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void setup_warn(struct setup *setup, const char *format, ...)
+{
+    if (setup->warnings == SETUP_WARNINGS_MAX) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(setup->warning[setup->warnings++], sizeof setup->warning[0], format, arguments);
+    va_end(arguments);
+}
+
+static enum status out_of_memory(struct error *error)
+{
+    return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
+}
+
+static enum status check_shards(const struct manifest *manifest, struct error *error)
+{
+    for (uint32_t i = 0; i < manifest->shard_count; i++) {
+        const struct manifest_shard *shard = &manifest->shards[i];
+        char path[2048];
+        struct stat file;
+        snprintf(path, sizeof path, "%s/%s", manifest->directory, shard->file);
+        if (stat(path, &file) != 0) {
+            return error_set(error, STATUS_DATA, path, "copy it there, or pack the dataset again",
+                             "dataset %s lacks its shard %u: %s", manifest->name, i, strerror(errno));
+        }
+        if ((uint64_t)file.st_size != shard->bytes) {
+            return error_set(error, STATUS_DATA, path, "copy it again; dail verify finds what else is wrong",
+                             "shard %u of dataset %s has %lld bytes where its manifest says %llu", i,
+                             manifest->name, (long long)file.st_size, (unsigned long long)shard->bytes);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Images are trained on and verified at the size they were packed in. */
+static enum status check_image_size(const struct setup *setup, const char *path, int size,
+                                    struct error *error)
+{
+    if (size == setup->config.model.input) {
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_USAGE, path, "pack it again with --size, or set model.input",
+                     "its images are %d x %d pixels where model.input is %d", size, size,
+                     setup->config.model.input);
+}
+
+static enum status check_distinct(const struct setup *setup, size_t k, struct error *error)
+{
+    const struct manifest *manifest = &setup->manifests[k];
+    for (size_t i = 0; i < k; i++) {
+        const struct manifest *other = &setup->manifests[i];
+        if (other->dataset_id == manifest->dataset_id || strcmp(other->name, manifest->name) == 0) {
+            return error_set(error, STATUS_USAGE, manifest->path,
+                             "name every dataset once; pack one of them again with another --name and --id",
+                             "datasets %s (id %u) and %s (id %u) are not told apart", other->name,
+                             other->dataset_id, manifest->name, manifest->dataset_id);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status open_datasets(struct setup *setup, struct error *error)
+{
+    size_t count = setup->config.data.dataset_count;
+    setup->manifests = calloc(count + 1, sizeof *setup->manifests);
+    setup->classes = calloc(count + 1, sizeof *setup->classes);
+    if (!setup->manifests || !setup->classes) {
+        return out_of_memory(error);
+    }
+    for (size_t k = 0; k < count; k++) {
+        struct manifest *manifest = &setup->manifests[k];
+        enum status status = manifest_open(setup->config.data.datasets[k].manifest, manifest, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        setup->datasets = k + 1;
+        setup->classes[k] = manifest->classes;
+        setup->images += (int64_t)manifest->images;
+        setup->classifier_parameters += (int64_t)manifest->classes * setup->config.model.embedding;
+        status = check_distinct(setup, k, error);
+        if (status == STATUS_OK) {
+            status = check_image_size(setup, manifest->path, manifest->image_size, error);
+        }
+        if (status == STATUS_OK) {
+            status = check_shards(manifest, error);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_validation(const struct setup *setup, struct error *error)
+{
+    for (size_t i = 0; i < setup->config.validation.count; i++) {
+        struct pairs pairs;
+        enum status status = pairs_open(setup->config.validation.paths[i], &pairs, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        status = check_image_size(setup, pairs.path, pairs.image_size, error);
+        pairs_close(&pairs);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static struct iresnet_config smallest_network(const struct config *config)
+{
+    return (struct iresnet_config){.arch = config->model.arch,
+                                   .input = config->model.input,
+                                   .embedding = config->model.embedding,
+                                   .width = config->model.width,
+                                   .dropout = config->model.dropout,
+                                   .batch_max = 1,
+                                   .threads = 1};
+}
+
+/* Builds the network once, at its smallest: whatever does not fit together shows here. */
+static enum status check_model(struct setup *setup, struct error *error)
+{
+    const struct config *config = &setup->config;
+    const struct iresnet_config net_config = smallest_network(config);
+    struct iresnet *net;
+    enum status status = iresnet_create(&net_config, &net, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    setup->backbone_parameters = (int64_t)iresnet_parameter_count(net);
+    iresnet_free(net);
+    int64_t inputs = config->model.embedding;
+    for (size_t i = 0; i <= config->domain.hidden_count; i++) {
+        int64_t outputs =
+            i < config->domain.hidden_count ? config->domain.hidden[i] : (int64_t)setup->datasets;
+        setup->domain_parameters += (inputs + 1) * outputs;
+        inputs = outputs;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_init_checkpoint(const struct setup *setup, const char *init, struct error *error)
+{
+    struct checkpoint_state state = {0};
+    enum status status = checkpoint_verify(init, 0, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_read_state(init, &state, error);
+    }
+    if (status == STATUS_OK) {
+        status = resume_check_backbone(&setup->config, &state, init, error);
+    }
+    checkpoint_state_free(&state);
+    return status;
+}
+
+/* What gives the initial weights, where the run does not go on from a checkpoint of its own. */
+static enum status check_init(const struct setup *setup, struct error *error)
+{
+    const char *init = setup->config.model.init;
+    if (setup->checkpoint[0] != '\0' || strcmp(init, "random") == 0) {
+        return STATUS_OK;
+    }
+    const struct iresnet_config net_config = smallest_network(&setup->config);
+    enum status status = state_dict_is_meant(init) ? state_dict_check(init, &net_config, error)
+                                                   : check_init_checkpoint(setup, init, error);
+    if (status != STATUS_OK) {
+        error_prefix_where(error, "model.init");
+    }
+    return status;
+}
+
+static enum status check_lanes(const struct setup *setup, struct error *error)
+{
+    char fitting[128] = "";
+    size_t used = 0;
+    if (setup->lanes % setup->workers == 0) {
+        return STATUS_OK;
+    }
+    for (int w = 1; w <= setup->lanes && used < sizeof fitting - 16; w++) {
+        if (setup->lanes % w == 0) {
+            used += (size_t)snprintf(fitting + used, sizeof fitting - used, "%s%d", used ? ", " : "", w);
+        }
+    }
+    return error_set(error, STATUS_USAGE, "data.lanes",
+                     "start mpirun -n with one more rank than workers (rank 0 is the coordinator)",
+                     "%d workers cannot share %d lanes evenly; %s workers can", setup->workers, setup->lanes,
+                     fitting);
+}
+
+enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct error *error)
+{
+    struct config *config = &setup->config;
+    if (checkpoint_lanes > 0 && config->data.lanes > 0 && config->data.lanes != checkpoint_lanes) {
+        return error_set(error, STATUS_USAGE, setup->checkpoint,
+                         "set data.lanes back, or checkpoint.resume=never and another run.dir",
+                         "data.lanes is %d, but the run began with %d lanes, which are fixed for its life",
+                         config->data.lanes, checkpoint_lanes);
+    }
+    setup->lanes = config->data.lanes > 0 ? config->data.lanes : setup->workers;
+    setup->lanes = checkpoint_lanes > 0 ? checkpoint_lanes : setup->lanes;
+    config->data.lanes = setup->lanes;
+    enum status status = check_lanes(setup, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int64_t global_batch = (int64_t)setup->lanes * config->batch.lane;
+    setup->steps_per_epoch = setup->images / global_batch;
+    if (setup->steps_per_epoch == 0) {
+        return error_set(error, STATUS_USAGE, "data.datasets", "lower batch.lane or data.lanes",
+                         "%lld images do not fill one step of %d lanes x %d images", (long long)setup->images,
+                         setup->lanes, config->batch.lane);
+    }
+    setup->steps = llround(config->schedule.epochs * (double)setup->steps_per_epoch);
+    if (setup->steps <= 0) {
+        return error_set(error, STATUS_USAGE, "schedule.epochs", "raise schedule.epochs",
+                         "%g epochs of %lld steps are no step at all", config->schedule.epochs,
+                         (long long)setup->steps_per_epoch);
+    }
+    return STATUS_OK;
+}
+
+static void compare_with_checkpoint(struct setup *setup, const struct checkpoint_state *state)
+{
+    if (strcmp(state->digest, setup->digest) != 0) {
+        setup_warn(setup,
+                   "the configuration has changed since the checkpoint: digest %s was %s; training goes on "
+                   "with the new one",
+                   setup->digest, state->digest);
+    }
+    if (state->steps_per_epoch != setup->steps_per_epoch) {
+        setup_warn(
+            setup,
+            "an epoch has %lld steps and had %lld at the checkpoint: epochs are counted anew from step "
+            "%lld on",
+            (long long)setup->steps_per_epoch, (long long)state->steps_per_epoch,
+            (long long)setup->start_step);
+    }
+}
+
+enum status setup_make(const char *config_path, const char *const *overrides, size_t override_count,
+                       int workers, struct setup *setup, struct error *error)
+{
+    *setup = (struct setup){.workers = workers};
+    struct checkpoint_state state = {0};
+    enum status status = config_load(config_path, overrides, override_count, &setup->config, error);
+    if (status == STATUS_OK) {
+        status = open_datasets(setup, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_validation(setup, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_model(setup, error);
+    }
+    if (status == STATUS_OK) {
+        status = resume_decide(setup, &state, error);
+    }
+    if (status == STATUS_OK) {
+        status = setup_count_steps(setup, state.lanes, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_init(setup, error);
+    }
+    if (status == STATUS_OK) {
+        setup->text = config_format(&setup->config, false);
+        config_digest(&setup->config, setup->digest);
+        status = setup->text ? STATUS_OK : out_of_memory(error);
+    }
+    if (status == STATUS_OK && setup->checkpoint[0] != '\0') {
+        compare_with_checkpoint(setup, &state);
+    }
+    checkpoint_state_free(&state);
+    return status;
+}
+
+void setup_free(struct setup *setup)
+{
+    for (size_t k = 0; k < setup->datasets; k++) {
+        manifest_close(&setup->manifests[k]);
+    }
+    free(setup->manifests);
+    free(setup->classes);
+    free(setup->text);
+    config_free(&setup->config);
+    *setup = (struct setup){0};
+}

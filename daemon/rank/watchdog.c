@@ -1,0 +1,502 @@
+#include "daemon/rank/watchdog.h"
+
+#include "daemon/rank/host.h"
+#include "daemon/rank/interface.h"
+#include "daemon/rank/stray_daemon.h"
+#include "proto/message.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Beats within liveness_seconds, and the longest time between two. */
+#define BEATS 10
+#define BEAT_SECONDS_MAX 1.0
+#define TICK_MILLISECONDS 100
+/* What one tick counts at most: the process may have been stopped in it. */
+#define TICK_SECONDS_MAX 1.0
+/* A coordinator whose main thread hangs may only be writing to slow storage. */
+#define COORDINATOR_PATIENCE 10
+/* Workers end one after the other, so that the first one's line is the only one: once it is gone mpirun ends
+ * the others within a second. */
+#define STAGGER_SECONDS 1.5
+#define STAGGER_RANKS 2
+#define ENDING_SECONDS 10.0
+#define RECENT_SECONDS 5.0
+/* A coordinator that mpirun has left is ended by its main thread, or else after so long. */
+#define ORPHAN_SECONDS 15.0
+
+static const char *const go_on = "start the run again: it goes on from its newest checkpoint";
+
+/* What was last heard of a peer, in seconds that this process was awake. */
+struct watchdog_peer {
+    bool heard;
+    struct sockaddr_in address; /* where its last datagram came from */
+    struct watchdog_packet last;
+    double heard_at, progress_at, work_at;
+};
+
+struct watchdog {
+    int rank;
+    double liveness;
+    char host[128];
+    struct watchdog_address coordinator;
+    int socket; /* -1: none */
+    pid_t parent;
+    pthread_t thread;
+
+    /* Of the main thread. */
+    _Atomic int64_t step;
+    _Atomic uint32_t phase;
+    _Atomic uint64_t progress, work;
+    atomic_bool closing, ending, orphaned, ping;
+    atomic_int ending_code;
+
+    pthread_mutex_t lock; /* of what follows */
+    double awake;
+    double lapse, lapse_at; /* the last tick that took long, and when it ended */
+    struct watchdog_peer *peer; /* [peers]: the workers; a worker's only one is the coordinator */
+    int peers;
+
+    /* Of the thread alone. */
+    double tick, sent_at, ending_at, orphaned_at;
+};
+
+static double clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* --- Datagrams --- */
+
+static void send_packet(struct watchdog *watchdog, enum watchdog_kind kind, bool answered,
+                        const struct sockaddr_in *to)
+{
+    unsigned char bytes[WATCHDOG_PACKET_SIZE];
+    struct watchdog_packet packet = {.kind = kind,
+                                     .rank = (uint32_t)watchdog->rank,
+                                     .step = atomic_load(&watchdog->step),
+                                     .phase = atomic_load(&watchdog->phase),
+                                     .answered = answered,
+                                     .progress = atomic_load(&watchdog->progress),
+                                     .work = atomic_load(&watchdog->work)};
+    watchdog_packet_encode(&packet, watchdog->coordinator.nonce, bytes);
+    /* One that is lost is one beat of ten. */
+    (void)sendto(watchdog->socket, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
+                 (const struct sockaddr *)to, sizeof *to);
+}
+
+/* To where answers come from, or while none do, to every address that the coordinator has told. */
+static void send_beat(struct watchdog *watchdog, double interval)
+{
+    const struct watchdog_peer *coordinator = &watchdog->peer[0];
+    const struct watchdog_address *told = &watchdog->coordinator;
+    watchdog->sent_at = watchdog->awake;
+    if (coordinator->heard) {
+        send_packet(watchdog, WATCHDOG_BEAT, true, &coordinator->address);
+        if (watchdog->awake - coordinator->heard_at < 2.5 * interval) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < told->count; i++) {
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = told->port, .sin_addr = told->address[i]};
+        send_packet(watchdog, WATCHDOG_BEAT, coordinator->heard, &to);
+    }
+}
+
+static struct watchdog_peer *sender_of(struct watchdog *watchdog, const struct watchdog_packet *packet)
+{
+    if (watchdog->rank != 0) {
+        return packet->kind != WATCHDOG_BEAT && packet->rank == 0 ? &watchdog->peer[0] : NULL;
+    }
+    return packet->kind == WATCHDOG_BEAT && packet->rank >= 1 && packet->rank <= (uint32_t)watchdog->peers
+               ? &watchdog->peer[packet->rank - 1]
+               : NULL;
+}
+
+static void hear(struct watchdog *watchdog, const struct watchdog_packet *packet,
+                 const struct sockaddr_in *from)
+{
+    struct watchdog_peer *peer = sender_of(watchdog, packet);
+    if (!peer) {
+        return;
+    }
+    double now = watchdog->awake;
+    if (!peer->heard || packet->progress != peer->last.progress) {
+        peer->progress_at = now;
+    }
+    if (!peer->heard || packet->work != peer->last.work) {
+        peer->work_at = now;
+    }
+    peer->heard = true;
+    peer->heard_at = now;
+    peer->address = *from;
+    peer->last = *packet;
+    if (packet->kind == WATCHDOG_BEAT) {
+        send_packet(watchdog, WATCHDOG_ANSWER, true, from);
+    } else if (packet->kind == WATCHDOG_PING) {
+        send_packet(watchdog, WATCHDOG_BEAT, true, from);
+    }
+}
+
+static void receive_all(struct watchdog *watchdog)
+{
+    unsigned char bytes[WATCHDOG_PACKET_SIZE + 1];
+    struct sockaddr_in from;
+    socklen_t size = sizeof from;
+    ssize_t length;
+    while ((length = recvfrom(watchdog->socket, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from,
+                              &size)) >= 0) {
+        struct watchdog_packet packet;
+        if (size == sizeof from &&
+            watchdog_packet_decode(bytes, (size_t)length, watchdog->coordinator.nonce, &packet)) {
+            hear(watchdog, &packet, &from);
+        }
+        size = sizeof from;
+    }
+}
+
+/* --- Judgement --- */
+
+_Noreturn static void end_process(const struct error *error)
+{
+    char line[1400], whole[1500];
+    int length = snprintf(whole, sizeof whole, "daild: %s\n", error_format(error, line, sizeof line));
+    if (write(STDERR_FILENO, whole, (size_t)length) < 0) {
+        _exit((int)error->status); /* nobody is left to read it */
+    }
+    _exit((int)error->status);
+}
+
+static void judge_coordinator(const struct watchdog *watchdog)
+{
+    const struct watchdog_peer *coordinator = &watchdog->peer[0];
+    int place = watchdog->rank - 1 < STAGGER_RANKS ? watchdog->rank - 1 : STAGGER_RANKS;
+    double allowed = watchdog->liveness + STAGGER_SECONDS * place;
+    double silent = watchdog->awake - coordinator->heard_at;
+    double stuck = watchdog->awake - coordinator->progress_at;
+    char where[192];
+    struct error error;
+    if (!coordinator->heard || (silent <= allowed && stuck <= COORDINATOR_PATIENCE * allowed)) {
+        return;
+    }
+    snprintf(where, sizeof where, "rank %d@%s, in step %lld (%s)", watchdog->rank, watchdog->host,
+             (long long)atomic_load(&watchdog->step), message_phase_name(atomic_load(&watchdog->phase)));
+    if (silent > allowed) {
+        error_set(&error, STATUS_LOST, where, go_on,
+                  "the coordinator (rank 0@%s) is lost, or this host is cut off: nothing heard for %.0f s, "
+                  "last after step %lld",
+                  watchdog->coordinator.host, silent, (long long)coordinator->last.step);
+    } else {
+        error_set(&error, STATUS_LOST, where, go_on,
+                  "the coordinator (rank 0@%s) hangs: no progress for %.0f s, last after step %lld",
+                  watchdog->coordinator.host, stuck, (long long)coordinator->last.step);
+    }
+    stray_daemon_end_later();
+    end_process(&error);
+}
+
+/* The parent is mpirun or its daemon. When it dies its children are handed on to another process. */
+static void judge_parent(struct watchdog *watchdog)
+{
+    if (getppid() == watchdog->parent) {
+        return;
+    }
+    if (!atomic_exchange(&watchdog->orphaned, true)) {
+        watchdog->orphaned_at = watchdog->awake;
+    }
+    if (watchdog->rank == 0 && watchdog->awake - watchdog->orphaned_at < ORPHAN_SECONDS) {
+        return; /* the main thread is to write it down */
+    }
+    char where[192];
+    struct error error;
+    snprintf(where, sizeof where, "rank %d@%s", watchdog->rank, watchdog->host);
+    error_set(&error, STATUS_LOST, where, go_on, "mpirun, or its daemon on this host, has died");
+    end_process(&error);
+}
+
+static void judge(struct watchdog *watchdog)
+{
+    if (atomic_load(&watchdog->ending)) {
+        if (watchdog->ending_at == 0) {
+            watchdog->ending_at = watchdog->awake;
+        }
+        if (watchdog->awake - watchdog->ending_at > watchdog->liveness + ENDING_SECONDS) {
+            _exit(atomic_load(&watchdog->ending_code));
+        }
+        return;
+    }
+    judge_parent(watchdog);
+    if (watchdog->rank != 0) {
+        judge_coordinator(watchdog);
+    }
+}
+
+/* --- The thread --- */
+
+static void tick(struct watchdog *watchdog)
+{
+    double interval = watchdog->liveness / BEATS;
+    double now = clock_seconds();
+    double passed = now - watchdog->tick;
+    interval = interval < BEAT_SECONDS_MAX ? interval : BEAT_SECONDS_MAX;
+    watchdog->tick = now;
+    pthread_mutex_lock(&watchdog->lock);
+    watchdog->awake += passed < TICK_SECONDS_MAX ? passed : TICK_SECONDS_MAX;
+    if (passed > watchdog->liveness / 2) {
+        watchdog->lapse = passed;
+        watchdog->lapse_at = watchdog->awake;
+    }
+    if (watchdog->socket >= 0) {
+        receive_all(watchdog);
+        if (watchdog->rank != 0 && watchdog->awake - watchdog->sent_at >= interval) {
+            send_beat(watchdog, interval);
+        }
+        if (watchdog->rank == 0 && atomic_exchange(&watchdog->ping, false)) {
+            for (int p = 0; p < watchdog->peers; p++) {
+                if (watchdog->peer[p].heard) {
+                    send_packet(watchdog, WATCHDOG_PING, true, &watchdog->peer[p].address);
+                }
+            }
+        }
+    }
+    judge(watchdog);
+    pthread_mutex_unlock(&watchdog->lock);
+}
+
+static void *watch(void *context)
+{
+    struct watchdog *watchdog = context;
+    watchdog->tick = clock_seconds();
+    watchdog->sent_at = -BEAT_SECONDS_MAX;
+    while (!atomic_load(&watchdog->closing)) {
+        struct pollfd wait = {.fd = watchdog->socket, .events = POLLIN};
+        tick(watchdog);
+        poll(&wait, 1, TICK_MILLISECONDS);
+    }
+    return NULL;
+}
+
+/* Signals are the main thread's. */
+static int start_thread(struct watchdog *watchdog)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&watchdog->thread, NULL, watch, watchdog);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+/* --- Start and end --- */
+
+/* Receives on every interface: which of them the workers can reach is theirs to find out. */
+static int open_socket(uint16_t *port)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    socklen_t size = sizeof own;
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor >= 0 && (bind(descriptor, (const struct sockaddr *)&own, sizeof own) != 0 ||
+                            getsockname(descriptor, (struct sockaddr *)&own, &size) != 0)) {
+        close(descriptor);
+        descriptor = -1;
+    }
+    *port = descriptor >= 0 ? own.sin_port : 0;
+    return descriptor;
+}
+
+static enum status create(int rank, int peers, double liveness, struct watchdog **watchdog,
+                          struct error *error)
+{
+    struct watchdog *made = calloc(1, sizeof *made);
+    *watchdog = NULL;
+    if (made) {
+        made->peer = calloc((size_t)peers, sizeof *made->peer);
+    }
+    if (!made || !made->peer) {
+        free(made);
+        return error_set(error, STATUS_INTERNAL, "watchdog", NULL, "out of memory");
+    }
+    made->rank = rank;
+    made->peers = peers;
+    made->liveness = liveness;
+    made->parent = getppid();
+    made->socket = -1;
+    gethostname(made->host, sizeof made->host - 1);
+    pthread_mutex_init(&made->lock, NULL);
+    *watchdog = made;
+    return STATUS_OK;
+}
+
+static enum status start(struct watchdog **watchdog, struct error *error)
+{
+    if (start_thread(*watchdog) == 0) {
+        return STATUS_OK;
+    }
+    free((*watchdog)->peer);
+    free(*watchdog);
+    *watchdog = NULL;
+    return error_set(error, STATUS_INTERNAL, "watchdog", NULL, "its thread cannot be started");
+}
+
+/* This host's addresses that MPI would use, without those that exist on this host alone; were none left, all.
+ */
+static void tell_addresses(struct watchdog_address *address)
+{
+    struct message_hello hello = {0};
+    const char *include = getenv("OMPI_MCA_btl_tcp_if_include");
+    const char *exclude = getenv("OMPI_MCA_btl_tcp_if_exclude");
+    host_describe(&hello);
+    for (int strict = 1; strict >= 0 && address->count == 0; strict--) {
+        struct interface interface;
+        size_t at = 0;
+        while (interface_next(hello.interfaces, &at, &interface)) {
+            bool named = include && include[0] != '\0';
+            bool fits = interface_picked(&interface, include, exclude) &&
+                        (named || !interface_is_virtual(interface.name));
+            if ((fits || !strict) && address->count < WATCHDOG_ADDRESSES_MAX &&
+                inet_pton(AF_INET, interface.address, &address->address[address->count]) == 1) {
+                address->count++;
+            }
+        }
+    }
+}
+
+static void draw_nonce(unsigned char nonce[WATCHDOG_NONCE_SIZE])
+{
+    if (getrandom(nonce, WATCHDOG_NONCE_SIZE, 0) != WATCHDOG_NONCE_SIZE) {
+        uint64_t instead[2] = {(uint64_t)getpid(), (uint64_t)(clock_seconds() * 1e9)};
+        memcpy(nonce, instead, WATCHDOG_NONCE_SIZE);
+    }
+}
+
+enum status watchdog_create_coordinator(int workers, double liveness_seconds,
+                                        struct watchdog_address *address, struct watchdog **watchdog,
+                                        struct error *error)
+{
+    *address = (struct watchdog_address){0};
+    enum status status = create(0, workers, liveness_seconds, watchdog, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    draw_nonce(address->nonce);
+    memcpy(address->host, (*watchdog)->host, sizeof address->host);
+    tell_addresses(address);
+    (*watchdog)->socket = open_socket(&address->port);
+    (*watchdog)->coordinator = *address;
+    return start(watchdog, error);
+}
+
+enum status watchdog_create_worker(int rank, double liveness_seconds, const struct watchdog_address *address,
+                                   struct watchdog **watchdog, struct error *error)
+{
+    uint16_t port;
+    enum status status = create(rank, 1, liveness_seconds, watchdog, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct watchdog_address *coordinator = &(*watchdog)->coordinator;
+    *coordinator = *address;
+    if (strcmp(coordinator->host, (*watchdog)->host) == 0) {
+        /* The same host, most likely: the loopback interface is never down. */
+        memmove(coordinator->address + 1, coordinator->address,
+                sizeof coordinator->address - sizeof *coordinator->address);
+        coordinator->address[0].s_addr = htonl(INADDR_LOOPBACK);
+        coordinator->count += coordinator->count < WATCHDOG_ADDRESSES_MAX;
+    }
+    if (coordinator->port != 0) {
+        (*watchdog)->socket = open_socket(&port);
+    }
+    return start(watchdog, error);
+}
+
+void watchdog_progress(struct watchdog *watchdog, int64_t step, uint32_t phase, bool waiting)
+{
+    if (!watchdog) {
+        return;
+    }
+    atomic_store_explicit(&watchdog->step, step, memory_order_relaxed);
+    atomic_store_explicit(&watchdog->phase, phase, memory_order_relaxed);
+    atomic_fetch_add_explicit(&watchdog->progress, 1, memory_order_relaxed);
+    if (!waiting) {
+        atomic_fetch_add_explicit(&watchdog->work, 1, memory_order_relaxed);
+    }
+}
+
+void watchdog_ending(struct watchdog *watchdog, int code)
+{
+    if (watchdog) {
+        atomic_store(&watchdog->ending_code, code);
+        atomic_store(&watchdog->ending, true);
+    }
+}
+
+void watchdog_close(struct watchdog *watchdog)
+{
+    if (!watchdog) {
+        return;
+    }
+    atomic_store(&watchdog->closing, true);
+    pthread_join(watchdog->thread, NULL);
+    if (watchdog->socket >= 0) {
+        close(watchdog->socket);
+    }
+    pthread_mutex_destroy(&watchdog->lock);
+    free(watchdog->peer);
+    free(watchdog);
+}
+
+void watchdog_look(struct watchdog *watchdog, int worker, struct watchdog_sight *sight)
+{
+    *sight = (struct watchdog_sight){0};
+    if (!watchdog) {
+        return;
+    }
+    pthread_mutex_lock(&watchdog->lock);
+    const struct watchdog_peer *peer = &watchdog->peer[worker];
+    if (peer->heard) {
+        *sight = (struct watchdog_sight){.heard = true,
+                                         .answered = peer->last.answered != 0,
+                                         .silent = watchdog->awake - peer->heard_at,
+                                         .stuck = watchdog->awake - peer->progress_at,
+                                         .idle = watchdog->awake - peer->work_at,
+                                         .step = peer->last.step,
+                                         .phase = peer->last.phase};
+    }
+    pthread_mutex_unlock(&watchdog->lock);
+}
+
+double watchdog_lapse(struct watchdog *watchdog)
+{
+    if (!watchdog) {
+        return 0;
+    }
+    pthread_mutex_lock(&watchdog->lock);
+    double lapse = watchdog->awake - watchdog->lapse_at < RECENT_SECONDS ? watchdog->lapse : 0;
+    pthread_mutex_unlock(&watchdog->lock);
+    return lapse;
+}
+
+void watchdog_ping(struct watchdog *watchdog)
+{
+    if (watchdog) {
+        atomic_store(&watchdog->ping, true);
+    }
+}
+
+bool watchdog_orphaned(struct watchdog *watchdog)
+{
+    return watchdog && atomic_load(&watchdog->orphaned);
+}

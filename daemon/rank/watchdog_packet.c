@@ -1,0 +1,62 @@
+#include "daemon/rank/watchdog_packet.h"
+
+#include <string.h>
+
+#define MAGIC "DAILWATC"
+#define MAGIC_SIZE 8
+
+static unsigned char *put(unsigned char *at, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        *at++ = (unsigned char)(value >> (8 * i));
+    }
+    return at;
+}
+
+static const unsigned char *get(const unsigned char *at, uint64_t *value, int bytes)
+{
+    *value = 0;
+    for (int i = 0; i < bytes; i++) {
+        *value |= (uint64_t)*at++ << (8 * i);
+    }
+    return at;
+}
+
+void watchdog_packet_encode(const struct watchdog_packet *packet,
+                            const unsigned char nonce[WATCHDOG_NONCE_SIZE],
+                            unsigned char bytes[WATCHDOG_PACKET_SIZE])
+{
+    unsigned char *at = bytes;
+    memcpy(at, MAGIC, MAGIC_SIZE);
+    memcpy(at + MAGIC_SIZE, nonce, WATCHDOG_NONCE_SIZE);
+    at = put(at + MAGIC_SIZE + WATCHDOG_NONCE_SIZE, packet->kind, 4);
+    at = put(at, packet->rank, 4);
+    at = put(at, (uint64_t)packet->step, 8);
+    at = put(at, packet->phase, 4);
+    at = put(at, packet->answered, 4);
+    at = put(at, packet->progress, 8);
+    put(at, packet->work, 8);
+}
+
+bool watchdog_packet_decode(const unsigned char *bytes, size_t size,
+                            const unsigned char nonce[WATCHDOG_NONCE_SIZE], struct watchdog_packet *packet)
+{
+    uint64_t kind, rank, step, phase, answered;
+    if (size != WATCHDOG_PACKET_SIZE || memcmp(bytes, MAGIC, MAGIC_SIZE) != 0 ||
+        memcmp(bytes + MAGIC_SIZE, nonce, WATCHDOG_NONCE_SIZE) != 0) {
+        return false;
+    }
+    const unsigned char *at = get(bytes + MAGIC_SIZE + WATCHDOG_NONCE_SIZE, &kind, 4);
+    at = get(at, &rank, 4);
+    at = get(at, &step, 8);
+    at = get(at, &phase, 4);
+    at = get(at, &answered, 4);
+    at = get(at, &packet->progress, 8);
+    get(at, &packet->work, 8);
+    packet->kind = (uint32_t)kind;
+    packet->rank = (uint32_t)rank;
+    packet->step = (int64_t)step;
+    packet->phase = (uint32_t)phase;
+    packet->answered = answered != 0;
+    return kind >= WATCHDOG_BEAT && kind <= WATCHDOG_PING;
+}

@@ -1,0 +1,52 @@
+#include "daemon/report/html.h"
+
+#include "proto/utf8.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+
+static const char *reference(char character)
+{
+    switch (character) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return NULL;
+    }
+}
+
+void html_text(FILE *out, const char *text)
+{
+    while (*text != '\0') {
+        size_t length = utf8_character(text);
+        const char *safe = reference(*text);
+        if (safe) {
+            fputs(safe, out);
+        } else if (length > 0) {
+            fwrite(text, 1, length, out);
+        } else {
+            bool blank = *text == '\n' || *text == '\t';
+            fputs(blank ? (char[2]){*text} : "\xef\xbf\xbd", out);
+        }
+        text += length > 0 ? length : 1;
+    }
+}
+
+void html_print(FILE *out, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    html_text(out, text);
+}

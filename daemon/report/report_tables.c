@@ -1,0 +1,411 @@
+/* The tables of a report. */
+#include "daemon/report/report_page.h"
+
+#include "daemon/report/html.h"
+#include "proto/path.h"
+#include "proto/text.h"
+#include "worker/checkpoint/checkpoint.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Rows of a table; of longer lists the last ones. */
+#define ROWS_MAX 60
+
+static void cell(FILE *out, const char *class, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void cell(FILE *out, const char *class, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fprintf(out, "<td%s%s%s>", class ? " class=\"" : "", class ? class : "", class ? "\"" : "");
+    html_text(out, text);
+    fputs("</td>", out);
+}
+
+/* A number that may be missing. */
+static void figure_cell(FILE *out, int decimals, double value)
+{
+    if (isfinite(value)) {
+        cell(out, NULL, "%.*f", decimals, value);
+    } else {
+        cell(out, NULL, "-");
+    }
+}
+
+/* `headings`: parted by '|'; those that begin with '<' head columns of text. */
+static void begin_table(FILE *out, const char *headings)
+{
+    fputs("<div class=\"scroll\"><table>\n<thead><tr>", out);
+    while (*headings != '\0') {
+        size_t length = strcspn(headings, "|");
+        bool text = *headings == '<';
+        fprintf(out, "<th%s>%.*s</th>", text ? " class=\"text\"" : "", (int)length - text, headings + text);
+        headings += length + (headings[length] == '|');
+    }
+    fputs("</tr></thead>\n<tbody>\n", out);
+}
+
+static void end_table(FILE *out)
+{
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* The first of `count` rows that are shown; says so where it is not the very first. */
+static size_t first_row(FILE *out, size_t count)
+{
+    if (count <= ROWS_MAX) {
+        return 0;
+    }
+    fprintf(out, "<p class=\"quiet\">The last %d of %zu.</p>\n", ROWS_MAX, count);
+    return count - ROWS_MAX;
+}
+
+static void format_time(double t, char *text, size_t size)
+{
+    time_t seconds = (time_t)t;
+    struct tm parts;
+    if (!isfinite(t) || fabs(t) > 1e11 || !localtime_r(&seconds, &parts) ||
+        strftime(text, size, "%Y-%m-%d %H:%M:%S", &parts) == 0) {
+        snprintf(text, size, "-");
+    }
+}
+
+static void time_cell(FILE *out, double t)
+{
+    char text[32];
+    format_time(t, text, sizeof text);
+    cell(out, "text", "%s", text);
+}
+
+/* --- The summary --- */
+
+static void tile(FILE *out, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void tile(FILE *out, const char *name, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fputs("<div><dt>", out);
+    html_text(out, name);
+    fputs("</dt><dd>", out);
+    html_text(out, text);
+    fputs("</dd></div>\n", out);
+}
+
+/* Whether a later evaluation of the same set is there. */
+static bool is_superseded(const struct report_log *log, size_t index)
+{
+    for (size_t i = index + 1; i < log->eval_count; i++) {
+        if (strcmp(log->evals[i].set, log->evals[index].set) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_tiles(const struct report *report, FILE *out)
+{
+    const struct report_log *log = report->log;
+    const struct status_summary *summary = log->summary;
+    char text[64];
+    double spent = 0, images = 0, classes = 0;
+    int sets = 0;
+    for (size_t i = 0; i < log->start_count; i++) {
+        spent += fmax(0, log->starts[i].last_t - log->starts[i].t);
+    }
+    for (size_t i = 0; i < log->dataset_count; i++) {
+        images += (double)log->datasets[i].images;
+        classes += (double)log->datasets[i].classes;
+    }
+    fputs("<dl class=\"tiles\">\n", out);
+    tile(out, "step", "%lld / %lld", (long long)summary->step, (long long)summary->steps);
+    if (log->step_count > 0) {
+        const struct report_step *last = &log->steps[log->step_count - 1];
+        tile(out, "loss", "%.4g", last->value[REPORT_LOSS]);
+        tile(out, "images/s", "%.4g", last->value[REPORT_IMAGES_PER_SECOND]);
+    }
+    for (size_t i = 0; i < log->eval_count && sets < 6; i++) {
+        if (!is_superseded(log, i)) {
+            tile(out, log->evals[i].set, "%.2f %%", 100 * log->evals[i].accuracy);
+            sets++;
+        }
+    }
+    text_duration(spent, text, sizeof text);
+    tile(out, "time running", "%s", text);
+    tile(out, "workers", "%zu", log->worker_count);
+    tile(out, "images", "%.0f", images);
+    tile(out, "identities", "%.0f", classes);
+    tile(out, "parameters", "%.3g million", (double)summary->parameters / 1e6);
+    fputs("</dl>\n", out);
+}
+
+static const struct report_note *last_fault(const struct report_log *log)
+{
+    for (size_t i = log->note_count; i > 0; i--) {
+        if (log->notes[i - 1].fault) {
+            return &log->notes[i - 1];
+        }
+    }
+    return NULL;
+}
+
+void report_write_summary(const struct report *report, FILE *out)
+{
+    const struct status_summary *summary = report->log->summary;
+    const struct report_note *fault = last_fault(report->log);
+    const char *state = status_summary_state_name(summary->state);
+    char now[32], last[32];
+    format_time(report->now, now, sizeof now);
+    format_time(summary->last_t, last, sizeof last);
+    fputs("<header>\n<h1>", out);
+    html_text(out, summary->name);
+    fprintf(out, "</h1>\n<p><span class=\"state %s\">%s</span> <span class=\"quiet\">", state, state);
+    html_print(out, "%s, DAIL %s; the last record is of %s, this page of %s", report->run_dir,
+               summary->version, last, now);
+    fputs("</span></p>\n", out);
+    if (summary->state == SUMMARY_RUNNING) {
+        fputs("<p class=\"quiet\">The run has no end recorded: it was still going, or was killed.</p>\n",
+              out);
+    }
+    if (summary->state == SUMMARY_FAILED && fault) {
+        fputs("<p class=\"trouble\">", out);
+        html_print(out, "rank %d@%s: %s", fault->rank, fault->host, fault->what);
+        fputs("</p>\n", out);
+    }
+    if (report->log->garbage > 0) {
+        fprintf(out, "<p class=\"trouble\">%lld lines of the status log are no records and left out.</p>\n",
+                (long long)report->log->garbage);
+    }
+    fputs("</header>\n", out);
+    write_tiles(report, out);
+}
+
+/* --- Verification --- */
+
+static void rate_cell(FILE *out, double rate)
+{
+    figure_cell(out, 2, rate >= 0 ? 100 * rate : (double)NAN);
+}
+
+static void write_judged(const struct report_model *model, FILE *out)
+{
+    for (size_t i = 0; i < model->set_count; i++) {
+        const struct report_set *set = &model->sets[i];
+        const struct verification *result = &set->result;
+        fputs("<tr>", out);
+        cell(out, "text", "%s", set->name);
+        if (set->trouble[0] != '\0') {
+            fputs("<td class=\"wide\" colspan=\"9\">", out);
+            html_text(out, set->trouble);
+            fputs("</td></tr>\n", out);
+            continue;
+        }
+        cell(out, NULL, "%lld", (long long)model->step);
+        cell(out, NULL, "%zu", result->pairs);
+        cell(out, NULL, "%.2f ± %.2f", 100 * result->accuracy, 100 * result->accuracy_std);
+        figure_cell(out, 3, result->threshold);
+        figure_cell(out, 5, result->auc);
+        for (int f = 0; f < 3; f++) {
+            rate_cell(out, result->tar[f]);
+        }
+        figure_cell(out, 2, result->norm);
+        fputs("</tr>\n", out);
+    }
+}
+
+static void write_logged(const struct report_log *log, FILE *out)
+{
+    for (size_t i = 0; i < log->eval_count; i++) {
+        const struct report_eval *eval = &log->evals[i];
+        if (is_superseded(log, i)) {
+            continue;
+        }
+        fputs("<tr>", out);
+        cell(out, "text", "%s", eval->set);
+        cell(out, NULL, "%lld", (long long)eval->step);
+        cell(out, NULL, "%lld", (long long)eval->pairs);
+        cell(out, NULL, "%.2f ± %.2f", 100 * eval->accuracy, 100 * eval->accuracy_std);
+        figure_cell(out, 3, eval->threshold);
+        figure_cell(out, 5, eval->auc);
+        for (int f = 0; f < 3; f++) {
+            rate_cell(out, eval->tar[f]);
+        }
+        figure_cell(out, 2, eval->norm);
+        fputs("</tr>\n", out);
+    }
+}
+
+void report_write_verification(const struct report *report, FILE *out)
+{
+    bool judged = report->model && report->model->trouble[0] == '\0' && report->model->set_count > 0;
+    fputs("<h3>Validation sets</h3>\n", out);
+    if (!judged && report->log->eval_count == 0) {
+        fputs("<p class=\"quiet\">There are no results.</p>\n", out);
+        return;
+    }
+    begin_table(out, "<set|step|pairs|accuracy %|threshold|AUC|TAR % at FAR 1e-2|1e-3|1e-4|norm");
+    if (judged) {
+        write_judged(report->model, out);
+    } else {
+        write_logged(report->log, out);
+    }
+    end_table(out);
+    fputs("<p class=\"quiet\">TAR: -, where the set has too few different pairs to tell. Norm: mean length "
+          "of the "
+          "embeddings before they are normalised.</p>\n",
+          out);
+}
+
+/* --- Datasets, workers --- */
+
+void report_write_datasets(const struct report *report, FILE *out)
+{
+    const struct report_log *log = report->log;
+    double all = 0;
+    fputs("<h3>What was trained on</h3>\n", out);
+    if (log->dataset_count == 0) {
+        fputs("<p class=\"quiet\">The status log names no dataset.</p>\n", out);
+        return;
+    }
+    for (size_t i = 0; i < log->dataset_count; i++) {
+        all += (double)log->datasets[i].images;
+    }
+    begin_table(out, "<dataset|number|id|identities|images|share %|images each|shards");
+    for (size_t i = 0; i < log->dataset_count; i++) {
+        const struct report_dataset *dataset = &log->datasets[i];
+        fputs("<tr>", out);
+        cell(out, "text", "%s", dataset->name);
+        cell(out, NULL, "%zu", i + 1);
+        cell(out, NULL, "%lld", (long long)dataset->id);
+        cell(out, NULL, "%lld", (long long)dataset->classes);
+        cell(out, NULL, "%lld", (long long)dataset->images);
+        figure_cell(out, 1, 100 * (double)dataset->images / all);
+        figure_cell(out, 1, (double)dataset->images / (double)dataset->classes);
+        cell(out, NULL, "%lld", (long long)dataset->shards);
+        fputs("</tr>\n", out);
+    }
+    end_table(out);
+}
+
+void report_write_workers(const struct report *report, FILE *out)
+{
+    const struct report_log *log = report->log;
+    fputs("<h3>Workers of the last start</h3>\n", out);
+    if (log->worker_count == 0) {
+        fputs("<p class=\"quiet\">The status log names no worker.</p>\n", out);
+        return;
+    }
+    size_t first = first_row(out, log->worker_count);
+    begin_table(out, "rank|<host|threads|<instructions|compute s|exchange s|data s|reports");
+    for (size_t i = first; i < log->worker_count; i++) {
+        const struct report_worker *worker = &log->workers[i];
+        fputs("<tr>", out);
+        cell(out, NULL, "%d", worker->rank);
+        cell(out, "text", "%s", worker->host);
+        cell(out, NULL, "%d", worker->threads);
+        cell(out, "text", "%s", worker->isa);
+        figure_cell(out, 4, worker->compute);
+        figure_cell(out, 4, worker->exchange);
+        figure_cell(out, 4, worker->data);
+        cell(out, NULL, "%lld", (long long)worker->reports);
+        fputs("</tr>\n", out);
+    }
+    end_table(out);
+}
+
+/* --- Checkpoints, starts, notes --- */
+
+void report_write_checkpoints(const struct report *report, FILE *out)
+{
+    const struct report_log *log = report->log;
+    if (log->checkpoint_count == 0) {
+        fputs("<p class=\"quiet\">The run has written no checkpoint yet.</p>\n", out);
+        return;
+    }
+    size_t first = first_row(out, log->checkpoint_count);
+    begin_table(out, "step|<written|MB|seconds|training stood still, s|<path|<now");
+    for (size_t i = first; i < log->checkpoint_count; i++) {
+        const struct report_checkpoint *checkpoint = &log->checkpoints[i];
+        struct stat info;
+        char path[PATH_SIZE];
+        /* The log's path is as seen from where the run was started. */
+        checkpoint_path(report->run_dir, checkpoint->step, 0, path, sizeof path);
+        fputs("<tr>", out);
+        cell(out, NULL, "%lld", (long long)checkpoint->step);
+        time_cell(out, checkpoint->t);
+        figure_cell(out, 1, checkpoint->bytes / 1e6);
+        figure_cell(out, 2, checkpoint->seconds);
+        figure_cell(out, 3, checkpoint->stall);
+        cell(out, "path", "%s", checkpoint->path);
+        cell(out, "text", "%s", stat(path, &info) == 0 ? "there" : "gone");
+        fputs("</tr>\n", out);
+    }
+    end_table(out);
+}
+
+void report_write_starts(const struct report *report, FILE *out)
+{
+    const struct report_log *log = report->log;
+    if (log->replaced > 0) {
+        fprintf(out,
+                "<p>%lld step records lie beyond the checkpoint that a later start went on from: the figures "
+                "show "
+                "what took their place.</p>\n",
+                (long long)log->replaced);
+    }
+    size_t first = first_row(out, log->start_count);
+    begin_table(out, "start|<at|from step|to step|workers|<lasted|<ended");
+    for (size_t i = first; i < log->start_count; i++) {
+        const struct report_start *start = &log->starts[i];
+        char lasted[64];
+        text_duration(start->last_t - start->t, lasted, sizeof lasted);
+        fputs("<tr>", out);
+        cell(out, NULL, "%zu", i + 1);
+        time_cell(out, start->t);
+        cell(out, NULL, "%lld", (long long)start->step);
+        cell(out, NULL, "%lld", (long long)start->reached);
+        cell(out, NULL, "%d", start->workers);
+        cell(out, "text", "%s", lasted);
+        if (start->ended) {
+            cell(out, "text", "%s (exit code %d)", start->reason, start->exit_code);
+        } else {
+            cell(out, "text", "%s", i + 1 < log->start_count ? "without a word" : "not yet");
+        }
+        fputs("</tr>\n", out);
+    }
+    end_table(out);
+}
+
+void report_write_notes(const struct report *report, FILE *out)
+{
+    const struct report_log *log = report->log;
+    if (log->note_count == 0) {
+        fputs("<p class=\"quiet\">No warning and no fault.</p>\n", out);
+        return;
+    }
+    size_t first = first_row(out, log->note_count);
+    begin_table(out, "<at|<kind|<what");
+    for (size_t i = first; i < log->note_count; i++) {
+        const struct report_note *note = &log->notes[i];
+        fputs("<tr>", out);
+        time_cell(out, note->t);
+        cell(out, "text", "%s", note->fault ? "fault" : "warning");
+        if (note->fault) {
+            cell(out, "wide", "rank %d@%s: %s", note->rank, note->host, note->what);
+        } else {
+            cell(out, "wide", "%s", note->what);
+        }
+        fputs("</tr>\n", out);
+    }
+    end_table(out);
+}

@@ -1,0 +1,489 @@
+#include "daemon/supervisor/supervisor.h"
+
+#include "daemon/supervisor/launch.h"
+#include "daemon/supervisor/remote.h"
+#include "daemon/supervisor/run_watch.h"
+#include "proto/file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POLL_NANOSECONDS 50000000L
+#define PROBE_SECONDS 10.0
+/* Waits before a restart: 1, 2, 4, ... seconds, at most this. */
+#define BACKOFF_SECONDS_MAX 60.0
+/* After the run's own end mpirun has liveness_seconds and this long to end too; after a loss, which it may
+ * not even notice, less. */
+#define END_SECONDS 15.0
+#define END_SECONDS_LOST 10.0
+/* A coordinator without a sign of life for so many times liveness_seconds, and at least so long, has gone
+ * without a word. Everything else that watches a run is faster. */
+#define SILENCE_FACTOR 10
+#define SILENCE_SECONDS_MIN 60.0
+#define TERM_SECONDS 5.0
+#define SWEEP_SECONDS 5.0
+#define INTERRUPTED 130
+
+struct supervisor {
+    const struct supervisor_options *options;
+    struct host_list *hosts;
+    struct remote_agent agent;
+    sigset_t signals;
+    char tag[32]; /* marks every process of the attempt under way */
+    int lanes;
+    bool resume_newest; /* a checkpoint of this supervision's is to be gone on from */
+    bool stop_asked;
+    int interrupts;
+    bool ever_started;
+};
+
+struct attempt {
+    pid_t mpirun;
+    int workers;
+    int code;
+    bool hung; /* mpirun had to be ended */
+    struct run_watch watch;
+};
+
+/* One line on stderr and in <run_dir>/supervisor.log, which a run that has not begun has no place for. */
+static void say(const struct supervisor *supervisor, const char *format, ...)
+{
+    char line[1600], path[1100], stamp[32];
+    time_t now = time(NULL);
+    struct tm parts;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "dail run: %s\n", line);
+    snprintf(path, sizeof path, "%s/supervisor.log", supervisor->options->run_dir);
+    int descriptor;
+    if (file_append(path, &descriptor, NULL) == STATUS_OK) {
+        localtime_r(&now, &parts);
+        strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
+        dprintf(descriptor, "%s %s\n", stamp, line);
+        close(descriptor);
+    }
+}
+
+/* --- Signals: blocked, and taken one by one --- */
+
+static void hear(struct supervisor *supervisor, int number, pid_t mpirun)
+{
+    if (number == SIGINT && ++supervisor->interrupts >= 2) {
+        return;
+    }
+    if (!supervisor->stop_asked) {
+        say(supervisor, "asked to stop by signal %d: the run is told to make a checkpoint and end", number);
+    }
+    supervisor->stop_asked = true;
+    if (mpirun > 0) {
+        kill(mpirun, SIGUSR1);
+    }
+}
+
+/* Waits for a signal or a moment. */
+static void wait_a_moment(struct supervisor *supervisor, pid_t mpirun)
+{
+    int number = sigtimedwait(&supervisor->signals, NULL, &(struct timespec){.tv_nsec = POLL_NANOSECONDS});
+    if (number > 0) {
+        hear(supervisor, number, mpirun);
+    }
+}
+
+static void wait_before_restart(struct supervisor *supervisor, double seconds)
+{
+    for (double end = launch_clock() + seconds; launch_clock() < end && !supervisor->stop_asked;) {
+        wait_a_moment(supervisor, 0);
+    }
+}
+
+/* --- Hosts --- */
+
+static void look_at_hosts(struct supervisor *supervisor)
+{
+    struct host_list *hosts = supervisor->hosts;
+    if (hosts->count == 1 && hosts->host[0].local) {
+        return;
+    }
+    remote_probe(&supervisor->agent, hosts, PROBE_SECONDS);
+    for (size_t i = 0; i < hosts->count; i++) {
+        struct host_entry *host = &hosts->host[i];
+        if (host->left_out == host->answers) {
+            host->left_out = !host->answers;
+            say(supervisor, "%s %s", host->name,
+                host->left_out ? "does not answer and is left out" : "answers again");
+        }
+    }
+}
+
+static bool all_answer(const struct host_list *hosts)
+{
+    for (size_t i = 0; i < hosts->count; i++) {
+        if (!hosts->host[i].answers) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A number that was asked for is kept while every host is there, even where daild will refuse it: it says
+ * why.
+ */
+static int choose_workers(const struct supervisor *supervisor)
+{
+    int wanted = supervisor->options->workers;
+    int slots = host_list_slots(supervisor->hosts);
+    if (wanted > 0 && all_answer(supervisor->hosts)) {
+        return wanted;
+    }
+    return host_list_fit(wanted > 0 && wanted < slots ? wanted : slots, supervisor->lanes);
+}
+
+/* --- One attempt --- */
+
+/* mpirun's command line as it is put together. */
+struct command_line {
+    const char **word;
+    size_t count;
+    char text[65536]; /* holds what is made here */
+    size_t used;
+};
+
+static void add(struct command_line *line, const char *word)
+{
+    line->word[line->count++] = word;
+}
+
+static void add_text(struct command_line *line, const char *format, ...)
+{
+    va_list arguments;
+    size_t room = sizeof line->text - line->used;
+    va_start(arguments, format);
+    int length = vsnprintf(line->text + line->used, room, format, arguments);
+    va_end(arguments);
+    add(line, line->text + line->used);
+    line->used += length >= 0 && (size_t)length < room ? (size_t)length + 1 : 0;
+}
+
+static bool is_given(const struct supervisor_options *options, const char *name)
+{
+    for (size_t i = 0; i < options->mpirun_count; i++) {
+        const char *word = options->mpirun[i];
+        if (strcmp(word + strspn(word, "-"), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_parameter(const struct supervisor_options *options, struct command_line *line,
+                          const char *name, int value)
+{
+    if (!is_given(options, name)) {
+        add(line, "--mca");
+        add(line, name);
+        add_text(line, "%d", value);
+    }
+}
+
+/* The coordinator is one process more on the first host: it sleeps nearly all the time. */
+static void add_hosts(struct command_line *line, const struct host_list *hosts)
+{
+    if (hosts->count == 1 && hosts->host[0].local) {
+        return;
+    }
+    char text[16384];
+    size_t used = 0;
+    for (size_t i = 0; i < hosts->count && used < sizeof text - 300; i++) {
+        const struct host_entry *host = &hosts->host[i];
+        if (host->workers > 0) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d", used ? "," : "", host->name,
+                                     host->workers + (used ? 0 : 1));
+        }
+    }
+    add(line, "--host");
+    add_text(line, "%s", text);
+}
+
+static void add_run(struct command_line *line, const struct supervisor *supervisor)
+{
+    const struct supervisor_options *options = supervisor->options;
+    add(line, options->daild);
+    add(line, options->config);
+    for (size_t i = 0; i < options->override_count; i++) {
+        add(line, "--set");
+        add(line, options->overrides[i]);
+    }
+    if (options->lanes_open) {
+        add(line, "--set");
+        add_text(line, "data.lanes=%d", supervisor->lanes);
+    }
+    if (supervisor->resume_newest && !options->resume_auto) {
+        add(line, "--set");
+        add(line, "checkpoint.resume=auto");
+    }
+}
+
+static pid_t start_mpirun(const struct supervisor *supervisor, int workers)
+{
+    const struct supervisor_options *options = supervisor->options;
+    struct command_line *line = calloc(1, sizeof *line);
+    pid_t mpirun = -1;
+    if (line) {
+        line->word = calloc(64 + options->mpirun_count + 2 * options->override_count, sizeof *line->word);
+    }
+    if (line && line->word) {
+        add(line, "mpirun");
+        add(line, "-n");
+        add_text(line, "%d", workers + 1);
+        add_hosts(line, supervisor->hosts);
+        if (!is_given(options, "oversubscribe") && !is_given(options, "nooversubscribe")) {
+            add(line, "--oversubscribe");
+        }
+        if (!is_given(options, "bind-to")) {
+            /* The ranks share the cores out among themselves: runtime.threads. */
+            add(line, "--bind-to");
+            add(line, "none");
+        }
+        if (!is_given(options, "map-by")) {
+            add(line, "--map-by");
+            add(line, "slot");
+        }
+        add(line, "--mca");
+        add(line, "dail_run");
+        add(line, supervisor->tag);
+        /* Daemons that have lost each other notice within a minute, not after several. */
+        add_parameter(options, line, "oob_tcp_keepalive_time", 10);
+        add_parameter(options, line, "oob_tcp_keepalive_intvl", 5);
+        add_parameter(options, line, "oob_tcp_keepalive_probes", 4);
+        for (size_t i = 0; i < options->mpirun_count; i++) {
+            add(line, options->mpirun[i]);
+        }
+        add_run(line, supervisor);
+        mpirun = launch_process(line->word, LAUNCH_SHOWN);
+    }
+    if (line) {
+        free(line->word);
+    }
+    free(line);
+    return mpirun;
+}
+
+static void new_tag(struct supervisor *supervisor)
+{
+    uint64_t random = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+        random ^= (uint64_t)launch_clock();
+    }
+    snprintf(supervisor->tag, sizeof supervisor->tag, "%016llx", (unsigned long long)random);
+}
+
+/* Every process of the attempt carries its tag, Open MPI's daemons on their command line and the ranks in
+ * their environment: kills what is left of them on the hosts that answer. The bracket keeps the search from
+ * finding itself. */
+static void sweep(struct supervisor *supervisor)
+{
+    char command[512];
+    launch_sweep(SWEEP_SECONDS);
+    snprintf(command, sizeof command,
+             "for f in $(grep -lsa 'dail_ru[n].%s' /proc/[0-9]*/environ /proc/[0-9]*/cmdline); do "
+             "p=${f#/proc/}; p=${p%%%%/*}; test $p = $$ || kill -9 $p 2>/dev/null; done; true",
+             supervisor->tag);
+    remote_run(&supervisor->agent, supervisor->hosts, command, PROBE_SECONDS);
+}
+
+/* Does waiting for mpirun still make sense? *stopped: when the run's end was seen. */
+static bool is_stuck(const struct supervisor *supervisor, const struct attempt *attempt, double *stopped)
+{
+    double liveness = supervisor->options->liveness_seconds;
+    double now = launch_clock();
+    double silence = SILENCE_FACTOR * liveness;
+    silence = silence > SILENCE_SECONDS_MIN ? silence : SILENCE_SECONDS_MIN;
+    if (!attempt->watch.stopped) {
+        return now - attempt->watch.sign > silence;
+    }
+    if (*stopped == 0) {
+        *stopped = now;
+    }
+    bool lost = attempt->watch.exit_code == STATUS_LOST;
+    return now - *stopped > (lost ? END_SECONDS_LOST : liveness + END_SECONDS);
+}
+
+static void watch_over(struct supervisor *supervisor, struct attempt *attempt)
+{
+    double stopped = 0;
+    while (!launch_ended(attempt->mpirun, &attempt->code)) {
+        run_watch_look(&attempt->watch);
+        attempt->hung = is_stuck(supervisor, attempt, &stopped);
+        if (attempt->hung || supervisor->interrupts >= 2) {
+            launch_end(attempt->mpirun, TERM_SECONDS);
+            attempt->code = supervisor->interrupts >= 2 ? INTERRUPTED : STATUS_LOST;
+            break;
+        }
+        wait_a_moment(supervisor, attempt->mpirun);
+    }
+    run_watch_look(&attempt->watch);
+    if (attempt->watch.stopped && attempt->code != INTERRUPTED) {
+        attempt->code = attempt->watch.exit_code; /* mpirun's own may be that of a rank it killed */
+    }
+}
+
+static enum status run_once(struct supervisor *supervisor, struct attempt *attempt, struct error *error)
+{
+    const struct host_list *hosts = supervisor->hosts;
+    *attempt = (struct attempt){.workers = choose_workers(supervisor)};
+    if (attempt->workers == 0) {
+        attempt->code = STATUS_LOST;
+        snprintf(attempt->watch.fault, sizeof attempt->watch.fault, "no host answers");
+        return STATUS_OK;
+    }
+    if (supervisor->lanes == 0) {
+        supervisor->lanes =
+            attempt->workers; /* fixed for the run's life, whatever is lost before it begins */
+    }
+    host_list_place(supervisor->hosts, attempt->workers);
+    char places[1024] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < hosts->count && used < sizeof places - 300; i++) {
+        if (hosts->host[i].workers > 0) {
+            used += (size_t)snprintf(places + used, sizeof places - used, "%s%d on %s", used ? ", " : "",
+                                     hosts->host[i].workers, hosts->host[i].name);
+        }
+    }
+    new_tag(supervisor);
+    run_watch_open(&attempt->watch, supervisor->options->run_dir);
+    say(supervisor, "starting %d workers: %s", attempt->workers, places);
+    attempt->mpirun = start_mpirun(supervisor, attempt->workers);
+    if (attempt->mpirun < 0) {
+        run_watch_close(&attempt->watch);
+        return error_set(error, STATUS_INTERNAL, "mpirun", NULL, "no process can be started");
+    }
+    watch_over(supervisor, attempt);
+    if (attempt->code != STATUS_OK) {
+        sweep(supervisor);
+    }
+    supervisor->ever_started = supervisor->ever_started || attempt->watch.started;
+    run_watch_close(&attempt->watch);
+    return STATUS_OK;
+}
+
+/* --- From one attempt to the next --- */
+
+static bool worth_another(const struct supervisor *supervisor, const struct attempt *attempt)
+{
+    switch (attempt->code) {
+    case STATUS_OK:
+    case STATUS_USAGE:
+    case STATUS_DATA:
+    case STATUS_NUMERIC:
+    case STATUS_STORAGE:
+    case INTERRUPTED:
+        return false;
+    case STATUS_LOST:
+        return true;
+    default:
+        /* mpirun that cannot even start the ranks, though every host is there, never will. */
+        return supervisor->ever_started || !all_answer(supervisor->hosts);
+    }
+}
+
+static const char *meaning(int code)
+{
+    switch (code) {
+    case STATUS_OK:
+        return "done";
+    case STATUS_USAGE:
+        return "configuration or usage";
+    case STATUS_DATA:
+        return "data";
+    case STATUS_NUMERIC:
+        return "numeric";
+    case STATUS_LOST:
+        return "a rank or a host was lost";
+    case STATUS_STORAGE:
+        return "storage";
+    case STATUS_STOPPED:
+        return "stopped with a checkpoint in place";
+    case INTERRUPTED:
+        return "interrupted";
+    case 127:
+        return "mpirun is not there";
+    default:
+        return code > 128 ? "ended by a signal" : "mpirun or a rank failed";
+    }
+}
+
+static void describe_end(const struct attempt *attempt, char *text, size_t size)
+{
+    snprintf(text, size, "the run ended with %d (%s)%s%s%s", attempt->code, meaning(attempt->code),
+             attempt->watch.fault[0] != '\0' ? ": " : "", attempt->watch.fault,
+             attempt->hung ? "; mpirun hung and was killed" : "");
+}
+
+static enum status supervise(struct supervisor *supervisor, int *code, struct error *error)
+{
+    int failures = 0;
+    for (;;) {
+        struct attempt attempt;
+        char end[1200];
+        look_at_hosts(supervisor);
+        enum status status = run_once(supervisor, &attempt, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        *code = attempt.code;
+        describe_end(&attempt, end, sizeof end);
+        bool progressed = run_watch_progressed(&attempt.watch);
+        supervisor->resume_newest = supervisor->resume_newest || progressed;
+        failures = progressed ? 0 : failures + 1;
+        if (supervisor->stop_asked || !worth_another(supervisor, &attempt)) {
+            say(supervisor, "%s", end);
+            return STATUS_OK;
+        }
+        if (failures > supervisor->options->restarts || (progressed && supervisor->options->restarts == 0)) {
+            say(supervisor, "%s; giving up after %d restarts without a new checkpoint", end,
+                supervisor->options->restarts);
+            return STATUS_OK;
+        }
+        double pause = 1;
+        for (int i = 1; i < failures && pause < BACKOFF_SECONDS_MAX; i++) {
+            pause *= 2;
+        }
+        pause = pause < BACKOFF_SECONDS_MAX ? pause : BACKOFF_SECONDS_MAX;
+        say(supervisor, "%s; starting again in %.0f s", end, pause);
+        wait_before_restart(supervisor, pause);
+        if (supervisor->stop_asked) {
+            *code = STATUS_STOPPED;
+            say(supervisor, "stopped between two starts: submit again to go on");
+            return STATUS_OK;
+        }
+    }
+}
+
+enum status supervisor_run(const struct supervisor_options *options, struct host_list *hosts, int *code,
+                           struct error *error)
+{
+    struct supervisor supervisor = {.options = options, .hosts = hosts, .lanes = options->lanes};
+    sigset_t before;
+    remote_agent_find(options->mpirun, options->mpirun_count, &supervisor.agent);
+    sigemptyset(&supervisor.signals);
+    sigaddset(&supervisor.signals, SIGTERM);
+    sigaddset(&supervisor.signals, SIGUSR1);
+    sigaddset(&supervisor.signals, SIGINT);
+    sigaddset(&supervisor.signals, SIGHUP); /* stays ignored where nohup has it so */
+    signal(SIGINT, SIG_DFL); /* which a shell ignores in what it starts in the background */
+    sigprocmask(SIG_BLOCK, &supervisor.signals, &before);
+    launch_adopt_orphans();
+    enum status status = supervise(&supervisor, code, error);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return status;
+}

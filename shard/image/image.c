@@ -1,0 +1,133 @@
+#include "shard/image/image.h"
+
+#include "shard/image/image_codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum image_encoding image_sniff(const uint8_t *bytes, size_t size)
+{
+    static const uint8_t jpeg[3] = {0xff, 0xd8, 0xff};
+    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    if (size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
+        return IMAGE_JPEG;
+    if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
+        return IMAGE_PNG;
+    if (size >= 3 && bytes[0] == 'P' && memchr("2356", bytes[1], 4) != NULL &&
+        memchr(" \t\r\n\v\f#", bytes[2], 7) != NULL)
+        return IMAGE_PNM;
+    return IMAGE_UNKNOWN;
+}
+
+enum status image_check_side(uint64_t width, uint64_t height, struct error *error)
+{
+    if (width == 0 || height == 0 || width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX)
+        return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE,
+                         "the image says it is %llu x %llu, and 1 to %d pixels a side are read",
+                         (unsigned long long)width, (unsigned long long)height, IMAGE_SIDE_MAX);
+    if (width * height > IMAGE_PIXELS_MAX)
+        return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE,
+                         "the image says it is %llu x %llu, and at most %d pixels are read",
+                         (unsigned long long)width, (unsigned long long)height, IMAGE_PIXELS_MAX);
+    return STATUS_OK;
+}
+
+enum status image_sink_open(struct image_sink *sink, uint64_t width, uint64_t height, struct error *error)
+{
+    enum status status = image_check_side(width, height, error);
+    if (status != STATUS_OK)
+        return status;
+    sink->width = (int)width;
+    sink->height = (int)height;
+    if (sink->side > 0) {
+        if (sink->width != sink->side || sink->height != sink->side)
+            return error_set(error, STATUS_DATA, NULL, "pack the dataset again at the size wanted",
+                             "the image is %d x %d where %d x %d is needed", sink->width, sink->height,
+                             sink->side, sink->side);
+        return STATUS_OK;
+    }
+    sink->pixels = malloc((size_t)width * (size_t)height * 3);
+    if (sink->pixels == NULL)
+        return error_set(error, STATUS_INTERNAL, NULL, "free memory, or use smaller images",
+                         "no memory for an image of %d x %d", sink->width, sink->height);
+    return STATUS_OK;
+}
+
+static enum status decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width, int *height,
+                          struct error *error)
+{
+    switch (image_sniff(bytes, size)) {
+    case IMAGE_JPEG:
+        return image_jpeg_decode(bytes, size, sink, width, height, error);
+    case IMAGE_PNG:
+        return image_png_decode(bytes, size, sink, width, height, error);
+    case IMAGE_PNM:
+        return image_pnm_decode(bytes, size, sink, width, height, error);
+    case IMAGE_UNKNOWN:
+        break;
+    }
+    return error_set(error, STATUS_DATA, NULL, "convert the image to JPEG, PNG, PGM or PPM",
+                     "the image is neither JPEG, PNG, PGM nor PPM (%zu bytes)", size);
+}
+
+enum status image_size(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error)
+{
+    return decode(bytes, size, NULL, width, height, error);
+}
+
+enum status image_decode(const uint8_t *bytes, size_t size, struct image *image, struct error *error)
+{
+    struct image_sink sink = {0};
+    int width, height;
+    *image = (struct image){0};
+    enum status status = decode(bytes, size, &sink, &width, &height, error);
+    if (status != STATUS_OK) {
+        free(sink.pixels);
+        return status;
+    }
+    *image = (struct image){.width = sink.width, .height = sink.height, .pixels = sink.pixels};
+    return STATUS_OK;
+}
+
+enum status image_decode_into(const uint8_t *bytes, size_t size, int side, uint8_t *pixels,
+                              struct error *error)
+{
+    struct image_sink sink = {.side = side, .pixels = pixels};
+    int width, height;
+    if (side < 1 || side > IMAGE_SIDE_MAX)
+        return error_set(error, STATUS_INTERNAL, NULL, NULL, "a side of %d pixels was asked for", side);
+    return decode(bytes, size, &sink, &width, &height, error);
+}
+
+enum status image_encode(const struct image *image, enum image_encoding encoding, int quality,
+                         uint8_t **bytes, size_t *size, struct error *error)
+{
+    *bytes = NULL;
+    *size = 0;
+    if (image->width < 1 || image->height < 1 || image->width > IMAGE_SIDE_MAX ||
+        image->height > IMAGE_SIDE_MAX)
+        return error_set(error, STATUS_INTERNAL, NULL, NULL, "an image of %d x %d cannot be encoded",
+                         image->width, image->height);
+    switch (encoding) {
+    case IMAGE_JPEG:
+        if (quality < 1 || quality > 100)
+            return error_set(error, STATUS_USAGE, NULL, "choose a JPEG quality of 1 to 100",
+                             "a JPEG quality of %d was asked for", quality);
+        return image_jpeg_encode(image, quality, bytes, size, error);
+    case IMAGE_PNG:
+        return image_png_encode(image, bytes, size, error);
+    case IMAGE_PNM:
+        return image_pnm_encode(image, bytes, size, error);
+    case IMAGE_UNKNOWN:
+        break;
+    }
+    return error_set(error, STATUS_USAGE, NULL, "choose jpeg, png or pnm", "no known image encoding");
+}
+
+void image_free(struct image *image)
+{
+    if (image == NULL)
+        return;
+    free(image->pixels);
+    *image = (struct image){0};
+}

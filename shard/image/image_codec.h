@@ -1,0 +1,41 @@
+/* What image.c asks of the codecs, one file each. Private to shard/.
+ *
+ * A codec reads the header, offers the size to the sink, and decodes straight into the pixels it gets.
+ */
+#ifndef DAIL_SHARD_IMAGE_IMAGE_CODEC_H
+#define DAIL_SHARD_IMAGE_IMAGE_CODEC_H
+
+#include "shard/image/image.h"
+
+/* Where decoded pixels go: a new buffer, or one of the caller's for an image of an agreed size. */
+struct image_sink {
+    int side; /* above 0: the image must be side x side and goes to `pixels`; 0: `pixels` is allocated */
+    int width, height; /* filled by image_sink_open */
+    uint8_t *pixels;
+};
+
+/* What to do about an image that cannot be read: the `next` of its errors. */
+#define IMAGE_REPLACE "replace or remove the image"
+
+/* Checks the size (STATUS_DATA) and provides sink->pixels (STATUS_INTERNAL without memory). */
+enum status image_sink_open(struct image_sink *sink, uint64_t width, uint64_t height, struct error *error);
+
+/* Only the checks, as image_size needs them. */
+enum status image_check_side(uint64_t width, uint64_t height, struct error *error);
+
+/* With a NULL sink: reads the header alone and sets width and height. Otherwise decodes into the sink, whose
+ * pixels the caller frees in any case where it did not bring them. Errors are STATUS_DATA, where empty. */
+enum status image_jpeg_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
+                              int *height, struct error *error);
+enum status image_png_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
+                             int *height, struct error *error);
+enum status image_pnm_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
+                             int *height, struct error *error);
+
+/* Each encodes to a new buffer that the caller frees; the image's size was checked. */
+enum status image_jpeg_encode(const struct image *image, int quality, uint8_t **bytes, size_t *size,
+                              struct error *error);
+enum status image_png_encode(const struct image *image, uint8_t **bytes, size_t *size, struct error *error);
+enum status image_pnm_encode(const struct image *image, uint8_t **bytes, size_t *size, struct error *error);
+
+#endif

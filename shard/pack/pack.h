@@ -1,0 +1,105 @@
+/* Importing: folders of images and RecordIO files become datasets, lists of image pairs and verification
+ * pickles become verification sets.
+ *
+ * An image that already has the wanted size and is JPEG or PNG is stored byte for byte (after it was decoded
+ * once, to be sure that it can be); any other is decoded, resized and encoded anew. The same input, style and
+ * seed give the same bytes, however many threads work.
+ *
+ * An import of a dataset that fails or is broken off leaves its finished shards in
+ * <directory>/.<name>.packing; the same import goes on from them, and any other of that name removes them.
+ * Nothing else is left of a failed import.
+ */
+#ifndef DAIL_SHARD_PACK_PACK_H
+#define DAIL_SHARD_PACK_PACK_H
+
+#include "proto/error.h"
+#include "shard/image/image.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether what is read in the order of its file is first written in the order of the shards: for RecordIO. */
+enum pack_spool {
+    PACK_SPOOL_AUTO, /* where memory does not hold the file */
+    PACK_SPOOL_ALWAYS,
+    PACK_SPOOL_NEVER
+};
+
+/* How images are stored, and who hears about it. */
+struct pack_style {
+    int size; /* side in pixels */
+    enum image_encoding encoding; /* of images that are encoded anew: IMAGE_JPEG or IMAGE_PNG */
+    int quality; /* of JPEG, 1..100 */
+    int threads; /* 0: as many as OpenMP offers */
+    enum pack_spool spool;
+    bool skip_bad; /* leave out images that cannot be read, instead of giving up at the first */
+    /* Called from the calling thread; each may be NULL. */
+    void (*progress)(void *context, uint64_t done, uint64_t total); /* images */
+    void (*warn)(void *context, const char *text); /* an image left out; what is gone on from */
+    void *context;
+};
+
+/* Size 112, JPEG of quality 95. */
+struct pack_style pack_style_defaults(void);
+
+struct pack_result {
+    uint64_t images; /* stored */
+    uint64_t kept; /* of these, byte for byte */
+    uint64_t skipped; /* images (or pairs, of a verification set) left out as bad */
+    uint32_t classes, shards; /* of a dataset */
+    uint32_t pairs; /* of a verification set */
+    uint64_t bytes; /* of the files */
+};
+
+/* --- Datasets --- */
+
+struct pack_dataset {
+    const char *source; /* of the images, see the functions below */
+    const char *directory; /* of the result; made if missing */
+    const char *name; /* of the dataset */
+    uint32_t dataset_id;
+    const char *include, *exclude; /* files of identities, one a line, or NULL */
+    uint32_t min_images; /* identities with fewer are left out */
+    uint64_t shard_bytes; /* about so many a shard */
+    uint64_t seed; /* of the order of the images over all shards */
+    bool force; /* replace a dataset of that name */
+};
+
+/* Each writes <directory>/<name>.yaml, <name>-<nnnnn>.h5 and <name>.classes.txt. */
+
+/* `source` is a folder, <source>/<identity>/<image>. Labels follow the identities' names in byte order. */
+enum status pack_folder(const struct pack_dataset *import, const struct pack_style *style,
+                        struct pack_result *result, struct error *error);
+
+/* `source` is an InsightFace set in RecordIO: a folder with train.rec (or one other .rec), perhaps its index
+ * and a property file, or the .rec itself (shard/pack/record_set.h). Labels are the records' own, and
+ * identities are named by them, as wide as the largest: "0042". Only where `include`, `exclude` or min_images
+ * above 1 leave some out do the others move up. */
+enum status pack_recordio(const struct pack_dataset *import, const struct pack_style *style,
+                          struct pack_result *result, struct error *error);
+
+/* --- Verification sets --- */
+
+struct pack_pairs {
+    const char *list; /* see the functions below */
+    const char *folder; /* that the list's paths are relative to */
+    const char *directory; /* of the result; made if missing */
+    const char *name; /* of the set */
+    const int *folds; /* [fold_count] as the list numbers them: only these; fold_count 0: all */
+    size_t fold_count;
+    bool force;
+};
+
+/* Each writes <directory>/<name>.h5. */
+
+/* `list` is LFW's pairs.txt, or TSV: fold, a, b, same. Folds keep their numbers, counted from 0. */
+enum status pack_pairs(const struct pack_pairs *import, const struct pack_style *style,
+                       struct pack_result *result, struct error *error);
+
+/* `list` is a pickle as InsightFace has them (shard/pack/pickle_set.h), which holds the images: no folder. It
+ * has no folds: all pairs are in fold 0, so that whoever evaluates divides them. */
+enum status pack_pickle(const struct pack_pairs *import, const struct pack_style *style,
+                        struct pack_result *result, struct error *error);
+
+#endif

@@ -1,0 +1,158 @@
+#include "shard/pack/pack_image.h"
+
+#include "proto/file.h"
+#include "shard/shard.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct pack_style pack_style_defaults(void)
+{
+    return (struct pack_style){.size = 112, .encoding = IMAGE_JPEG, .quality = 95};
+}
+
+enum status pack_style_is_valid(const struct pack_style *style, struct error *error)
+{
+    if (style->size < 1 || style->size > IMAGE_SIDE_MAX)
+        return error_set(error, STATUS_USAGE, NULL, NULL, "images of %d pixels a side cannot be stored",
+                         style->size);
+    if (style->encoding != IMAGE_JPEG && style->encoding != IMAGE_PNG)
+        return error_set(error, STATUS_USAGE, NULL, NULL, "images are stored as JPEG or PNG");
+    if (style->quality < 1 || style->quality > 100)
+        return error_set(error, STATUS_USAGE, NULL, NULL, "JPEG quality %d is not within 1 to 100",
+                         style->quality);
+    return STATUS_OK;
+}
+
+void packed_image_free(struct packed_image *image)
+{
+    free(image->bytes);
+    image->bytes = NULL;
+    image->size = 0;
+}
+
+static enum status encode(const struct pack_style *style, const struct image *image,
+                          struct packed_image *packed)
+{
+    struct image resized = {0};
+    enum status status = image_resize(image, style->size, &resized, &packed->error);
+    if (status == STATUS_OK)
+        status = image_encode(&resized, style->encoding, style->quality, &packed->bytes, &packed->size,
+                              &packed->error);
+    image_free(&resized);
+    return status;
+}
+
+/* Takes the image's own bytes, or frees them. */
+static enum status convert(const struct pack_style *style, uint8_t *bytes, size_t size,
+                           struct packed_image *packed)
+{
+    struct image image = {0};
+    enum image_encoding encoding = image_sniff(bytes, size);
+    enum status status = image_decode(bytes, size, &image, &packed->error);
+    if (status == STATUS_OK) {
+        packed->kept = (encoding == IMAGE_JPEG || encoding == IMAGE_PNG) && image.width == style->size &&
+                       image.height == style->size && size <= SHARD_IMAGE_BYTES_MAX;
+        if (!packed->kept)
+            status = encode(style, &image, packed);
+        image_free(&image);
+    }
+    if (packed->kept) {
+        packed->bytes = bytes;
+        packed->size = size;
+    } else {
+        free(bytes);
+    }
+    return status;
+}
+
+static enum status pack(const struct pack_style *style, const struct pack_images_source *source,
+                        struct packed_image *packed)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    packed->where[0] = 0;
+    enum status status =
+        source->read(source->context, packed->number, packed->where, &bytes, &size, &packed->error);
+    if (status == STATUS_OK)
+        status = convert(style, bytes, size, packed);
+    if (status != STATUS_OK)
+        error_prefix_where(&packed->error, packed->where);
+    return status;
+}
+
+void pack_images(const struct pack_style *style, const struct pack_images_source *source,
+                 struct packed_image *images, size_t count, void (*meanwhile)(void *context), void *context)
+{
+    const int threads = style->threads > 0 ? style->threads : omp_get_max_threads();
+    /* Turn 0 is the other work: it begins first, since it may take longest. */
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t turn = meanwhile != NULL ? 0 : 1; turn <= count; turn++) {
+        if (turn == 0) {
+            meanwhile(context);
+        } else {
+            struct packed_image *image = &images[turn - 1];
+            image->bytes = NULL;
+            image->kept = false;
+            image->status = pack(style, source, image);
+        }
+    }
+}
+
+enum status pack_read_file(const char *path, uint8_t **bytes, size_t *size, struct error *error)
+{
+    char *text;
+    enum status status = file_read(path, PACK_IMAGE_BYTES_MAX, &text, size, error);
+    if (status == STATUS_OK)
+        *bytes = (uint8_t *)text;
+    else if (error != NULL)
+        error->where[0] = 0;
+    return status;
+}
+
+enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t **bytes, struct error *error)
+{
+    uint8_t *part = malloc(size + 1);
+    size_t done = 0;
+    ssize_t count = 1;
+    if (part == NULL)
+        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu bytes", size);
+    while (done < size && count > 0) {
+        count = pread(descriptor, part + done, size - done, (off_t)(offset + done));
+        if (count < 0 && errno == EINTR)
+            count = 1;
+        else
+            done += count > 0 ? (size_t)count : 0;
+    }
+    if (done == size) {
+        *bytes = part;
+        return STATUS_OK;
+    }
+    free(part);
+    return error_set(error, STATUS_DATA, NULL, "check the file and its disk",
+                     count < 0 ? "%zu bytes at byte %llu cannot be read: %s"
+                               : "%zu bytes at byte %llu cannot be read: the file has become shorter",
+                     size, (unsigned long long)offset, strerror(errno));
+}
+
+enum status pack_bad_image(const struct pack_style *style, const struct packed_image *image,
+                           struct error *error)
+{
+    char line[1400];
+    if (image->status != STATUS_DATA || !style->skip_bad) {
+        if (error != NULL)
+            *error = image->error;
+        if (error != NULL && image->status == STATUS_DATA)
+            error_set(error, STATUS_DATA, image->error.where,
+                      "replace or remove the image, or leave such ones out with --skip-bad", "%s",
+                      image->error.what);
+        return image->status;
+    }
+    error_format(&image->error, line, sizeof line);
+    if (style->warn != NULL)
+        style->warn(style->context, line);
+    return STATUS_OK;
+}

@@ -1,0 +1,189 @@
+#include "shard/pack/pair_list.h"
+
+#include "proto/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELDS_MAX 5
+#define FOLDS_MAX 256
+
+struct reader {
+    const char *path;
+    char *rest; /* of the text */
+    size_t line; /* number of the one read last */
+    size_t capacity; /* of the list's pairs */
+    struct pair_list *list;
+};
+
+static enum status bad_line(const struct reader *reader, struct error *error, const char *what)
+{
+    char where[1100];
+    snprintf(where, sizeof where, "%s:%zu", reader->path, reader->line);
+    return error_set(error, STATUS_DATA, where, "correct the list", "%s", what);
+}
+
+static enum status no_memory(const struct reader *reader, struct error *error)
+{
+    return error_set(error, STATUS_INTERNAL, reader->path, NULL, "no memory for the list of pairs");
+}
+
+/* The next line that is not empty, cut in fields at tabs (where it has one) or blanks; *count is 0 at the end
+ * of the text, above FIELDS_MAX for a line of more. */
+static void next_line(struct reader *reader, char *fields[FIELDS_MAX], size_t *count)
+{
+    *count = 0;
+    while (*count == 0 && reader->rest != NULL && *reader->rest != 0) {
+        char *line = reader->rest, *end = strchr(line, '\n'), *mark;
+        reader->rest = end == NULL ? NULL : end + 1;
+        reader->line++;
+        if (end != NULL)
+            *end = 0;
+        line[strcspn(line, "\r")] = 0;
+        const char *cut = strchr(line, '\t') != NULL ? "\t" : " ";
+        for (char *field = strtok_r(line, cut, &mark); field != NULL; field = strtok_r(NULL, cut, &mark)) {
+            if (*count < FIELDS_MAX)
+                fields[*count] = field;
+            (*count)++;
+        }
+    }
+}
+
+static bool number(const char *text, int most, int *value)
+{
+    char *end;
+    errno = 0;
+    long parsed = strtol(text, &end, 10);
+    *value = (int)parsed;
+    return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0 && parsed <= most;
+}
+
+static enum status add(struct reader *reader, char *first, char *second, int fold, bool same,
+                       struct error *error)
+{
+    struct pair_list *list = reader->list;
+    if (list->count == reader->capacity) {
+        size_t capacity = reader->capacity == 0 ? 1024 : reader->capacity * 2;
+        struct pair_list_pair *larger = realloc(list->pairs, capacity * sizeof *larger);
+        if (larger == NULL)
+            return no_memory(reader, error);
+        list->pairs = larger;
+        reader->capacity = capacity;
+    }
+    struct pair_list_pair *pair = &list->pairs[list->count];
+    *pair = (struct pair_list_pair){{strdup(first), strdup(second)}, fold, same};
+    list->count++;
+    return pair->image[0] == NULL || pair->image[1] == NULL ? no_memory(reader, error) : STATUS_OK;
+}
+
+/* --- LFW --- */
+
+static enum status lfw_pair(struct reader *reader, char **fields, size_t count, int fold, bool same,
+                            struct error *error)
+{
+    char first[512], second[512];
+    int a, b;
+    if (count != (same ? 3u : 4u))
+        return bad_line(reader, error,
+                        same ? "a pair of one person is expected: name, number, number"
+                             : "a pair of two people is expected: name, number, name, number");
+    const char *other = fields[same ? 0 : 2];
+    if (!number(fields[1], 9999999, &a) || !number(fields[same ? 2 : 3], 9999999, &b))
+        return bad_line(reader, error, "the number of an image is expected after a name");
+    int lengths[2] = {snprintf(first, sizeof first, "%s/%s_%04d.jpg", fields[0], fields[0], a),
+                      snprintf(second, sizeof second, "%s/%s_%04d.jpg", other, other, b)};
+    if (lengths[0] >= (int)sizeof first || lengths[1] >= (int)sizeof second)
+        return bad_line(reader, error, "the name is too long");
+    return add(reader, first, second, fold, same, error);
+}
+
+static enum status read_lfw(struct reader *reader, int folds, int pairs, struct error *error)
+{
+    char *fields[FIELDS_MAX];
+    size_t count;
+    reader->list->first_fold = 1;
+    for (int fold = 1; fold <= folds; fold++)
+        for (int i = 0; i < 2 * pairs; i++) {
+            next_line(reader, fields, &count);
+            if (count == 0)
+                return bad_line(reader, error,
+                                "the list ends before all the pairs that its first line tells");
+            enum status status = lfw_pair(reader, fields, count, fold, i < pairs, error);
+            if (status != STATUS_OK)
+                return status;
+        }
+    next_line(reader, fields, &count);
+    return count == 0 ? STATUS_OK : bad_line(reader, error, "there are more pairs than the first line tells");
+}
+
+/* --- TSV --- */
+
+static enum status read_tsv(struct reader *reader, char **fields, size_t count, struct error *error)
+{
+    int fold, same;
+    if (!number(fields[0], FOLDS_MAX, &fold))
+        next_line(reader, fields, &count);
+    reader->list->first_fold = 1;
+    for (; count > 0; next_line(reader, fields, &count)) {
+        if (count != 4 || !number(fields[0], FOLDS_MAX, &fold) || !number(fields[3], 1, &same))
+            return bad_line(reader, error, "fold, image, image, same (0 or 1) are expected");
+        if (fold == 0)
+            reader->list->first_fold = 0;
+        enum status status = add(reader, fields[1], fields[2], fold, same == 1, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* --- Either --- */
+
+static enum status read_any(struct reader *reader, struct error *error)
+{
+    char *fields[FIELDS_MAX];
+    size_t count;
+    int folds = 1, pairs;
+    next_line(reader, fields, &count);
+    if (count == 0)
+        return bad_line(reader, error, "the list is empty");
+    if (count > 2)
+        return read_tsv(reader, fields, count, error);
+    if (!number(fields[count - 1], 1 << 24, &pairs) || (count == 2 && !number(fields[0], FOLDS_MAX, &folds)))
+        return bad_line(reader, error,
+                        "neither LFW's '10 300' nor four columns fold, image, image, same are there");
+    return read_lfw(reader, folds, pairs, error);
+}
+
+enum status pair_list_read(const char *path, struct pair_list *list, struct error *error)
+{
+    char *text;
+    size_t size;
+    *list = (struct pair_list){0};
+    enum status status = file_read(path, (size_t)1 << 30, &text, &size, error);
+    if (status != STATUS_OK)
+        return status;
+    struct reader reader = {.path = path, .rest = text, .list = list};
+    status = read_any(&reader, error);
+    for (size_t i = 0; i < list->count && status == STATUS_OK; i++)
+        if (list->pairs[i].fold - list->first_fold > 255)
+            status = error_set(error, STATUS_DATA, path, "correct the list", "a fold is numbered %d",
+                               list->pairs[i].fold);
+    if (status == STATUS_OK && list->count == 0)
+        status = error_set(error, STATUS_DATA, path, "correct the list", "there is no pair in the list");
+    free(text);
+    if (status != STATUS_OK)
+        pair_list_free(list);
+    return status;
+}
+
+void pair_list_free(struct pair_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->pairs[i].image[0]);
+        free(list->pairs[i].image[1]);
+    }
+    free(list->pairs);
+    *list = (struct pair_list){0};
+}

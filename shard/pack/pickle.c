@@ -1,0 +1,515 @@
+#include "shard/pack/pickle.h"
+
+#include "shard/pack/pack_image.h"
+#include "shard/pack/pickle_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 128
+
+struct opcode {
+    const char *name; /* pickletools' */
+    enum status (*run)(struct machine *machine, uint64_t argument, struct error *error);
+    int argument_bytes; /* of a number that follows, little-endian */
+};
+
+/* --- Opcodes --- */
+
+static enum status run_none(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return machine_push_new(machine, &(struct pickle_value){.kind = PICKLE_NONE}, error);
+}
+
+static enum status run_true(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return machine_push_new(machine, &(struct pickle_value){.kind = PICKLE_BOOL, .is.number = 1}, error);
+}
+
+static enum status run_false(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return machine_push_new(machine, &(struct pickle_value){.kind = PICKLE_BOOL}, error);
+}
+
+static enum status run_int(struct machine *machine, uint64_t argument, struct error *error)
+{
+    return machine_push_new(
+        machine, &(struct pickle_value){.kind = PICKLE_INT, .is.number = (int64_t)argument}, error);
+}
+
+static enum status run_signed_int(struct machine *machine, uint64_t argument, struct error *error)
+{
+    return run_int(machine, (uint64_t)(int64_t)(int32_t)(uint32_t)argument, error);
+}
+
+/* LONG1: a number of up to 8 bytes is enough. */
+static enum status run_long(struct machine *machine, uint64_t argument, struct error *error)
+{
+    const uint8_t *bytes;
+    if (argument > 8)
+        return pickle_bad(error, "a number is too large");
+    enum status status = machine_take(machine, (size_t)argument, &bytes, error);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t number = argument > 0 && bytes[argument - 1] >= 128 ? UINT64_MAX : 0;
+    for (size_t i = (size_t)argument; i > 0; i--)
+        number = number << 8 | bytes[i - 1];
+    return run_int(machine, number, error);
+}
+
+static enum status push_bytes(struct machine *machine, enum pickle_kind kind, uint64_t size,
+                              struct error *error)
+{
+    if (size > machine->size - machine->position)
+        return error_set(error, STATUS_DATA, NULL, "copy the file again",
+                         "it claims %" PRIu64 " bytes, and the file ends after %" PRIu64, size,
+                         machine->size - machine->position);
+    if (size > 2 * PACK_IMAGE_BYTES_MAX)
+        return pickle_bad(error, "it has more bytes than an image can have");
+    struct pickle_value value = {.kind = kind, .is.bytes = {machine->position, (uint32_t)size, false}};
+    machine->position += size;
+    return machine_push_new(machine, &value, error);
+}
+
+static enum status run_bytes(struct machine *machine, uint64_t argument, struct error *error)
+{
+    return push_bytes(machine, PICKLE_BYTES, argument, error);
+}
+
+static enum status run_text(struct machine *machine, uint64_t argument, struct error *error)
+{
+    return push_bytes(machine, PICKLE_TEXT, argument, error);
+}
+
+static enum status run_mark(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    if (machine->mark_count == DEPTH_MAX)
+        return pickle_bad(error, "its lists are nested too deeply");
+    machine->marks[machine->mark_count++] = machine->stack.count;
+    return STATUS_OK;
+}
+
+static enum status run_list(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return machine_push_new(machine, &(struct pickle_value){.kind = PICKLE_LIST}, error);
+}
+
+static enum status append_to_list(struct machine *machine, uint32_t count, struct error *error)
+{
+    uint32_t height = machine->stack.count - count;
+    if (height <= machine_floor(machine))
+        return pickle_bad(error, "there is no list on the stack");
+    struct pickle_value *list = &machine->pickle->values[machine->stack.value[height - 1]];
+    return list->kind == PICKLE_LIST ? machine_append(machine, count, &list->is.items, error)
+                                     : pickle_bad(error, "it is appended to something that is no list");
+}
+
+static enum status run_append(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    if (machine->stack.count <= machine_floor(machine))
+        return pickle_bad(error, "there is nothing on the stack");
+    return append_to_list(machine, 1, error);
+}
+
+static enum status run_appends(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    uint32_t count;
+    enum status status = machine_end_mark(machine, &count, error);
+    return status == STATUS_OK ? append_to_list(machine, count, error) : status;
+}
+
+static enum status push_tuple(struct machine *machine, uint32_t count, struct error *error)
+{
+    struct pickle_value tuple = {.kind = PICKLE_TUPLE};
+    if (machine->stack.count - machine_floor(machine) < count)
+        return pickle_bad(error, "there is too little on the stack");
+    enum status status = machine_append(machine, count, &tuple.is.items, error);
+    if (status == STATUS_OK)
+        status = machine_push_new(machine, &tuple, error);
+    if (status != STATUS_OK)
+        free(tuple.is.items.value);
+    return status;
+}
+
+static enum status run_tuple(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    uint32_t count;
+    enum status status = machine_end_mark(machine, &count, error);
+    return status == STATUS_OK ? push_tuple(machine, count, error) : status;
+}
+
+static enum status run_tuple0(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return push_tuple(machine, 0, error);
+}
+
+static enum status run_tuple1(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return push_tuple(machine, 1, error);
+}
+
+static enum status run_tuple2(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return push_tuple(machine, 2, error);
+}
+
+static enum status run_tuple3(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return push_tuple(machine, 3, error);
+}
+
+#define NOTHING UINT32_MAX
+
+static enum status run_put(struct machine *machine, uint64_t argument, struct error *error)
+{
+    struct pickle_items *memo = &machine->memo;
+    struct pickle_value *value;
+    enum status status = machine_top(machine, &value, error);
+    if (status == STATUS_OK && argument >= PICKLE_VALUES_MAX)
+        status = pickle_bad(error, "it keeps too many values");
+    if (status == STATUS_OK)
+        status = machine_grow(memo, (uint32_t)argument + 1, error);
+    if (status != STATUS_OK)
+        return status;
+    while (memo->count <= argument)
+        memo->value[memo->count++] = NOTHING;
+    memo->value[argument] = (uint32_t)(value - machine->pickle->values);
+    return STATUS_OK;
+}
+
+static enum status run_memoize(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return run_put(machine, machine->memo.count, error);
+}
+
+static enum status run_get(struct machine *machine, uint64_t argument, struct error *error)
+{
+    if (argument >= machine->memo.count || machine->memo.value[argument] == NOTHING)
+        return pickle_bad(error, "it asks for a value that was not kept");
+    return machine_push(machine, machine->memo.value[argument], error);
+}
+
+/* A line of the text, terminated. */
+static enum status take_line(struct machine *machine, char line[LINE_MAX_BYTES], struct error *error)
+{
+    for (size_t i = 0; i < LINE_MAX_BYTES; i++) {
+        const uint8_t *byte;
+        enum status status = machine_take(machine, 1, &byte, error);
+        if (status != STATUS_OK)
+            return status;
+        line[i] = (char)*byte;
+        if (*byte == '\n') {
+            line[i] = 0;
+            return STATUS_OK;
+        }
+        if (*byte < ' ' || *byte > '~')
+            return pickle_bad(error, "a name is no text");
+    }
+    return pickle_bad(error, "a name is too long");
+}
+
+static enum status run_global(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    char module[LINE_MAX_BYTES], attribute[LINE_MAX_BYTES];
+    struct pickle_value value;
+    enum status status = take_line(machine, module, error);
+    if (status == STATUS_OK)
+        status = take_line(machine, attribute, error);
+    if (status == STATUS_OK)
+        status = pickle_name(module, attribute, &value, error);
+    return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
+}
+
+static enum status run_stack_global(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    char module[LINE_MAX_BYTES], attribute[LINE_MAX_BYTES];
+    struct pickle *pickle = machine->pickle;
+    struct pickle_value value;
+    uint32_t first, second;
+    enum status status = machine_pop(machine, &second, error);
+    if (status == STATUS_OK)
+        status = machine_pop(machine, &first, error);
+    if (status == STATUS_OK &&
+        (!pickle_short_text(pickle, &pickle->values[first], module, sizeof module) ||
+         !pickle_short_text(pickle, &pickle->values[second], attribute, sizeof attribute)))
+        status = pickle_bad(error, "a name is no text");
+    if (status == STATUS_OK)
+        status = pickle_name(module, attribute, &value, error);
+    return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
+}
+
+static enum status run_reduce(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    const struct pickle *pickle = machine->pickle;
+    struct pickle_value value;
+    uint32_t arguments, name;
+    enum status status = machine_pop(machine, &arguments, error);
+    if (status == STATUS_OK)
+        status = machine_pop(machine, &name, error);
+    if (status == STATUS_OK)
+        status = pickle_call(pickle, &pickle->values[name], &pickle->values[arguments], &value, error);
+    return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
+}
+
+static enum status run_build(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    struct pickle_value *value;
+    uint32_t state;
+    enum status status = machine_pop(machine, &state, error);
+    if (status == STATUS_OK)
+        status = machine_top(machine, &value, error);
+    return status == STATUS_OK ? pickle_build(machine->pickle, &machine->pickle->values[state], value, error)
+                               : status;
+}
+
+static enum status run_proto(struct machine *machine, uint64_t argument, struct error *error)
+{
+    if (argument < 2 || argument > 5)
+        return error_set(error, STATUS_DATA, NULL, "dump it again with protocol 2 to 5",
+                         "it is of protocol %" PRIu64 " where 2 to 5 can be read", argument);
+    return machine->opcode_at == 0 ? STATUS_OK : pickle_bad(error, "it begins within itself again");
+}
+
+static enum status run_frame(struct machine *machine, uint64_t argument, struct error *error)
+{
+    if (argument > machine->size - machine->position)
+        return error_set(error, STATUS_DATA, NULL, "copy the file again", "the pickle ends within a frame");
+    return STATUS_OK;
+}
+
+static enum status run_stop(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    machine->stopped = true;
+    if (machine->stack.count != 1 || machine->mark_count != 0)
+        return pickle_bad(error, "the pickle is not one value");
+    machine->pickle->result = machine->stack.value[0];
+    return STATUS_OK;
+}
+
+/* Those with a function are carried out; of the others only the name is known. */
+static const struct opcode opcodes[256] = {
+    ['('] = {"MARK", run_mark, 0},
+    [')'] = {"EMPTY_TUPLE", run_tuple0, 0},
+    ['.'] = {"STOP", run_stop, 0},
+    ['0'] = {"POP", NULL, 0},
+    ['1'] = {"POP_MARK", NULL, 0},
+    ['2'] = {"DUP", NULL, 0},
+    ['B'] = {"BINBYTES", run_bytes, 4},
+    ['C'] = {"SHORT_BINBYTES", run_bytes, 1},
+    ['F'] = {"FLOAT", NULL, 0},
+    ['G'] = {"BINFLOAT", NULL, 0},
+    ['I'] = {"INT", NULL, 0},
+    ['J'] = {"BININT", run_signed_int, 4},
+    ['K'] = {"BININT1", run_int, 1},
+    ['L'] = {"LONG", NULL, 0},
+    ['M'] = {"BININT2", run_int, 2},
+    ['N'] = {"NONE", run_none, 0},
+    ['P'] = {"PERSID", NULL, 0},
+    ['Q'] = {"BINPERSID", NULL, 0},
+    ['R'] = {"REDUCE", run_reduce, 0},
+    ['S'] = {"STRING", NULL, 0},
+    ['T'] = {"BINSTRING", run_bytes, 4},
+    ['U'] = {"SHORT_BINSTRING", run_bytes, 1},
+    ['V'] = {"UNICODE", NULL, 0},
+    ['X'] = {"BINUNICODE", run_text, 4},
+    [']'] = {"EMPTY_LIST", run_list, 0},
+    ['a'] = {"APPEND", run_append, 0},
+    ['b'] = {"BUILD", run_build, 0},
+    ['c'] = {"GLOBAL", run_global, 0},
+    ['d'] = {"DICT", NULL, 0},
+    ['e'] = {"APPENDS", run_appends, 0},
+    ['g'] = {"GET", NULL, 0},
+    ['h'] = {"BINGET", run_get, 1},
+    ['i'] = {"INST", NULL, 0},
+    ['j'] = {"LONG_BINGET", run_get, 4},
+    ['l'] = {"LIST", NULL, 0},
+    ['o'] = {"OBJ", NULL, 0},
+    ['p'] = {"PUT", NULL, 0},
+    ['q'] = {"BINPUT", run_put, 1},
+    ['r'] = {"LONG_BINPUT", run_put, 4},
+    ['s'] = {"SETITEM", NULL, 0},
+    ['t'] = {"TUPLE", run_tuple, 0},
+    ['u'] = {"SETITEMS", NULL, 0},
+    ['}'] = {"EMPTY_DICT", NULL, 0},
+    [0x80] = {"PROTO", run_proto, 1},
+    [0x81] = {"NEWOBJ", NULL, 0},
+    [0x82] = {"EXT1", NULL, 0},
+    [0x83] = {"EXT2", NULL, 0},
+    [0x84] = {"EXT4", NULL, 0},
+    [0x85] = {"TUPLE1", run_tuple1, 0},
+    [0x86] = {"TUPLE2", run_tuple2, 0},
+    [0x87] = {"TUPLE3", run_tuple3, 0},
+    [0x88] = {"NEWTRUE", run_true, 0},
+    [0x89] = {"NEWFALSE", run_false, 0},
+    [0x8a] = {"LONG1", run_long, 1},
+    [0x8b] = {"LONG4", NULL, 0},
+    [0x8c] = {"SHORT_BINUNICODE", run_text, 1},
+    [0x8d] = {"BINUNICODE8", run_text, 8},
+    [0x8e] = {"BINBYTES8", run_bytes, 8},
+    [0x8f] = {"EMPTY_SET", NULL, 0},
+    [0x90] = {"ADDITEMS", NULL, 0},
+    [0x91] = {"FROZENSET", NULL, 0},
+    [0x92] = {"NEWOBJ_EX", NULL, 0},
+    [0x93] = {"STACK_GLOBAL", run_stack_global, 0},
+    [0x94] = {"MEMOIZE", run_memoize, 0},
+    [0x95] = {"FRAME", run_frame, 8},
+    [0x96] = {"BYTEARRAY8", run_bytes, 8},
+    [0x97] = {"NEXT_BUFFER", NULL, 0},
+    [0x98] = {"READONLY_BUFFER", NULL, 0},
+};
+
+/* --- The whole --- */
+
+static enum status read_argument(struct machine *machine, int bytes, uint64_t *argument, struct error *error)
+{
+    const uint8_t *data;
+    enum status status = machine_take(machine, (size_t)bytes, &data, error);
+    *argument = 0;
+    for (int i = bytes; i > 0 && status == STATUS_OK; i--)
+        *argument = *argument << 8 | data[i - 1];
+    return status;
+}
+
+static enum status run_opcode(struct machine *machine, uint8_t code, struct error *error)
+{
+    const struct opcode *opcode = &opcodes[code];
+    uint64_t argument;
+    if (opcode->name == NULL)
+        return pickle_bad(error, "it is no pickle");
+    if (machine->opcode_at == 0 && opcode->run != run_proto)
+        return error_set(error, STATUS_DATA, NULL, "dump it again with protocol 2 to 5",
+                         "a pickle of protocol 2 to 5 begins with PROTO");
+    if (opcode->run == NULL)
+        return pickle_bad(error, "no set of images needs this opcode; it was not run");
+    enum status status = read_argument(machine, opcode->argument_bytes, &argument, error);
+    return status == STATUS_OK ? opcode->run(machine, argument, error) : status;
+}
+
+static enum status run_machine(struct machine *machine, struct error *error)
+{
+    enum status status = STATUS_OK;
+    const uint8_t *byte;
+    uint8_t code = 0;
+    while (status == STATUS_OK && !machine->stopped) {
+        machine->opcode_at = machine->position;
+        status = machine_take(machine, 1, &byte, error);
+        code = status == STATUS_OK ? *byte : 0;
+        if (status == STATUS_OK)
+            status = run_opcode(machine, code, error);
+    }
+    if (status == STATUS_OK && machine->position != machine->size)
+        status = pickle_bad(error, "the file goes on after the pickle's end");
+    if (status != STATUS_OK) {
+        char where[1200];
+        const char *name = opcodes[code].name;
+        snprintf(where, sizeof where, "%s, %s at byte %" PRIu64, machine->pickle->path,
+                 name != NULL ? name : "an unknown opcode", machine->opcode_at);
+        error_prefix_where(error, where);
+    }
+    return status;
+}
+
+static enum status open_file(struct machine *machine, struct error *error)
+{
+    struct pickle *pickle = machine->pickle;
+    struct stat status;
+    machine->block = malloc(PICKLE_BLOCK);
+    if (machine->block == NULL)
+        return error_set(error, STATUS_INTERNAL, pickle->path, NULL, "no memory for the pickle");
+    pickle->descriptor = open(pickle->path, O_RDONLY | O_CLOEXEC);
+    if (pickle->descriptor < 0 || fstat(pickle->descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+        return error_set(error, STATUS_DATA, pickle->path, "check the path and its permissions",
+                         "cannot read the file: %s", pickle->descriptor < 0 ? strerror(errno) : "it is none");
+    machine->size = (uint64_t)status.st_size;
+    return STATUS_OK;
+}
+
+enum status pickle_open(const char *path, struct pickle *pickle, struct error *error)
+{
+    struct machine machine = {.pickle = pickle};
+    *pickle = (struct pickle){.descriptor = -1};
+    snprintf(pickle->path, sizeof pickle->path, "%s", path);
+    enum status status = open_file(&machine, error);
+    if (status == STATUS_OK)
+        status = run_machine(&machine, error);
+    free(machine.block);
+    free(machine.stack.value);
+    free(machine.memo.value);
+    if (status != STATUS_OK)
+        pickle_close(pickle);
+    return status;
+}
+
+void pickle_close(struct pickle *pickle)
+{
+    for (uint32_t i = 0; i < pickle->count; i++)
+        if (pickle->values[i].kind == PICKLE_TUPLE || pickle->values[i].kind == PICKLE_LIST)
+            free(pickle->values[i].is.items.value);
+    free(pickle->values);
+    if (pickle->descriptor >= 0)
+        close(pickle->descriptor);
+    *pickle = (struct pickle){.descriptor = -1};
+}
+
+const struct pickle_value *pickle_item(const struct pickle *pickle, const struct pickle_value *value,
+                                       uint32_t index)
+{
+    if (value == NULL || (value->kind != PICKLE_TUPLE && value->kind != PICKLE_LIST) ||
+        index >= value->is.items.count)
+        return NULL;
+    return &pickle->values[value->is.items.value[index]];
+}
+
+/* UTF-8 of characters below 256 to bytes, in place. */
+static enum status decode_latin1(uint8_t *data, size_t *size, struct error *error)
+{
+    size_t written = 0;
+    for (size_t i = 0; i < *size; i++) {
+        uint8_t byte = data[i];
+        if (byte >= 0x80) {
+            if ((byte != 0xc2 && byte != 0xc3) || i + 1 == *size || (data[i + 1] & 0xc0) != 0x80)
+                return pickle_bad(error, "bytes are written as a text that has none");
+            byte = (uint8_t)((byte & 3) << 6 | (data[++i] & 0x3f));
+        }
+        data[written++] = byte;
+    }
+    *size = written;
+    return STATUS_OK;
+}
+
+enum status pickle_read(const struct pickle *pickle, const struct pickle_bytes *bytes, uint8_t **data,
+                        size_t *size, struct error *error)
+{
+    enum status status = pack_read_part(pickle->descriptor, bytes->offset, bytes->size, data, error);
+    *size = bytes->size;
+    if (status == STATUS_OK && bytes->latin1) {
+        status = decode_latin1(*data, size, error);
+        if (status != STATUS_OK)
+            free(*data);
+    }
+    return status;
+}

@@ -1,0 +1,255 @@
+#include "shard/pack/record_set.h"
+
+#include "proto/file.h"
+#include "proto/path.h"
+#include "shard/pack/pack_image.h"
+#include "shard/pack/recordio.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define LABELS_MAX (1 << 24) /* above it a float is no exact label */
+
+struct scan {
+    struct record_set *set;
+    uint64_t capacity;
+    uint64_t records, mixed; /* of all records, as recordio_read_index has them */
+    bool has_header;
+    float header[2];
+    uint64_t identities; /* records */
+};
+
+/* --- Names --- */
+
+/* The only file of a folder that ends in .rec. */
+static enum status find_record(const char *folder, char *path, struct error *error)
+{
+    DIR *directory = opendir(folder);
+    enum status status = STATUS_OK;
+    size_t found = 0;
+    if (directory == NULL)
+        return error_set(error, STATUS_DATA, folder, "check the path and its permissions",
+                         "cannot read the folder: %s", strerror(errno));
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        size_t length = strlen(entry->d_name);
+        if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0 && found++ == 0)
+            status = path_join(folder, entry->d_name, path, error);
+    }
+    closedir(directory);
+    if (found != 1)
+        return error_set(error, STATUS_DATA, folder, "name the .rec file",
+                         found == 0 ? "there is no .rec file in the folder"
+                                    : "there are several .rec files in the folder, and none is train.rec");
+    return status;
+}
+
+static enum status choose_record(const char *source, char *path, struct error *error)
+{
+    if (!path_is_directory(source))
+        return path_join("", source, path, error);
+    enum status status = path_join(source, "train.rec", path, error);
+    return status == STATUS_OK && !path_exists(path) ? find_record(source, path, error) : status;
+}
+
+/* "a/train.rec" -> "a/train.idx" */
+static bool index_path(const char *path, char *index)
+{
+    size_t length = strlen(path);
+    if (length < 4 || strcmp(path + length - 4, ".rec") != 0)
+        return false;
+    snprintf(index, PATH_SIZE, "%.*s.idx", (int)length - 4, path);
+    return path_exists(index);
+}
+
+/* --- Records --- */
+
+static enum status grow(struct scan *scan, struct error *error)
+{
+    struct record_set *set = scan->set;
+    uint64_t capacity = scan->capacity == 0 ? 4096 : scan->capacity * 2;
+    uint64_t *offset = realloc(set->offset, (size_t)capacity * sizeof *offset);
+    if (offset != NULL)
+        set->offset = offset;
+    uint32_t *span = realloc(set->span, (size_t)capacity * sizeof *span);
+    if (span != NULL)
+        set->span = span;
+    uint32_t *label = realloc(set->label, (size_t)capacity * sizeof *label);
+    if (label != NULL)
+        set->label = label;
+    if (offset == NULL || span == NULL || label == NULL)
+        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for more than %llu images",
+                         (unsigned long long)set->images);
+    scan->capacity = capacity;
+    return STATUS_OK;
+}
+
+static enum status add_image(struct scan *scan, const struct recordio_record *record, struct error *error)
+{
+    struct record_set *set = scan->set;
+    float label = record->label[0];
+    if (!(label >= 0 && label < LABELS_MAX && label == floorf(label)))
+        return error_set(error, STATUS_DATA, NULL, "number the identities from 0 on",
+                         "the label %g is no number of an identity", (double)label);
+    enum status status = set->images == scan->capacity ? grow(scan, error) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    set->offset[set->images] = record->offset;
+    set->span[set->images] = record->span;
+    set->label[set->images++] = (uint32_t)label;
+    if ((uint32_t)label >= set->classes)
+        set->classes = (uint32_t)label + 1;
+    return STATUS_OK;
+}
+
+static enum status visit(void *context, const struct recordio_record *record, struct error *error)
+{
+    struct scan *scan = context;
+    scan->records++;
+    scan->mixed += recordio_mix(record->offset);
+    if (record->image_bytes > 0)
+        return add_image(scan, record, error);
+    if (record->offset == 0 && record->labels == 2) {
+        scan->has_header = true;
+        scan->header[0] = record->label[0];
+        scan->header[1] = record->label[1];
+    } else {
+        scan->identities++;
+    }
+    return STATUS_OK;
+}
+
+/* --- What else tells of them --- */
+
+/* A header's counts are floats: exact up to 2^24. */
+static bool is_count(float claimed, uint64_t count)
+{
+    return claimed == (float)count;
+}
+
+static enum status check_header(const struct scan *scan, struct error *error)
+{
+    const struct record_set *set = scan->set;
+    if (scan->has_header && (!is_count(scan->header[0], set->images + 1) ||
+                             !is_count(scan->header[1], set->images + 1 + scan->identities)))
+        return error_set(
+            error, STATUS_DATA, set->path, "copy the file again",
+            "the header tells of images up to record %.0f and identities up to %.0f, but there are "
+            "%llu images and %llu identities",
+            (double)scan->header[0], (double)scan->header[1], (unsigned long long)set->images,
+            (unsigned long long)scan->identities);
+    if (set->images == 0)
+        return error_set(error, STATUS_DATA, set->path, "name a file of images",
+                         "there is no image in the file");
+    return STATUS_OK;
+}
+
+static enum status check_index(const struct scan *scan, struct error *error)
+{
+    char index[PATH_SIZE];
+    uint64_t count, mixed;
+    if (!index_path(scan->set->path, index))
+        return STATUS_OK;
+    enum status status = recordio_read_index(index, &count, &mixed, error);
+    if (status == STATUS_OK && (count != scan->records || mixed != scan->mixed))
+        status =
+            error_set(error, STATUS_DATA, index, "copy both again, or remove the index: it is not needed",
+                      "the index of %llu records is not that of the %llu records in the file beside it",
+                      (unsigned long long)count, (unsigned long long)scan->records);
+    return status;
+}
+
+/* Classes beyond the largest label are there all the same. */
+static enum status read_property(struct record_set *set, struct error *error)
+{
+    char folder[PATH_SIZE], path[PATH_SIZE], *text;
+    size_t size;
+    unsigned classes = 0;
+    path_directory(set->path, folder);
+    enum status status = path_join(folder, "property", path, error);
+    if (status != STATUS_OK || !path_exists(path))
+        return status;
+    status = file_read(path, 4096, &text, &size, error);
+    if (status != STATUS_OK)
+        return status;
+    bool read = sscanf(text, "%u,", &classes) == 1 && classes > 0 && classes <= LABELS_MAX;
+    free(text);
+    if (!read)
+        return error_set(error, STATUS_DATA, path, "remove the file: it is not needed",
+                         "classes, height, width are expected, as in 93431,112,112");
+    if (classes < set->classes)
+        return error_set(error, STATUS_DATA, path, "correct the file, or remove it: it is not needed",
+                         "there are %u classes, but a label is %u", classes, set->classes - 1);
+    set->classes = classes;
+    return STATUS_OK;
+}
+
+/* --- The whole --- */
+
+static uint32_t digest(const struct record_set *set)
+{
+    uLong sum = crc32(0, NULL, 0);
+    sum = crc32_z(sum, (const Bytef *)set->offset, (size_t)set->images * sizeof *set->offset);
+    sum = crc32_z(sum, (const Bytef *)set->span, (size_t)set->images * sizeof *set->span);
+    return (uint32_t)crc32_z(sum, (const Bytef *)set->label, (size_t)set->images * sizeof *set->label);
+}
+
+enum status record_set_open(const char *path, struct record_set *set, struct error *error)
+{
+    struct scan scan = {.set = set};
+    *set = (struct record_set){.descriptor = -1};
+    enum status status = choose_record(path, set->path, error);
+    if (status == STATUS_OK)
+        status = recordio_scan(set->path, visit, &scan, error);
+    if (status == STATUS_OK)
+        status = check_header(&scan, error);
+    if (status == STATUS_OK)
+        status = check_index(&scan, error);
+    if (status == STATUS_OK)
+        status = read_property(set, error);
+    if (status == STATUS_OK) {
+        set->digest = digest(set);
+        set->descriptor = open(set->path, O_RDONLY | O_CLOEXEC);
+        if (set->descriptor < 0)
+            status = error_set(error, STATUS_DATA, set->path, "check the path and its permissions",
+                               "cannot read the file: %s", strerror(errno));
+    }
+    if (status != STATUS_OK)
+        record_set_close(set);
+    return status;
+}
+
+void record_set_close(struct record_set *set)
+{
+    if (set->descriptor >= 0)
+        close(set->descriptor);
+    free(set->offset);
+    free(set->span);
+    free(set->label);
+    *set = (struct record_set){.descriptor = -1};
+}
+
+enum status record_read(int descriptor, uint64_t offset, uint32_t span, uint8_t **bytes, size_t *size,
+                        struct error *error)
+{
+    enum status status = pack_read_part(descriptor, offset, span, bytes, error);
+    if (status == STATUS_OK) {
+        status = recordio_image(*bytes, span, size, error);
+        if (status != STATUS_OK)
+            free(*bytes);
+    }
+    return status;
+}
+
+enum status record_set_read(const struct record_set *set, uint64_t number, uint8_t **bytes, size_t *size,
+                            struct error *error)
+{
+    return record_read(set->descriptor, set->offset[number], set->span[number], bytes, size, error);
+}

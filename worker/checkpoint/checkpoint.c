@@ -1,0 +1,382 @@
+/* The transaction: a checkpoint's way from ".tmp" to its name, and from there to its removal. */
+#include "worker/checkpoint/checkpoint.h"
+
+#include "worker/checkpoint/checkpoint_file.h"
+#include "worker/checkpoint/checkpoint_state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PATH_SIZE 1024
+#define STEP_DIGITS 9
+
+void checkpoint_path(const char *run_dir, int64_t step, int temporary, char *path, size_t size)
+{
+    snprintf(path, size, "%s/checkpoints/step-%0*lld%s", run_dir, STEP_DIGITS, (long long)step,
+             temporary ? ".tmp" : "");
+}
+
+static enum status checkpoints_directory(const char *run_dir, char *path, size_t size, struct error *error)
+{
+    return checkpoint_join(run_dir, "checkpoints", path, size, error);
+}
+
+enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error)
+{
+    char parent[PATH_SIZE], path[PATH_SIZE];
+    enum status status = checkpoints_directory(run_dir, parent, sizeof parent - 64, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_make_directory(parent, error);
+    }
+    checkpoint_path(run_dir, step, 1, path, sizeof path);
+    return status == STATUS_OK ? checkpoint_make_directory(path, error) : status;
+}
+
+/* Puts `complete` in the place of `final`, which may exist. Where the file system can, both change places at
+ * once; elsewhere the old one steps aside first, and for a moment the step has none. */
+static enum status put_in_place(const char *complete, const char *final, struct error *error)
+{
+    char aside[PATH_SIZE];
+    if (rename(complete, final) == 0) {
+        return STATUS_OK;
+    }
+    if (errno != ENOTEMPTY && errno != EEXIST) {
+        return checkpoint_storage_error(final, "cannot rename", errno, error);
+    }
+    if (renameat2(AT_FDCWD, complete, AT_FDCWD, final, RENAME_EXCHANGE) == 0) {
+        return checkpoint_remove_tree(complete, error);
+    }
+    int length = snprintf(aside, sizeof aside, "%s.old.tmp", final);
+    if (length < 0 || (size_t)length >= sizeof aside) {
+        return error_set(error, STATUS_STORAGE, final, "use a shorter run.dir", "the path is too long");
+    }
+    enum status status = checkpoint_remove_tree(aside, error);
+    if (status == STATUS_OK && (rename(final, aside) != 0 || rename(complete, final) != 0)) {
+        status = checkpoint_storage_error(final, "cannot rename", errno, error);
+    }
+    return status == STATUS_OK ? checkpoint_remove_tree(aside, error) : status;
+}
+
+enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state *state,
+                              const struct checkpoint_part *parts, size_t count, uint64_t *bytes,
+                              struct error *error)
+{
+    char parent[PATH_SIZE], temporary[PATH_SIZE], final[PATH_SIZE];
+    struct checkpoint_part *all = malloc((count + 1) * sizeof *all);
+    if (!all) {
+        return error_set(error, STATUS_INTERNAL, run_dir, NULL, "out of memory");
+    }
+    memcpy(all, parts, count * sizeof *all);
+    checkpoint_path(run_dir, state->step, 1, temporary, sizeof temporary);
+    checkpoint_path(run_dir, state->step, 0, final, sizeof final);
+    enum status status = checkpoint_write_state(temporary, state, &all[count], error);
+    if (status == STATUS_OK) {
+        status = checkpoint_write_commit(temporary, all, count + 1, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_sync(temporary, error);
+    }
+    if (status == STATUS_OK) {
+        status = put_in_place(temporary, final, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoints_directory(run_dir, parent, sizeof parent, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_sync(parent, error);
+    }
+    *bytes = 0;
+    for (size_t i = 0; i <= count && status == STATUS_OK; i++) {
+        *bytes += all[i].bytes;
+    }
+    free(all);
+    return status;
+}
+
+void checkpoint_abandon(const char *run_dir, int64_t step)
+{
+    char path[PATH_SIZE];
+    checkpoint_path(run_dir, step, 1, path, sizeof path);
+    checkpoint_remove_tree(path, NULL);
+}
+
+/* The step in "step-000000123", or -1 for any other name. */
+static int64_t step_of(const char *name)
+{
+    char rendered[64];
+    errno = 0;
+    long long step = strncmp(name, "step-", 5) == 0 ? strtoll(name + 5, NULL, 10) : -1;
+    snprintf(rendered, sizeof rendered, "step-%0*lld", STEP_DIGITS, step);
+    return errno == 0 && step >= 0 && strcmp(name, rendered) == 0 ? step : -1;
+}
+
+static int is_stale(const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(name, "step-", 5) == 0 && length > 4 && strcmp(name + length - 4, ".tmp") == 0;
+}
+
+static int compare_descending(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left < right) - (left > right);
+}
+
+/* Steps of all directories with a checkpoint's name, newest first; removes every .tmp if asked to. */
+static enum status list_steps(const char *run_dir, int remove_stale, int64_t **steps, size_t *count,
+                              struct error *error)
+{
+    char parent[PATH_SIZE], path[PATH_SIZE];
+    enum status status = checkpoints_directory(run_dir, parent, sizeof parent, error);
+    *steps = NULL;
+    *count = 0;
+    DIR *directory = status == STATUS_OK ? opendir(parent) : NULL;
+    if (!directory) {
+        return status != STATUS_OK || errno == ENOENT
+                   ? status
+                   : checkpoint_storage_error(parent, "cannot list", errno, error);
+    }
+    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(directory)) != NULL;) {
+        int64_t step = step_of(entry->d_name);
+        if (step >= 0) {
+            int64_t *grown = realloc(*steps, (*count + 1) * sizeof *grown);
+            if (!grown) {
+                status = error_set(error, STATUS_INTERNAL, parent, NULL, "out of memory");
+                break;
+            }
+            *steps = grown;
+            (*steps)[(*count)++] = step;
+        } else if (remove_stale && is_stale(entry->d_name)) {
+            status = checkpoint_join(parent, entry->d_name, path, sizeof path, error);
+            if (status == STATUS_OK) {
+                status = checkpoint_remove_tree(path, error);
+            }
+        }
+    }
+    closedir(directory);
+    if (*count > 0) {
+        qsort(*steps, *count, sizeof **steps, compare_descending);
+    }
+    if (status != STATUS_OK) {
+        free(*steps);
+        *steps = NULL;
+    }
+    return status;
+}
+
+enum status checkpoint_prepare(const char *run_dir, struct error *error)
+{
+    char parent[PATH_SIZE];
+    int64_t *steps = NULL;
+    size_t count;
+    enum status status = checkpoints_directory(run_dir, parent, sizeof parent, error);
+    if (status == STATUS_OK) {
+        status = checkpoint_make_directory(run_dir, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_make_directory(parent, error);
+    }
+    if (status == STATUS_OK) {
+        status = list_steps(run_dir, 1, &steps, &count, error);
+    }
+    free(steps);
+    return status == STATUS_OK ? checkpoint_sync(run_dir, error) : status;
+}
+
+static enum status remove_checkpoint(const char *path, struct error *error)
+{
+    char away[PATH_SIZE + 16];
+    snprintf(away, sizeof away, "%s.pruned.tmp", path);
+    enum status status = checkpoint_remove_tree(away, error);
+    if (status == STATUS_OK && rename(path, away) != 0) {
+        status = checkpoint_storage_error(path, "cannot rename", errno, error);
+    }
+    return status == STATUS_OK ? checkpoint_remove_tree(away, error) : status;
+}
+
+/* Whether the checkpoint `steps[i]` (newest first) is the first one of its stretch of `every` steps. */
+static bool begins_stretch(const int64_t *steps, const bool *valid, size_t count, size_t i, int64_t every)
+{
+    int64_t stretch = every > 0 ? steps[i] / every : 0;
+    for (size_t older = i + 1; older < count && stretch > 0 && steps[older] / every == stretch; older++) {
+        if (valid[older]) {
+            return false;
+        }
+    }
+    return stretch > 0;
+}
+
+enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retention *retention,
+                             struct error *error)
+{
+    int64_t *steps;
+    size_t count;
+    int newer = 0; /* valid ones */
+    char path[PATH_SIZE];
+    enum status status = list_steps(run_dir, 1, &steps, &count, error);
+    bool *valid = status == STATUS_OK ? calloc(count + 1, sizeof *valid) : NULL;
+    if (status == STATUS_OK && !valid) {
+        status = error_set(error, STATUS_INTERNAL, run_dir, NULL, "out of memory");
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        checkpoint_path(run_dir, steps[i], 0, path, sizeof path);
+        valid[i] = checkpoint_verify(path, 0, NULL) == STATUS_OK;
+    }
+    for (size_t i = 0; i < count && retention->last > 0 && status == STATUS_OK; i++) {
+        bool stays = newer < retention->last ||
+                     (valid[i] && begins_stretch(steps, valid, count, i, retention->every_steps));
+        newer += valid[i];
+        if (!stays) {
+            checkpoint_path(run_dir, steps[i], 0, path, sizeof path);
+            status = remove_checkpoint(path, error);
+        }
+    }
+    free(valid);
+    free(steps);
+    return status;
+}
+
+enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
+                              void (*warn)(void *context, const char *text), void *context,
+                              struct error *error)
+{
+    int64_t *steps;
+    size_t count;
+    path[0] = '\0';
+    enum status status = list_steps(run_dir, 0, &steps, &count, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct error fault;
+        char line[1400];
+        checkpoint_path(run_dir, steps[i], 0, path, size);
+        if (checkpoint_verify(path, 1, &fault) == STATUS_OK) {
+            break;
+        }
+        if (warn) {
+            warn(context, error_format(&fault, line, sizeof line));
+        }
+        path[0] = '\0';
+    }
+    free(steps);
+    return status;
+}
+
+enum status checkpoint_find(const char *argument, char *path, size_t size, struct error *error)
+{
+    struct stat folder;
+    snprintf(path, size, "%s/checkpoints", argument);
+    if (stat(path, &folder) != 0) {
+        snprintf(path, size, "%s", argument);
+        return STATUS_OK;
+    }
+    enum status status = checkpoint_newest(argument, path, size, NULL, NULL, error);
+    if (status == STATUS_OK && path[0] == '\0') {
+        status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
+    }
+    return status;
+}
+
+static enum status verify_part(const char *path, const struct checkpoint_part *part, int deep,
+                               struct error *error)
+{
+    const char *next = "the checkpoint is damaged: resume from an earlier one";
+    char file[PATH_SIZE];
+    uint64_t bytes;
+    uint32_t crc = part->crc;
+    enum status status = checkpoint_join(path, part->file, file, sizeof file, error);
+    if (status == STATUS_OK) {
+        status =
+            deep ? checkpoint_file_crc(file, &bytes, &crc, error) : checkpoint_file_size(file, &bytes, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (bytes != part->bytes) {
+        return error_set(error, STATUS_DATA, file, next, "the file has %llu bytes where COMMIT says %llu",
+                         (unsigned long long)bytes, (unsigned long long)part->bytes);
+    }
+    if (crc != part->crc) {
+        return error_set(error, STATUS_DATA, file, next, "the file's crc is %08x where COMMIT says %08x", crc,
+                         part->crc);
+    }
+    return STATUS_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const struct checkpoint_part *)a)->file, ((const struct checkpoint_part *)b)->file);
+}
+
+static enum status check_listed(const char *path, const struct checkpoint_part *parts, size_t count,
+                                const char *file, struct error *error)
+{
+    struct checkpoint_part key;
+    snprintf(key.file, sizeof key.file, "%s", file);
+    if (bsearch(&key, parts, count, sizeof *parts, compare_names)) {
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
+                     "COMMIT does not list %s", file);
+}
+
+/* What is read is what was checked: COMMIT lists every file that a checkpoint of these datasets has, and no
+ * other.
+ */
+static enum status check_list(const char *path, const struct checkpoint_part *parts, size_t count,
+                              struct error *error)
+{
+    struct checkpoint_state state;
+    uint64_t expected = 2;
+    enum status status = check_listed(path, parts, count, "model.h5", error);
+    if (status == STATUS_OK) {
+        status = check_listed(path, parts, count, "state.yaml", error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_read_state(path, &state, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t k = 0; k < state.dataset_count; k++) {
+        expected += state.datasets[k].parts;
+    }
+    for (size_t k = 0; k < state.dataset_count && status == STATUS_OK; k++) {
+        const struct checkpoint_dataset *dataset = &state.datasets[k];
+        for (uint32_t part = 1; part <= dataset->parts && status == STATUS_OK; part++) {
+            char file[sizeof parts->file];
+            status = checkpoint_name_classifier(path, dataset->name, part, dataset->parts, file, sizeof file,
+                                                error);
+            if (status == STATUS_OK) {
+                status = check_listed(path, parts, count, file, error);
+            }
+        }
+    }
+    checkpoint_state_free(&state);
+    if (status == STATUS_OK && expected != count) {
+        status = error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
+                           "COMMIT lists %zu files where %llu belong to the checkpoint", count,
+                           (unsigned long long)expected);
+    }
+    return status;
+}
+
+enum status checkpoint_verify(const char *path, int deep, struct error *error)
+{
+    struct checkpoint_part *parts;
+    size_t count = 0;
+    enum status status = checkpoint_read_commit(path, &parts, &count, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = verify_part(path, &parts[i], deep, error);
+    }
+    if (status == STATUS_OK) {
+        qsort(parts, count, sizeof *parts, compare_names);
+        status = check_list(path, parts, count, error);
+    }
+    free(parts);
+    return status;
+}

@@ -1,0 +1,121 @@
+/* Checkpoints (README, "Files"): `<run.dir>/checkpoints/step-<9 digits>/` with model.h5, classifier parts,
+ * state.yaml and COMMIT. Workers write their parts into `step-<9 digits>.tmp`; the coordinator commits.
+ * A directory without a valid COMMIT is not a checkpoint.
+ */
+#ifndef DAIL_WORKER_CHECKPOINT_CHECKPOINT_H
+#define DAIL_WORKER_CHECKPOINT_CHECKPOINT_H
+
+#include "proto/error.h"
+#include "worker/loss/classifier.h"
+#include "worker/loss/domain.h"
+#include "worker/nn/iresnet.h"
+
+#include <stdint.h>
+
+#define CHECKPOINT_VERSION 1
+#define CHECKPOINT_HIDDEN_MAX 8
+
+struct checkpoint_dataset {
+    char name[128];
+    uint32_t id, classes;
+    uint32_t parts; /* files its classifier is split in */
+};
+
+/* What a checkpoint says of itself: state.yaml. */
+struct checkpoint_state {
+    int64_t step, steps, steps_per_epoch;
+    int lanes, workers, lane_batch;
+    int skips; /* updates skipped in a row, up to this step */
+    int evaluate; /* 1: the evaluation that is due after this step was still to be done */
+    uint64_t seed;
+    char digest[17]; /* config_digest of the run */
+    char version[32];
+    char arch[32];
+    int input, embedding;
+    double width, dropout;
+    int hidden[CHECKPOINT_HIDDEN_MAX];
+    size_t hidden_count;
+    struct checkpoint_dataset *datasets; /* [dataset_count], owned */
+    size_t dataset_count;
+};
+void checkpoint_state_free(struct checkpoint_state *state);
+
+struct checkpoint_part {
+    char file[256]; /* within the checkpoint's directory */
+    uint64_t bytes;
+    uint32_t crc; /* zlib's crc32 of the file */
+};
+
+/* --- Writing: by the workers. Each function writes and fsyncs one file in `directory` (the .tmp one) and
+ * fills `part`. STATUS_STORAGE on any write error; nothing else is touched. --- */
+
+/* What model.h5 is written from: vectors in the layouts of `net` and `domain`, which only tell what is where.
+ */
+struct checkpoint_model {
+    const struct iresnet *net;
+    const float *weights, *statistics, *momentum;
+    const struct domain *domain;
+    const float *domain_weights, *domain_momentum;
+};
+
+/* Makes the .tmp directory where it is missing. Every worker calls it before it writes. */
+enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error);
+/* model.h5 */
+enum status checkpoint_write_model(const char *directory, const struct checkpoint_model *model,
+                                   struct checkpoint_part *part, struct error *error);
+/* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D]. */
+enum status checkpoint_write_classifier(const char *directory, const char *dataset, uint32_t classes,
+                                        int embedding, const struct classifier_block *block,
+                                        struct checkpoint_part *part, struct error *error);
+
+/* --- The transaction: by the coordinator. --- */
+
+/* "<run_dir>/checkpoints/step-000000123" (with ".tmp" if `temporary`). */
+void checkpoint_path(const char *run_dir, int64_t step, int temporary, char *path, size_t size);
+/* Makes `<run_dir>/checkpoints` and removes every .tmp that a run left there when it was killed. To be called
+ * before any worker writes. */
+enum status checkpoint_prepare(const char *run_dir, struct error *error);
+/* Writes state.yaml and COMMIT (each file's size and crc), syncs, renames, syncs the parent.
+ * If the final name exists it is replaced only after the new one is complete. */
+enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state *state,
+                              const struct checkpoint_part *parts, size_t count, uint64_t *bytes,
+                              struct error *error);
+/* Removes the .tmp directory. */
+void checkpoint_abandon(const char *run_dir, int64_t step);
+/* Which checkpoints stay. */
+struct checkpoint_retention {
+    int last; /* the newest so many; 0: all */
+    int64_t every_steps; /* and the first one at or after each multiple of this, from 1 on; 0: none */
+};
+
+/* Removes the checkpoints that do not stay, and every stale .tmp. A pruned one is renamed away first, so that
+ * a crash never leaves half of one under a valid name. A damaged one takes no one's place. */
+enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retention *retention,
+                             struct error *error);
+
+/* --- Reading --- */
+
+/* The newest valid checkpoint of a run: `path` is empty when there is none. Damaged newer ones are passed
+ * over, their fault told by `warn` (may be NULL). */
+enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
+                              void (*warn)(void *context, const char *text), void *context,
+                              struct error *error);
+/* The checkpoint that a user means by `argument`: itself, or the newest of a run's folder. STATUS_DATA where
+ * a run has none. Whether it is one, checkpoint_verify tells. */
+enum status checkpoint_find(const char *argument, char *path, size_t size, struct error *error);
+/* COMMIT present, and it lists every file that belongs to the checkpoint and no other; every file there with
+ * its size, and with `deep` its crc. STATUS_DATA names the file. Files beside those listed are nobody's
+ * business. */
+enum status checkpoint_verify(const char *path, int deep, struct error *error);
+enum status checkpoint_read_state(const char *path, struct checkpoint_state *state, struct error *error);
+
+/* Reads the backbone (and with momentum != NULL its momenta; likewise the domain head where domain != NULL).
+ * Every name and shape is checked: STATUS_DATA names the first that does not fit this model. */
+enum status checkpoint_read_model(const char *path, struct iresnet *net, float *momentum,
+                                  struct domain *domain, float *domain_momentum, struct error *error);
+/* Fills block's rows (weight, and momentum if `with_momentum`) from whatever parts the checkpoint has. */
+enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,
+                                       int embedding, const struct classifier_block *block, int with_momentum,
+                                       struct error *error);
+
+#endif

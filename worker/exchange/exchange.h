@@ -1,0 +1,71 @@
+/* The exchange: how workers pass numbers to each other. Layers and losses are handed this interface and know
+ * nothing of MPI. Two implementations: exchange_local.c (one worker, no MPI: tests, `dail`) and
+ * exchange_mpi.c (the run).
+ *
+ * Every call is collective over all workers (or over the group) and made by all of them in the same order.
+ * Results are the same bits on every worker. While a call waits it calls `idle` so that the worker goes on
+ * sending signs of life. Buffers are the caller's.
+ */
+#ifndef DAIL_WORKER_EXCHANGE_EXCHANGE_H
+#define DAIL_WORKER_EXCHANGE_EXCHANGE_H
+
+#include "proto/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct exchange;
+struct exchange_group; /* a contiguous range of workers with a communicator of its own */
+
+struct exchange_operations {
+    /* recv [size * bytes], in order of rank. */
+    enum status (*allgather)(struct exchange *exchange, const void *send, size_t bytes, void *recv,
+                             struct error *error);
+    /* send [size][count_each] summed over workers; each gets its own slice recv [count_each]. */
+    enum status (*reduce_scatter)(struct exchange *exchange, const float *send, float *recv,
+                                  size_t count_each, struct error *error);
+    /* In place over all workers. */
+    enum status (*sum_double)(struct exchange *exchange, double *values, size_t count, struct error *error);
+
+    /* Workers first..first+count-1. All workers call it; those outside get a group that is not theirs.
+     * first + count may exceed size: ranks wrap around. */
+    enum status (*group_create)(struct exchange *exchange, int first, int count,
+                                struct exchange_group **group, struct error *error);
+    void (*group_free)(struct exchange *exchange, struct exchange_group *group);
+    /* Starts an in-place reduction over a group; does nothing outside it. Several may be under way;
+     * group_wait completes all of them. */
+    enum status (*group_max)(struct exchange *exchange, struct exchange_group *group, float *values,
+                             size_t count, struct error *error);
+    enum status (*group_sum)(struct exchange *exchange, struct exchange_group *group, float *values,
+                             size_t count, struct error *error);
+    enum status (*group_wait)(struct exchange *exchange, struct error *error);
+
+    /* Starts an in-place sum of a gradient bucket over all workers, to run beside the computation.
+     * buckets_progress drives it (call it between layers); buckets_wait completes all that were started. */
+    enum status (*bucket_start)(struct exchange *exchange, float *values, size_t count, struct error *error);
+    enum status (*buckets_progress)(struct exchange *exchange, struct error *error);
+    enum status (*buckets_wait)(struct exchange *exchange, struct error *error);
+
+    void (*close)(struct exchange *exchange);
+};
+
+struct exchange {
+    int rank; /* of this worker, from 0 */
+    int size; /* number of workers */
+    const struct exchange_operations *operations;
+    /* Called while a call waits, at least every few milliseconds; NULL: none. */
+    void (*idle)(void *context);
+    void *idle_context;
+    /* Seconds this worker spent inside exchange calls, and bytes it handed to them, since the start: none
+     * where nobody else takes part. */
+    double seconds_waited;
+    /* Seconds that sums of buckets were under way while this worker was in no exchange call, since the start.
+     */
+    double seconds_hidden;
+    uint64_t bytes;
+};
+
+/* The exchange of a single worker: copies. The caller calls operations->close. */
+enum status exchange_local_create(struct exchange **exchange, struct error *error);
+
+#endif

@@ -1,0 +1,415 @@
+#include "worker/interchange/onnx_file.h"
+
+#include "worker/interchange/widen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NEXT "export the model again, by dail export or PyTorch"
+/* Messages within messages: a model needs 7 of them. */
+#define DEPTH_MAX 16
+/* What messages may take beside twice the file. */
+#define MEMORY_SPARE ((size_t)64 << 20)
+/* Operators in a row that hand their input on. */
+#define PASSED_MAX 16
+
+static enum status bad_file(const char *path, const char *what, struct error *error)
+{
+    return error_set(error, STATUS_DATA, path, NEXT, "%s", what);
+}
+
+/* --- Bytes --- */
+
+static enum status read_whole(int descriptor, const char *path, uint8_t *bytes, size_t size,
+                              struct error *error)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t count = read(descriptor, bytes + done, size - done);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            return error_set(error, STATUS_DATA, path, "check the disk and the file",
+                             "cannot read the file: %s", count < 0 ? strerror(errno) : "it became shorter");
+        }
+        done += (size_t)count;
+    }
+    return STATUS_OK;
+}
+
+static enum status load(const char *path, uint8_t **bytes, size_t *size, struct error *error)
+{
+    struct stat status;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+        const int failure = errno;
+        if (descriptor >= 0) {
+            close(descriptor);
+        }
+        return error_set(error, STATUS_DATA, path, "check the path and its permissions",
+                         "cannot read the file: %s", strerror(failure));
+    }
+    enum status result = STATUS_OK;
+    if (!S_ISREG(status.st_mode)) {
+        result = error_set(error, STATUS_DATA, path, "name an ONNX file", "this is no file");
+    } else if (status.st_size > INT32_MAX) { /* protobuf's own limit */
+        result = bad_file(path, "this is no ONNX model: it has more than 2 GiB", error);
+    }
+    *size = (size_t)status.st_size;
+    if (result == STATUS_OK) {
+        *bytes = malloc(*size + 1);
+        result = *bytes ? read_whole(descriptor, path, *bytes, *size, error)
+                        : error_set(error, STATUS_INTERNAL, path, NULL, "no memory to read the model");
+    }
+    close(descriptor);
+    return result;
+}
+
+/* --- Messages --- */
+
+static bool take_number(const uint8_t **at, const uint8_t *end, uint64_t *number)
+{
+    *number = 0;
+    for (unsigned shift = 0; shift < 64 && *at < end; shift += 7) {
+        const uint8_t byte = *(*at)++;
+        *number |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* protobuf-c follows messages within messages as deep as they go, on the stack: so their depth is looked at
+ * before. The type of a field's value is in the low bits of its tag. */
+static bool depth_is_bounded(const ProtobufCMessageDescriptor *message, const uint8_t *at, const uint8_t *end,
+                             int depth)
+{
+    enum { NUMBER = 0, EIGHT_BYTES = 1, BYTES = 2, FOUR_BYTES = 5 };
+    while (at < end) {
+        uint64_t tag, length = 0;
+        if (!take_number(&at, end, &tag) || tag >> 3 > UINT32_MAX) {
+            return false;
+        }
+        const int type = (int)(tag & 7);
+        if (type == NUMBER) {
+            if (!take_number(&at, end, &length)) {
+                return false;
+            }
+            continue;
+        }
+        if (type == BYTES ? !take_number(&at, end, &length) : type != EIGHT_BYTES && type != FOUR_BYTES) {
+            return false;
+        }
+        length = type == EIGHT_BYTES ? 8 : type == FOUR_BYTES ? 4 : length;
+        if (length > (uint64_t)(end - at)) {
+            return false;
+        }
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field(message, (unsigned)(tag >> 3));
+        if (type == BYTES && field && field->type == PROTOBUF_C_TYPE_MESSAGE &&
+            (depth == 0 || !depth_is_bounded(field->descriptor, at, at + length, depth - 1))) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+/* Small messages may take a hundred times their bytes: their memory is bounded. */
+struct budget {
+    size_t left;
+};
+
+static void *budget_take(void *context, size_t size)
+{
+    struct budget *budget = context;
+    if (size > budget->left) {
+        return NULL;
+    }
+    budget->left -= size;
+    return malloc(size > 0 ? size : 1);
+}
+
+static void budget_return(void *context, void *memory)
+{
+    (void)context;
+    free(memory);
+}
+
+static enum status unpack(struct onnx_file *file, const uint8_t *bytes, size_t size, struct error *error)
+{
+    struct budget budget = {.left = 2 * size + MEMORY_SPARE};
+    ProtobufCAllocator allocator = {.alloc = budget_take, .free = budget_return, .allocator_data = &budget};
+    if (size == 0 || !depth_is_bounded(&onnx__model_proto__descriptor, bytes, bytes + size, DEPTH_MAX)) {
+        return bad_file(file->path, "this is no ONNX model, or it is damaged", error);
+    }
+    file->model = onnx__model_proto__unpack(&allocator, size, bytes);
+    if (!file->model) {
+        return bad_file(file->path, "this is no ONNX model, or it is damaged, or needs too much memory",
+                        error);
+    }
+    return STATUS_OK;
+}
+
+/* --- Values --- */
+
+const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name)
+{
+    for (size_t i = 0; i < node->n_attribute; i++) {
+        if (node->attribute[i]->name && strcmp(node->attribute[i]->name, name) == 0) {
+            return node->attribute[i];
+        }
+    }
+    return NULL;
+}
+
+bool onnx_is(const Onnx__NodeProto *node, const char *name)
+{
+    return node->op_type && strcmp(node->op_type, name) == 0 &&
+           (!node->domain || node->domain[0] == '\0' || strcmp(node->domain, "ai.onnx") == 0);
+}
+
+/* What these do, inference does not see: dropout, and a change of a number's width. */
+static bool hands_on(const Onnx__NodeProto *node)
+{
+    const Onnx__AttributeProto *to = onnx_is(node, "Cast") ? onnx_attribute(node, "to") : NULL;
+    return onnx_is(node, "Identity") || onnx_is(node, "Dropout") ||
+           (to && (to->i == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
+                   to->i == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16));
+}
+
+static int compare_values(const void *left, const void *right)
+{
+    const struct onnx_value *a = left, *b = right;
+    return strcmp(a->name, b->name);
+}
+
+static const struct onnx_value *find_exactly(const struct onnx_file *file, const char *name)
+{
+    const struct onnx_value key = {.name = name};
+    return name && file->count > 0 ? bsearch(&key, file->values, file->count, sizeof key, compare_values)
+                                   : NULL;
+}
+
+const struct onnx_value *onnx_file_find(const struct onnx_file *file, const char *name)
+{
+    const struct onnx_value *value = find_exactly(file, name);
+    for (int i = 0; value && value->maker && hands_on(value->maker); i++) {
+        value =
+            i < PASSED_MAX && value->maker->n_input > 0 ? find_exactly(file, value->maker->input[0]) : NULL;
+    }
+    return value;
+}
+
+static enum status check_sizes(const struct onnx_file *file, struct error *error)
+{
+    const Onnx__GraphProto *graph = file->model->graph;
+    if (!graph) {
+        return bad_file(file->path, "this is no ONNX model: it has no graph", error);
+    }
+    if (graph->n_node > ONNX_NODES_MAX || graph->n_initializer > ONNX_ARRAYS_MAX ||
+        graph->n_input > ONNX_ARRAYS_MAX) {
+        return bad_file(file->path, "the graph has more nodes or arrays than any iresnet", error);
+    }
+    for (size_t i = 0; i < graph->n_node; i++) {
+        const Onnx__NodeProto *node = graph->node[i];
+        if (node->n_input > ONNX_LINKS_MAX || node->n_output > ONNX_LINKS_MAX) {
+            return error_set(error, STATUS_DATA, file->path, NEXT,
+                             "node '%.60s' (%.30s) has more inputs or outputs than any of an iresnet",
+                             node->name ? node->name : "", node->op_type ? node->op_type : "");
+        }
+    }
+    return STATUS_OK;
+}
+
+static void add_value(struct onnx_file *file, const char *name, const Onnx__NodeProto *maker,
+                      const Onnx__TensorProto *array)
+{
+    if (name && name[0] != '\0') {
+        file->values[file->count++] = (struct onnx_value){.name = name, .maker = maker, .array = array};
+    }
+}
+
+static void add_outputs(struct onnx_file *file, const Onnx__NodeProto *node)
+{
+    const Onnx__AttributeProto *constant = onnx_is(node, "Constant") ? onnx_attribute(node, "value") : NULL;
+    const size_t outputs = node->n_output > 1 && hands_on(node) ? 1 : node->n_output;
+    for (size_t i = 0; i < outputs; i++) {
+        add_value(file, node->output[i], constant && constant->t ? NULL : node,
+                  constant ? constant->t : NULL);
+    }
+}
+
+/* Before version 4 of the format arrays are among the inputs as well. */
+static bool is_array(const Onnx__GraphProto *graph, const char *name)
+{
+    for (size_t i = 0; name && i < graph->n_initializer; i++) {
+        if (graph->initializer[i]->name && strcmp(graph->initializer[i]->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status list_values(struct onnx_file *file, struct error *error)
+{
+    const Onnx__GraphProto *graph = file->model->graph;
+    const size_t most = graph->n_input + graph->n_initializer + graph->n_node * ONNX_LINKS_MAX;
+    file->values = calloc(most + 1, sizeof *file->values);
+    file->inputs = calloc(graph->n_node * ONNX_LINKS_MAX + 1, sizeof *file->inputs);
+    if (!file->values || !file->inputs) {
+        return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the graph");
+    }
+    for (size_t i = 0; i < graph->n_initializer; i++) {
+        add_value(file, graph->initializer[i]->name, NULL, graph->initializer[i]);
+    }
+    for (size_t i = 0; i < graph->n_input; i++) {
+        if (!is_array(graph, graph->input[i]->name)) {
+            add_value(file, graph->input[i]->name, NULL, NULL);
+        }
+    }
+    for (size_t i = 0; i < graph->n_node; i++) {
+        add_outputs(file, graph->node[i]);
+    }
+    qsort(file->values, file->count, sizeof *file->values, compare_values);
+    for (size_t i = 1; i < file->count; i++) {
+        if (strcmp(file->values[i - 1].name, file->values[i].name) == 0) {
+            return error_set(error, STATUS_DATA, file->path, NEXT, "the graph has two values '%.100s'",
+                             file->values[i].name);
+        }
+    }
+    return STATUS_OK;
+}
+
+static void link_inputs(struct onnx_file *file)
+{
+    const Onnx__GraphProto *graph = file->model->graph;
+    for (size_t i = 0; i < graph->n_node; i++) {
+        for (size_t k = 0; k < graph->node[i]->n_input; k++) {
+            file->inputs[i * ONNX_LINKS_MAX + k] = onnx_file_find(file, graph->node[i]->input[k]);
+        }
+    }
+}
+
+const struct onnx_value *onnx_file_input(const struct onnx_file *file, const Onnx__NodeProto *node,
+                                         size_t index)
+{
+    return index < node->n_input ? onnx_file_find(file, node->input[index]) : NULL;
+}
+
+size_t onnx_file_takers(const struct onnx_file *file, const struct onnx_value *value,
+                        const Onnx__NodeProto **nodes, size_t most)
+{
+    const Onnx__GraphProto *graph = file->model->graph;
+    size_t count = 0;
+    for (size_t i = 0; i < graph->n_node; i++) {
+        bool takes = false;
+        for (size_t k = 0; k < graph->node[i]->n_input && !takes; k++) {
+            takes = file->inputs[i * ONNX_LINKS_MAX + k] == value;
+        }
+        if (takes && !hands_on(graph->node[i])) {
+            if (count < most) {
+                nodes[count] = graph->node[i];
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+enum status onnx_file_open(const char *path, struct onnx_file *file, struct error *error)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    *file = (struct onnx_file){0};
+    snprintf(file->path, sizeof file->path, "%s", path);
+    enum status status = load(path, &bytes, &size, error);
+    if (status == STATUS_OK) {
+        status = unpack(file, bytes, size, error);
+    }
+    free(bytes);
+    if (status == STATUS_OK) {
+        status = check_sizes(file, error);
+    }
+    if (status == STATUS_OK) {
+        status = list_values(file, error);
+    }
+    if (status != STATUS_OK) {
+        onnx_file_close(file);
+        return status;
+    }
+    link_inputs(file);
+    return STATUS_OK;
+}
+
+void onnx_file_close(struct onnx_file *file)
+{
+    if (file->model) {
+        onnx__model_proto__free_unpacked(file->model, NULL);
+    }
+    free(file->values);
+    free(file->inputs);
+    *file = (struct onnx_file){0};
+}
+
+/* --- Numbers --- */
+
+/* Which floats an array is of; false: none that is read. */
+static bool widen_type_of(const Onnx__TensorProto *array, enum widen_type *type)
+{
+    switch (array->has_data_type ? array->data_type : 0) {
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
+        *type = WIDEN_FLOAT32;
+        return true;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16:
+        *type = WIDEN_FLOAT16;
+        return true;
+    case ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16:
+        *type = WIDEN_BFLOAT16;
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum status onnx_file_check_array(const struct onnx_file *file, const Onnx__TensorProto *array, size_t *count,
+                                  struct error *error)
+{
+    enum widen_type type;
+    const char *fault = NULL;
+    *count = 1;
+    for (size_t d = 0; d < array->n_dims && !fault; d++) {
+        if (array->dims[d] < 1 || __builtin_mul_overflow(*count, (size_t)array->dims[d], count)) {
+            fault = "its shape is not of numbers above 0, or too large";
+        }
+    }
+    if (fault) {
+    } else if (!widen_type_of(array, &type)) {
+        fault = "it is not of floats of 32 or 16 bits";
+    } else if (array->n_external_data > 0 || (array->has_data_location && array->data_location != 0)) {
+        fault = "its numbers are in another file, which is not read; store the model in one file";
+    } else if (array->has_raw_data ? array->raw_data.len % widen_bytes(type) != 0 ||
+                                         array->raw_data.len / widen_bytes(type) != *count
+                                   : type != WIDEN_FLOAT32 || array->n_float_data != *count) {
+        fault = "it has another number of floats than its shape says";
+    }
+    return fault ? error_set(error, STATUS_DATA, file->path, NEXT, "array '%.100s': %s",
+                             array->name ? array->name : "", fault)
+                 : STATUS_OK;
+}
+
+void onnx_file_read_array(const Onnx__TensorProto *array, size_t begin, float *values, size_t count)
+{
+    enum widen_type type;
+    if (!array->has_raw_data) {
+        memcpy(values, array->float_data + begin, count * sizeof *values);
+    } else if (widen_type_of(array, &type)) {
+        widen(type, array->raw_data.data + begin * widen_bytes(type), values, count);
+    }
+}

@@ -1,0 +1,198 @@
+#include "worker/interchange/state_dict.h"
+
+#include "proto/path.h"
+#include "proto/text.h"
+#include "shard/hdf5/hdf5.h"
+#include "worker/interchange/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRACKED "num_batches_tracked"
+#define VARIANCE "running_var"
+
+/* The vector that holds a parameter; a constant is in none. */
+static float *vector_of(struct iresnet *net, const struct parameter *parameter)
+{
+    return parameter->kind == PARAMETER_STATISTIC ? iresnet_statistics(net) : iresnet_weights(net);
+}
+
+/* Memory for the largest parameter. */
+static enum status make_buffer(const struct iresnet *net, float **buffer, struct error *error)
+{
+    const size_t largest = iresnet_parameter_largest(net);
+    *buffer = malloc(largest * sizeof **buffer);
+    return *buffer ? STATUS_OK
+                   : error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu parameters", largest);
+}
+
+/* --- Writing safetensors --- */
+
+/* The arrays in the file's order, integers first, so that each lies at a multiple of its elements' size. NULL
+ * when memory runs out. */
+static struct safetensors_array *list_arrays(const struct iresnet *net, size_t *arrays)
+{
+    size_t count;
+    const struct parameter *parameters = iresnet_parameters(net, &count);
+    struct safetensors_array *list = calloc(2 * count, sizeof *list);
+    *arrays = 0;
+    for (size_t i = 0; list && i < count; i++) {
+        const char *name = parameters[i].name;
+        if (text_ends_with(name, VARIANCE)) {
+            struct safetensors_array *array = &list[(*arrays)++];
+            array->type = SAFETENSORS_I64;
+            snprintf(array->name, sizeof array->name, "%.*s%s", (int)(strlen(name) - strlen(VARIANCE)), name,
+                     TRACKED);
+        }
+    }
+    for (size_t i = 0; list && i < count; i++) {
+        struct safetensors_array *array = &list[(*arrays)++];
+        snprintf(array->name, sizeof array->name, "%s", parameters[i].name);
+        array->type = SAFETENSORS_F32;
+        array->rank = parameters[i].rank;
+        for (int d = 0; d < array->rank; d++) {
+            array->shape[d] = parameters[i].shape[d];
+        }
+    }
+    return list;
+}
+
+static enum status append_all(struct safetensors_writer *writer, const struct backbone *backbone,
+                              float *buffer, struct error *error)
+{
+    size_t count;
+    const struct parameter *parameters = iresnet_parameters(backbone->net, &count);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (text_ends_with(parameters[i].name, VARIANCE)) {
+            status = safetensors_append_integers(writer, &backbone->state.step, 1, error);
+        }
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &parameters[i];
+        parameter_to_file(backbone->net, parameter, vector_of(backbone->net, parameter), buffer);
+        status = safetensors_append_floats(writer, buffer, parameter->count, error);
+    }
+    return status;
+}
+
+static enum status create_writer(const struct backbone *backbone, const char *path,
+                                 struct safetensors_writer **writer, struct error *error)
+{
+    const struct checkpoint_state *state = &backbone->state;
+    char input[16], embedding[16], width[32], step[32];
+    snprintf(input, sizeof input, "%d", state->input);
+    snprintf(embedding, sizeof embedding, "%d", state->embedding);
+    snprintf(width, sizeof width, "%g", state->width);
+    snprintf(step, sizeof step, "%lld", (long long)state->step);
+    const char *const metadata[][2] = {{"format", "pt"},         {"arch", state->arch}, {"input", input},
+                                       {"embedding", embedding}, {"width", width},      {"step", step}};
+    size_t arrays;
+    struct safetensors_array *list = list_arrays(backbone->net, &arrays);
+    if (!list) {
+        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the file's header");
+    }
+    enum status status =
+        safetensors_create(path, list, arrays, metadata, sizeof metadata / sizeof *metadata, writer, error);
+    free(list);
+    return status;
+}
+
+enum status state_dict_write_safetensors(const struct backbone *backbone, const char *path,
+                                         struct error *error)
+{
+    float *buffer;
+    struct safetensors_writer *writer = NULL;
+    enum status status = make_buffer(backbone->net, &buffer, error);
+    if (status == STATUS_OK) {
+        status = create_writer(backbone, path, &writer, error);
+    }
+    if (status == STATUS_OK) {
+        status = append_all(writer, backbone, buffer, error);
+    }
+    free(buffer);
+    if (status != STATUS_OK) {
+        safetensors_abandon(writer);
+        return status;
+    }
+    return safetensors_finish(writer, error);
+}
+
+/* --- Writing HDF5 --- */
+
+static enum status write_attributes(struct h5_file *file, const struct checkpoint_state *state,
+                                    struct error *error)
+{
+    enum status status = h5_set_string(file, "/", "dail_format", "state_dict", error);
+    if (status == STATUS_OK) {
+        status = h5_set_uint(file, "/", "version", STATE_DICT_VERSION, error);
+    }
+    if (status == STATUS_OK) {
+        status = h5_set_string(file, "/", "arch", state->arch, error);
+    }
+    if (status == STATUS_OK) {
+        status = h5_set_uint(file, "/", "input", (uint64_t)state->input, error);
+    }
+    if (status == STATUS_OK) {
+        status = h5_set_uint(file, "/", "embedding", (uint64_t)state->embedding, error);
+    }
+    if (status == STATUS_OK) {
+        status = h5_set_double(file, "/", "width", state->width, error);
+    }
+    return status == STATUS_OK ? h5_set_uint(file, "/", "step", (uint64_t)state->step, error) : status;
+}
+
+static enum status write_arrays(struct h5_file *file, const struct backbone *backbone, float *buffer,
+                                struct error *error)
+{
+    size_t count;
+    const struct parameter *parameters = iresnet_parameters(backbone->net, &count);
+    enum status status = write_attributes(file, &backbone->state, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &parameters[i];
+        uint64_t dims[4] = {0};
+        char name[sizeof parameter->name + 1];
+        for (int d = 0; d < parameter->rank; d++) {
+            dims[d] = parameter->shape[d];
+        }
+        snprintf(name, sizeof name, "/%s", parameter->name);
+        parameter_to_file(backbone->net, parameter, vector_of(backbone->net, parameter), buffer);
+        status = h5_write_array(file, name, H5_TYPE_F32, parameter->rank, dims, buffer, error);
+    }
+    return status;
+}
+
+enum status state_dict_write_hdf5(const struct backbone *backbone, const char *path, struct error *error)
+{
+    char temporary[PATH_SIZE];
+    struct h5_file file = {0};
+    float *buffer;
+    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (length < 0 || (size_t)length >= sizeof temporary) {
+        return error_set(error, STATUS_USAGE, path, "use a shorter path", "the path is too long");
+    }
+    enum status status = make_buffer(backbone->net, &buffer, error);
+    if (status == STATUS_OK) {
+        status = h5_create_file(temporary, &file, error);
+    }
+    if (status != STATUS_OK) {
+        free(buffer);
+        return status;
+    }
+    status = write_arrays(&file, backbone, buffer, error);
+    free(buffer);
+    enum status closed = h5_close_file(&file, status == STATUS_OK ? error : NULL);
+    status = status == STATUS_OK ? closed : status;
+    if (status == STATUS_OK) {
+        status = path_sync(temporary, error);
+    }
+    if (status == STATUS_OK) {
+        status = path_rename(temporary, path, error);
+    }
+    if (status != STATUS_OK) {
+        unlink(temporary);
+    }
+    return status;
+}

@@ -1,0 +1,234 @@
+#include "worker/loader/lane.h"
+
+#include "proto/random.h"
+#include "worker/loader/loader.h"
+
+#include <stdlib.h>
+
+#define LANE_DATASET_BITS 40
+
+/* One dataset's part of a lane. */
+struct lane_dataset {
+    uint32_t *leases; /* indices of its leases, in the order given */
+    uint32_t lease_count;
+    uint32_t lease; /* the one under way, an index into leases */
+    uint32_t *order; /* images of that lease in the order drawn for it, counted from its begin */
+    uint32_t position; /* in order */
+    uint32_t left; /* images of all its leases that are still to come */
+    uint64_t first_id; /* of the lease under way */
+};
+
+struct lane {
+    const struct manifest *manifests;
+    uint64_t seed;
+    int64_t epoch;
+    struct random random;
+    struct message_lease *leases;
+    uint32_t lease_count;
+    struct lane_dataset *datasets;
+    size_t dataset_count;
+    uint32_t left;
+};
+
+uint64_t lane_sample_id(const struct manifest *manifest, uint32_t dataset, uint32_t shard, uint32_t image)
+{
+    uint64_t number = image;
+    for (uint32_t i = 0; i < shard; i++) {
+        number += manifest->shards[i].images;
+    }
+    return (uint64_t)dataset << LANE_DATASET_BITS | number;
+}
+
+static enum status check_lease(const struct message_leases *leases, uint32_t index,
+                               const struct manifest *manifests, size_t datasets, struct error *error)
+{
+    const struct message_lease *lease = &leases->leases[index];
+    const char *next = "all ranks must read the same manifests";
+    if (lease->dataset >= datasets) {
+        return error_set(error, STATUS_INTERNAL, "leases", next,
+                         "lease %u of lane %d is of dataset %u of %zu", index, leases->lane, lease->dataset,
+                         datasets);
+    }
+    const struct manifest *manifest = &manifests[lease->dataset];
+    if (lease->shard >= manifest->shard_count) {
+        return error_set(error, STATUS_INTERNAL, manifest->path, next,
+                         "lease %u of lane %d is of shard %u of %u", index, leases->lane, lease->shard,
+                         manifest->shard_count);
+    }
+    uint32_t images = manifest->shards[lease->shard].images;
+    if (lease->count == 0 || lease->begin > images || lease->count > images - lease->begin) {
+        return error_set(error, STATUS_INTERNAL, manifest->path, next,
+                         "lease %u of lane %d holds images %u to %llu of shard %u, which has %u", index,
+                         leases->lane, lease->begin, (unsigned long long)lease->begin + lease->count,
+                         lease->shard, images);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_leases(const struct message_leases *leases, const struct manifest *manifests,
+                                size_t datasets, struct error *error)
+{
+    uint64_t images = 0;
+    for (uint32_t i = 0; i < leases->count; i++) {
+        enum status status = check_lease(leases, i, manifests, datasets, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        images += leases->leases[i].count;
+    }
+    if (images > UINT32_MAX) {
+        return error_set(error, STATUS_INTERNAL, "leases", "use more lanes",
+                         "lane %d has %llu images in one epoch, more than 2^32", leases->lane,
+                         (unsigned long long)images);
+    }
+    return STATUS_OK;
+}
+
+/* The order of the lease under way; its first image's id keys the draws. */
+static void begin_lease(struct lane *lane, struct lane_dataset *dataset)
+{
+    const struct message_lease *lease = &lane->leases[dataset->leases[dataset->lease]];
+    dataset->first_id =
+        lane_sample_id(&lane->manifests[lease->dataset], lease->dataset, lease->shard, lease->begin);
+    for (uint32_t i = 0; i < lease->count; i++) {
+        dataset->order[i] = i;
+    }
+    struct random random = random_stream(lane->seed, RANDOM_LEASE, (uint64_t)lane->epoch, dataset->first_id);
+    random_shuffle(&random, dataset->order, lease->count);
+    dataset->position = 0;
+}
+
+static enum status fill_dataset(struct lane *lane, uint32_t index)
+{
+    struct lane_dataset *dataset = &lane->datasets[index];
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < lane->lease_count; i++) {
+        if (lane->leases[i].dataset == index) {
+            dataset->lease_count++;
+            dataset->left += lane->leases[i].count;
+            largest = lane->leases[i].count > largest ? lane->leases[i].count : largest;
+        }
+    }
+    if (dataset->lease_count == 0) {
+        return STATUS_OK;
+    }
+    dataset->leases = calloc(dataset->lease_count, sizeof *dataset->leases);
+    dataset->order = calloc(largest, sizeof *dataset->order);
+    if (!dataset->leases || !dataset->order) {
+        return STATUS_INTERNAL;
+    }
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < lane->lease_count; i++) {
+        if (lane->leases[i].dataset == index) {
+            dataset->leases[filled++] = i;
+        }
+    }
+    lane->left += dataset->left;
+    begin_lease(lane, dataset);
+    return STATUS_OK;
+}
+
+enum status lane_create(const struct message_leases *leases, const struct manifest *manifests,
+                        size_t datasets, uint64_t seed, struct lane **created, struct error *error)
+{
+    enum status status = check_leases(leases, manifests, datasets, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct lane *lane = calloc(1, sizeof *lane);
+    if (!lane) {
+        return error_set(error, STATUS_INTERNAL, "lane", NULL, "out of memory");
+    }
+    lane->manifests = manifests;
+    lane->seed = seed;
+    lane->epoch = leases->epoch;
+    lane->random = random_stream(seed, RANDOM_LANE, (uint64_t)leases->epoch, (uint64_t)leases->lane);
+    lane->lease_count = leases->count;
+    lane->leases = calloc((size_t)leases->count + 1, sizeof *lane->leases);
+    lane->datasets = calloc(datasets, sizeof *lane->datasets);
+    if (!lane->leases || !lane->datasets) {
+        lane_free(lane);
+        return error_set(error, STATUS_INTERNAL, "lane", NULL, "out of memory");
+    }
+    lane->dataset_count = datasets;
+    for (uint32_t i = 0; i < leases->count; i++) {
+        lane->leases[i] = leases->leases[i];
+    }
+    for (uint32_t k = 0; k < datasets; k++) {
+        if (fill_dataset(lane, k) != STATUS_OK) {
+            lane_free(lane);
+            return error_set(error, STATUS_INTERNAL, "lane", NULL, "out of memory");
+        }
+    }
+    *created = lane;
+    return STATUS_OK;
+}
+
+void lane_free(struct lane *lane)
+{
+    if (!lane) {
+        return;
+    }
+    for (size_t k = 0; k < lane->dataset_count; k++) {
+        free(lane->datasets[k].leases);
+        free(lane->datasets[k].order);
+    }
+    free(lane->datasets);
+    free(lane->leases);
+    free(lane);
+}
+
+uint64_t lane_left(const struct lane *lane)
+{
+    return lane->left;
+}
+
+void lane_next(struct lane *lane, struct lane_item *item)
+{
+    /* A dataset's chance is its share of what is left, so that none runs out before the others. */
+    uint32_t draw = random_below(&lane->random, lane->left);
+    struct lane_dataset *dataset = lane->datasets;
+    while (draw >= dataset->left) {
+        draw -= dataset->left;
+        dataset++;
+    }
+    item->lease = dataset->leases[dataset->lease];
+    const struct message_lease *lease = &lane->leases[item->lease];
+    uint32_t offset = dataset->order[dataset->position];
+    item->image = lease->begin + offset;
+    item->id = dataset->first_id + offset;
+    dataset->position++;
+    dataset->left--;
+    lane->left--;
+    item->last = dataset->position == lease->count;
+    if (item->last && dataset->left > 0) {
+        dataset->lease++;
+        begin_lease(lane, dataset);
+    }
+}
+
+const struct message_lease *lane_lease(const struct lane *lane, uint32_t index)
+{
+    return &lane->leases[index];
+}
+
+enum status lane_order(const struct message_leases *leases, const struct manifest *manifests, size_t datasets,
+                       uint64_t seed, int64_t count, uint64_t *ids, struct error *error)
+{
+    struct lane *lane;
+    enum status status = lane_create(leases, manifests, datasets, seed, &lane, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (count < 0 || (uint64_t)count > lane_left(lane)) {
+        status = error_set(error, STATUS_INTERNAL, "leases", NULL, "lane %d has %llu images, asked for %lld",
+                           leases->lane, (unsigned long long)lane_left(lane), (long long)count);
+    }
+    for (int64_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct lane_item item;
+        lane_next(lane, &item);
+        ids[i] = item.id;
+    }
+    lane_free(lane);
+    return status;
+}

@@ -1,0 +1,64 @@
+/* The loader: a thread that reads, checks, decodes and augments the next micro-batches of this worker's lanes
+ * while the current one trains (README, "Lanes").
+ *
+ * A lane's order within an epoch depends on (seed, epoch, lane, leases) alone: the datasets' leases are
+ * consumed in the order given, each lease's images in an order drawn for it, and the datasets interleave by
+ * draws in proportion to what is left of each, so that every micro-batch mixes them. Pixels become
+ * (x - 127.5) / 127.5, RGB, NHWC; flip and shift are drawn per (epoch, sample).
+ */
+#ifndef DAIL_WORKER_LOADER_LOADER_H
+#define DAIL_WORKER_LOADER_LOADER_H
+
+#include "proto/error.h"
+#include "proto/message.h"
+#include "shard/manifest.h"
+#include "worker/loss/classifier.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A lease is read in contiguous pieces of at most this size. */
+#define LOADER_READ_BYTES (64u << 20)
+
+struct loader_config {
+    const struct manifest *manifests; /* [datasets], config order; outlive the loader */
+    size_t datasets;
+    uint64_t seed;
+    int side; /* pixels */
+    int batch; /* images of a micro-batch */
+    bool flip;
+    int shift;
+    int first_lane, lanes; /* this worker's: contiguous */
+    int depth; /* micro-batches ready ahead per lane, at least 1 */
+};
+
+struct loader;
+
+struct micro_batch {
+    int64_t epoch;
+    int lane;
+    float *image; /* [batch][side][side][3] */
+    struct sample *sample; /* [batch] */
+};
+
+enum status loader_create(const struct loader_config *config, struct loader **loader, struct error *error);
+void loader_free(struct loader *loader); /* stops the thread */
+
+/* Hands over one lane's leases of one epoch (copied). All of the worker's lanes of an epoch must be given
+ * before the thread begins on it; `skip` images of each lane were trained on before a restart;
+ * `use` images of each lane enter the epoch (the tail is dropped). */
+enum status loader_set_leases(struct loader *loader, const struct message_leases *leases, int64_t skip,
+                              int64_t use, struct error *error);
+
+/* The next micro-batch of `lane`, waiting for it; valid until loader_release. `idle` is called while it waits
+ * (may be NULL). Fails with the loader thread's first error, or STATUS_INTERNAL at the end of the leases. */
+enum status loader_next(struct loader *loader, int lane, void (*idle)(void *), void *context,
+                        const struct micro_batch **batch, struct error *error);
+void loader_release(struct loader *loader, const struct micro_batch *batch);
+
+/* The order alone, without reading an image: fills ids[0..count) with the sample ids of a lane's stream.
+ * For tests and for the plan's checks. */
+enum status lane_order(const struct message_leases *leases, const struct manifest *manifests, size_t datasets,
+                       uint64_t seed, int64_t count, uint64_t *ids, struct error *error);
+
+#endif

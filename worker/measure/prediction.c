@@ -1,0 +1,149 @@
+#include "worker/measure/prediction.h"
+
+#include "worker/loss/classifier.h"
+
+/* What the owners of a dataset reduce for each sample: three maxima and a sum (worker/loss/README.md). */
+#define REDUCED_BYTES (4 * sizeof(float))
+/* An addition of gradients reads two numbers and writes one. */
+#define ADDITION_TRAFFIC 3
+
+double prediction_bytes(int workers, int lanes, int lane_batch, int embedding, double gradient_bytes)
+{
+    double others = (double)(workers - 1) / workers;
+    double embeddings = (double)lanes * lane_batch * embedding * (double)sizeof(float);
+    return others * (2 * gradient_bytes + 2 * embeddings);
+}
+
+/* Rounds of messages in which `members` reach each other by doubling. */
+static int doublings(int members)
+{
+    int rounds = 0;
+    while (1 << rounds < members) {
+        rounds++;
+    }
+    return rounds;
+}
+
+/* How the class rows lie over the workers: the worker with the most to do decides. */
+struct ownership {
+    double work; /* sample times row, of a round, over that of one worker with all rows and one lane */
+    double rows; /* of that worker, over all rows */
+    int members; /* of the largest owner group */
+};
+
+static double images_of(const struct prediction_input *input)
+{
+    double images = 0;
+    for (size_t k = 0; k < input->datasets; k++) {
+        images += (double)input->images[k];
+    }
+    return images;
+}
+
+/* Samples of dataset k that meet its rows, over the samples of a lane. */
+static double share_of(const struct prediction_input *input, size_t k, double images)
+{
+    return input->scope_all ? 1 : (double)input->images[k] / images;
+}
+
+static bool owns(int worker, int first, int count, int workers)
+{
+    return (worker - first + workers) % workers < count;
+}
+
+static struct ownership ownership_of(const struct prediction_input *input, int workers)
+{
+    struct ownership ownership = {.members = 1};
+    double images = images_of(input), all_work = 0, all_rows = 0;
+    for (size_t k = 0; k < input->datasets; k++) {
+        all_rows += input->classes[k];
+        all_work += share_of(input, k, images) * input->classes[k];
+    }
+    for (int worker = 0; worker < workers; worker++) {
+        double work = 0, rows = 0;
+        for (size_t k = 0; k < input->datasets; k++) {
+            int first, count;
+            classifier_layout(input->classes, input->datasets, input->rows_min, workers, k, &first, &count);
+            double own = owns(worker, first, count, workers) ? (double)input->classes[k] / count : 0;
+            rows += own;
+            work += share_of(input, k, images) * own;
+            ownership.members = count > ownership.members ? count : ownership.members;
+        }
+        ownership.work = work > ownership.work ? work : ownership.work;
+        ownership.rows = rows > ownership.rows ? rows : ownership.rows;
+    }
+    ownership.work *= workers / all_work;
+    ownership.rows /= all_rows;
+    if (input->scope_all) {
+        ownership.members = workers;
+    }
+    return ownership;
+}
+
+/* The exchange of a classifier's round: gather, two reductions, scatter. */
+static double classifier_exchange(const struct prediction_input *input, int workers, int members)
+{
+    double embedding = input->embedding * (double)sizeof(float);
+    double own = input->lane_batch * (2 * embedding + (double)sizeof(struct sample));
+    double passed_on = (workers - 1) * (2 * input->latency + own / input->bandwidth);
+    double reduced = (double)workers * input->lane_batch * REDUCED_BYTES;
+    double reduction = 2 * 2 * doublings(members) * input->latency + 2 * reduced / input->bandwidth;
+    return passed_on + (members > 1 ? reduction : 0);
+}
+
+/* Buckets one after the other. Adds to `hidden` what runs beside the backward pass; returns what does not. */
+static double buckets_exchange(const struct prediction_input *input, int workers, double *hidden)
+{
+    double others = (double)(workers - 1) / workers, end = 0, busy = 0;
+    for (size_t i = 0; i < input->buckets; i++) {
+        double seconds =
+            2 * others * input->bucket[i].bytes / input->bandwidth + 2 * (workers - 1) * input->latency;
+        end = (end > input->bucket[i].ready ? end : input->bucket[i].ready) + seconds;
+        busy += seconds;
+    }
+    double waited = end > input->backward ? end - input->backward : 0;
+    waited = waited < busy ? waited : busy;
+    *hidden += busy - waited;
+    return waited;
+}
+
+/* Seconds a worker adds up gradients. */
+static double additions(const struct prediction_input *input, int workers)
+{
+    double bytes = 0;
+    for (size_t i = 0; i < input->buckets; i++) {
+        bytes += input->bucket[i].bytes;
+    }
+    return ADDITION_TRAFFIC * bytes * (workers - 1) / workers / input->memory;
+}
+
+void prediction_make(const struct prediction_input *input, int workers, struct prediction *prediction)
+{
+    int lanes = input->lanes > 0 ? input->lanes : workers;
+    *prediction = (struct prediction){.workers = workers, .lanes = lanes};
+    int64_t batch = (int64_t)lanes * input->lane_batch;
+    prediction->steps_per_epoch = (int64_t)(images_of(input) / (double)batch);
+    prediction->possible = lanes % workers == 0 && prediction->steps_per_epoch > 0;
+    if (!prediction->possible) {
+        return;
+    }
+    int rounds = lanes / workers;
+    struct ownership ownership = ownership_of(input, workers);
+    double rows = 0;
+    for (size_t k = 0; k < input->datasets; k++) {
+        rows += input->classes[k];
+    }
+    double exchanged = (double)input->exchanged_weights, owned = rows * input->embedding;
+    double update = input->update * (exchanged + ownership.rows * owned) / (exchanged + owned);
+    double round = input->forward + input->classifier * ownership.work + input->backward;
+    prediction->compute = rounds * round + update;
+    if (workers > 1) {
+        prediction->compute += additions(input, workers);
+        prediction->exchange = rounds * classifier_exchange(input, workers, ownership.members) +
+                               buckets_exchange(input, workers, &prediction->hidden) +
+                               2 * doublings(workers) * input->latency;
+    }
+    prediction->step = prediction->compute + prediction->exchange;
+    prediction->images_per_second = (double)batch / prediction->step;
+    prediction->epoch = (double)prediction->steps_per_epoch * prediction->step;
+}
