@@ -67,7 +67,7 @@ A_daemon := $(call linked,daemon/command)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-unit check-mpi check-system check-oracle check-asan torture fuzz \
+.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-floors check-unit check-mpi check-system check-oracle check-asan torture fuzz \
         fuzz-targets bench lint format install dist help clean deps
 .DEFAULT_GOAL := all
 
@@ -176,12 +176,15 @@ ablation-real: ablation-deps ## the paper's table on the real faces of FACES=<fo
 	$(EXPERIMENT) real
 
 # The tests, one floor after the other.
-check: check-deps check-unit check-mpi check-system check-oracle ## every test
+check: check-deps check-floors check-unit check-mpi check-system check-oracle ## every test
 
 check-deps:
 	@etc/install-deps.sh --if-missing --oracle --ablation
 	@etc/install-deps.sh --if-missing --hosts || echo 'check: tests/system/hosts.t will be skipped'
 	@etc/install-deps.sh --if-missing --slurm || echo 'check: tests/system/slurm.t will be skipped'
+
+check-floors:
+	tests/floors.sh
 
 check-unit: $(UNIT)
 	prove --exec tests/unit/tap.sh $(UNIT)
