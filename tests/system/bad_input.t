@@ -142,7 +142,7 @@ is "files are made with the user's umask" "$(find "$work/victim/run" -type f ! -
 # The same objects but those that tell the version.
 mkdir "$work/build"
 cp -a "$build/config.mk" "$build/obj" "$work/build"
-for source in $(grep -l DAIL_VERSION ./*/*.c); do
+for source in $(grep -rl --include="*.c" DAIL_VERSION proto shard worker daemon); do
     rm -f "$work/build/obj/${source%.c}.o"
 done
 flags="${DAIL_SANITIZED:+-fsanitize=address,undefined -fno-sanitize-recover=undefined}"
