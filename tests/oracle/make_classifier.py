@@ -67,7 +67,7 @@ def run(golden, number, x, w, datasets, labels, ids, case):
     first = [sum(CLASSES[:k]) for k in range(len(CLASSES))]
     dataset_of = sum([[k] * c for k, c in enumerate(CLASSES)], [])
     cosine = torch.nn.functional.normalize(x) @ torch.nn.functional.normalize(w).T
-    total, correct, compared, draws = 0.0, 0, 0, []
+    total, correct, draws = 0.0, 0, []
     for i in range(SAMPLES):
         target = first[datasets[i]] + labels[i]
         rivals = [j for j in range(len(dataset_of)) if j != target and
@@ -80,11 +80,10 @@ def run(golden, number, x, w, datasets, labels, ids, case):
         logits = torch.cat([scale * psi(cosine[i, target], MARGINS[name]).reshape(1), scale * cosine[i, rivals]])
         total = total + WEIGHTS[datasets[i]] * (torch.logsumexp(logits, 0) - logits[0])
         correct += int(all(cosine[i, target] > cosine[i, j] for j in rivals))
-        compared += 1 + len(rivals)
     (total / GLOBAL_BATCH).backward()
     key = f"case{number}"
     golden.put(key + ".setting", list(MARGINS[name]) + [scale, scope == "all", probability])
-    golden.put(key + ".sums", [total.item(), correct, compared])
+    golden.put(key + ".sums", [total.item(), correct])
     golden.put(key + ".draws", [v for d in draws for v in d])
     golden.put(key + ".grad_x", x.grad)
     golden.put(key + ".grad_w", w.grad)

@@ -56,7 +56,6 @@ struct sample {
 struct classifier_sums {
     double loss; /* sum over this worker's own samples of weight * L_i */
     double correct; /* own samples whose target has the largest cosine among the classes compared */
-    double compared; /* classes in this worker's denominators: for reports */
 };
 
 /* A drawn cross-dataset class among the rows this worker owns, for the trace. */

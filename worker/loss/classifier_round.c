@@ -179,7 +179,6 @@ static enum status send_back(struct classifier *classifier, int count, struct er
         }
         out[dimension + RETURN_LOSS] = (float)scored->loss;
         out[dimension + RETURN_CORRECT] = (float)scored->correct;
-        out[dimension + RETURN_DRAWN] = (float)scored->drawn;
     }
     return exchange->operations->reduce_scatter(exchange, classifier->outgoing, classifier->incoming,
                                                 (size_t)(count / exchange->size) * each, error);
@@ -204,9 +203,6 @@ static void take_back(struct classifier *classifier, int count, const float *emb
         }
         sums->loss += classifier->weight[sample[i].dataset] * (double)in[dimension + RETURN_LOSS];
         sums->correct += (double)in[dimension + RETURN_CORRECT];
-        sums->compared += classifier->config.scope_all ? (double)classifier->all_classes
-                                                       : (double)classifier->classes[sample[i].dataset];
-        sums->compared += (double)in[dimension + RETURN_DRAWN];
     }
 }
 

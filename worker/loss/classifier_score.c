@@ -321,7 +321,6 @@ static enum status draw_from_block(struct classifier *classifier, int scored, si
         classifier->draw[classifier->pairs] = (struct crossing_draw){
             .sample = classifier->scored[scored].place, .class_index = (uint32_t)class_index};
         classifier->pairs++;
-        classifier->scored[scored].drawn++;
     }
     return STATUS_OK;
 }

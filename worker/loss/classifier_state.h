@@ -31,7 +31,6 @@ struct scored {
     double target_cosine;
     double target_slope; /* d loss / d cosine of the target */
     double loss, correct;
-    double drawn; /* crossing classes among the owned rows */
 };
 
 /* A sample's denominator; the first three are what workers take the maximum of. */
@@ -96,8 +95,7 @@ struct classifier {
     size_t bytes;
 };
 
-/* What goes back to a sample's worker behind the gradient: each is set by one owner and 0 from the others,
- * but for the number of drawn classes, which adds up. */
-enum { RETURN_LOSS, RETURN_CORRECT, RETURN_DRAWN, RETURN_COUNT };
+/* What goes back to a sample's worker behind the gradient: each is set by one owner and 0 from the others. */
+enum { RETURN_LOSS, RETURN_CORRECT, RETURN_COUNT };
 
 #endif
