@@ -4,8 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define ID_BITS 40
-
 static bool are_finite(const float *values, size_t count)
 {
     /* 0 x is 0 for every finite x, and NaN for any other. */
@@ -102,8 +100,8 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *text, const c
 
 static void say_sample(struct text *text, uint64_t id, const struct manifest *manifests, size_t datasets)
 {
-    size_t dataset = (size_t)(id >> ID_BITS);
-    uint64_t image = id & ((UINT64_C(1) << ID_BITS) - 1), left = image;
+    size_t dataset = sample_id_dataset(id);
+    uint64_t image = sample_id_image(id), left = image;
     if (dataset >= datasets) {
         return;
     }

@@ -331,7 +331,7 @@ void trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps)
         double place = (double)random_uniform(&random);
         trainer->empty_sample[i] = (struct sample){.dataset = (uint32_t)dataset,
                                                    .label = (uint32_t)(place * trainer->classes[dataset]),
-                                                   .id = (uint64_t)dataset << 40 | number};
+                                                   .id = sample_id((uint32_t)dataset, number)};
     }
 }
 

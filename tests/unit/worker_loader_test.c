@@ -141,7 +141,15 @@ static void order_of(const struct fixture *fixture, int64_t epoch, int lane, uin
                      uint64_t *ids)
 {
     struct message_leases leases = leases_of(epoch, lane);
-    assert_int_equal(lane_order(&leases, fixture->manifests, DATASETS, seed, count, ids, NULL), STATUS_OK);
+    struct lane *stream;
+    assert_int_equal(lane_create(&leases, fixture->manifests, DATASETS, seed, &stream, NULL), STATUS_OK);
+    for (int64_t i = 0; i < count; i++) {
+        struct lane_item item;
+        assert_true(lane_left(stream) > 0);
+        lane_next(stream, &item);
+        ids[i] = item.id;
+    }
+    lane_free(stream);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -232,15 +240,12 @@ static void test_bad_leases_are_refused(void **state)
                                   {0, 0, 12, 1}, {0, 0, 0, 0}, {0, 0, 5, UINT32_MAX}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct message_leases leases = {.count = 1, .leases = &bad[i]};
-        uint64_t id;
+        struct lane *stream;
         struct error error = {0};
-        assert_int_equal(lane_order(&leases, fixture->manifests, DATASETS, SEED, 0, &id, &error),
+        assert_int_equal(lane_create(&leases, fixture->manifests, DATASETS, SEED, &stream, &error),
                          STATUS_INTERNAL);
         assert_true(error.what[0] != '\0');
     }
-    struct message_leases leases = leases_of(0, 0);
-    uint64_t ids[64];
-    assert_int_equal(lane_order(&leases, fixture->manifests, DATASETS, SEED, 59, ids, NULL), STATUS_INTERNAL);
 }
 
 static float value_of(uint64_t id, int y, int x, int c)
@@ -278,7 +283,7 @@ static void give(struct loader *loader, int64_t epoch, int lanes, int64_t skip, 
     }
 }
 
-/* Two epochs through the queue: ids in lane_order's order, labels and pixels those of the images. */
+/* Two epochs through the queue: ids in the lanes' order, labels and pixels those of the images. */
 static void test_loader_delivers_the_order(void **state)
 {
     const struct fixture *fixture = *state;

@@ -1,11 +1,9 @@
 #include "worker/loader/lane.h"
 
 #include "proto/random.h"
-#include "worker/loader/loader.h"
+#include "worker/exchange/sample.h"
 
 #include <stdlib.h>
-
-#define LANE_DATASET_BITS 40
 
 /* One dataset's part of a lane. */
 struct lane_dataset {
@@ -30,13 +28,14 @@ struct lane {
     uint32_t left;
 };
 
-uint64_t lane_sample_id(const struct manifest *manifest, uint32_t dataset, uint32_t shard, uint32_t image)
+/* The id of an image of a shard. */
+static uint64_t id_of(const struct manifest *manifest, uint32_t dataset, uint32_t shard, uint32_t image)
 {
     uint64_t number = image;
     for (uint32_t i = 0; i < shard; i++) {
         number += manifest->shards[i].images;
     }
-    return (uint64_t)dataset << LANE_DATASET_BITS | number;
+    return sample_id(dataset, number);
 }
 
 static enum status check_lease(const struct message_leases *leases, uint32_t index,
@@ -88,8 +87,7 @@ static enum status check_leases(const struct message_leases *leases, const struc
 static void begin_lease(struct lane *lane, struct lane_dataset *dataset)
 {
     const struct message_lease *lease = &lane->leases[dataset->leases[dataset->lease]];
-    dataset->first_id =
-        lane_sample_id(&lane->manifests[lease->dataset], lease->dataset, lease->shard, lease->begin);
+    dataset->first_id = id_of(&lane->manifests[lease->dataset], lease->dataset, lease->shard, lease->begin);
     for (uint32_t i = 0; i < lease->count; i++) {
         dataset->order[i] = i;
     }
@@ -210,25 +208,4 @@ void lane_next(struct lane *lane, struct lane_item *item)
 const struct message_lease *lane_lease(const struct lane *lane, uint32_t index)
 {
     return &lane->leases[index];
-}
-
-enum status lane_order(const struct message_leases *leases, const struct manifest *manifests, size_t datasets,
-                       uint64_t seed, int64_t count, uint64_t *ids, struct error *error)
-{
-    struct lane *lane;
-    enum status status = lane_create(leases, manifests, datasets, seed, &lane, error);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (count < 0 || (uint64_t)count > lane_left(lane)) {
-        status = error_set(error, STATUS_INTERNAL, "leases", NULL, "lane %d has %llu images, asked for %lld",
-                           leases->lane, (unsigned long long)lane_left(lane), (long long)count);
-    }
-    for (int64_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct lane_item item;
-        lane_next(lane, &item);
-        ids[i] = item.id;
-    }
-    lane_free(lane);
-    return status;
 }

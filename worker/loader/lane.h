@@ -17,7 +17,7 @@ struct lane;
 struct lane_item {
     uint32_t lease; /* index among the lane's leases */
     uint32_t image; /* within the lease's shard */
-    uint64_t id; /* sample id: dataset index << 40 | image number within the dataset */
+    uint64_t id; /* sample_id */
     bool last; /* of its lease */
 };
 
@@ -33,8 +33,5 @@ uint64_t lane_left(const struct lane *lane);
 void lane_next(struct lane *lane, struct lane_item *item);
 
 const struct message_lease *lane_lease(const struct lane *lane, uint32_t index);
-
-/* Sample id of an image of a shard. */
-uint64_t lane_sample_id(const struct manifest *manifest, uint32_t dataset, uint32_t shard, uint32_t image);
 
 #endif

@@ -12,7 +12,7 @@
 #include "proto/error.h"
 #include "proto/message.h"
 #include "shard/manifest.h"
-#include "worker/loss/classifier.h"
+#include "worker/exchange/sample.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,10 +55,5 @@ enum status loader_set_leases(struct loader *loader, const struct message_leases
 enum status loader_next(struct loader *loader, int lane, void (*idle)(void *), void *context,
                         const struct micro_batch **batch, struct error *error);
 void loader_release(struct loader *loader, const struct micro_batch *batch);
-
-/* The order alone, without reading an image: fills ids[0..count) with the sample ids of a lane's stream.
- * For tests and for the plan's checks. */
-enum status lane_order(const struct message_leases *leases, const struct manifest *manifests, size_t datasets,
-                       uint64_t seed, int64_t count, uint64_t *ids, struct error *error);
 
 #endif

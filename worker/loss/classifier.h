@@ -13,6 +13,7 @@
 
 #include "proto/error.h"
 #include "worker/exchange/exchange.h"
+#include "worker/exchange/sample.h"
 #include "worker/loss/margin.h"
 
 #include <stdbool.h>
@@ -45,13 +46,6 @@ struct classifier_block {
 };
 
 struct classifier;
-
-/* One sample as all workers know it. */
-struct sample {
-    uint32_t dataset; /* index in config order */
-    uint32_t label;
-    uint64_t id; /* dataset index << 40 | image number within the dataset */
-};
 
 struct classifier_sums {
     double loss; /* sum over this worker's own samples of weight * L_i */

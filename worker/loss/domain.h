@@ -9,7 +9,7 @@
 #define DAIL_WORKER_LOSS_DOMAIN_H
 
 #include "proto/error.h"
-#include "worker/loss/classifier.h"
+#include "worker/exchange/sample.h"
 
 struct domain_config {
     int embedding; /* D */
