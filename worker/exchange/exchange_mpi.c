@@ -22,6 +22,7 @@ struct exchange_group {
 struct request_list {
     MPI_Request *request;
     int *completed; /* scratch of MPI_Testsome */
+    MPI_Status *status; /* never read: gcc takes MPICH 4's MPI_STATUSES_IGNORE for an array without room */
     int count, capacity;
 };
 
@@ -76,14 +77,14 @@ static void pause_between_tests(double waited)
 }
 
 /* Completes the requests; signs of life go on meanwhile. */
-static enum status wait_all(struct exchange_mpi *mpi, int count, MPI_Request *request, const char *what,
-                            struct error *error)
+static enum status wait_all(struct exchange_mpi *mpi, int count, MPI_Request *request, MPI_Status *status,
+                            const char *what, struct error *error)
 {
     double begin = MPI_Wtime();
     double idle = begin;
     for (;;) {
         int done = 0;
-        int code = MPI_Testall(count, request, &done, MPI_STATUSES_IGNORE);
+        int code = MPI_Testall(count, request, &done, status);
         if (code != MPI_SUCCESS) {
             return fail(mpi, code, what, error);
         }
@@ -108,7 +109,8 @@ static enum status finish(struct exchange_mpi *mpi, int code, MPI_Request *reque
     if (code != MPI_SUCCESS) {
         return fail(mpi, code, what, error);
     }
-    return wait_all(mpi, 1, request, what, error);
+    MPI_Status ignored;
+    return wait_all(mpi, 1, request, &ignored, what, error);
 }
 
 static enum status account(struct exchange_mpi *mpi, double begin, enum status status)
@@ -148,11 +150,22 @@ static enum status reserve(struct request_list *list, struct error *error)
     if (completed) {
         list->completed = completed;
     }
-    if (!request || !completed) {
+    MPI_Status *status = realloc(list->status, (size_t)capacity * sizeof *status);
+    if (status) {
+        list->status = status;
+    }
+    if (!request || !completed || !status) {
         return out_of_memory(error);
     }
     list->capacity = capacity;
     return STATUS_OK;
+}
+
+static void free_list(struct request_list *list)
+{
+    free(list->request);
+    free(list->completed);
+    free(list->status);
 }
 
 static enum status mpi_allgather(struct exchange *exchange, const void *send, size_t bytes, void *recv,
@@ -331,7 +344,7 @@ static enum status wait_list(struct exchange *exchange, struct request_list *lis
     if (list->count == 0) {
         return STATUS_OK;
     }
-    enum status status = wait_all(mpi, list->count, list->request, what, error);
+    enum status status = wait_all(mpi, list->count, list->request, list->status, what, error);
     list->count = 0;
     return account(mpi, begin, status);
 }
@@ -377,7 +390,7 @@ static enum status mpi_buckets_progress(struct exchange *exchange, struct error 
     double begin = MPI_Wtime();
     for (int test = 0; test < PROGRESS_TESTS && list->count > 0; test++) {
         int completed = 0;
-        int code = MPI_Testsome(list->count, list->request, &completed, list->completed, MPI_STATUSES_IGNORE);
+        int code = MPI_Testsome(list->count, list->request, &completed, list->completed, list->status);
         if (code != MPI_SUCCESS) {
             return account(mpi, begin, fail(mpi, code, "summing gradients", error));
         }
@@ -400,10 +413,8 @@ static void mpi_close(struct exchange *exchange)
     if (!mpi->lost && mpi->communicator != MPI_COMM_NULL) {
         MPI_Comm_free(&mpi->communicator);
     }
-    free(mpi->reductions.request);
-    free(mpi->reductions.completed);
-    free(mpi->buckets.request);
-    free(mpi->buckets.completed);
+    free_list(&mpi->reductions);
+    free_list(&mpi->buckets);
     free(mpi);
 }
 
