@@ -121,6 +121,18 @@ $(BUILD)/daild: $(BUILD)/obj/daemon/daild.o $(A_daemon)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS) $(MPI_LIBS)
 
+# daild for another MPI, of MPICC: only the sources that see mpi.h are compiled anew.
+MPI_SOURCES := daemon/daild.c daemon/coordinator/link.c worker/exchange/exchange_mpi.c
+mpi_flags    = $(shell sed -n 's/^MPI_$(2) :=//p' $(BUILD)/mpi/$(1)/config.mk)
+$(BUILD)/mpi/%/config.mk: etc/configure.sh
+	@mkdir -p $(@D)
+	@MPICC=$(MPICC) etc/configure.sh $@
+
+$(BUILD)/mpi/%/daild: $(BUILD)/mpi/%/config.mk $(MPI_SOURCES) $(A_daemon)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(CPPFLAGS) $(call mpi_flags,$*,CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(MPI_SOURCES) $(A_daemon) \
+	    $(LIBS) $(call mpi_flags,$*,LIBS)
+
 $(BUILD)/dail: $(BUILD)/obj/daemon/dail.o $(A_daemon)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Writes the compiler and linker flags of every dependency, as make variables, to the file named by $1.
-# Each is found by pkg-config or, where a cluster's module has no .pc file, by its compiler wrapper.
+# Each is found by pkg-config or, where a cluster's module has no .pc file, by its compiler wrapper. MPICC names an MPI's
+# wrapper: make BUILD=build/mpich MPICC=/opt/mpich/bin/mpicc
 set -eu
 out=$1
 
@@ -25,6 +26,30 @@ missing() {
     exit 1
 }
 
+# The MPI of $MPICC, else of the mpicc that PATH has first, as a module puts it there; else what pkg-config knows.
+# Every wrapper prints what it would run under -show; Intel's needs to be told where it lies.
+mpi() {
+    wrapper=$(command -v "${MPICC:-mpicc}") || {
+        [ -z "${MPICC:-}" ] || missing "the compiler wrapper MPICC=$MPICC"
+        flags MPI ompi-c ompi mpich impi || missing "an MPI"
+        return
+    }
+    shown=$(I_MPI_ROOT=${I_MPI_ROOT:-$(dirname "$(dirname "$wrapper")")} "$wrapper" -show) ||
+        missing "an MPI behind $wrapper"
+    eval "set -- $shown"
+    shift
+    compile='' link=''
+    for word in "$@"; do
+        case $word in
+        -I* | -D*) compile="$compile $word" ;;
+        -pthread) compile="$compile $word" link="$link $word" ;;
+        -lmpifort | -lmpicxx) ;;
+        *) link="$link $word" ;;
+        esac
+    done
+    printf 'MPI_CFLAGS :=%s\nMPI_LIBS :=%s\n' "$compile" "$link"
+}
+
 # ONNX's messages: $ONNX_PROTO, or where the compiler finds headers (CPATH), or in Python's package.
 onnx_proto() {
     if [ -n "${ONNX_PROTO:-}" ]; then
@@ -38,11 +63,7 @@ onnx_proto() {
 }
 
 {
-    flags MPI ompi-c ompi mpich || {
-        command -v mpicc >/dev/null || missing "an MPI"
-        printf 'MPI_CFLAGS := %s\n' "$(mpicc --showme:compile 2>/dev/null || mpicc -compile_info | cut -d' ' -f2-)"
-        printf 'MPI_LIBS := %s\n' "$(mpicc --showme:link 2>/dev/null || mpicc -link_info | cut -d' ' -f2-)"
-    }
+    mpi
     flags HDF5 hdf5-serial hdf5 || {
         command -v h5cc >/dev/null || missing "HDF5"
         printf 'HDF5_CFLAGS :=\nHDF5_LIBS := %s\n' "$(h5cc -show | tr ' ' '\n' | grep -E '^-[Ll]|\.so$|\.a$' | tr '\n' ' ')"

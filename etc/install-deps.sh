@@ -99,6 +99,8 @@ is_there() {
     "package hdf5-serial hdf5 or h5cc") has_package "hdf5-serial hdf5" || has_command h5cc ;;
     package\ *) has_package "${1#package }" ;;
     library\ *) has_library "${1#library }" ;;
+    "command mpicc") has_command "${MPICC:-mpicc}" ;;
+    "command mpirun") has_command mpirun || has_command "$(dirname "${MPICC:-mpicc}")/mpirun" ;;
     command\ *) has_command "${1#command }" ;;
     python\ *) has_python "${1#python }" ;;
     fuzzer\ *) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt.fuzzer* >/dev/null 2>&1 ;;

