@@ -20,7 +20,7 @@ OPT     ?= -O2
 ROOMS := proto shard/hdf5 shard/image shard shard/pack shard/synth \
          worker/nn/conv worker/nn worker/exchange worker/loss worker/loader worker/checkpoint worker/interchange \
          worker/evaluate worker worker/measure \
-         daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/coordinator daemon/command daemon
+         daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/setup daemon/coordinator daemon/command daemon
 ARCH  := $(shell uname -m)
 ISAS  := generic $(if $(filter x86_64,$(ARCH)),avx2 avx512)
 

@@ -3,11 +3,11 @@
  */
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/coordinator/link.h"
-#include "daemon/coordinator/resume.h"
-#include "daemon/coordinator/setup.h"
 #include "daemon/rank/host.h"
 #include "daemon/rank/signals.h"
 #include "daemon/rank/watchdog.h"
+#include "daemon/setup/resume.h"
+#include "daemon/setup/setup_make.h"
 #include "daemon/terminal/arguments.h"
 #include "worker/exchange/exchange_mpi.h"
 #include "worker/worker.h"

@@ -5,7 +5,7 @@
 #ifndef DAIL_DAEMON_COORDINATOR_CHECKPOINT_DESK_H
 #define DAIL_DAEMON_COORDINATOR_CHECKPOINT_DESK_H
 
-#include "daemon/coordinator/setup.h"
+#include "daemon/setup/setup.h"
 #include "proto/message.h"
 #include "worker/checkpoint/checkpoint.h"
 

@@ -9,8 +9,8 @@
 #define DAIL_DAEMON_COORDINATOR_COORDINATOR_H
 
 #include "daemon/coordinator/journal.h"
-#include "daemon/coordinator/setup.h"
 #include "daemon/rank/watchdog.h"
+#include "daemon/setup/setup.h"
 #include "proto/message.h"
 
 #include <signal.h>

@@ -5,7 +5,7 @@
 #define DAIL_DAEMON_COORDINATOR_STATUS_RECORD_H
 
 #include "daemon/coordinator/plan.h"
-#include "daemon/coordinator/setup.h"
+#include "daemon/setup/setup.h"
 #include "proto/message.h"
 
 #include <jansson.h>

@@ -1,7 +1,8 @@
 /* daemon/coordinator/coordinator.h against workers that are played: whole runs, stops, lost and failing
  * workers. */
 #include "daemon/coordinator/coordinator.h"
-#include "daemon/coordinator/resume.h"
+#include "daemon/setup/resume.h"
+#include "daemon/setup/setup_make.h"
 #include "tests/unit/coordinator_play.h"
 
 #include "worker/checkpoint/checkpoint.h"

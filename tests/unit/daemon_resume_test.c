@@ -1,6 +1,7 @@
 /* daemon/coordinator/resume.h and the counting in daemon/coordinator/setup.h: what a run goes on from, and
  * how long it is. */
-#include "daemon/coordinator/resume.h"
+#include "daemon/setup/resume.h"
+#include "daemon/setup/setup_make.h"
 
 #include "worker/checkpoint/checkpoint.h"
 

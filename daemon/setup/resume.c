@@ -1,4 +1,4 @@
-#include "daemon/coordinator/resume.h"
+#include "daemon/setup/resume.h"
 
 #include <ctype.h>
 #include <dirent.h>

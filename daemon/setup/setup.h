@@ -1,8 +1,8 @@
-/* Everything that is read, checked and decided before a run begins, by the coordinator alone, so that a fault
- * is found before any work and told once.
+/* What is known of a run before it begins: its configuration, its datasets, and where it starts. setup_make.h
+ * fills it.
  */
-#ifndef DAIL_DAEMON_COORDINATOR_SETUP_H
-#define DAIL_DAEMON_COORDINATOR_SETUP_H
+#ifndef DAIL_DAEMON_SETUP_SETUP_H
+#define DAIL_DAEMON_SETUP_SETUP_H
 
 #include "proto/config.h"
 #include "proto/error.h"
@@ -33,18 +33,9 @@ struct setup {
     size_t warnings;
 };
 
-/* Reads the configuration, opens and checks every manifest, shard file (presence and size) and verification
- * set, decides where to begin (resume.h), and counts lanes and steps. `workers` is at least 1.
- * Nothing is written. The caller calls setup_free in any case. */
-enum status setup_make(const char *config_path, const char *const *overrides, size_t override_count,
-                       int workers, struct setup *setup, struct error *error);
 void setup_free(struct setup *setup);
 
 /* Adds a line that goes to the logs once they are open. */
 void setup_warn(struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Lanes, steps per epoch and steps from the configuration, the images and setup->workers.
- * `checkpoint_lanes`: what a resumed run has; 0: none. STATUS_USAGE names what does not fit. */
-enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct error *error);
 
 #endif

@@ -1,8 +1,8 @@
 /* Where a run begins: at its newest checkpoint, at a given one, or at the start. */
-#ifndef DAIL_DAEMON_COORDINATOR_RESUME_H
-#define DAIL_DAEMON_COORDINATOR_RESUME_H
+#ifndef DAIL_DAEMON_SETUP_RESUME_H
+#define DAIL_DAEMON_SETUP_RESUME_H
 
-#include "daemon/coordinator/setup.h"
+#include "daemon/setup/setup.h"
 #include "worker/checkpoint/checkpoint.h"
 
 /* Follows checkpoint.resume: fills setup->checkpoint, start_step and, when there is a checkpoint, *state

@@ -1,6 +1,6 @@
-#include "daemon/coordinator/setup.h"
+#include "daemon/setup/setup_make.h"
 
-#include "daemon/coordinator/resume.h"
+#include "daemon/setup/resume.h"
 #include "shard/pairs.h"
 #include "worker/interchange/state_dict.h"
 #include "worker/loss/domain.h"
@@ -8,21 +8,9 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-void setup_warn(struct setup *setup, const char *format, ...)
-{
-    if (setup->warnings == SETUP_WARNINGS_MAX) {
-        return;
-    }
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(setup->warning[setup->warnings++], sizeof setup->warning[0], format, arguments);
-    va_end(arguments);
-}
 
 static enum status out_of_memory(struct error *error)
 {
@@ -290,16 +278,4 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
     }
     checkpoint_state_free(&state);
     return status;
-}
-
-void setup_free(struct setup *setup)
-{
-    for (size_t k = 0; k < setup->datasets; k++) {
-        manifest_close(&setup->manifests[k]);
-    }
-    free(setup->manifests);
-    free(setup->classes);
-    free(setup->text);
-    config_free(&setup->config);
-    *setup = (struct setup){0};
 }

@@ -1,0 +1,28 @@
+#include "daemon/setup/setup.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void setup_warn(struct setup *setup, const char *format, ...)
+{
+    if (setup->warnings == SETUP_WARNINGS_MAX) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(setup->warning[setup->warnings++], sizeof setup->warning[0], format, arguments);
+    va_end(arguments);
+}
+
+void setup_free(struct setup *setup)
+{
+    for (size_t k = 0; k < setup->datasets; k++) {
+        manifest_close(&setup->manifests[k]);
+    }
+    free(setup->manifests);
+    free(setup->classes);
+    free(setup->text);
+    config_free(&setup->config);
+    *setup = (struct setup){0};
+}
