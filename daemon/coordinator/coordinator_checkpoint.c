@@ -1,6 +1,4 @@
-/* How checkpoints go, from the coordinator's side: what became of one, when to wish for the next, and what is
- * left when the last one could not be written. */
-#include "daemon/coordinator/coordinator_state.h"
+#include "daemon/coordinator/coordinator_checkpoint.h"
 
 #include <stdio.h>
 

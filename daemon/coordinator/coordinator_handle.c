@@ -1,5 +1,7 @@
-/* What the coordinator does with each kind of message. */
-#include "daemon/coordinator/coordinator_state.h"
+#include "daemon/coordinator/coordinator_handle.h"
+
+#include "daemon/coordinator/coordinator_checkpoint.h"
+#include "daemon/coordinator/coordinator_handshake.h"
 #include "proto/text.h"
 
 #include <stdio.h>
@@ -20,7 +22,7 @@ static enum status take_hello(struct coordinator *coordinator, int worker, const
         }
     }
     struct error own = {0};
-    if (coordinator_greet(coordinator, &own) != STATUS_OK) {
+    if (coordinator_handshake(coordinator, &own) != STATUS_OK) {
         coordinator_fail(coordinator, -1, &own);
     }
     return STATUS_OK;

@@ -1,5 +1,4 @@
-/* Who is still there: what the workers' messages, the watchdog's datagrams and their process ids tell. */
-#include "daemon/coordinator/coordinator_state.h"
+#include "daemon/coordinator/coordinator_liveness.h"
 
 #include <errno.h>
 #include <signal.h>

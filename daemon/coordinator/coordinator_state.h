@@ -1,9 +1,12 @@
-/* What the coordinator knows while a run is under way. Private to coordinator*.c. */
+/* What the coordinator knows while a run is under way, and what each of its steps does with it. The steps are
+ * coordinator_handshake, _checkpoint, _liveness and, above these, _handle; coordinator.c calls them. All of them
+ * may call what is here, and nothing here calls them.
+ */
 #ifndef DAIL_DAEMON_COORDINATOR_COORDINATOR_STATE_H
 #define DAIL_DAEMON_COORDINATOR_COORDINATOR_STATE_H
 
 #include "daemon/coordinator/checkpoint_desk.h"
-#include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/coordinator_context.h"
 #include "daemon/coordinator/lease_desk.h"
 #include "daemon/coordinator/status_record.h"
 
@@ -67,39 +70,5 @@ enum status coordinator_send_all(struct coordinator *coordinator, const struct m
 
 /* Remembers the run's first fault, and records every one. `worker` is -1 for the coordinator's own. */
 void coordinator_fail(struct coordinator *coordinator, int worker, const struct error *error);
-
-/* A worker is through with its part of a checkpoint. */
-enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
-                                   const struct message_saved *saved, struct error *error);
-/* Warns once each time that training has waited for liveness_seconds for a checkpoint to be written. */
-void coordinator_check_writing(struct coordinator *coordinator);
-/* Whether the first worker is to be told now that a checkpoint is due: by time, or after one that failed. */
-bool coordinator_wishes_checkpoint(struct coordinator *coordinator);
-/* The workers left because the last checkpoint could not be written: the error that says so, and what is
- * safe. */
-enum status coordinator_unsaved(const struct coordinator *coordinator, struct error *error);
-
-/* Every worker has said hello: checks versions, shows placement, sends MESSAGE_START and the first leases. */
-enum status coordinator_greet(struct coordinator *coordinator, struct error *error);
-
-/* Has a worker been silent for too long, or does it hang? The longest such is told in *error; *worker is -1
- * where it is no single worker's fault. */
-enum status coordinator_check_liveness(const struct coordinator *coordinator, int *worker,
-                                       struct error *error);
-
-/* Warns once of workers whose datagrams do not come through. */
-void coordinator_check_datagrams(struct coordinator *coordinator);
-
-/* After a request to stop: mpirun makes it too, and kills every rank a second later, when one has died. Is it
- * that? The worker that has gone is then a fault. */
-enum status coordinator_check_departed(struct coordinator *coordinator, int *worker, struct error *error);
-
-/* Was this process stopped for a good part of liveness_seconds until just now? Then the workers are gone, or
- * going, and the fault is its own. */
-bool coordinator_given_up(struct coordinator *coordinator, struct error *error);
-
-/* Handles one message of one worker. A failure is one of the protocol or of the coordinator itself. */
-enum status coordinator_handle(struct coordinator *coordinator, int worker, const struct message *message,
-                               struct error *error);
 
 #endif

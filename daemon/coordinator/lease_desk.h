@@ -2,7 +2,7 @@
 #ifndef DAIL_DAEMON_COORDINATOR_LEASE_DESK_H
 #define DAIL_DAEMON_COORDINATOR_LEASE_DESK_H
 
-#include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/coordinator_context.h"
 #include "daemon/coordinator/plan.h"
 
 /* Epochs whose leases a worker holds: the one it trains on, and the next. */

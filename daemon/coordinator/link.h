@@ -4,7 +4,7 @@
 #ifndef DAIL_DAEMON_COORDINATOR_LINK_H
 #define DAIL_DAEMON_COORDINATOR_LINK_H
 
-#include "daemon/coordinator/coordinator.h"
+#include "daemon/coordinator/coordinator_context.h"
 #include "proto/message.h"
 #include "worker/worker.h"
 

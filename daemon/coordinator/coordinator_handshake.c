@@ -1,5 +1,4 @@
-/* How a run starts: the workers have said who they are. */
-#include "daemon/coordinator/coordinator_state.h"
+#include "daemon/coordinator/coordinator_handshake.h"
 
 #include "daemon/coordinator/placement.h"
 #include "worker/loss/classifier.h"
@@ -106,7 +105,7 @@ static enum status send_start(struct coordinator *coordinator, struct error *err
     return status == STATUS_OK ? lease_desk_begin(&coordinator->leases, setup->start_step, error) : status;
 }
 
-enum status coordinator_greet(struct coordinator *coordinator, struct error *error)
+enum status coordinator_handshake(struct coordinator *coordinator, struct error *error)
 {
     const struct setup *setup = coordinator->setup;
     enum status status = check_versions(coordinator, error);

@@ -1,0 +1,47 @@
+#include "daemon/coordinator/coordinator_state.h"
+
+#include <stdio.h>
+#include <time.h>
+
+double coordinator_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void coordinator_name_worker(const struct coordinator *coordinator, int worker, char *text, size_t size)
+{
+    const char *host = coordinator->hello[worker].host;
+    snprintf(text, size, "rank %d%s%s", worker + 1, host[0] != '\0' ? "@" : "", host);
+}
+
+enum status coordinator_send_all(struct coordinator *coordinator, const struct message *message,
+                                 struct error *error)
+{
+    const struct coordinator_link *link = &coordinator->context->link;
+    enum status status = STATUS_OK;
+    for (int w = 0; w < link->workers && status == STATUS_OK; w++) {
+        status = link->send(link->context, w, message, error);
+    }
+    return status;
+}
+
+void coordinator_fail(struct coordinator *coordinator, int worker, const struct error *error)
+{
+    char line[1400], host[128] = "";
+    struct error told = *error;
+    error_format(error, line, sizeof line);
+    if (worker >= 0) {
+        char name[192];
+        coordinator_name_worker(coordinator, worker, name, sizeof name);
+        error_prefix_where(&told, name);
+        snprintf(host, sizeof host, "%s", coordinator->hello[worker].host);
+    }
+    journal_record(coordinator->journal, "fault", status_record_fault(worker + 1, host, line));
+    if (!coordinator->failed) {
+        coordinator->failed = true;
+        coordinator->failed_since = coordinator_clock();
+        coordinator->fault = told;
+    }
+}
