@@ -19,18 +19,35 @@ struct setting {
     bool scope_all;
     double crossing_dropout;
     int threads;
+    bool groups; /* people that several datasets share */
 };
 
 /* One partition of the same problem. */
 struct run {
     struct exchange *exchange;
     struct classifier *classifier;
+    struct identity_groups *groups;
     int count; /* own samples */
     float *grad_x;
     struct classifier_sums sums;
 };
 
 static struct error error;
+
+/* Among them the classes of some samples, groups over owners, and one of all datasets. */
+static void share_people(struct identity_groups *groups)
+{
+    const uint64_t *first = groups->first_class;
+    for (uint32_t i = 0; i < 30; i++) {
+        CHECK(identity_groups_join(groups, i, (uint32_t)first[2] + i * 131 % classes[2], NULL));
+    }
+    for (uint32_t i = 0; i < 60; i += 2) {
+        CHECK(identity_groups_join(groups, (uint32_t)first[2] + 1000 + i, (uint32_t)first[3] + i, NULL));
+    }
+    CHECK(identity_groups_join(groups, 7, (uint32_t)first[1] + 2, NULL));
+    CHECK(identity_groups_join(groups, (uint32_t)first[1] + 2, (uint32_t)first[3] + 15, NULL));
+    CHECK(identity_groups_is_valid(groups) && groups->shared == 62);
+}
 
 static void start(struct run *run, const struct setting *setting, struct exchange *exchange)
 {
@@ -50,6 +67,11 @@ static void start(struct run *run, const struct setting *setting, struct exchang
     run->grad_x = calloc(SAMPLES * DIMENSION, sizeof *run->grad_x);
     CHECK(classifier_create(&config, exchange, &run->classifier, &error) == STATUS_OK);
     classifier_init(run->classifier);
+    CHECK(identity_groups_create(classes, DATASETS, &run->groups, &error) == STATUS_OK);
+    if (setting->groups) {
+        share_people(run->groups);
+        CHECK(classifier_set_groups(run->classifier, run->groups, &error) == STATUS_OK);
+    }
 }
 
 static void step(struct run *run, const float *x, const struct sample *sample)
@@ -64,6 +86,7 @@ static void step(struct run *run, const float *x, const struct sample *sample)
 static void finish(struct run *run)
 {
     classifier_free(run->classifier);
+    identity_groups_free(run->groups);
     free(run->grad_x);
 }
 
@@ -198,8 +221,10 @@ static void is_that_of_one_worker(struct exchange *exchange, const struct settin
 
 int main(int argc, char **argv)
 {
-    static const struct setting settings[] = {{true, 0, 1},     {false, 0, 1},   {false, 0, 2},
-                                              {false, 0.01, 1}, {false, 0.3, 2}, {false, 1, 1}};
+    static const struct setting settings[] = {
+        {true, 0, 1, false},    {false, 0, 1, false},  {false, 0, 2, false}, {false, 0.01, 1, false},
+        {false, 0.3, 2, false}, {false, 1, 1, false},  {true, 0, 2, true},   {false, 0, 1, true},
+        {false, 0, 2, true},    {false, 0.05, 2, true}};
     struct exchange *exchange;
     exchange_mpi_prepare();
     MPI_Init(&argc, &argv);

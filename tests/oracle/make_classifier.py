@@ -25,6 +25,10 @@ CASES = [
     ("arcface", 64, "dataset", 0), ("arcface", 64, "dataset", 0.3), ("cosface", 30, "dataset", 0.3),
     ("cm", 64, "dataset", 0), ("far", 8, "all", 0), ("far", 8, "dataset", 0.5),
 ]
+# The same with identity groups: (dataset, label) of those that are one person.
+GROUPS = [[(0, 1), (1, 4), (2, 3)], [(0, 3), (1, 6)], [(1, 2), (2, 1)]]
+GROUP_CASES = [("arcface", 64, "all", 0), ("arcface", 64, "dataset", 0), ("arcface", 64, "dataset", 0.3),
+               ("cm", 16, "dataset", 1)]
 U64 = 2**64 - 1
 
 
@@ -60,28 +64,41 @@ def psi(cosine, margin):
     return torch.where(n % 2 == 0, 1.0, -1.0) * torch.cos(angle) - 2 * n - m3
 
 
-def run(golden, number, x, w, datasets, labels, ids, case):
+FIRST = [sum(CLASSES[:k]) for k in range(len(CLASSES))]
+
+
+def homes(groups):
+    """The class whose row each class shares, and the datasets of each home's group."""
+    home = list(range(sum(CLASSES)))
+    for group in groups:
+        members = [FIRST[k] + label for k, label in group]
+        for member in members:
+            home[member] = min(members)
+    dataset_of = sum([[k] * c for k, c in enumerate(CLASSES)], [])
+    datasets = {h: {dataset_of[c] for c in range(len(home)) if home[c] == h} for h in set(home)}
+    return home, datasets
+
+
+def run(golden, key, x, w, datasets, labels, ids, case, groups):
     name, scale, scope, probability = case
     x = x.clone().requires_grad_()
     w = w.clone().requires_grad_()
-    first = [sum(CLASSES[:k]) for k in range(len(CLASSES))]
-    dataset_of = sum([[k] * c for k, c in enumerate(CLASSES)], [])
+    home, group_datasets = homes(groups)
     cosine = torch.nn.functional.normalize(x) @ torch.nn.functional.normalize(w).T
     total, correct, draws = 0.0, 0, []
     for i in range(SAMPLES):
-        target = first[datasets[i]] + labels[i]
-        rivals = [j for j in range(len(dataset_of)) if j != target and
-                  (scope == "all" or dataset_of[j] == datasets[i])]
+        target = home[FIRST[datasets[i]] + labels[i]]
+        rivals = [j for j in group_datasets if j != target and
+                  (scope == "all" or datasets[i] in group_datasets[j])]
         if probability:
-            drawn = [j for j in crossing_draws(SEED, STEP, ids[i], probability, len(dataset_of))
-                     if dataset_of[j] != datasets[i]]
+            drawn = [j for j in crossing_draws(SEED, STEP, ids[i], probability, len(home))
+                     if home[j] == j and datasets[i] not in group_datasets[j]]
             draws += [[i, j] for j in drawn]
             rivals = sorted(rivals + drawn)
         logits = torch.cat([scale * psi(cosine[i, target], MARGINS[name]).reshape(1), scale * cosine[i, rivals]])
         total = total + WEIGHTS[datasets[i]] * (torch.logsumexp(logits, 0) - logits[0])
         correct += int(all(cosine[i, target] > cosine[i, j] for j in rivals))
     (total / GLOBAL_BATCH).backward()
-    key = f"case{number}"
     golden.put(key + ".setting", list(MARGINS[name]) + [scale, scope == "all", probability])
     golden.put(key + ".sums", [total.item(), correct])
     golden.put(key + ".draws", [v for d in draws for v in d])
@@ -109,7 +126,11 @@ def main():
     golden.put("ids", ids)
     golden.put("cases", [len(CASES)])
     for number, case in enumerate(CASES):
-        run(golden, number, x, w, datasets, labels, ids, case)
+        run(golden, f"case{number}", x, w, datasets, labels, ids, case, [])
+    golden.put("groups", homes(GROUPS)[0])
+    golden.put("group_cases", [len(GROUP_CASES)])
+    for number, case in enumerate(GROUP_CASES):
+        run(golden, f"group{number}", x, w, datasets, labels, ids, case, GROUPS)
     for number, (sample, probability, classes) in enumerate(
             [(7, 0.001, 9000), (3 << 40 | 99, 0.02, 2500), (1 << 40, 0.5, 60), (0, 1.0, 1100)]):
         drawn = crossing_draws(SEED, 7, sample, probability, classes)

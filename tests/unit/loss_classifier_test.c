@@ -136,6 +136,39 @@ static void check_draws(const struct fixture *fixture, const char *name)
     free(expected);
 }
 
+/* One golden case, with identity groups where there are any. */
+static void compare_case(struct fixture *fixture, const char *key, const struct identity_groups *groups)
+{
+    size_t count;
+    char name[32];
+    snprintf(name, sizeof name, "%s.setting", key);
+    double *setting = golden_values(GOLDEN, name, &count);
+    fixture->config.margin = (struct margin){setting[0], setting[1], setting[2]};
+    fixture->config.scale = setting[3];
+    fixture->config.scope_all = setting[4] > 0;
+    fixture->config.crossing_dropout = setting[5];
+    free(setting);
+    renew(fixture);
+    assert_int_equal(classifier_set_groups(fixture->classifier, groups, &fixture->error), STATUS_OK);
+    step(fixture);
+    const struct classifier_sums *sums = &fixture->sums;
+    float found[2] = {(float)sums->loss, (float)sums->correct};
+    snprintf(name, sizeof name, "%s.sums", key);
+    golden_check(GOLDEN, name, found, 2, TOLERANCE);
+    double *counts = golden_values(GOLDEN, name, &count);
+    assert_true(sums->correct == counts[1]);
+    free(counts);
+    snprintf(name, sizeof name, "%s.draws", key);
+    check_draws(fixture, name);
+    snprintf(name, sizeof name, "%s.grad_x", key);
+    golden_check(GOLDEN, name, fixture->grad_x, (size_t)(fixture->count * fixture->config.embedding),
+                 TOLERANCE);
+    snprintf(name, sizeof name, "%s.grad_w", key);
+    float *gradient = gradients(fixture, &count);
+    golden_check(GOLDEN, name, gradient, count, TOLERANCE);
+    free(gradient);
+}
+
 static void equals_pytorch(void **state)
 {
     (void)state;
@@ -144,35 +177,86 @@ static void equals_pytorch(void **state)
     load(&fixture);
     double *cases = golden_values(GOLDEN, "cases", &count);
     for (int number = 0; number < (int)cases[0]; number++) {
-        char name[32];
-        snprintf(name, sizeof name, "case%d.setting", number);
-        double *setting = golden_values(GOLDEN, name, &count);
-        fixture.config.margin = (struct margin){setting[0], setting[1], setting[2]};
-        fixture.config.scale = setting[3];
-        fixture.config.scope_all = setting[4] > 0;
-        fixture.config.crossing_dropout = setting[5];
-        free(setting);
-        renew(&fixture);
-        step(&fixture);
-        const struct classifier_sums *sums = &fixture.sums;
-        float found[2] = {(float)sums->loss, (float)sums->correct};
-        snprintf(name, sizeof name, "case%d.sums", number);
-        golden_check(GOLDEN, name, found, 2, TOLERANCE);
-        double *counts = golden_values(GOLDEN, name, &count);
-        assert_true(sums->correct == counts[1]);
-        free(counts);
-        snprintf(name, sizeof name, "case%d.draws", number);
-        check_draws(&fixture, name);
-        snprintf(name, sizeof name, "case%d.grad_x", number);
-        golden_check(GOLDEN, name, fixture.grad_x, (size_t)(fixture.count * fixture.config.embedding),
-                     TOLERANCE);
-        snprintf(name, sizeof name, "case%d.grad_w", number);
-        float *gradient = gradients(&fixture, &count);
-        golden_check(GOLDEN, name, gradient, count, TOLERANCE);
-        free(gradient);
+        char key[16];
+        snprintf(key, sizeof key, "case%d", number);
+        compare_case(&fixture, key, NULL);
     }
     free(cases);
     unload(&fixture);
+}
+
+/* The golden groups; the caller frees them. */
+static struct identity_groups *golden_groups(struct fixture *fixture)
+{
+    size_t count;
+    struct identity_groups *groups;
+    assert_int_equal(
+        identity_groups_create(fixture->classes, fixture->config.datasets, &groups, &fixture->error),
+        STATUS_OK);
+    double *home = golden_values(GOLDEN, "groups", &count);
+    for (size_t c = 0; c < count; c++) {
+        assert_true(identity_groups_join(groups, (uint32_t)home[c], (uint32_t)c, NULL));
+    }
+    free(home);
+    assert_true(groups->shared > 0);
+    return groups;
+}
+
+static void groups_equal_pytorch(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    size_t count;
+    load(&fixture);
+    struct identity_groups *groups = golden_groups(&fixture);
+    double *cases = golden_values(GOLDEN, "group_cases", &count);
+    for (int number = 0; number < (int)cases[0]; number++) {
+        char key[16];
+        snprintf(key, sizeof key, "group%d", number);
+        compare_case(&fixture, key, groups);
+    }
+    free(cases);
+    unload(&fixture);
+    identity_groups_free(groups);
+}
+
+/* Groups of one class each, and groups that were given and taken back, leave the very bits of none. */
+static void every_class_alone_is_no_groups(void **state)
+{
+    (void)state;
+    for (int scope = 0; scope < 3; scope++) {
+        struct fixture fixture;
+        size_t count;
+        load(&fixture);
+        fixture.config.scope_all = scope == 1;
+        fixture.config.crossing_dropout = scope == 2 ? 0.4 : 0;
+        renew(&fixture);
+        step(&fixture);
+        size_t values = (size_t)(fixture.count * fixture.config.embedding) * sizeof(float);
+        float *grad_x = malloc(values);
+        memcpy(grad_x, fixture.grad_x, values);
+        float *gradient = gradients(&fixture, &count);
+        struct classifier_sums sums = fixture.sums;
+
+        struct identity_groups *groups = golden_groups(&fixture);
+        renew(&fixture);
+        assert_int_equal(classifier_set_groups(fixture.classifier, groups, &fixture.error), STATUS_OK);
+        step(&fixture);
+        assert_true(memcmp(grad_x, fixture.grad_x, values) != 0);
+        identity_groups_clear(groups);
+        assert_int_equal(classifier_set_groups(fixture.classifier, groups, &fixture.error), STATUS_OK);
+        classifier_zero_gradient(fixture.classifier);
+        step(&fixture);
+        float *alone = gradients(&fixture, &count);
+        assert_memory_equal(grad_x, fixture.grad_x, values);
+        assert_memory_equal(gradient, alone, count * sizeof *alone);
+        assert_true(sums.loss == fixture.sums.loss && sums.correct == fixture.sums.correct);
+        free(grad_x);
+        free(gradient);
+        free(alone);
+        unload(&fixture);
+        identity_groups_free(groups);
+    }
 }
 
 /* Two rounds of half the samples give the gradients of one round with all. */
@@ -493,6 +577,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_pytorch),
+        cmocka_unit_test(groups_equal_pytorch),
+        cmocka_unit_test(every_class_alone_is_no_groups),
         cmocka_unit_test(rounds_add_up),
         cmocka_unit_test(crossing_of_one_is_scope_all),
         cmocka_unit_test(tiles_that_are_made_again),

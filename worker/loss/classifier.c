@@ -30,23 +30,17 @@ static bool copy_config(struct classifier *classifier, const struct classifier_c
     classifier->config = *config;
     classifier->classes = take(classifier, datasets, sizeof *classifier->classes);
     classifier->weight = take(classifier, datasets, sizeof *classifier->weight);
-    classifier->first_class = take(classifier, datasets, sizeof *classifier->first_class);
     classifier->block = take(classifier, datasets, sizeof *classifier->block);
-    classifier->group = take(classifier, datasets, sizeof(struct exchange_group *));
+    classifier->owners = take(classifier, datasets, sizeof(struct exchange_group *));
     classifier->dataset_first = take(classifier, datasets + 1, sizeof *classifier->dataset_first);
-    if (!classifier->classes || !classifier->weight || !classifier->first_class || !classifier->block ||
-        !classifier->group || !classifier->dataset_first) {
+    if (!classifier->classes || !classifier->weight || !classifier->block || !classifier->owners ||
+        !classifier->dataset_first) {
         return false;
     }
     memcpy(classifier->classes, config->classes, datasets * sizeof *config->classes);
     memcpy(classifier->weight, config->weight, datasets * sizeof *config->weight);
     classifier->config.classes = classifier->classes;
     classifier->config.weight = classifier->weight;
-    for (size_t k = 0; k < datasets; k++) {
-        classifier->first_class[k] = classifier->all_classes;
-        classifier->all_classes += config->classes[k];
-    }
-    classifier->global = config->scope_all || config->crossing_dropout > 0;
     return true;
 }
 
@@ -168,23 +162,6 @@ static bool create_pairs(struct classifier *classifier)
     return classifier->pair && classifier->draw;
 }
 
-static enum status create_groups(struct classifier *classifier, struct error *error)
-{
-    struct exchange *exchange = classifier->exchange;
-    size_t wanted = classifier->global ? 1 : classifier->config.datasets;
-    enum status status = STATUS_OK;
-    for (size_t k = 0; k < wanted && status == STATUS_OK; k++) {
-        int first = 0;
-        int count = exchange->size;
-        if (!classifier->global) {
-            classifier_owners(classifier, k, &first, &count);
-        }
-        status = exchange->operations->group_create(exchange, first, count, &classifier->group[k], error);
-        classifier->groups += status == STATUS_OK;
-    }
-    return status;
-}
-
 enum status classifier_create(const struct classifier_config *config, struct exchange *exchange,
                               struct classifier **created, struct error *error)
 {
@@ -196,19 +173,25 @@ enum status classifier_create(const struct classifier_config *config, struct exc
     }
     classifier->exchange = exchange;
     classifier->bytes = sizeof *classifier;
+    uint64_t classes = 0;
+    for (size_t k = 0; k < config->datasets; k++) {
+        classes += config->classes[k];
+    }
+    if (classes > UINT32_MAX) {
+        free(classifier);
+        return error_set(error, STATUS_USAGE, "classifier", "leave a dataset out",
+                         "the datasets have more than %u classes together", UINT32_MAX);
+    }
     bool whole = copy_config(classifier, config);
     for (size_t k = 0; k < config->datasets && whole; k++) {
         whole = create_block(classifier, k);
     }
     whole = whole && create_chunks(classifier) && create_buffers(classifier) && create_pairs(classifier);
-    enum status status = STATUS_OK;
-    if (!whole) {
-        status = out_of_memory(error);
-    } else if (classifier->all_classes > UINT32_MAX) {
-        status = error_set(error, STATUS_USAGE, "classifier", "leave a dataset out",
-                           "the datasets have more than %u classes together", UINT32_MAX);
-    } else {
-        status = create_groups(classifier, error);
+    enum status status =
+        whole ? identity_groups_create(config->classes, config->datasets, &classifier->alone, error)
+              : out_of_memory(error);
+    if (status == STATUS_OK) {
+        status = classifier_set_groups(classifier, NULL, error);
     }
     if (status != STATUS_OK) {
         classifier_free(classifier);
@@ -226,6 +209,9 @@ static void free_parts(struct classifier *classifier)
         free(classifier->part[t].grad_embedding);
         free(classifier->part[t].tile);
         free(classifier->part[t].row_dot);
+        free(classifier->part[t].packed_weight);
+        free(classifier->part[t].packed_gradient);
+        free(classifier->part[t].packed_inverse_norm);
     }
     free(classifier->part);
 }
@@ -235,23 +221,30 @@ void classifier_free(struct classifier *classifier)
     if (!classifier) {
         return;
     }
-    for (size_t k = 0; k < classifier->groups; k++) {
-        classifier->exchange->operations->group_free(classifier->exchange, classifier->group[k]);
+    struct exchange *exchange = classifier->exchange;
+    for (size_t k = 0; classifier->owners && k < classifier->config.datasets; k++) {
+        if (classifier->owners[k]) {
+            exchange->operations->group_free(exchange, classifier->owners[k]);
+        }
     }
+    if (classifier->everyone) {
+        exchange->operations->group_free(exchange, classifier->everyone);
+    }
+    identity_groups_free(classifier->alone);
     for (size_t k = 0; classifier->block && k < classifier->config.datasets; k++) {
         free(classifier->block[k].weight);
         free(classifier->block[k].gradient);
         free(classifier->block[k].momentum);
     }
     free_parts(classifier);
-    void *const buffers[] = {classifier->classes,   classifier->weight,       classifier->first_class,
-                             classifier->block,     classifier->group,        classifier->dataset_first,
+    void *const buffers[] = {classifier->classes,   classifier->weight,       classifier->meeting,
+                             classifier->block,     classifier->owners,       classifier->dataset_first,
                              classifier->chunk,     classifier->inverse_norm, classifier->arena,
                              classifier->embedding, classifier->scored,       classifier->gathered_sample,
                              classifier->largest,   classifier->sum,          classifier->gathered_embedding,
                              classifier->factor,    classifier->denominator,  classifier->local_sum,
                              classifier->outgoing,  classifier->incoming,     classifier->pair,
-                             classifier->draw};
+                             classifier->draw,      classifier->meeting_row};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         free(buffers[i]);
     }

@@ -14,6 +14,7 @@
 #include "proto/error.h"
 #include "worker/exchange/exchange.h"
 #include "worker/exchange/sample.h"
+#include "worker/loss/identity.h"
 #include "worker/loss/margin.h"
 
 #include <stdbool.h>
@@ -65,6 +66,12 @@ void classifier_free(struct classifier *classifier);
 
 /* Class weights N(0, 0.01), keyed by (dataset, row): the same for every partition. */
 void classifier_init(struct classifier *classifier);
+/* Makes the classes of each group share the row of their home (identity.h), from the next step on; NULL, as at the
+ * start, lets every class have its own. The rows that this leaves unused stay as they are and get no gradient.
+ * `groups` must outlive its use here, and be given again after each change. Collective, with the same groups. */
+enum status classifier_set_groups(struct classifier *classifier, const struct identity_groups *groups,
+                                  struct error *error);
+
 struct classifier_block *classifier_block(struct classifier *classifier, size_t dataset);
 /* First worker and number of workers of dataset k's owner group. */
 void classifier_owners(const struct classifier *classifier, size_t dataset, int *first, int *count);

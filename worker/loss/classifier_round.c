@@ -52,6 +52,7 @@ static void sort_samples(struct classifier *classifier, int count, int64_t globa
 {
     size_t dimension = (size_t)classifier->config.embedding;
     size_t datasets = classifier->config.datasets;
+    const struct identity_groups *identity = classifier->identity;
     int *next = classifier->dataset_first;
     memset(next, 0, (datasets + 1) * sizeof *next);
     for (int i = 0; i < count; i++) {
@@ -68,6 +69,7 @@ static void sort_samples(struct classifier *classifier, int count, int64_t globa
         double inverse = inverse_norm(embedding, dimension);
         classifier->scored[at] =
             (struct scored){.sample = *sample,
+                            .target = identity->home[identity->first_class[sample->dataset] + sample->label],
                             .place = (uint32_t)i,
                             .share = classifier->weight[sample->dataset] / (double)global_batch,
                             .inverse_norm = inverse};
@@ -90,14 +92,14 @@ static enum status reduce(struct classifier *classifier, int count, group_reduct
     struct exchange *exchange = classifier->exchange;
     enum status status = STATUS_OK;
     if (classifier->global) {
-        status = reduction(exchange, classifier->group[0], values, (size_t)count * each, error);
+        status = reduction(exchange, classifier->everyone, values, (size_t)count * each, error);
     }
     for (size_t k = 0; k < classifier->config.datasets && !classifier->global && status == STATUS_OK; k++) {
         size_t first = (size_t)classifier->dataset_first[k];
         size_t end = (size_t)classifier->dataset_first[k + 1];
         if (end > first) {
-            status =
-                reduction(exchange, classifier->group[k], values + first * each, (end - first) * each, error);
+            status = reduction(exchange, classifier->owners[k], values + first * each, (end - first) * each,
+                               error);
         }
     }
     return status == STATUS_OK ? exchange->operations->group_wait(exchange, error) : status;

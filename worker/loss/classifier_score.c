@@ -19,63 +19,108 @@ static size_t chunk_offset(const struct classifier *classifier, const struct chu
     return (size_t)chunk->begin * (size_t)classifier->config.embedding;
 }
 
-/* Which samples meet which chunk, on which thread, and whose cosines are kept. */
+static size_t meeting_size(const struct meeting *meeting)
+{
+    return (size_t)meeting->samples * (size_t)meeting->rows;
+}
+
+static size_t chunk_size(const struct chunk *chunk)
+{
+    size_t size = 0;
+    for (size_t m = 0; m < chunk->meetings; m++) {
+        size += meeting_size(&chunk->meeting[m]);
+    }
+    return size;
+}
+
+/* Which samples meet which rows, on which thread, and whose cosines are kept. */
 static void plan_round(struct classifier *classifier, int count)
 {
     double total = 0;
     size_t kept = 0;
     for (size_t c = 0; c < classifier->chunks; c++) {
         struct chunk *chunk = &classifier->chunk[c];
-        const int *first = &classifier->dataset_first[chunk->dataset];
-        chunk->first = classifier->config.scope_all ? 0 : first[0];
-        chunk->samples = classifier->config.scope_all ? count : first[1] - first[0];
-        size_t size = (size_t)chunk->samples * (size_t)chunk->rows;
-        chunk->kept = NULL;
-        if (kept + size <= classifier->arena_count) {
-            chunk->kept = classifier->arena + kept;
-            kept += size;
+        for (size_t m = 0; m < chunk->meetings; m++) {
+            struct meeting *meeting = &chunk->meeting[m];
+            bool every = meeting->dataset == EVERY_DATASET;
+            const int *first = &classifier->dataset_first[every ? 0 : meeting->dataset];
+            meeting->first = every ? 0 : first[0];
+            meeting->samples = every ? count : first[1] - first[0];
+            meeting->kept = NULL;
+            if (kept + meeting_size(meeting) <= classifier->arena_count) {
+                meeting->kept = classifier->arena + kept;
+                kept += meeting_size(meeting);
+            }
         }
-        total += (double)size;
+        total += (double)chunk_size(chunk);
     }
     double before = 0;
     for (size_t c = 0; c < classifier->chunks; c++) {
         struct chunk *chunk = &classifier->chunk[c];
-        double size = (double)chunk->samples * (double)chunk->rows;
+        double size = (double)chunk_size(chunk);
         double middle = total > 0 ? (before + size / 2) / total : 0;
         chunk->thread = (int)(middle * classifier->config.threads);
         before += size;
     }
 }
 
+/* The rows of a meeting, which are copied to the thread's own room where they do not lie side by side. */
 static struct tile tile_of(const struct classifier *classifier, const struct chunk *chunk,
-                           const struct thread_part *part)
+                           const struct meeting *meeting, const struct thread_part *part)
 {
-    return (struct tile){.rows = chunk->rows,
-                         .samples = chunk->samples,
-                         .dimension = classifier->config.embedding,
-                         .weight = classifier->block[chunk->dataset].weight + chunk_offset(classifier, chunk),
-                         .inverse_norm = chunk->inverse_norm,
-                         .embedding = embedding_of(classifier, chunk->first),
-                         .cosine = chunk->kept ? chunk->kept : part->tile};
+    size_t dimension = (size_t)classifier->config.embedding;
+    const float *weight = classifier->block[chunk->dataset].weight + chunk_offset(classifier, chunk);
+    struct tile tile = {.rows = meeting->rows,
+                        .samples = meeting->samples,
+                        .dimension = classifier->config.embedding,
+                        .weight = weight,
+                        .inverse_norm = chunk->inverse_norm,
+                        .embedding = embedding_of(classifier, meeting->first),
+                        .cosine = meeting->kept ? meeting->kept : part->tile};
+    if (meeting->row) {
+        for (int j = 0; j < meeting->rows; j++) {
+            size_t row = (size_t)meeting->row[j];
+            memcpy(part->packed_weight + (size_t)j * dimension, weight + row * dimension,
+                   dimension * sizeof *weight);
+            part->packed_inverse_norm[j] = chunk->inverse_norm[row];
+        }
+        tile.weight = part->packed_weight;
+        tile.inverse_norm = part->packed_inverse_norm;
+    }
+    return tile;
 }
 
-/* The row of the sample's own class within the chunk, or -1. */
+/* Which of the meeting's rows is the sample's target, or -1. */
 static int target_row(const struct classifier *classifier, const struct chunk *chunk,
-                      const struct sample *sample)
+                      const struct meeting *meeting, const struct scored *scored)
 {
-    uint32_t begin = classifier->block[chunk->dataset].row_begin + chunk->begin;
-    if (sample->dataset != chunk->dataset || sample->label < begin ||
-        sample->label >= begin + (uint32_t)chunk->rows) {
+    uint64_t begin = classifier->identity->first_class[chunk->dataset] +
+                     classifier->block[chunk->dataset].row_begin + chunk->begin;
+    if (scored->target < begin || scored->target >= begin + (uint64_t)chunk->rows) {
         return -1;
     }
-    return (int)(sample->label - begin);
+    int row = (int)(scored->target - begin);
+    if (!meeting->row) {
+        return row;
+    }
+    int low = 0;
+    int high = meeting->rows;
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (meeting->row[middle] <= row) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return meeting->row[low] == row ? low : -1;
 }
 
 static void mask_targets(const struct classifier *classifier, const struct chunk *chunk,
-                         const struct tile *tile)
+                         const struct meeting *meeting, const struct tile *tile)
 {
     for (int i = 0; i < tile->samples; i++) {
-        int row = target_row(classifier, chunk, &classifier->scored[chunk->first + i].sample);
+        int row = target_row(classifier, chunk, meeting, &classifier->scored[meeting->first + i]);
         if (row >= 0) {
             tile->cosine[(size_t)i * (size_t)tile->rows + (size_t)row] = TILE_MASKED;
         }
@@ -96,11 +141,12 @@ static double target_cosine(const struct scored *scored, const float *embedding,
     return norm < TILE_NORM_FLOOR ? 0.0 : dot * scored->inverse_norm / norm;
 }
 
-static void find_targets(struct classifier *classifier, const struct chunk *chunk, const struct tile *tile)
+static void find_targets(struct classifier *classifier, const struct chunk *chunk,
+                         const struct meeting *meeting, const struct tile *tile)
 {
     for (int i = 0; i < tile->samples; i++) {
-        struct scored *scored = &classifier->scored[chunk->first + i];
-        int row = target_row(classifier, chunk, &scored->sample);
+        struct scored *scored = &classifier->scored[meeting->first + i];
+        int row = target_row(classifier, chunk, meeting, scored);
         if (row >= 0) {
             size_t dimension = (size_t)tile->dimension;
             scored->target_owned = true;
@@ -113,16 +159,22 @@ static void find_targets(struct classifier *classifier, const struct chunk *chun
 
 static void forward_chunk(struct classifier *classifier, const struct chunk *chunk, struct thread_part *part)
 {
-    struct tile tile = tile_of(classifier, chunk, part);
+    int dimension = classifier->config.embedding;
+    const float *weight = classifier->block[chunk->dataset].weight + chunk_offset(classifier, chunk);
     for (int j = 0; j < chunk->rows; j++) {
-        chunk->inverse_norm[j] =
-            tile_inverse_norm(tile.weight + (size_t)j * (size_t)tile.dimension, tile.dimension);
+        chunk->inverse_norm[j] = tile_inverse_norm(weight + (size_t)j * (size_t)dimension, dimension);
     }
-    tile_cosines(&tile);
-    find_targets(classifier, chunk, &tile);
-    mask_targets(classifier, chunk, &tile);
-    tile_accumulate(&tile, (float)classifier->config.scale, part->largest + chunk->first,
-                    part->sum + chunk->first);
+    for (size_t m = 0; m < chunk->meetings; m++) {
+        const struct meeting *meeting = &chunk->meeting[m];
+        if (meeting->samples > 0) {
+            struct tile tile = tile_of(classifier, chunk, meeting, part);
+            tile_cosines(&tile);
+            find_targets(classifier, chunk, meeting, &tile);
+            mask_targets(classifier, chunk, meeting, &tile);
+            tile_accumulate(&tile, (float)classifier->config.scale, part->largest + meeting->first,
+                            part->sum + meeting->first);
+        }
+    }
 }
 
 static void forward_thread(struct classifier *classifier, int thread, int count)
@@ -136,7 +188,7 @@ static void forward_thread(struct classifier *classifier, int thread, int count)
            (size_t)count * (size_t)classifier->config.embedding * sizeof *part->grad_embedding);
     for (size_t c = 0; c < classifier->chunks; c++) {
         const struct chunk *chunk = &classifier->chunk[c];
-        if (chunk->thread == thread && chunk->samples > 0) {
+        if (chunk->thread == thread && chunk_size(chunk) > 0) {
             forward_chunk(classifier, chunk, part);
         }
     }
@@ -202,28 +254,45 @@ void score_forward(struct classifier *classifier, int count)
     forward_pairs(classifier);
 }
 
-static void backward_chunk(struct classifier *classifier, const struct chunk *chunk, struct thread_part *part)
+/* Turns the cosines of a tile into slopes, the targets' too. */
+static void slope_tile(struct classifier *classifier, const struct chunk *chunk,
+                       const struct meeting *meeting, const struct tile *tile, float *row_dot)
 {
-    struct tile tile = tile_of(classifier, chunk, part);
-    size_t dimension = (size_t)tile.dimension;
-    if (!chunk->kept) {
-        tile_cosines(&tile);
-        mask_targets(classifier, chunk, &tile);
+    if (!meeting->kept) {
+        tile_cosines(tile);
+        mask_targets(classifier, chunk, meeting, tile);
     }
-    tile_slopes(&tile, (float)classifier->config.scale, classifier->largest + chunk->first,
-                classifier->factor + chunk->first, part->row_dot);
-    for (int i = 0; i < tile.samples; i++) {
-        const struct scored *scored = &classifier->scored[chunk->first + i];
-        int row = target_row(classifier, chunk, &scored->sample);
+    tile_slopes(tile, (float)classifier->config.scale, classifier->largest + meeting->first,
+                classifier->factor + meeting->first, row_dot);
+    for (int i = 0; i < tile->samples; i++) {
+        const struct scored *scored = &classifier->scored[meeting->first + i];
+        int row = target_row(classifier, chunk, meeting, scored);
         if (row >= 0) {
-            tile.cosine[(size_t)i * (size_t)tile.rows + (size_t)row] =
-                (float)(scored->target_slope * (double)tile.inverse_norm[row]);
-            part->row_dot[row] += (float)(scored->target_slope * scored->target_cosine);
+            tile->cosine[(size_t)i * (size_t)tile->rows + (size_t)row] =
+                (float)(scored->target_slope * (double)tile->inverse_norm[row]);
+            row_dot[row] += (float)(scored->target_slope * scored->target_cosine);
         }
     }
-    tile_spread(&tile, part->row_dot,
-                classifier->block[chunk->dataset].gradient + chunk_offset(classifier, chunk),
-                part->grad_embedding + (size_t)chunk->first * dimension);
+}
+
+static void backward_meeting(struct classifier *classifier, const struct chunk *chunk,
+                             const struct meeting *meeting, struct thread_part *part)
+{
+    struct tile tile = tile_of(classifier, chunk, meeting, part);
+    size_t dimension = (size_t)tile.dimension;
+    float *gradient = classifier->block[chunk->dataset].gradient + chunk_offset(classifier, chunk);
+    float *grad_embedding = part->grad_embedding + (size_t)meeting->first * dimension;
+    slope_tile(classifier, chunk, meeting, &tile, part->row_dot);
+    if (!meeting->row) {
+        tile_spread(&tile, part->row_dot, gradient, grad_embedding);
+        return;
+    }
+    memset(part->packed_gradient, 0, (size_t)meeting->rows * dimension * sizeof *gradient);
+    tile_spread(&tile, part->row_dot, part->packed_gradient, grad_embedding);
+    for (int j = 0; j < meeting->rows; j++) {
+        cblas_saxpy(tile.dimension, 1.0f, part->packed_gradient + (size_t)j * dimension, 1,
+                    gradient + (size_t)meeting->row[j] * dimension, 1);
+    }
 }
 
 /* Each thread adds to its own part of the embeddings' gradient, and of the rows' to those that are its own.
@@ -269,8 +338,10 @@ void score_backward(struct classifier *classifier)
     for (int thread = 0; thread < threads; thread++) {
         for (size_t c = 0; c < classifier->chunks; c++) {
             const struct chunk *chunk = &classifier->chunk[c];
-            if (chunk->thread == thread && chunk->samples > 0) {
-                backward_chunk(classifier, chunk, &classifier->part[thread]);
+            for (size_t m = 0; m < chunk->meetings && chunk->thread == thread; m++) {
+                if (chunk->meeting[m].samples > 0) {
+                    backward_meeting(classifier, chunk, &chunk->meeting[m], &classifier->part[thread]);
+                }
             }
         }
     }
@@ -306,10 +377,15 @@ static enum status draw_from_block(struct classifier *classifier, int scored, si
                                    const struct crossing_key *key, struct error *error)
 {
     struct classifier_block *block = &classifier->block[dataset];
-    uint64_t first = classifier->first_class[dataset];
+    const struct identity_groups *identity = classifier->identity;
+    uint64_t first = identity->first_class[dataset];
     uint64_t class_index;
     struct crossing_walk walk = crossing_begin(key, first + block->row_begin, first + block->row_end);
     while (crossing_next(&walk, &class_index)) {
+        if (identity->home[class_index] != class_index ||
+            identity_groups_has(identity, (uint32_t)class_index, classifier->scored[scored].sample.dataset)) {
+            continue; /* another class stands for the group, or the sample meets it in any case */
+        }
         enum status status = reserve_pair(classifier, error);
         if (status != STATUS_OK) {
             return status;

@@ -14,15 +14,27 @@ struct chunk {
     uint32_t begin; /* first row, counted within the block */
     int rows;
     float *inverse_norm; /* [rows], of the round under way */
+    struct meeting *meeting; /* [meetings] */
+    size_t meetings;
+    int thread; /* of the round under way */
+};
+
+/* Samples that meet rows of a chunk: those of one dataset (or all, with scope all) and the rows whose group has a
+ * class in it. */
+struct meeting {
+    size_t dataset; /* of the samples; EVERY_DATASET */
+    const int *row; /* [rows] within the chunk, ascending; NULL: the whole chunk */
+    int rows;
     /* Of the round under way. */
-    int first, samples; /* of the samples in order of dataset, those scored against this chunk */
-    int thread;
+    int first, samples; /* of the samples in order of dataset */
     float *kept; /* [samples][rows] in the arena from the first pass to the second, or NULL: made again */
 };
+#define EVERY_DATASET SIZE_MAX
 
 /* A sample of the round. They are kept in order of dataset, so that those of one are neighbours. */
 struct scored {
     struct sample sample;
+    uint32_t target; /* class whose row the sample should be near: its group's home */
     uint32_t place; /* worker * count + position */
     double share; /* its loss's part in the mean: dataset weight / global batch */
     double inverse_norm; /* of the embedding */
@@ -55,6 +67,9 @@ struct thread_part {
     float *grad_embedding; /* [round_max][D], in order of dataset */
     float *tile; /* [round_max][chunk_rows]: cosines that are not kept */
     float *row_dot; /* [chunk_rows] */
+    /* With identity groups, a meeting's rows one behind the other. */
+    float *packed_weight, *packed_gradient; /* [chunk_rows][D] */
+    float *packed_inverse_norm; /* [chunk_rows] */
 };
 
 struct classifier {
@@ -63,15 +78,17 @@ struct classifier {
     double *weight;
     struct exchange *exchange;
     struct classifier_block *block; /* [datasets] */
-    uint64_t *first_class; /* [datasets]: counted over all datasets */
-    uint64_t all_classes;
-    struct exchange_group **group; /* [datasets], or one over all workers */
-    size_t groups;
+    const struct identity_groups *identity; /* the caller's, or `alone` */
+    struct identity_groups *alone;
+    struct exchange_group **owners; /* [datasets]: of each dataset's rows; NULL while nobody needs them */
+    struct exchange_group *everyone; /* the same */
     bool global; /* every worker may have a part in every denominator */
 
     int chunk_rows;
     struct chunk *chunk; /* of all owned blocks */
     size_t chunks;
+    struct meeting *meeting; /* of all chunks */
+    int *meeting_row;
     float *inverse_norm; /* of all owned rows */
     float *arena; /* kept cosines */
     size_t arena_count;
