@@ -257,12 +257,25 @@ static enum status init_from_checkpoint(struct trainer *trainer, const char *pat
     return status;
 }
 
+void trainer_init_random(struct trainer *trainer)
+{
+    iresnet_init(trainer->net, trainer->config->run.seed);
+    domain_init(trainer->domain, trainer->config->run.seed);
+    classifier_init(trainer->classifier);
+    iresnet_weights_changed(trainer->net);
+}
+
+void trainer_observe(struct trainer *trainer, const struct trainer_observer *observer)
+{
+    trainer->observer = *observer;
+    trainer->buckets.started = observer->sum;
+    trainer->buckets.started_context = observer->context;
+}
+
 enum status trainer_init(struct trainer *trainer, struct error *error)
 {
     const struct config *config = trainer->config;
-    iresnet_init(trainer->net, config->run.seed);
-    domain_init(trainer->domain, config->run.seed);
-    classifier_init(trainer->classifier);
+    trainer_init_random(trainer);
     enum status status = STATUS_OK;
     if (state_dict_is_meant(config->model.init)) {
         status = state_dict_read(config->model.init, trainer->net, error);

@@ -1,4 +1,5 @@
-/* The trainer: everything a worker holds of the model, and one step of its training. Private to worker/.
+/* The trainer: everything a worker holds of the model, and one step of its training. For worker/ and
+ * worker/measure; its fields are read, and set by the functions here alone.
  *
  * A step (README of this folder, "One step") runs one round per lane: forward, classifier, domain head,
  * backward; in the last round gradient buckets go out as the backward pass completes them.
@@ -15,6 +16,13 @@
 #include "worker/loss/classifier.h"
 #include "worker/loss/domain.h"
 #include "worker/nn/iresnet.h"
+
+/* Who is told how a step goes on. */
+struct trainer_observer {
+    void (*phase)(void *context, enum message_phase phase); /* between layers, and while it waits */
+    void (*sum)(void *context, size_t count); /* the workers begin to sum so many floats; may be NULL */
+    void *context;
+};
 
 struct trainer {
     const struct config *config;
@@ -43,9 +51,7 @@ struct trainer {
     struct sample *empty_sample;
     double *blamed; /* [workers]: lanes of each that brought what is not finite */
 
-    /* Called between layers and while waiting, with the phase the step is in. */
-    void (*alive)(void *context, enum message_phase phase);
-    void *alive_context;
+    struct trainer_observer observer;
     enum message_phase phase;
     bool last_round;
 };
@@ -81,6 +87,12 @@ void trainer_free(struct trainer *trainer);
 
 /* Initial weights, or `model.init`'s. */
 enum status trainer_init(struct trainer *trainer, struct error *error);
+
+/* Initial weights as the configuration's seed draws them, whatever `model.init` says. */
+void trainer_init_random(struct trainer *trainer);
+
+/* From now on `observer` (copied) is told. After trainer_create. */
+void trainer_observe(struct trainer *trainer, const struct trainer_observer *observer);
 
 /* Takes the plan (the number of workers divides `lanes`) and starts the loader thread. */
 enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,

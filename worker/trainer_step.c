@@ -43,21 +43,24 @@ struct step {
     double seconds_data;
 };
 
+static void observe(const struct trainer *trainer, enum message_phase phase)
+{
+    if (trainer->observer.phase) {
+        trainer->observer.phase(trainer->observer.context, phase);
+    }
+}
+
 static void set_phase(struct trainer *trainer, enum message_phase phase)
 {
     trainer->phase = phase;
-    if (trainer->alive) {
-        trainer->alive(trainer->alive_context, phase);
-    }
+    observe(trainer, phase);
 }
 
 static void between_layers(void *context)
 {
     struct step *step = context;
     struct trainer *trainer = step->trainer;
-    if (trainer->alive) {
-        trainer->alive(trainer->alive_context, trainer->phase);
-    }
+    observe(trainer, trainer->phase);
     if (trainer->phase == PHASE_BACKWARD && trainer->last_round && step->between == STATUS_OK) {
         step->between =
             trainer->exchange->operations->buckets_progress(trainer->exchange, &step->between_error);
@@ -79,10 +82,7 @@ static void gradient_ready(void *context, size_t begin, size_t end)
 
 static void wait_for_data(void *context)
 {
-    struct trainer *trainer = context;
-    if (trainer->alive) {
-        trainer->alive(trainer->alive_context, PHASE_DATA);
-    }
+    observe(context, PHASE_DATA);
 }
 
 /* The next micro-batch of a lane. A failure is kept and zeros stand in: this worker has to go on through the
@@ -134,14 +134,12 @@ static void draw_dropout(struct trainer *trainer, int64_t step, const struct sam
 /* Everything that is complete before the backbone's backward pass goes out ahead of it. */
 static enum status start_early_sums(struct trainer *trainer, struct error *error)
 {
-    struct exchange *exchange = trainer->exchange;
-    enum status status = exchange->operations->bucket_start(exchange, domain_gradient(trainer->domain),
-                                                            domain_weight_count(trainer->domain), error);
-    if (status == STATUS_OK) {
-        status = exchange->operations->bucket_start(exchange, iresnet_batch_statistics(trainer->net),
-                                                    iresnet_statistic_count(trainer->net), error);
-    }
-    return status;
+    struct buckets *buckets = &trainer->buckets;
+    enum status status =
+        buckets_start(buckets, domain_gradient(trainer->domain), domain_weight_count(trainer->domain), error);
+    return status == STATUS_OK ? buckets_start(buckets, iresnet_batch_statistics(trainer->net),
+                                               iresnet_statistic_count(trainer->net), error)
+                               : status;
 }
 
 /* Forward, losses and backward of one lane's micro-batch. */

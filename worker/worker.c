@@ -391,8 +391,7 @@ static enum status live(struct worker *worker, struct error *error)
     const struct worker_context *context = worker->context;
     struct trainer *trainer = &worker->trainer;
     enum status status = trainer_create(trainer, context->config, context->exchange, context->threads, error);
-    trainer->alive = worker_alive;
-    trainer->alive_context = worker;
+    trainer_observe(trainer, &(struct trainer_observer){.phase = worker_alive, .context = worker});
     context->exchange->idle = worker_idle;
     context->exchange->idle_context = worker;
     if (status == STATUS_OK) {

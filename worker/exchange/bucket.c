@@ -18,14 +18,21 @@ void buckets_begin(struct buckets *buckets)
     buckets->status = STATUS_OK;
 }
 
+enum status buckets_start(struct buckets *buckets, float *values, size_t count, struct error *error)
+{
+    if (buckets->started) {
+        buckets->started(buckets->started_context, count);
+    }
+    return buckets->exchange->operations->bucket_start(buckets->exchange, values, count, error);
+}
+
 static void buckets_send(struct buckets *buckets)
 {
-    struct exchange *exchange = buckets->exchange;
     if (buckets->begin == buckets->end || buckets->status != STATUS_OK) {
         return;
     }
-    buckets->status = exchange->operations->bucket_start(exchange, buckets->gradient + buckets->begin,
-                                                         buckets->end - buckets->begin, &buckets->error);
+    buckets->status = buckets_start(buckets, buckets->gradient + buckets->begin,
+                                    buckets->end - buckets->begin, &buckets->error);
     buckets->end = buckets->begin;
 }
 

@@ -13,8 +13,10 @@ struct buckets {
     size_t count; /* floats of the whole vector */
     size_t bucket_count; /* floats a bucket holds at least */
     size_t begin, end; /* complete, and not yet sent */
-    enum status status; /* the first failure, kept for buckets_finish */
+    enum status status; /* the first failure, kept for buckets_flush */
     struct error error;
+    void (*started)(void *context, size_t count); /* told of every sum of so many floats; NULL: nobody is */
+    void *started_context;
 };
 
 /* `bucket_bytes` of gradient make a bucket. */
@@ -26,6 +28,9 @@ void buckets_begin(struct buckets *buckets);
 
 /* gradient[begin, end) is final; `end` is where the last range began. Sends what is full. */
 void buckets_ready(struct buckets *buckets, size_t begin, size_t end);
+
+/* Starts the sum of `values`, which are no part of the vector. */
+enum status buckets_start(struct buckets *buckets, float *values, size_t count, struct error *error);
 
 /* Sends the rest. Returns the first failure of any call since buckets_begin. */
 enum status buckets_flush(struct buckets *buckets, struct error *error);

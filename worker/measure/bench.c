@@ -13,8 +13,6 @@
 struct watch {
     struct trainer trainer;
     struct exchange *exchange;
-    struct exchange_operations operations; /* the exchange's, but for bucket_start */
-    enum status (*bucket_start)(struct exchange *, float *, size_t, struct error *);
     struct profile profile;
     enum message_phase phase;
     double since; /* when the phase began */
@@ -67,8 +65,9 @@ static void enter_phase(void *context, enum message_phase phase)
     }
 }
 
-static void record_bucket(struct watch *watch, size_t count)
+static void record_sum(void *context, size_t count)
 {
+    struct watch *watch = context;
     struct bench *bench = watch->bench;
     if (bench->bucket_count == watch->bucket_capacity) {
         size_t capacity = watch->bucket_capacity ? 2 * watch->bucket_capacity : 64;
@@ -84,24 +83,6 @@ static void record_bucket(struct watch *watch, size_t count)
     bench->buckets[bench->bucket_count++] =
         (struct prediction_bucket){.ready = backward ? trainer_clock() - watch->backward_begin : 0,
                                    .bytes = (double)count * sizeof(float)};
-}
-
-static enum status watched_bucket_start(struct exchange *exchange, float *values, size_t count,
-                                        struct error *error)
-{
-    struct watch *watch = exchange->idle_context;
-    record_bucket(watch, count);
-    return watch->bucket_start(exchange, values, count, error);
-}
-
-/* The local exchange never waits, so that its idle context is free to carry the watch. */
-static void watch_exchange(struct watch *watch)
-{
-    watch->operations = *watch->exchange->operations;
-    watch->bucket_start = watch->operations.bucket_start;
-    watch->operations.bucket_start = watched_bucket_start;
-    watch->exchange->operations = &watch->operations;
-    watch->exchange->idle_context = watch;
 }
 
 static enum status run_step(struct watch *watch, int64_t number, double *seconds, struct error *error)
@@ -236,7 +217,6 @@ static enum status set_up(const struct bench_request *request, struct watch *wat
         return status;
     }
     bench->isa = isa_name(isa);
-    watch_exchange(watch);
     status = request->classes
                  ? trainer_create_without_data(trainer, request->config, watch->exchange, request->threads,
                                                request->classes, request->datasets, error)
@@ -251,12 +231,9 @@ static enum status set_up(const struct bench_request *request, struct watch *wat
     if (status == STATUS_OK) {
         status = profile_create(bench->layer_count, &watch->profile, error);
     }
-    iresnet_init(trainer->net, request->config->run.seed);
-    domain_init(trainer->domain, request->config->run.seed);
-    classifier_init(trainer->classifier);
+    trainer_init_random(trainer);
     iresnet_set_profile(trainer->net, &watch->profile);
-    trainer->alive = enter_phase;
-    trainer->alive_context = watch;
+    trainer_observe(trainer, &(struct trainer_observer){enter_phase, record_sum, watch});
     return status;
 }
 
