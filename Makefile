@@ -67,7 +67,7 @@ A_daemon := $(call linked,daemon/command)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-floors check-unit check-mpi check-system check-oracle check-asan torture fuzz \
+.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-floors check-unit check-mpi check-system check-oracle check-machines check-asan torture fuzz \
         fuzz-targets bench lint format install dist help clean deps
 .DEFAULT_GOAL := all
 
@@ -216,6 +216,10 @@ check-system: all $(BUILD)/tests/system/fault.so
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
 check-oracle: all check-deps $(ORACLE)
 	DAIL_BUILD=$(BUILD) prove --timer tests/oracle
+
+MACHINES ?=
+check-machines: all check-deps $(UNIT) $(MPITEST) $(ORACLE) ## the tests that train, as on other processors and with other seeds (an hour or two); MACHINES=Haswell/avx2/2
+	DAIL_BUILD=$(BUILD) tests/machines.sh $(MACHINES)
 
 ROUNDS ?= 20
 SEED   ?= 1

@@ -31,7 +31,7 @@ drive() {
     experiment=$work/$1.yaml
     shift
     timeout -k 5 $((300 * slow)) etc/ablation/run.py --build "$build" --output "$work/ablation" --workers 2 --seeds 2 \
-        "$@" "$experiment" >"$work/out" 2>&1
+        --data-seed "$seed" "$@" "$experiment" >"$work/out" 2>&1
 }
 
 # --- Intervals ---
@@ -75,7 +75,7 @@ check "every experiment can be read, its settings are known, and its images are 
 
 drive tiny --jobs 2
 exits "two rows by two seeds" $? 0
-table=$work/ablation/tiny-1
+table=$work/ablation/tiny-$seed
 # cell FILE ROW COLUMN [SEED]: by the names of the columns
 cell() {
     awk -F '\t' -v row="$2" -v column="$3" -v seed="${4:-}" '
@@ -123,7 +123,7 @@ drive tiny --jobs 2
 exits "the same again" $? 0
 says "all were done before" '4 trainings, 4 of them done before'
 is "and nothing was trained" "$(find "$work/ablation/trainings" -newer "$work/before" -type f | wc -l)" 0
-drive tiny --jobs 2 --seeds 3 --data-seed 1
+drive tiny --jobs 2 --seeds 3
 says "another seed trains that alone" '6 trainings, 4 of them done before'
 
 # --- Broken off ---
@@ -138,7 +138,7 @@ long_run() { find "$work/ablation/trainings" -maxdepth 2 -name config.yaml -exec
 long_at() { [ -n "$(long_run)" ] && at_step "$(long_run)" "$1"; }
 # start_long: in the background; $job is its process
 start_long() {
-    etc/ablation/run.py --build "$build" --output "$work/ablation" --workers 2 --seeds 1 "$work/long.yaml" >"$work/out" 2>&1 &
+    etc/ablation/run.py --build "$build" --output "$work/ablation" --workers 2 --seeds 1 --data-seed "$seed" "$work/long.yaml" >"$work/out" 2>&1 &
     job=$!
 }
 start_long
