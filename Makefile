@@ -43,7 +43,7 @@ ISA_FLAGS_generic := -O3
 ISA_FLAGS_avx2    := -O3 -mavx2 -mfma
 ISA_FLAGS_avx512  := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 
-# ONNX's messages, made from the system's onnx.proto.
+# ONNX's messages, made from worker/interchange/onnx.proto.
 GENERATED := $(BUILD)/generated
 
 # daild.c and dail.c hold the two mains; everything else in a room goes into the room's archive.
@@ -86,10 +86,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
 	$(if $(QUIET),@echo '  CC   $<')
 	$(QUIET)$(CC) $(CPPFLAGS) $(MPI_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(GENERATED)/onnx.pb-c.h: $(ONNX_PROTO) $(BUILD)/config.mk
+$(GENERATED)/onnx.pb-c.h: worker/interchange/onnx.proto $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	@cp $(ONNX_PROTO) $(@D)/onnx.proto
-	$(QUIET)$(PROTOC_C) --proto_path=$(@D) --c_out=$(@D) onnx.proto
+	$(QUIET)$(PROTOC_C) --proto_path=$(<D) --c_out=$(@D) $(<F)
 
 $(BUILD)/obj/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.h
 	@mkdir -p $(@D)

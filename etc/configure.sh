@@ -50,18 +50,6 @@ mpi() {
     printf 'MPI_CFLAGS :=%s\nMPI_LIBS :=%s\n' "$compile" "$link"
 }
 
-# ONNX's messages: $ONNX_PROTO, or where the compiler finds headers (CPATH), or in Python's package.
-onnx_proto() {
-    if [ -n "${ONNX_PROTO:-}" ]; then
-        echo "$ONNX_PROTO"
-        return
-    fi
-    for name in onnx/onnx.proto onnx/onnx-ml.proto; do
-        echo "#include <$name>" | "${CC:-cc}" -M -x c - 2>/dev/null | tr ' \\' '\n\n' | grep "/$name\$" && return
-    done
-    python3 -c 'import onnx; print(onnx.__path__[0] + "/onnx.proto")' 2>/dev/null || true
-}
-
 {
     mpi
     flags HDF5 hdf5-serial hdf5 || {
@@ -77,9 +65,6 @@ onnx_proto() {
     flags PROTOBUF libprotobuf-c || missing "protobuf-c"
     command -v protoc-c >/dev/null || missing "protoc-c, protobuf-c's compiler,"
     printf 'PROTOC_C := %s\n' "$(command -v protoc-c)"
-    proto=$(onnx_proto)
-    [ -n "$proto" ] || missing "onnx.proto"
-    printf 'ONNX_PROTO := %s\n' "$proto"
     flags CMOCKA cmocka || missing "cmocka"
 } >"$out.tmp"
 mv "$out.tmp" "$out"

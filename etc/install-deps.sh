@@ -47,7 +47,6 @@ has_library() {
     done
     return 1
 }
-has_header() { echo "#include <$1>" | "${CC:-cc}" -M -x c - >/dev/null 2>&1; }
 has_python() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 
 # kind | how to recognise it | Debian package | module | Spack package
@@ -65,7 +64,6 @@ build|package zlib|zlib1g-dev|zlib|zlib
 build|package jansson|libjansson-dev|jansson|jansson
 build|package libprotobuf-c|libprotobuf-c-dev|protobuf-c|protobuf-c
 build|command protoc-c|protobuf-c-compiler|protobuf-c|protobuf-c
-build|onnx proto|libonnx-dev|onnx|py-onnx
 build|package cmocka|libcmocka-dev|cmocka|cmocka
 build|command prove|perl|perl|perl
 build|command ps|procps|procps-ng|procps
@@ -104,7 +102,6 @@ is_there() {
     command\ *) has_command "${1#command }" ;;
     python\ *) has_python "${1#python }" ;;
     fuzzer\ *) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt.fuzzer* >/dev/null 2>&1 ;;
-    onnx\ *) [ -n "${ONNX_PROTO:-}" ] || has_header onnx/onnx.proto || has_header onnx/onnx-ml.proto || has_python onnx ;;
     omp\ *) ls /usr/lib/llvm-*/lib/libomp.so* >/dev/null 2>&1 ;;
     esac
 }

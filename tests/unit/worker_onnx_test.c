@@ -151,7 +151,7 @@ static size_t wrap(uint8_t *bytes, size_t begin, size_t end, int field)
     return begin;
 }
 
-/* A graph in an attribute of a node of a graph in an attribute ..., deeper than a stack. */
+/* A graph in an attribute of a node of a graph in an attribute ..., deeper than a stack: passed over. */
 static void test_deep(void **state)
 {
     struct scratch *scratch = *state;
@@ -166,7 +166,7 @@ static void test_deep(void **state)
         if (i + 1 < LEVELS)
             begin = wrap(bytes, begin, end, ATTRIBUTE);
     }
-    refused(write_bytes(scratch, bytes + begin, end - begin), "no ONNX model, or it is damaged");
+    refused(write_bytes(scratch, bytes + begin, end - begin), "the graph has 0 inputs");
     free(bytes);
 }
 

@@ -1,5 +1,5 @@
-/* An ONNX model under construction: named arrays, nodes, inputs and outputs, by protobuf-c and ONNX's own
- * onnx.proto. What fails is remembered and told by onnx_write, so that building goes straight on.
+/* An ONNX model under construction: named arrays, nodes, inputs and outputs, by protobuf-c from what
+ * onnx.proto has of the format. What fails is remembered and told by onnx_write, so that building goes straight on.
  *
  * Version 7 of the format, operators of set 13, which every ONNX runtime since 2021 reads.
  */
