@@ -1,14 +1,17 @@
 /* daild: the MPI program. Rank 0 is the coordinator, the others are workers. This file starts and ends them;
- * it alone touches MPI_Init, MPI_Finalize and MPI_Abort.
+ * it alone touches MPI_Init, MPI_Finalize and MPI_Abort, and only for a run: what the command line alone answers
+ * needs no MPI, and works where that cannot start.
  */
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/coordinator/link.h"
 #include "daemon/rank/host.h"
+#include "daemon/rank/launcher.h"
 #include "daemon/rank/signals.h"
 #include "daemon/rank/watchdog.h"
 #include "daemon/setup/resume.h"
 #include "daemon/setup/setup_make.h"
-#include "daemon/terminal/arguments.h"
+#include "daemon/terminal/command_help.h"
+#include "daemon/terminal/daild_command.h"
 #include "worker/exchange/exchange_mpi.h"
 #include "worker/worker.h"
 
@@ -27,16 +30,16 @@
 /* What rank 0 decides and tells everybody before anything begins. */
 struct opening {
     int status; /* enum status: other than STATUS_OK ends every rank */
-    int leave; /* nothing is to be done: --help, --version, --print-config */
     int text_size; /* of the resolved configuration */
 };
 
-static enum status print_config(const struct arguments *arguments, struct error *error)
+static enum status print_config(const struct command_line *line, struct error *error)
 {
+    const struct option_strings *overrides = &((const struct daild_options *)line->values)->overrides;
     struct config config;
-    enum status status = arguments->config ? config_load(arguments->config, arguments->overrides.values,
-                                                         arguments->overrides.count, &config, error)
-                                           : config_defaults(&config, error);
+    enum status status = line->operand_count > 0 ? config_load(line->operands[0], overrides->values,
+                                                               overrides->count, &config, error)
+                                                 : config_defaults(&config, error);
     if (status != STATUS_OK) {
         return status;
     }
@@ -73,30 +76,24 @@ static enum status open_run(struct setup *setup, struct journal *journal, struct
     return status == STATUS_OK ? journal_write_config(directory, setup->text, error) : status;
 }
 
-/* Rank 0, before the others: does what is asked for by options, and checks everything. */
-static enum status prepare(int argc, char **argv, int ranks, struct setup *setup, struct journal *journal,
-                           struct opening *opening, struct error *error)
+/* Rank 0, before the others: checks everything. */
+static enum status prepare(const struct command_line *line, int ranks, struct setup *setup,
+                           struct journal *journal, struct opening *opening, struct error *error)
 {
-    struct arguments arguments = {0};
-    enum status status = arguments_parse(argc, argv, &arguments, error);
-    opening->leave = arguments.help || arguments.version || arguments.print_config;
-    if (status == STATUS_OK && arguments.version && !arguments.help) {
-        printf("daild %s\n", DAIL_VERSION);
-    } else if (status == STATUS_OK && arguments.print_config && !arguments.help) {
-        status = print_config(&arguments, error);
-    } else if (status == STATUS_OK && !opening->leave && ranks < 2) {
+    const struct option_strings *overrides = &((const struct daild_options *)line->values)->overrides;
+    enum status status = STATUS_OK;
+    if (ranks < 2) {
         status = error_set(error, STATUS_USAGE, NULL,
                            "start it by: mpirun -n 3 daild CONFIG (one coordinator and two workers)",
                            "daild needs at least two ranks: a coordinator and a worker");
-    } else if (status == STATUS_OK && !opening->leave) {
-        status = setup_make(arguments.config, arguments.overrides.values, arguments.overrides.count,
-                            ranks - 1, setup, error);
-        if (status == STATUS_OK) {
-            status = open_run(setup, journal, error);
-        }
-        opening->text_size = status == STATUS_OK ? (int)strlen(setup->text) + 1 : 0;
     }
-    option_list_free(&arguments.overrides);
+    if (status == STATUS_OK) {
+        status = setup_make(line->operands[0], overrides->values, overrides->count, ranks - 1, setup, error);
+    }
+    if (status == STATUS_OK) {
+        status = open_run(setup, journal, error);
+    }
+    opening->text_size = status == STATUS_OK ? (int)strlen(setup->text) + 1 : 0;
     opening->status = (int)status;
     return status;
 }
@@ -241,18 +238,18 @@ static enum status follow(int rank, int text_size, struct watchdog **watchdog, s
 
 /* Everything between MPI's start and its end; returns the exit code, the same on every rank. *watchdog is to
  * be closed after MPI's end, NULL if there is none. */
-static int run(int argc, char **argv, int rank, int ranks, struct watchdog **watchdog)
+static int run(const struct command_line *line, int rank, int ranks, struct watchdog **watchdog)
 {
     struct setup setup = {0};
     struct journal journal = {.records.descriptor = -1};
     struct opening opening = {0};
     struct error error = {0};
-    if (rank == 0 && prepare(argc, argv, ranks, &setup, &journal, &opening, &error) != STATUS_OK) {
+    if (rank == 0 && prepare(line, ranks, &setup, &journal, &opening, &error) != STATUS_OK) {
         print_error(&error);
     }
-    MPI_Bcast(&opening, 3, MPI_INT, 0, MPI_COMM_WORLD);
+    MPI_Bcast(&opening, 2, MPI_INT, 0, MPI_COMM_WORLD);
     int code = opening.status;
-    if (code == STATUS_OK && !opening.leave) {
+    if (code == STATUS_OK) {
         code = (int)(rank == 0 ? lead(&setup, &journal, opening.text_size, watchdog, &error)
                                : follow(rank, opening.text_size, watchdog, &error));
         MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD);
@@ -263,7 +260,8 @@ static int run(int argc, char **argv, int rank, int ranks, struct watchdog **wat
     return code;
 }
 
-int main(int argc, char **argv)
+/* A run: from MPI's start to its end. */
+static int train(int argc, char **argv, const struct command_line *line)
 {
     int provided, rank, ranks;
     struct watchdog *watchdog = NULL;
@@ -272,8 +270,40 @@ int main(int argc, char **argv)
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    int code = run(argc, argv, rank, ranks, &watchdog);
+    int code = run(line, rank, ranks, &watchdog);
     MPI_Finalize();
     watchdog_close(watchdog);
+    return code;
+}
+
+/* What needs no run: each rank could answer it, the first does. */
+static enum status answer(const struct command_line *line, struct error *error)
+{
+    const struct daild_options *options = line->values;
+    if (line->help) {
+        command_print_help(&daild_command);
+        return STATUS_OK;
+    }
+    if (options->version) {
+        printf("daild %s\n", DAIL_VERSION);
+        return STATUS_OK;
+    }
+    return print_config(line, error);
+}
+
+int main(int argc, char **argv)
+{
+    struct command_line line;
+    struct error error = {0};
+    enum status status = daild_parse(argc, argv, &line, &error);
+    const struct daild_options *options = line.values;
+    int code = STATUS_OK;
+    if (status == STATUS_OK && !line.help && !options->version && !options->print_config) {
+        code = train(argc, argv, &line);
+    } else if (launcher_is_first()) {
+        code = (int)(status == STATUS_OK ? answer(&line, &error) : status);
+        print_error(&error);
+    }
+    command_line_free(&daild_command, &line);
     return code;
 }

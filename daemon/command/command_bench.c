@@ -1,83 +1,54 @@
 /* `dail bench`: times training steps on this machine, and predicts those of several workers. */
 #include "daemon/command/bench_report.h"
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/command/prediction_report.h"
 #include "daemon/rank/host.h"
-#include "daemon/terminal/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define CONFIG_SETTINGS 16
 
-static const char usage[] =
-    "usage: dail bench [OPTIONS]\n"
-    "       dail bench CONFIG [--workers N --bandwidth GB/s --latency us] [OPTIONS]\n"
-    "Times whole training steps of a network on noise, in this one process, and tells where the time goes.\n"
-    "With CONFIG the network, losses and datasets (their manifests alone are read) are the configuration's;\n"
-    "with --workers it also predicts the steps and epochs of that many workers, from what it measured.";
-
 struct bench_options {
-    const char *config_path; /* NULL: the options below make one */
     const char *arch, *scope;
     int input, embedding, batch, classes, datasets;
     double width;
-    int threads, steps, workers;
+    int threads, steps, workers; /* threads 0: the configuration's, or the cores allowed */
     double bandwidth, latency;
-    bool layers, json, help;
-    struct option_list set;
+    bool layers, json;
+    struct option_strings set;
 };
 
-static enum status parse(int argc, char **argv, struct bench_options *options, struct error *error)
-{
-    const char *positional[1] = {NULL};
-    size_t positional_count;
-    const struct option_spec specs[] = {
-        {"arch", 0, OPTION_STRING, &options->arch, "NAME", "iresnet10, 18, 34, 50, 100 or 200", 0, 0},
-        {"input", 0, OPTION_INT, &options->input, "PIXELS", "side of the images", 16, 1024},
-        {"width", 0, OPTION_DOUBLE, &options->width, "FACTOR", "scales the numbers of channels", 0.01, 8},
-        {"embedding", 0, OPTION_INT, &options->embedding, "N", "length of the embedding", 1, 8192},
-        {"batch", 0, OPTION_INT, &options->batch, "N", "images of a step", 2, 65536},
-        {"classes", 0, OPTION_INT, &options->classes, "N", "of all datasets together", 1, 1e9},
-        {"datasets", 0, OPTION_INT, &options->datasets, "N", "that share the classes out", 1, 1e6},
-        {"scope", 0, OPTION_STRING, &options->scope, "all|dataset", "classes that a sample is compared with",
-         0, 0},
-        {"threads", 't', OPTION_INT, &options->threads, "N", "threads; default: the cores allowed here", 1,
-         4096},
-        {"steps", 0, OPTION_INT, &options->steps, "N", "steps to measure, after one to warm up", 1, 100000},
-        {"layers", 0, OPTION_FLAG, &options->layers, NULL, "every layer's times as well", 0, 0},
-        {"json", 0, OPTION_FLAG, &options->json, NULL, "print one JSON object", 0, 0},
-        {"workers", 0, OPTION_INT, &options->workers, "N", "with CONFIG: predict for up to N workers", 1,
-         65536},
-        {"bandwidth", 0, OPTION_DOUBLE, &options->bandwidth, "GB/s", "between workers, each way", 1e-6, 1e6},
-        {"latency", 0, OPTION_DOUBLE, &options->latency, "us", "of a message between workers", 0, 1e9},
-        {"set", 0, OPTION_LIST, &options->set, "KEY=VALUE", "overrides a key of CONFIG", 0, 0},
-    };
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, positional, 1,
-                                       &positional_count, &options->help, error);
-    options->config_path = positional[0];
-    return status;
-}
+/* Without a configuration, the options make one. */
+static const struct bench_options defaults = {.arch = "iresnet50",
+                                              .scope = "dataset",
+                                              .input = 112,
+                                              .embedding = 512,
+                                              .batch = 16,
+                                              .classes = 10000,
+                                              .datasets = 1,
+                                              .width = 1,
+                                              .steps = 5,
+                                              .bandwidth = 1,
+                                              .latency = 20};
 
 /* Options that say what CONFIG says, or that mean nothing without it. */
-static enum status check(const struct bench_options *options, const struct bench_options *defaults,
-                         struct error *error)
+static enum status check(const struct bench_options *options, const char *config_path, struct error *error)
 {
-    bool describes = options->arch != defaults->arch || options->scope != defaults->scope ||
-                     options->input != defaults->input || options->embedding != defaults->embedding ||
-                     options->batch != defaults->batch || options->classes != defaults->classes ||
-                     options->datasets != defaults->datasets || options->width < defaults->width ||
-                     options->width > defaults->width;
-    if (options->config_path && describes) {
-        return error_set(error, STATUS_USAGE, options->config_path, "override its keys with --set KEY=VALUE",
+    bool describes = options->arch != defaults.arch || options->scope != defaults.scope ||
+                     options->input != defaults.input || options->embedding != defaults.embedding ||
+                     options->batch != defaults.batch || options->classes != defaults.classes ||
+                     options->datasets != defaults.datasets || options->width < defaults.width ||
+                     options->width > defaults.width;
+    if (config_path && describes) {
+        return error_set(error, STATUS_USAGE, config_path, "override its keys with --set KEY=VALUE",
                          "the configuration says what the options of the network say");
     }
-    if (!options->config_path && (options->workers > 0 || options->set.count > 0)) {
+    if (!config_path && (options->workers > 0 || options->set.count > 0)) {
         return error_set(error, STATUS_USAGE, options->workers > 0 ? "--workers" : "--set",
                          "name a configuration: dail bench CONFIG --workers N", "this needs a configuration");
     }
-    if (!options->config_path && options->classes < options->datasets) {
+    if (!config_path && options->classes < options->datasets) {
         return error_set(error, STATUS_USAGE, "--classes", "give each dataset at least one class",
                          "%d classes do not go round %d datasets", options->classes, options->datasets);
     }
@@ -117,7 +88,7 @@ static uint32_t *share_classes(const struct bench_options *options, struct error
     return classes;
 }
 
-static enum status measure(const struct bench_options *options, const struct config *config,
+static enum status measure(const struct bench_options *options, bool described, const struct config *config,
                            struct bench *bench, struct error *error)
 {
     struct bench_request request = {.config = config,
@@ -126,7 +97,7 @@ static enum status measure(const struct bench_options *options, const struct con
                                                                              : host_threads(),
                                     .steps = options->steps};
     uint32_t *classes = NULL;
-    if (!options->config_path) {
+    if (described) {
         classes = share_classes(options, error);
         if (!classes) {
             return error->status;
@@ -205,39 +176,144 @@ static enum status report(const struct bench_options *options, const struct conf
     return status;
 }
 
-enum status command_bench(int argc, char **argv, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    const struct bench_options defaults = {.arch = "iresnet50",
-                                           .scope = "dataset",
-                                           .input = 112,
-                                           .embedding = 512,
-                                           .batch = 16,
-                                           .classes = 10000,
-                                           .datasets = 1,
-                                           .width = 1,
-                                           .steps = 5,
-                                           .bandwidth = 1,
-                                           .latency = 20};
-    struct bench_options options = defaults;
+    const struct bench_options *options = line->values;
+    const char *config_path = line->operand_count > 0 ? line->operands[0] : NULL;
     struct config config = {0};
     struct bench bench;
-    enum status status = parse(argc, argv, &options, error);
-    if (status == STATUS_OK && !options.help) {
-        status = check(&options, &defaults, error);
-        if (status == STATUS_OK) {
-            status = options.config_path ? config_load(options.config_path, options.set.values,
-                                                       options.set.count, &config, error)
-                                         : make_config(&options, &config, error);
-        }
-        if (status == STATUS_OK) {
-            status = measure(&options, &config, &bench, error);
-            if (status == STATUS_OK) {
-                status = report(&options, &config, &bench, error);
-                bench_free(&bench);
-            }
-            config_free(&config);
-        }
+    enum status status = check(options, config_path, error);
+    if (status == STATUS_OK) {
+        status = config_path
+                     ? config_load(config_path, options->set.values, options->set.count, &config, error)
+                     : make_config(options, &config, error);
     }
-    option_list_free(&options.set);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = measure(options, !config_path, &config, &bench, error);
+    if (status == STATUS_OK) {
+        status = report(options, &config, &bench, error);
+        bench_free(&bench);
+    }
+    config_free(&config);
     return status;
 }
+
+#define AT(member) offsetof(struct bench_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "arch",
+     .kind = OPTION_STRING,
+     .offset = AT(arch),
+     .metavar = "NAME",
+     .help = "the network: iresnet and 10, 18, 34, 50, 100 or 200",
+     .key = "model.arch"},
+    {.name = "input",
+     .kind = OPTION_INT,
+     .offset = AT(input),
+     .metavar = "PIXELS",
+     .help = "side of the images",
+     .min = 16,
+     .max = CONFIG_INPUT_MAX},
+    {.name = "width",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(width),
+     .metavar = "FACTOR",
+     .help = "scales the numbers of channels",
+     .low = 0.01,
+     .high = CONFIG_WIDTH_MAX},
+    {.name = "embedding",
+     .kind = OPTION_INT,
+     .offset = AT(embedding),
+     .metavar = "N",
+     .help = "length of the embedding",
+     .min = 1,
+     .max = CONFIG_EMBEDDING_MAX},
+    {.name = "batch",
+     .kind = OPTION_INT,
+     .offset = AT(batch),
+     .metavar = "N",
+     .help = "images of a step",
+     .min = 2,
+     .max = 65536},
+    {.name = "classes",
+     .kind = OPTION_INT,
+     .offset = AT(classes),
+     .metavar = "N",
+     .help = "of all datasets together",
+     .min = 1,
+     .max = 1000000000},
+    {.name = "datasets",
+     .kind = OPTION_INT,
+     .offset = AT(datasets),
+     .metavar = "N",
+     .help = "that share the classes out",
+     .min = 1,
+     .max = 1000000},
+    {.name = "scope",
+     .kind = OPTION_STRING,
+     .offset = AT(scope),
+     .help = "classes that a sample is compared with",
+     .key = "loss.scope"},
+    {.name = "threads",
+     .short_name = 't',
+     .kind = OPTION_INT,
+     .offset = AT(threads),
+     .metavar = "N",
+     .help = "threads (default: the cores allowed here)",
+     .min = 1,
+     .max = 4096},
+    {.name = "steps",
+     .kind = OPTION_INT,
+     .offset = AT(steps),
+     .metavar = "N",
+     .help = "steps to measure, after one to warm up",
+     .min = 1,
+     .max = 100000},
+    {.name = "layers", .kind = OPTION_FLAG, .offset = AT(layers), .help = "every layer's times as well"},
+    {.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "print one JSON object"},
+    {.name = "workers",
+     .kind = OPTION_INT,
+     .offset = AT(workers),
+     .metavar = "N",
+     .help = "with CONFIG: predict for up to N workers",
+     .min = 1,
+     .max = 65536},
+    {.name = "bandwidth",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(bandwidth),
+     .metavar = "GB/s",
+     .help = "between workers, each way",
+     .low = 1e-6,
+     .high = 1e6},
+    {.name = "latency",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(latency),
+     .metavar = "us",
+     .help = "of a message between workers",
+     .low = 0,
+     .high = 1e9},
+    OPTION_ROW_SET(AT(set)),
+    {0}};
+
+static const struct operand_spec operands[] = {
+    {.name = "CONFIG", .max = 1, .word = WORD_FILE, .endings = ".yaml"}, {0}};
+
+const struct command command_bench = {
+    .name = "bench",
+    .summary = "time training steps here, and predict those of several workers",
+    .usage = "dail bench [OPTIONS]\n"
+             "dail bench CONFIG [--workers N --bandwidth GB/s --latency us] [OPTIONS]",
+    .description =
+        "Times whole training steps of a network on noise, in this one process, and tells where the time "
+        "goes.\n"
+        "With CONFIG the network, losses and datasets (their manifests alone are read) are the "
+        "configuration's;\n"
+        "with --workers it also predicts the steps and epochs of that many workers, from what it measured.",
+    .options = options,
+    .operands = operands,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

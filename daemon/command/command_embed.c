@@ -1,7 +1,6 @@
 /* dail embed: the embeddings of images, by a checkpoint's network. */
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/rank/host.h"
-#include "daemon/terminal/options.h"
 #include "daemon/terminal/progress.h"
 #include "shard/image_source.h"
 #include "worker/evaluate/embedder.h"
@@ -17,17 +16,15 @@
 /* As PyTorch's normalize: what is shorter is divided by this. */
 #define NORM_LEAST 1e-12
 
-static const char usage[] =
-    "usage: dail embed [OPTIONS] CHECKPOINT FOLDER|MANIFEST|SHARD...|SET -o FILE.h5\n"
-    "Embeds every image of FOLDER/<identity>/<image>, of a dataset (by its manifest), of shards, or of a\n"
-    "verification set by a checkpoint's network. A folder's images are resized to the network's input.\n"
-    "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a run's\n"
-    "folder, whose newest one is taken, or an iresnet's .safetensors or .onnx.\n";
-
-struct embed {
-    struct backbone_use use;
+struct embed_options {
     const char *output;
     bool normalize, flip, skip_bad;
+    int batch, threads; /* threads 0: the cores allowed */
+};
+
+struct embed {
+    const struct embed_options *options;
+    struct backbone_use use;
     struct backbone backbone;
     struct image_source *source;
     struct embedder embedder;
@@ -46,7 +43,7 @@ static enum status check_fit(const struct embed *embed, const char *path, struct
         return error_set(error, STATUS_DATA, path, "pack the images again at the model's input size",
                          "the images are %d x %d pixels, the model wants %d", side, side, input);
     }
-    if (embed->skip_bad && image_source_pairs(embed->source)) {
+    if (embed->options->skip_bad && image_source_pairs(embed->source)) {
         return error_set(error, STATUS_USAGE, "--skip-bad", "leave it out",
                          "the pairs of a verification set count on every image");
     }
@@ -78,7 +75,7 @@ static enum status keep_good(struct embed *embed, size_t *count, struct error *e
             struct sourced_image other = embed->images[kept];
             embed->images[kept++] = *image;
             *image = other;
-        } else if (image->status == STATUS_DATA && embed->skip_bad) {
+        } else if (image->status == STATUS_DATA && embed->options->skip_bad) {
             char line[1400];
             progress_say(&embed->progress, error_format(&image->error, line, sizeof line));
         } else {
@@ -121,7 +118,7 @@ static enum status embed_images(struct embed *embed, size_t count, struct error 
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         embedder_take(embedder, (int)i, embed->values);
-        if (embed->normalize) {
+        if (embed->options->normalize) {
             normalize(embed->values, embedder->embedding, length_of(embed->values, embedder->embedding));
         }
         status = embeddings_append(embed->writer, embed->values, &embed->images[i], error);
@@ -168,14 +165,15 @@ static enum status open_all(struct embed *embed, const char *checkpoint, const c
     }
     if (status == STATUS_OK) {
         status = embedder_create(embed->backbone.net, embed->backbone.state.input, embed->use.batch,
-                                 embed->flip, &embed->embedder, error);
+                                 embed->options->flip, &embed->embedder, error);
     }
     const struct embeddings_config config = {.backbone = &embed->backbone,
                                              .source = embed->source,
                                              .source_path = paths[0],
-                                             .normalized = embed->normalize,
-                                             .mirrored = embed->flip};
-    return status == STATUS_OK ? embeddings_create(embed->output, &config, &embed->writer, error) : status;
+                                             .normalized = embed->options->normalize,
+                                             .mirrored = embed->options->flip};
+    return status == STATUS_OK ? embeddings_create(embed->options->output, &config, &embed->writer, error)
+                               : status;
 }
 
 static enum status run(struct embed *embed, const char *checkpoint, const char *const *paths, size_t count,
@@ -194,7 +192,7 @@ static enum status run(struct embed *embed, const char *checkpoint, const char *
     }
     if (status == STATUS_OK) {
         double seconds = progress_seconds(&embed->progress);
-        printf("%s: %llu embeddings of %d values, by %s, in %.1f s (%.1f images/s)\n", embed->output,
+        printf("%s: %llu embeddings of %d values, by %s, in %.1f s (%.1f images/s)\n", embed->options->output,
                (unsigned long long)embed->embedded, embed->backbone.state.embedding, embed->backbone.path,
                seconds, (double)embed->read / fmax(seconds, 1e-9));
         if (embed->read > embed->embedded) {
@@ -214,33 +212,74 @@ static void release(struct embed *embed)
     free(embed->values);
 }
 
-enum status command_embed(int argc, char **argv, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    struct embed embed = {.use = {.batch = 32, .threads = host_threads()}};
-    const struct option_spec specs[] = {
-        {"output", 'o', OPTION_STRING, &embed.output, "FILE.h5", "the file to write; replaced if it is there",
-         0, 0},
-        {"normalize", 'n', OPTION_FLAG, &embed.normalize, NULL, "give every embedding the length 1", 0, 0},
-        {"flip", 'f', OPTION_FLAG, &embed.flip, NULL,
-         "add the embedding of the mirrored image, as dail eval does", 0, 0},
-        {"batch", 'b', OPTION_INT, &embed.use.batch, "N", "images at a time (32)", 1, 4096},
-        {"threads", 't', OPTION_INT, &embed.use.threads, "N", "threads (the cores allowed)", 1, 1024},
-        {"skip-bad", 0, OPTION_FLAG, &embed.skip_bad, NULL,
-         "leave out images that cannot be read, and say so", 0, 0},
-    };
-    const char *paths[PATHS_MAX];
-    size_t count;
-    bool help;
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, paths,
-                                       PATHS_MAX, &count, &help, error);
-    if (status != STATUS_OK || help) {
-        return status;
+    const struct embed_options *options = line->values;
+    struct embed embed = {.options = options,
+                          .use = {.batch = options->batch,
+                                  .threads = options->threads > 0 ? options->threads : host_threads()}};
+    if (!options->output) {
+        return error_set(error, STATUS_USAGE, NULL, "dail embed --help shows how", "-o FILE.h5 is needed");
     }
-    if (count < 2 || !embed.output) {
-        return error_set(error, STATUS_USAGE, NULL, "dail embed --help shows how",
-                         count < 2 ? "a checkpoint and images are needed" : "-o FILE.h5 is needed");
-    }
-    status = run(&embed, paths[0], paths + 1, count - 1, error);
+    enum status status = run(&embed, line->operands[0], line->operands + 1, line->operand_count - 1, error);
     release(&embed);
     return status;
 }
+
+#define AT(member) offsetof(struct embed_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .kind = OPTION_STRING,
+     .offset = AT(output),
+     .metavar = "FILE.h5",
+     .help = "the file to write; replaced if it is there",
+     .word = WORD_FILE,
+     .endings = ".h5"},
+    {.name = "normalize",
+     .short_name = 'n',
+     .kind = OPTION_FLAG,
+     .offset = AT(normalize),
+     .help = "give every embedding the length 1"},
+    {.name = "flip",
+     .short_name = 'f',
+     .kind = OPTION_FLAG,
+     .offset = AT(flip),
+     .help = "add the embedding of the mirrored image, as dail eval does"},
+    OPTION_ROW_BATCH(AT(batch)),
+    OPTION_ROW_THREADS(AT(threads)),
+    {.name = "skip-bad",
+     .kind = OPTION_FLAG,
+     .offset = AT(skip_bad),
+     .help = "leave out images that cannot be read, and say so"},
+    {0}};
+
+static const struct operand_spec operands[] = {
+    {.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL, .endings = ".safetensors .onnx"},
+    {.name = "FOLDER|MANIFEST|SHARD|SET",
+     .min = 1,
+     .max = PATHS_MAX,
+     .word = WORD_FILE,
+     .endings = ".yaml .h5"},
+    {0}};
+
+static const struct embed_options defaults = {.batch = 32};
+
+const struct command command_embed = {
+    .name = "embed",
+    .summary = "embed images by a checkpoint's network",
+    .usage = "dail embed [OPTIONS] CHECKPOINT FOLDER|MANIFEST|SHARD...|SET -o FILE.h5",
+    .description =
+        "Embeds every image of FOLDER/<identity>/<image>, of a dataset (by its manifest), of shards, or of "
+        "a\n"
+        "verification set by a checkpoint's network. A folder's images are resized to the network's input.\n"
+        "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a "
+        "run's\n"
+        "folder, whose newest one is taken, or an iresnet's .safetensors or .onnx.",
+    .options = options,
+    .operands = operands,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

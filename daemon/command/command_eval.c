@@ -1,8 +1,7 @@
 /* dail eval: how well a model, or several, tell people apart. */
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/command/eval_result.h"
 #include "daemon/rank/host.h"
-#include "daemon/terminal/options.h"
 #include "shard/pairs.h"
 #include "worker/evaluate/evaluation.h"
 
@@ -11,22 +10,18 @@
 
 #define EVAL_SETS_MAX 64
 
-static const char usage[] = "usage: dail eval [OPTIONS] MODEL SET...\n"
-                            "Embeds the images of verification sets (pairs files) by a model's network and "
-                            "scores them: accuracy over the\n"
-                            "folds, area under the ROC curve, and the true accept rate at each false accept "
-                            "rate that a set is large enough\n"
-                            "for. MODEL is a checkpoint, a run's folder (its newest checkpoint), or a "
-                            ".safetensors file with the state_dict\n"
-                            "of one of InsightFace's iresnets, or the ONNX model of one.\n";
+struct eval_options {
+    struct option_strings others; /* further models */
+    bool json, untrained;
+    const char *roc;
+    int batch, threads; /* threads 0: the cores allowed */
+};
 
 struct eval {
+    const struct eval_options *options;
     struct backbone_use use;
-    struct option_list others; /* further models */
-    bool json, help;
-    const char *roc;
-    const char *arguments[EVAL_SETS_MAX + 1]; /* the first model, then the sets */
-    size_t count; /* of them */
+    const char *model; /* the first */
+    const char *const *sets; /* [results.sets] */
     struct exchange *exchange;
     struct eval_results results;
 };
@@ -41,7 +36,7 @@ static enum status score_set(struct eval *eval, const struct backbone *backbone,
         return status;
     }
     snprintf(result->set, sizeof result->set, "%s", pairs.name);
-    if (eval->roc) {
+    if (eval->options->roc) {
         distances = malloc(((size_t)pairs.count + 1) * sizeof *distances);
         status =
             distances ? STATUS_OK : error_set(error, STATUS_INTERNAL, result->file, NULL, "out of memory");
@@ -78,7 +73,7 @@ static void describe(const struct backbone *backbone, bool untrained, struct eva
 static enum status score_model(struct eval *eval, const char *path, struct eval_model *model,
                                struct error *error)
 {
-    const bool rows = !eval->json && eval->results.model_count == 1;
+    const bool rows = !eval->options->json && eval->results.model_count == 1;
     struct backbone backbone;
     enum status status = backbone_load(path, &eval->use, &backbone, error);
     if (status == STATUS_OK) {
@@ -88,7 +83,7 @@ static enum status score_model(struct eval *eval, const char *path, struct eval_
         eval_print_heading(model);
     }
     for (size_t k = 0; k < eval->results.sets && status == STATUS_OK; k++) {
-        model->results[k].file = eval->arguments[k + 1];
+        model->results[k].file = eval->sets[k];
         status = score_set(eval, &backbone, &model->results[k], error);
         if (status == STATUS_OK && rows) {
             eval_print_row(&model->results[k]);
@@ -98,64 +93,105 @@ static enum status score_model(struct eval *eval, const char *path, struct eval_
     return status;
 }
 
-static enum status evaluate_all(struct eval *eval, struct error *error)
+static enum status evaluate_all(struct eval *eval, size_t sets, struct error *error)
 {
     struct eval_results *results = &eval->results;
-    enum status status = eval_results_create(results, eval->others.count + 1, eval->count - 1, error);
+    enum status status = eval_results_create(results, eval->options->others.count + 1, sets, error);
     if (status == STATUS_OK) {
         status = exchange_local_create(&eval->exchange, error);
     }
     for (size_t i = 0; i < results->model_count && status == STATUS_OK; i++) {
-        const char *path = i == 0 ? eval->arguments[0] : eval->others.values[i - 1];
+        const char *path = i == 0 ? eval->model : eval->options->others.values[i - 1];
         status = score_model(eval, path, &results->models[i], error);
     }
-    if (status == STATUS_OK && eval->json) {
+    if (status == STATUS_OK && eval->options->json) {
         status = eval_print_json(results, error);
     } else if (status == STATUS_OK && results->model_count > 1) {
         eval_print_comparison(results);
     }
-    if (status == STATUS_OK && eval->roc) {
-        status = eval_write_roc(results, eval->roc, error);
+    if (status == STATUS_OK && eval->options->roc) {
+        status = eval_write_roc(results, eval->options->roc, error);
     }
     return status;
 }
 
-static enum status parse(int argc, char **argv, struct eval *eval, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    const struct option_spec specs[] = {
-        {"compare", 'c', OPTION_LIST, &eval->others, "MODEL",
-         "another model beside the first; may be repeated", 0, 0},
-        {"roc", 0, OPTION_STRING, &eval->roc, "FILE.csv|.svg", "write the ROC curves", 0, 0},
-        {"json", 0, OPTION_FLAG, &eval->json, NULL, "print one JSON object", 0, 0},
-        {"untrained", 0, OPTION_FLAG, &eval->use.untrained, NULL,
-         "score the weights that the run began with, for comparison", 0, 0},
-        {"batch", 'b', OPTION_INT, &eval->use.batch, "N", "images at a time (32)", 1, 4096},
-        {"threads", 't', OPTION_INT, &eval->use.threads, "N", "threads (the cores allowed)", 1, 1024},
-    };
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv,
-                                       eval->arguments, EVAL_SETS_MAX + 1, &eval->count, &eval->help, error);
-    if (status != STATUS_OK || eval->help) {
-        return status;
-    }
-    if (eval->count < 2) {
-        return error_set(error, STATUS_USAGE, NULL, "dail eval --help shows how",
-                         "a model and at least one verification set are needed");
-    }
-    return eval->roc ? eval_check_roc(eval->roc, (eval->others.count + 1) * (eval->count - 1), error)
-                     : STATUS_OK;
-}
-
-enum status command_eval(int argc, char **argv, struct error *error)
-{
-    struct eval eval = {.use = {.batch = 32, .threads = host_threads()}};
-    enum status status = parse(argc, argv, &eval, error);
-    if (status == STATUS_OK && !eval.help) {
-        status = evaluate_all(&eval, error);
+    const struct eval_options *options = line->values;
+    struct eval eval = {.options = options,
+                        .use = {.batch = options->batch,
+                                .threads = options->threads > 0 ? options->threads : host_threads(),
+                                .untrained = options->untrained},
+                        .model = line->operands[0],
+                        .sets = line->operands + 1};
+    const size_t sets = line->operand_count - 1;
+    enum status status =
+        options->roc ? eval_check_roc(options->roc, (options->others.count + 1) * sets, error) : STATUS_OK;
+    if (status == STATUS_OK) {
+        status = evaluate_all(&eval, sets, error);
     }
     if (eval.exchange) {
         eval.exchange->operations->close(eval.exchange);
     }
     eval_results_free(&eval.results);
-    option_list_free(&eval.others);
     return status;
 }
+
+#define AT(member) offsetof(struct eval_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "compare",
+     .short_name = 'c',
+     .kind = OPTION_STRINGS,
+     .offset = AT(others),
+     .metavar = "MODEL",
+     .help = "another model beside the first; may be repeated",
+     .word = WORD_MODEL,
+     .endings = ".safetensors .onnx"},
+    {.name = "roc",
+     .kind = OPTION_STRING,
+     .offset = AT(roc),
+     .metavar = "FILE.csv|.svg",
+     .help = "write the ROC curves",
+     .word = WORD_FILE,
+     .endings = ".csv .svg"},
+    {.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "print one JSON object"},
+    {.name = "untrained",
+     .kind = OPTION_FLAG,
+     .offset = AT(untrained),
+     .help = "score the weights that the run began with, for comparison"},
+    OPTION_ROW_BATCH(AT(batch)),
+    OPTION_ROW_THREADS(AT(threads)),
+    {0}};
+
+static const struct operand_spec operands[] = {
+    {.name = "MODEL", .min = 1, .max = 1, .word = WORD_MODEL, .endings = ".safetensors .onnx"},
+    {.name = "SET", .min = 1, .max = EVAL_SETS_MAX, .word = WORD_FILE, .endings = ".h5"},
+    {0}};
+
+static const struct command_example examples[] = {
+    {"dail eval runs/first lfw.h5 cfp_fp.h5", "the newest checkpoint of a run on two sets"},
+    {"dail eval runs/first lfw.h5 --compare w600k_r50.onnx --roc roc.svg",
+     "beside a published model, with both ROC curves as a picture"},
+    {0}};
+
+static const struct eval_options defaults = {.batch = 32};
+
+const struct command command_eval = {
+    .name = "eval",
+    .summary = "score a checkpoint on verification sets",
+    .usage = "dail eval [OPTIONS] MODEL SET...",
+    .description = "Embeds the images of verification sets (pairs files) by a model's network and scores "
+                   "them: accuracy over\n"
+                   "the folds, area under the ROC curve, and the true accept rate at each false accept rate "
+                   "that a set is large\n"
+                   "enough for. MODEL is a checkpoint, a run's folder (its newest checkpoint), or a "
+                   ".safetensors file with the\n"
+                   "state_dict of one of InsightFace's iresnets, or the ONNX model of one.",
+    .options = options,
+    .operands = operands,
+    .examples = examples,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

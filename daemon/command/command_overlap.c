@@ -1,10 +1,9 @@
 /* dail overlap: which identities are probably the same person in two datasets. */
 #include "daemon/command/checkpoint_data.h"
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/command/overlap_sheet.h"
 #include "daemon/command/overlap_truth.h"
 #include "daemon/rank/host.h"
-#include "daemon/terminal/options.h"
 #include "daemon/terminal/progress.h"
 #include "proto/file.h"
 #include "shard/overlap_list.h"
@@ -18,15 +17,6 @@
 
 #define NAME_SIZE 1024
 
-static const char usage[] =
-    "usage: dail overlap [OPTIONS] CHECKPOINT\n"
-    "Finds identities that are probably the same person in two datasets: those whose class centres, the\n"
-    "classifier's rows, are each other's nearest across the datasets, and ahead of what is usual among "
-    "them.\n"
-    "Prints them as TSV (dataset, identity, dataset, identity, cosine), the highest cosine first. "
-    "CHECKPOINT\n"
-    "may be a run's folder: its newest one is taken.\n";
-
 /* Not asked for. */
 #define UNSET (-2.0)
 /* As likely the same person as not. */
@@ -34,10 +24,10 @@ static const char usage[] =
 
 struct overlap_options {
     double cosine_min, lead_min, probability_min; /* each may be UNSET */
-    bool one_way, help;
-    struct option_list manifests;
+    bool one_way;
+    struct option_strings manifests;
     const char *truth, *output, *sheet;
-    int sheet_pairs, sheet_faces, threads;
+    int sheet_pairs, sheet_faces, threads; /* threads 0: the cores allowed */
 };
 
 struct overlap {
@@ -199,7 +189,7 @@ static enum status find_pairs(struct overlap *overlap, struct error *error)
         .cosine_min = -1,
         .lead_min = 0,
         .one_way = options->one_way,
-        .threads = options->threads,
+        .threads = options->threads > 0 ? options->threads : host_threads(),
         .progress = show_progress,
         .context = overlap,
     };
@@ -380,65 +370,124 @@ static enum status find_overlap(struct overlap *overlap, const char *argument, s
     return status;
 }
 
-static enum status parse(int argc, char **argv, struct overlap_options *options, const char **checkpoint,
-                         struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    size_t count;
-    const struct option_spec specs[] = {
-        {"min-probability", 'p', OPTION_DOUBLE, &options->probability_min, "P",
-         "the least probability that a pair is the same person (0.5, unless one of the next two is given), "
-         "judged by the cosines and leads of all pairs",
-         0, 1},
-        {"min-cosine", 'c', OPTION_DOUBLE, &options->cosine_min, "X",
-         "the least cosine of a pair; --truth tells which would be best", -1, 1},
-        {"lead", 'l', OPTION_DOUBLE, &options->lead_min, "X",
-         "the least by which a pair's cosine is above that of the next nearest to either", 0, 2},
-        {"one-way", 0, OPTION_FLAG, &options->one_way, NULL,
-         "also pairs of which only one is the other's nearest; a column tells", 0, 0},
-        {"manifest", 'm', OPTION_LIST, &options->manifests, "FILE",
-         "a dataset's manifest, for names and faces; may be repeated (default: those in the run's "
-         "config.yaml)",
-         0, 0},
-        {"truth", 0, OPTION_STRING, &options->truth, "FILE.tsv",
-         "pairs known to be the same person: prints precision, recall and their cosines; a column tells", 0,
-         0},
-        {"output", 'o', OPTION_STRING, &options->output, "FILE.tsv", "write the table there", 0, 0},
-        {"sheet", 0, OPTION_STRING, &options->sheet, "FILE.png", "draw faces of the first pairs", 0, 0},
-        {"sheet-pairs", 0, OPTION_INT, &options->sheet_pairs, "N", "so many pairs (30)", 1,
-         OVERLAP_SHEET_PAIRS_MAX},
-        {"sheet-faces", 0, OPTION_INT, &options->sheet_faces, "N", "so many faces of each identity (4)", 1,
-         OVERLAP_SHEET_FACES_MAX},
-        {"threads", 't', OPTION_INT, &options->threads, "N", "threads (the cores allowed)", 1, 1024},
-    };
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, checkpoint, 1,
-                                       &count, &options->help, error);
-    if (status == STATUS_OK && !options->help && count == 0) {
-        status =
-            error_set(error, STATUS_USAGE, NULL, "dail overlap --help shows how", "a checkpoint is needed");
-    }
-    return status;
-}
-
-enum status command_overlap(int argc, char **argv, struct error *error)
-{
-    struct overlap_options options = {.cosine_min = UNSET,
-                                      .lead_min = UNSET,
-                                      .probability_min = UNSET,
-                                      .sheet_pairs = 30,
-                                      .sheet_faces = 4,
-                                      .threads = host_threads()};
-    struct overlap overlap = {.options = &options};
-    const char *checkpoint = NULL;
-    enum status status = parse(argc, argv, &options, &checkpoint, error);
-    if (status == STATUS_OK && !options.help) {
-        status = find_overlap(&overlap, checkpoint, error);
-    }
+    struct overlap overlap = {.options = line->values};
+    enum status status = find_overlap(&overlap, line->operands[0], error);
     free(overlap.pairs);
     free(overlap.probability);
     free(overlap.right);
     overlap_truth_free(&overlap.truth);
     checkpoint_data_free(overlap.data, overlap.state.dataset_count);
     checkpoint_state_free(&overlap.state);
-    option_list_free(&options.manifests);
     return status;
 }
+
+#define AT(member) offsetof(struct overlap_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "min-probability",
+     .short_name = 'p',
+     .kind = OPTION_DOUBLE,
+     .offset = AT(probability_min),
+     .metavar = "P",
+     .help = "the least probability that a pair is the same person (0.5, unless one of the next two is "
+             "given), judged by the cosines and leads of all pairs",
+     .low = 0,
+     .high = 1},
+    {.name = "min-cosine",
+     .short_name = 'c',
+     .kind = OPTION_DOUBLE,
+     .offset = AT(cosine_min),
+     .metavar = "X",
+     .help = "the least cosine of a pair; --truth tells which would be best",
+     .low = -1,
+     .high = 1},
+    {.name = "lead",
+     .short_name = 'l',
+     .kind = OPTION_DOUBLE,
+     .offset = AT(lead_min),
+     .metavar = "X",
+     .help = "the least by which a pair's cosine is above that of the next nearest to either",
+     .low = 0,
+     .high = 2},
+    {.name = "one-way",
+     .kind = OPTION_FLAG,
+     .offset = AT(one_way),
+     .help = "also pairs of which only one is the other's nearest; a column tells"},
+    {.name = "manifest",
+     .short_name = 'm',
+     .kind = OPTION_STRINGS,
+     .offset = AT(manifests),
+     .metavar = "FILE",
+     .help = "a dataset's manifest, for names and faces; may be repeated (default: those in the run's "
+             "config.yaml)",
+     .word = WORD_FILE,
+     .endings = ".yaml"},
+    {.name = "truth",
+     .kind = OPTION_STRING,
+     .offset = AT(truth),
+     .metavar = "FILE.tsv",
+     .help = "pairs known to be the same person: prints precision, recall and their cosines; a column tells",
+     .word = WORD_FILE,
+     .endings = ".tsv"},
+    {.name = "output",
+     .short_name = 'o',
+     .kind = OPTION_STRING,
+     .offset = AT(output),
+     .metavar = "FILE.tsv",
+     .help = "write the table there",
+     .word = WORD_FILE,
+     .endings = ".tsv"},
+    {.name = "sheet",
+     .kind = OPTION_STRING,
+     .offset = AT(sheet),
+     .metavar = "FILE.png",
+     .help = "draw faces of the first pairs",
+     .word = WORD_FILE,
+     .endings = ".png"},
+    {.name = "sheet-pairs",
+     .kind = OPTION_INT,
+     .offset = AT(sheet_pairs),
+     .metavar = "N",
+     .help = "so many pairs",
+     .min = 1,
+     .max = OVERLAP_SHEET_PAIRS_MAX},
+    {.name = "sheet-faces",
+     .kind = OPTION_INT,
+     .offset = AT(sheet_faces),
+     .metavar = "N",
+     .help = "so many faces of each identity",
+     .min = 1,
+     .max = OVERLAP_SHEET_FACES_MAX},
+    OPTION_ROW_THREADS(AT(threads)),
+    {0}};
+
+static const struct operand_spec operands[] = {{.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL},
+                                               {0}};
+
+static const struct command_example examples[] = {
+    {"dail overlap runs/first -o overlap.tsv --sheet overlap.png", "a table, and faces of its first pairs"},
+    {0}};
+
+static const struct overlap_options defaults = {
+    .cosine_min = UNSET, .lead_min = UNSET, .probability_min = UNSET, .sheet_pairs = 30, .sheet_faces = 4};
+
+const struct command command_overlap = {
+    .name = "overlap",
+    .summary = "find who is probably the same person in two datasets",
+    .usage = "dail overlap [OPTIONS] CHECKPOINT",
+    .description =
+        "Finds identities that are probably the same person in two datasets: those whose class centres, the\n"
+        "classifier's rows, are each other's nearest across the datasets, and ahead of what is usual among "
+        "them.\n"
+        "Prints them as TSV (dataset, identity, dataset, identity, cosine), the highest cosine first. "
+        "CHECKPOINT\n"
+        "may be a run's folder: its newest one is taken.",
+    .options = options,
+    .operands = operands,
+    .examples = examples,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

@@ -1,8 +1,7 @@
 /* dail report: a run as one page. */
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/rank/host.h"
 #include "daemon/report/report_page.h"
-#include "daemon/terminal/options.h"
 #include "proto/file.h"
 
 #include <stdio.h>
@@ -13,16 +12,13 @@
 /* A configuration larger than this is none. */
 #define CONFIG_BYTES_MAX (1 << 20)
 
-static const char usage[] = "usage: dail report [OPTIONS] RUN [-o FILE.html]\n"
-                            "Makes one page of a run's folder that needs no other file and no network: "
-                            "losses, accuracies, schedules,\n"
-                            "speed and balance of the workers from its status log; ROC curves, cosines and a "
-                            "projection of embeddings\n"
-                            "from its newest checkpoint, whose data are looked for where the configuration "
-                            "names them. The run may\n"
-                            "still be going. Needs gnuplot.\n";
-
 static const char fast_words[] = "Left out: the page was made with --fast.";
+
+struct report_options {
+    const char *output, *png;
+    bool fast;
+    struct report_model_use use; /* threads 0: the cores allowed */
+};
 
 struct work {
     const char *run_dir;
@@ -168,36 +164,75 @@ static void release(struct work *work)
     report_log_free(&work->log);
 }
 
-enum status command_report(int argc, char **argv, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    struct work work = {.use = {.batch = 32, .threads = host_threads(), .images = 300}};
-    const struct option_spec specs[] = {
-        {"output", 'o', OPTION_STRING, &work.output, "FILE",
-         "the page (report.html in the run's folder, unless --png is given)", 0, 0},
-        {"png", 0, OPTION_STRING, &work.png, "DIR", "write the plots alone, as DIR/<name>.png", 0, 0},
-        {"fast", 0, OPTION_FLAG, &work.fast, NULL,
-         "leave out what needs the network: ROC curves, cosines, projection", 0, 0},
-        {"images", 0, OPTION_INT, &work.use.images, "N", "images of each dataset in the projection (300)", 2,
-         100000},
-        {"batch", 'b', OPTION_INT, &work.use.batch, "N", "images at a time (32)", 1, 4096},
-        {"threads", 't', OPTION_INT, &work.use.threads, "N", "threads (the cores allowed)", 1, 1024},
-    };
+    const struct report_options *options = line->values;
+    struct work work = {.run_dir = line->operands[0],
+                        .output = options->output,
+                        .png = options->png,
+                        .fast = options->fast,
+                        .use = options->use};
     char page[1024];
-    size_t count;
-    bool help;
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, &work.run_dir,
-                                       1, &count, &help, error);
-    if (status != STATUS_OK || help) {
-        return status;
-    }
-    if (count < 1) {
-        return error_set(error, STATUS_USAGE, NULL, "dail report --help shows how", "no RUN was given");
-    }
+    work.use.threads = options->use.threads > 0 ? options->use.threads : host_threads();
     if (!work.output && !work.png) {
         snprintf(page, sizeof page, "%s/report.html", work.run_dir);
         work.output = page;
     }
-    status = run(&work, error);
+    enum status status = run(&work, error);
     release(&work);
     return status;
 }
+
+#define AT(member) offsetof(struct report_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .kind = OPTION_STRING,
+     .offset = AT(output),
+     .metavar = "FILE",
+     .help = "the page (default: report.html in the run's folder, unless --png is given)",
+     .word = WORD_FILE,
+     .endings = ".html"},
+    {.name = "png",
+     .kind = OPTION_STRING,
+     .offset = AT(png),
+     .metavar = "DIR",
+     .help = "write the plots alone, as DIR/<name>.png",
+     .word = WORD_FOLDER},
+    {.name = "fast",
+     .kind = OPTION_FLAG,
+     .offset = AT(fast),
+     .help = "leave out what needs the network: ROC curves, cosines, projection"},
+    {.name = "images",
+     .kind = OPTION_INT,
+     .offset = AT(use.images),
+     .metavar = "N",
+     .help = "images of each dataset in the projection",
+     .min = 2,
+     .max = 100000},
+    OPTION_ROW_BATCH(AT(use.batch)),
+    OPTION_ROW_THREADS(AT(use.threads)),
+    {0}};
+
+static const struct operand_spec operands[] = {{.name = "RUN", .min = 1, .max = 1, .word = WORD_RUN}, {0}};
+
+static const struct report_options defaults = {.use = {.batch = 32, .images = 300}};
+
+const struct command command_report = {
+    .name = "report",
+    .summary = "make one page of all that a run has shown: curves, ROC, embeddings",
+    .usage = "dail report [OPTIONS] RUN [-o FILE.html]",
+    .description = "Makes one page of a run's folder that needs no other file and no network: losses, "
+                   "accuracies, schedules,\n"
+                   "speed and balance of the workers from its status log; ROC curves, cosines and a "
+                   "projection of embeddings\n"
+                   "from its newest checkpoint, whose data are looked for where the configuration names "
+                   "them. The run may\n"
+                   "still be going. Needs gnuplot.",
+    .options = options,
+    .operands = operands,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

@@ -1,8 +1,7 @@
 /* dail run: supervises mpirun. */
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/rank/host.h"
 #include "daemon/supervisor/supervisor.h"
-#include "daemon/terminal/options.h"
 #include "proto/config.h"
 #include "worker/checkpoint/checkpoint.h"
 
@@ -11,57 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POSITIONAL_MAX 256
-
-static const char usage[] =
-    "usage: dail run [OPTIONS] CONFIG [-- OPTION OF MPIRUN...]\n"
-    "Starts mpirun with daild and watches over it: a run that lost a rank or a host is started again from "
-    "its\n"
-    "newest checkpoint, on the hosts that still answer. Ends with the run's exit code. SIGTERM, SIGUSR1 and\n"
-    "the first SIGINT end the run with a checkpoint (75), the second SIGINT at once.\n";
-
-struct run_command {
+struct run_options {
     int workers, restarts;
     const char *hostfile;
-    struct option_list overrides;
-    const char *positional[POSITIONAL_MAX];
-    size_t count;
+    struct option_strings overrides;
 };
-
-static enum status parse(int argc, char **argv, struct run_command *command, bool *help, struct error *error)
-{
-    const struct option_spec specs[] = {
-        {"workers", 'n', OPTION_INT, &command->workers, "W",
-         "worker ranks (the hostfile's slots, or this host's cores, as far as they divide the lanes)", 1,
-         65536},
-        {"hostfile", 0, OPTION_STRING, &command->hostfile, "FILE",
-         "hosts to run on, one a line: NAME slots=N (this host)", 0, 0},
-        {"restarts", 0, OPTION_INT, &command->restarts, "N",
-         "restarts in a row without a new checkpoint before giving up (10); 0: never restart", 0, 1000000},
-        {"set", 's', OPTION_LIST, &command->overrides, "KEY=VALUE",
-         "override a key of the configuration (may be repeated)", 0, 0},
-    };
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv,
-                                       command->positional, POSITIONAL_MAX, &command->count, help, error);
-    if (status != STATUS_OK || *help) {
-        return status;
-    }
-    size_t before = 0; /* arguments ahead of "--" that are no options */
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        for (size_t p = 0; p < command->count; p++) {
-            before += command->positional[p] == argv[i];
-        }
-    }
-    if (before == 0) {
-        return error_set(error, STATUS_USAGE, NULL, "dail run --help shows how", "no CONFIG was given");
-    }
-    if (before > 1) {
-        return error_set(error, STATUS_USAGE, command->positional[1],
-                         "put options of mpirun behind --: dail run CONFIG -- --mca btl tcp,self",
-                         "one argument too many");
-    }
-    return STATUS_OK;
-}
 
 /* daild lies beside this program. */
 static enum status find_daild(char *path, size_t size, struct error *error)
@@ -99,22 +52,23 @@ static enum status find_lanes(const struct config *config, int *lanes, struct er
     return status;
 }
 
-static enum status find_hosts(const struct run_command *command, struct host_list *hosts, struct error *error)
+static enum status find_hosts(const struct run_options *options, struct host_list *hosts, struct error *error)
 {
-    if (!command->hostfile) {
-        return host_list_here(command->workers > 0 ? command->workers : host_threads(), hosts, error);
+    if (!options->hostfile) {
+        return host_list_here(options->workers > 0 ? options->workers : host_threads(), hosts, error);
     }
-    enum status status = host_list_read(command->hostfile, hosts, error);
-    if (status == STATUS_OK && command->workers > host_list_slots(hosts)) {
-        status = error_set(error, STATUS_USAGE, command->hostfile, "add slots there, or ask for fewer",
-                           "%d workers do not fit in the hostfile's %d slots", command->workers,
+    enum status status = host_list_read(options->hostfile, hosts, error);
+    if (status == STATUS_OK && options->workers > host_list_slots(hosts)) {
+        status = error_set(error, STATUS_USAGE, options->hostfile, "add slots there, or ask for fewer",
+                           "%d workers do not fit in the hostfile's %d slots", options->workers,
                            host_list_slots(hosts));
     }
     return status;
 }
 
-static enum status supervise(const struct run_command *command, int *code, struct error *error)
+static enum status supervise(const struct command_line *line, int *code, struct error *error)
 {
+    const struct run_options *wanted = line->values;
     char daild[1024];
     struct config config;
     struct host_list hosts = {0};
@@ -122,26 +76,26 @@ static enum status supervise(const struct run_command *command, int *code, struc
     if (status != STATUS_OK) {
         return status;
     }
-    status = config_load(command->positional[0], command->overrides.values, command->overrides.count, &config,
-                         error);
+    status =
+        config_load(line->operands[0], wanted->overrides.values, wanted->overrides.count, &config, error);
     if (status != STATUS_OK) {
         return status;
     }
     struct supervisor_options options = {.daild = daild,
-                                         .config = command->positional[0],
-                                         .overrides = command->overrides.values,
-                                         .override_count = command->overrides.count,
-                                         .mpirun = command->positional + 1,
-                                         .mpirun_count = command->count - 1,
-                                         .workers = command->workers,
-                                         .restarts = command->restarts,
+                                         .config = line->operands[0],
+                                         .overrides = wanted->overrides.values,
+                                         .override_count = wanted->overrides.count,
+                                         .mpirun = line->rest,
+                                         .mpirun_count = line->rest_count,
+                                         .workers = wanted->workers,
+                                         .restarts = wanted->restarts,
                                          .liveness_seconds = config.runtime.liveness_seconds,
                                          .run_dir = config.run.dir,
                                          .lanes_open = config.data.lanes == 0,
                                          .resume_auto = strcmp(config.checkpoint.resume, "auto") == 0};
     status = find_lanes(&config, &options.lanes, error);
     if (status == STATUS_OK) {
-        status = find_hosts(command, &hosts, error);
+        status = find_hosts(wanted, &hosts, error);
     }
     if (status == STATUS_OK) {
         status = supervisor_run(&options, &hosts, code, error);
@@ -151,15 +105,65 @@ static enum status supervise(const struct run_command *command, int *code, struc
     return status;
 }
 
-enum status command_run(int argc, char **argv, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    struct run_command command = {.restarts = 10};
-    bool help;
     int code = STATUS_OK;
-    enum status status = parse(argc, argv, &command, &help, error);
-    if (status == STATUS_OK && !help) {
-        status = supervise(&command, &code, error);
-    }
-    option_list_free(&command.overrides);
+    enum status status = supervise(line, &code, error);
     return status == STATUS_OK ? (enum status)code : status;
 }
+
+#define AT(member) offsetof(struct run_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "workers",
+     .short_name = 'n',
+     .kind = OPTION_INT,
+     .offset = AT(workers),
+     .metavar = "W",
+     .help = "worker ranks (default: the hostfile's slots, or this host's cores, as far as they divide the "
+             "lanes)",
+     .min = 1,
+     .max = 65536},
+    {.name = "hostfile",
+     .kind = OPTION_STRING,
+     .offset = AT(hostfile),
+     .metavar = "FILE",
+     .help = "hosts to run on, one a line: NAME slots=N (default: this host)",
+     .word = WORD_FILE},
+    {.name = "restarts",
+     .kind = OPTION_INT,
+     .offset = AT(restarts),
+     .metavar = "N",
+     .help = "restarts in a row without a new checkpoint before giving up; 0: never restart",
+     .max = 1000000},
+    OPTION_ROW_SET(AT(overrides)),
+    {0}};
+
+static const struct operand_spec operands[] = {
+    {.name = "CONFIG", .min = 1, .max = 1, .word = WORD_FILE, .endings = ".yaml"}, {0}};
+
+static const struct command_example examples[] = {
+    {"dail run -n 8 first.yaml", "eight workers on this host"},
+    {"dail run --hostfile lab.hosts first.yaml -- --mca btl_tcp_if_include eth1",
+     "on several hosts, with an option of mpirun's own"},
+    {0}};
+
+static const struct run_options defaults = {.restarts = 10};
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "train under supervision: mpirun, and again after a loss",
+    .usage = "dail run [OPTIONS] CONFIG [-- OPTION OF MPIRUN...]",
+    .description = "Starts mpirun with daild and watches over it: a run that lost a rank or a host is "
+                   "started again from its\n"
+                   "newest checkpoint, on the hosts that still answer. Ends with the run's exit code. "
+                   "SIGTERM, SIGUSR1 and\n"
+                   "the first SIGINT end the run with a checkpoint (75), the second SIGINT at once.",
+    .options = options,
+    .operands = operands,
+    .rest = "option of mpirun",
+    .examples = examples,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

@@ -1,82 +1,17 @@
 /* `dail synth`: makes datasets of synthetic faces. */
-#include "daemon/command/command.h"
-#include "daemon/terminal/options.h"
+#include "daemon/command/commands.h"
 #include "daemon/terminal/progress.h"
 #include "shard/synth/synth.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define SHEET_PEOPLE 10
 #define SHEET_PICTURES 4
 
-static const char usage[] = "usage: dail synth -o DIR [OPTIONS]\n"
-                            "Makes datasets of synthetic faces that share people and differ in look, with "
-                            "verification sets\nof people who are in none of them. The same options make the "
-                            "same files.";
-
 struct synth_options {
     struct synth_config config;
-    const char *seed;
-    const char *encoding;
     const char *sheet;
-    bool help;
 };
-
-static enum status parse(int argc, char **argv, struct synth_options *options, struct error *error)
-{
-    struct synth_config *config = &options->config;
-    const char *positional[1];
-    size_t positional_count;
-    const struct option_spec specs[] = {
-        {"output", 'o', OPTION_STRING, &config->directory, "DIR", "where the files go", 0, 0},
-        {"name", 0, OPTION_STRING, &config->name, "NAME", "datasets are called NAME0, NAME1, ...", 0, 0},
-        {"datasets", 0, OPTION_INT, &config->datasets, "N", "how many datasets", 1, SYNTH_DATASETS_MAX},
-        {"identities", 0, OPTION_INT, &config->identities, "N", "people in each dataset", 2, 1000000},
-        {"images", 0, OPTION_INT, &config->images, "N", "images of each of them", 1, 100000},
-        {"overlap", 0, OPTION_DOUBLE, &config->overlap, "SHARE",
-         "share of each dataset's people that all the others have too", 0, 1},
-        {"shift", 0, OPTION_DOUBLE, &config->shift, "TIMES",
-         "how far the datasets' looks are apart; 0: all have one look", 0, SYNTH_SHIFT_MAX},
-        {"session", 0, OPTION_DOUBLE, &config->session, "TIMES",
-         "how far each person's pictures in a dataset have a look of their own", 0, 1},
-        {"size", 0, OPTION_INT, &config->size, "PIXELS", "side of the images", SYNTH_SIDE_MIN,
-         SYNTH_SIDE_MAX},
-        {"seed", 0, OPTION_STRING, &options->seed, "N", "another number makes other people", 0, 0},
-        {"pairs", 0, OPTION_INT, &config->pairs, "N",
-         "pairs of each verification set: a multiple of 20; 0: no sets", 0, 100000},
-        {"within-pairs", 0, OPTION_INT, &config->within_pairs, "N",
-         "pairs of each set within a domain; 0: as many as --pairs", 0, 100000},
-        {"encoding", 0, OPTION_STRING, &options->encoding, "jpeg|png", "of the images", 0, 0},
-        {"quality", 0, OPTION_INT, &config->quality, "N", "of JPEG", 1, 100},
-        {"shard-images", 0, OPTION_INT, &config->shard_images, "N", "at most so many images a shard", 1, 1e9},
-        {"sheet", 0, OPTION_STRING, &options->sheet, "FILE.png",
-         "draws a contact sheet as well; without -o nothing else", 0, 0},
-    };
-    return options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, positional, 0,
-                         &positional_count, &options->help, error);
-}
-
-static enum status interpret(struct synth_options *options, struct error *error)
-{
-    char *end = NULL;
-    errno = 0;
-    options->config.seed = strtoull(options->seed, &end, 10);
-    if (end == options->seed || *end != '\0' || options->seed[0] == '-' || errno != 0)
-        return error_set(error, STATUS_USAGE, "--seed", "give a number of 0 or more", "'%s' is no seed",
-                         options->seed);
-    if (strcmp(options->encoding, "png") == 0)
-        options->config.encoding = IMAGE_PNG;
-    else if (strcmp(options->encoding, "jpeg") != 0)
-        return error_set(error, STATUS_USAGE, "--encoding", "choose jpeg or png",
-                         "'%s' is no encoding for shards", options->encoding);
-    if (options->config.directory == NULL && options->sheet == NULL)
-        return error_set(error, STATUS_USAGE, NULL, "add -o DIR, or see dail synth --help",
-                         "nothing says where the datasets go");
-    return STATUS_OK;
-}
 
 static enum status write_sheet(const struct synth_options *options, struct error *error)
 {
@@ -91,32 +26,158 @@ static enum status write_sheet(const struct synth_options *options, struct error
     return status;
 }
 
-static enum status write_datasets(struct synth_options *options, struct error *error)
+static enum status write_datasets(const struct synth_options *options, struct error *error)
 {
-    struct synth_config *config = &options->config;
+    struct synth_config config = options->config;
     struct progress progress;
-    config->progress = progress_update;
-    config->context = &progress;
+    config.progress = progress_update;
+    config.context = &progress;
     progress_begin(&progress, "synth", "images");
-    enum status status = synth_write(config, error);
+    enum status status = synth_write(&config, error);
     progress_end(&progress);
     if (status != STATUS_OK)
         return status;
-    printf("%s: %d datasets of %d people with %d images each, %.1f s\n", config->directory, config->datasets,
-           config->identities, config->images, progress_seconds(&progress));
+    printf("%s: %d datasets of %d people with %d images each, %.1f s\n", config.directory, config.datasets,
+           config.identities, config.images, progress_seconds(&progress));
     return STATUS_OK;
 }
 
-enum status command_synth(int argc, char **argv, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    struct synth_options options = {.config = synth_defaults(), .seed = "1", .encoding = "jpeg"};
-    enum status status = parse(argc, argv, &options, error);
-    if (status != STATUS_OK || options.help)
-        return status;
-    status = interpret(&options, error);
-    if (status == STATUS_OK && options.config.directory != NULL)
-        status = write_datasets(&options, error);
-    if (status == STATUS_OK && options.sheet != NULL)
-        status = write_sheet(&options, error);
+    const struct synth_options *options = line->values;
+    enum status status = STATUS_OK;
+    if (options->config.directory == NULL && options->sheet == NULL)
+        return error_set(error, STATUS_USAGE, NULL, "add -o DIR, or see dail synth --help",
+                         "nothing says where the datasets go");
+    if (options->config.directory != NULL)
+        status = write_datasets(options, error);
+    if (status == STATUS_OK && options->sheet != NULL)
+        status = write_sheet(options, error);
     return status;
 }
+
+#define AT(member) offsetof(struct synth_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .kind = OPTION_STRING,
+     .offset = AT(config.directory),
+     .metavar = "DIR",
+     .help = "where the files go",
+     .word = WORD_FOLDER},
+    {.name = "name",
+     .kind = OPTION_STRING,
+     .offset = AT(config.name),
+     .metavar = "NAME",
+     .help = "datasets are called NAME0, NAME1, ..."},
+    {.name = "datasets",
+     .kind = OPTION_INT,
+     .offset = AT(config.datasets),
+     .metavar = "N",
+     .help = "how many datasets",
+     .min = 1,
+     .max = SYNTH_DATASETS_MAX},
+    {.name = "identities",
+     .kind = OPTION_INT,
+     .offset = AT(config.identities),
+     .metavar = "N",
+     .help = "people in each dataset",
+     .min = 2,
+     .max = 1000000},
+    {.name = "images",
+     .kind = OPTION_INT,
+     .offset = AT(config.images),
+     .metavar = "N",
+     .help = "images of each of them",
+     .min = 1,
+     .max = 100000},
+    {.name = "overlap",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(config.overlap),
+     .metavar = "SHARE",
+     .help = "share of each dataset's people that all the others have too",
+     .low = 0,
+     .high = 1},
+    {.name = "shift",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(config.shift),
+     .metavar = "TIMES",
+     .help = "how far the datasets' looks are apart; 0: all have one look",
+     .low = 0,
+     .high = SYNTH_SHIFT_MAX},
+    {.name = "session",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(config.session),
+     .metavar = "TIMES",
+     .help = "how far each person's pictures in a dataset have a look of their own",
+     .low = 0,
+     .high = 1},
+    {.name = "size",
+     .kind = OPTION_INT,
+     .offset = AT(config.size),
+     .metavar = "PIXELS",
+     .help = "side of the images",
+     .min = SYNTH_SIDE_MIN,
+     .max = SYNTH_SIDE_MAX},
+    {.name = "seed",
+     .kind = OPTION_UINT64,
+     .offset = AT(config.seed),
+     .metavar = "N",
+     .help = "another number makes other people",
+     .max = UINT64_MAX},
+    {.name = "pairs",
+     .kind = OPTION_INT,
+     .offset = AT(config.pairs),
+     .metavar = "N",
+     .help = "pairs of each verification set: a multiple of 20; 0: no sets",
+     .max = 100000},
+    {.name = "within-pairs",
+     .kind = OPTION_INT,
+     .offset = AT(config.within_pairs),
+     .metavar = "N",
+     .help = "pairs of each set within a domain; 0: as many as --pairs",
+     .max = 100000},
+    {.name = "encoding",
+     .kind = OPTION_CHOICE,
+     .offset = AT(config.encoding),
+     .help = "of the images",
+     .min = IMAGE_JPEG,
+     .choices = "jpeg|png"},
+    {.name = "quality",
+     .kind = OPTION_INT,
+     .offset = AT(config.quality),
+     .metavar = "N",
+     .help = "of JPEG",
+     .min = 1,
+     .max = 100},
+    {.name = "shard-images",
+     .kind = OPTION_INT,
+     .offset = AT(config.shard_images),
+     .metavar = "N",
+     .help = "at most so many images a shard",
+     .min = 1,
+     .max = 1000000000},
+    {.name = "sheet",
+     .kind = OPTION_STRING,
+     .offset = AT(sheet),
+     .metavar = "FILE.png",
+     .help = "draws a contact sheet as well; without -o nothing else",
+     .word = WORD_FILE,
+     .endings = ".png"},
+    {0}};
+
+static const struct synth_options defaults = {.config = SYNTH_DEFAULTS};
+
+const struct command command_synth = {
+    .name = "synth",
+    .summary = "make datasets of synthetic faces that share people",
+    .usage = "dail synth -o DIR [OPTIONS]",
+    .description = "Makes datasets of synthetic faces that share people and differ in look, with "
+                   "verification sets of people\n"
+                   "who are in none of them. The same options make the same files.",
+    .options = options,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

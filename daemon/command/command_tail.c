@@ -1,8 +1,7 @@
 /* dail tail: watches a run by following its status log. */
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/rank/signals.h"
 #include "daemon/tail/tail_render.h"
-#include "daemon/terminal/options.h"
 #include "proto/status.h"
 
 #include <glob.h>
@@ -18,12 +17,6 @@
 #define COLUMNS_DEFAULT 80
 #define COLUMNS_MIN 40
 #define ROWS_MIN 10
-
-static const char usage[] =
-    "usage: dail tail [OPTIONS] [RUN|FILE]\n"
-    "Watches a run: its folder, or its status.jsonl. Without one: here, else the newest below runs/ or\n"
-    "build/runs/. Ctrl-C ends it. With --once the exit code is 0 running, done or stopped on request, 1 no "
-    "log,\n3 stalled, 4 failed.\n";
 
 struct tail_options {
     bool once, json;
@@ -202,35 +195,73 @@ static enum status follow(struct tail *tail, struct error *error)
     return status;
 }
 
-enum status command_tail(int argc, char **argv, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    struct tail_options options = {.interval = 2, .stale = 120};
-    const struct option_spec specs[] = {
-        {"once", '1', OPTION_FLAG, &options.once, NULL, "print one snapshot and leave", 0, 0},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print each snapshot as one JSON object", 0, 0},
-        {"interval", 'i', OPTION_DOUBLE, &options.interval, "S", "seconds between two snapshots (2)", 0.05,
-         3600},
-        {"stale", 0, OPTION_DOUBLE, &options.stale, "S",
-         "a running run counts as stalled after so many seconds without a record (120)", 0, 1e9},
-    };
-    const char *argument = NULL;
-    size_t count;
-    bool help;
-    enum status status = options_parse(usage, specs, sizeof specs / sizeof *specs, argc, argv, &argument, 1,
-                                       &count, &help, error);
-    if (status != STATUS_OK || help) {
-        return status;
-    }
     struct tail *tail = calloc(1, sizeof *tail);
     if (!tail) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
     }
-    tail->options = options;
-    find_log(argument, tail->path, sizeof tail->path);
+    tail->options = *(const struct tail_options *)line->values;
+    find_log(line->operand_count > 0 ? line->operands[0] : NULL, tail->path, sizeof tail->path);
     status_reader_open(&tail->reader, tail->path);
     status_summary_init(&tail->summary);
-    status = options.once ? show_once(tail, error) : follow(tail, error);
+    enum status status = tail->options.once ? show_once(tail, error) : follow(tail, error);
     status_reader_close(&tail->reader);
     free(tail);
     return status;
 }
+
+#define AT(member) offsetof(struct tail_options, member)
+
+static const struct option_spec options[] = {
+    {.name = "once",
+     .short_name = '1',
+     .kind = OPTION_FLAG,
+     .offset = AT(once),
+     .help = "print one snapshot and leave"},
+    {.name = "json",
+     .kind = OPTION_FLAG,
+     .offset = AT(json),
+     .help = "print each snapshot as one JSON object"},
+    {.name = "interval",
+     .short_name = 'i',
+     .kind = OPTION_DOUBLE,
+     .offset = AT(interval),
+     .metavar = "S",
+     .help = "seconds between two snapshots",
+     .low = 0.05,
+     .high = 3600},
+    {.name = "stale",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(stale),
+     .metavar = "S",
+     .help = "a running run counts as stalled after so many seconds without a record",
+     .low = 0,
+     .high = 1e9},
+    {0}};
+
+static const struct operand_spec operands[] = {
+    {.name = "RUN|FILE", .min = 0, .max = 1, .word = WORD_RUN, .endings = ".jsonl"}, {0}};
+
+static const struct command_exit exits[] = {{0, "with --once: running, done or stopped on request"},
+                                            {1, "with --once: no log"},
+                                            {3, "with --once: stalled"},
+                                            {4, "with --once: failed"},
+                                            {0}};
+
+static const struct tail_options defaults = {.interval = 2, .stale = 120};
+
+const struct command command_tail = {
+    .name = "tail",
+    .summary = "watch a run",
+    .usage = "dail tail [OPTIONS] [RUN|FILE]",
+    .description =
+        "Watches a run: its folder, or its status.jsonl. Without one: here, else the newest below runs/ or\n"
+        "build/runs/. Ctrl-C ends it.",
+    .options = options,
+    .operands = operands,
+    .exits = exits,
+    .defaults = &defaults,
+    .size = sizeof defaults,
+    .run = execute,
+};

@@ -1,6 +1,5 @@
 /* `dail verify`: checks data at rest. */
-#include "daemon/command/command.h"
-#include "daemon/terminal/options.h"
+#include "daemon/command/commands.h"
 #include "daemon/terminal/progress.h"
 #include "shard/verify.h"
 #include "worker/checkpoint/checkpoint.h"
@@ -8,12 +7,6 @@
 #include <stdio.h>
 
 #define PATHS_MAX 4096
-
-static const char usage[] =
-    "usage: dail verify PATH...\n"
-    "Checks every count, offset and crc of datasets (by their manifest), shards, verification sets and\n"
-    "checkpoints, and names the first fault. A shard by itself has no crc of the whole file: name its "
-    "manifest.";
 
 static enum status verify_one(const char *path, struct error *error)
 {
@@ -40,17 +33,25 @@ static enum status verify_one(const char *path, struct error *error)
     return status;
 }
 
-enum status command_verify(int argc, char **argv, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
-    const char *paths[PATHS_MAX];
-    size_t count;
-    bool help = false;
-    enum status status = options_parse(usage, NULL, 0, argc, argv, paths, PATHS_MAX, &count, &help, error);
-    if (status != STATUS_OK || help)
-        return status;
-    if (count == 0)
-        return error_set(error, STATUS_USAGE, NULL, "see dail verify --help", "no file is named");
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = verify_one(paths[i], error);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < line->operand_count && status == STATUS_OK; i++)
+        status = verify_one(line->operands[i], error);
     return status;
 }
+
+static const struct operand_spec operands[] = {
+    {.name = "PATH", .min = 1, .max = PATHS_MAX, .word = WORD_FILE, .endings = ".yaml .h5"}, {0}};
+
+const struct command command_verify = {
+    .name = "verify",
+    .summary = "check every byte of shards, manifests, pairs and checkpoints",
+    .usage = "dail verify PATH...",
+    .description =
+        "Checks every count, offset and crc of datasets (by their manifest), shards, verification sets and\n"
+        "checkpoints, and names the first fault. A shard by itself has no crc of the whole file: name its\n"
+        "manifest.",
+    .operands = operands,
+    .run = execute,
+};

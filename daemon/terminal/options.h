@@ -1,4 +1,5 @@
-/* Command lines: one table of options drives the parsing, the checking and what --help prints.
+/* Options of a command line. A constant table says all of each: where its value goes, what it may be, what it
+ * is for. Parsing, refusals, --help, the man pages and the shell's completion read it.
  */
 #ifndef DAIL_DAEMON_TERMINAL_OPTIONS_H
 #define DAIL_DAEMON_TERMINAL_OPTIONS_H
@@ -7,44 +8,100 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum option_kind {
-    OPTION_FLAG, /* bool *: set to true; takes no value */
-    OPTION_INT, /* int *, within [min, max] unless both are 0 */
-    OPTION_DOUBLE, /* double *, likewise */
-    OPTION_STRING, /* const char **: points into argv */
-    OPTION_LIST /* struct option_list *: each occurrence adds a value */
+    OPTION_FLAG, /* bool: set to true; takes no value */
+    OPTION_INT, /* int within [min, max] */
+    OPTION_UINT64, /* uint64_t within [min, max] */
+    OPTION_SIZE, /* uint64_t, bytes within [min, max]: a number of MiB, or one that ends in K, M, G or T */
+    OPTION_DOUBLE, /* double within [low, high] */
+    OPTION_CHOICE, /* an enum: the word's index in choices plus min */
+    OPTION_STRING, /* const char *: points into argv; one of the choices where the row has some */
+    OPTION_STRINGS, /* struct option_strings: each occurrence adds a value */
+    OPTION_NUMBERS /* struct option_numbers: "9,10", each within [min, max] */
 };
 
-/* Values of an option that may be repeated, in the order given. Begin with {0}; free with option_list_free.
- */
-struct option_list {
-    const char **values; /* point into argv */
+/* What a text stands for: the shell's completion offers such. */
+enum option_word {
+    WORD_ANY,
+    WORD_FILE, /* with one of the endings, if there are any */
+    WORD_FOLDER,
+    WORD_RUN, /* a run's folder */
+    WORD_MODEL, /* a run's folder, a checkpoint, or a file with one of the endings */
+    WORD_SETTING /* KEY=VALUE of the configuration */
+};
+
+/* Values of an option that may be repeated, in the order given: they point into argv. */
+struct option_strings {
+    const char **values;
     size_t count;
 };
 
+struct option_numbers {
+    int *values;
+    size_t count;
+};
+
+/* A row of a table; one without a name ends it. What a row leaves out is 0. */
 struct option_spec {
     const char *name; /* without the dashes; "--<name> VALUE" and "--<name>=VALUE" */
     char short_name; /* 0: none; "-s VALUE" */
     enum option_kind kind;
-    void *value; /* holds the default before, what was given afterwards */
-    const char *metavar; /* what the value is called in --help; NULL for flags */
+    size_t offset; /* of the value in the command's values */
+    const char *metavar; /* what the value is called in --help; NULL for flags and where there are choices */
     const char *help; /* one line */
-    double min, max;
+    uint64_t min, max; /* of whole numbers */
+    double low, high;
+    const char *choices; /* words parted by '|' */
+    const char *key; /* the choices are those of this key of the configuration */
+    enum option_word word;
+    const char *endings; /* of files, parted by blanks */
 };
 
-/* Parses argv[1..argc). Options and positional arguments may be mixed; "--" ends the options; a number such
- * as "-1" is positional. "--help" (and "-h" unless the table has it) prints `usage` and the table to stdout
- * and sets *help: the caller then has nothing more to do. "--help=man" prints the same for a man page,
- * "--help=words" the options alone (options_help.h).
- *   usage: "usage: dail eval [OPTIONS] CHECKPOINT SET...", may have further lines
- *   positional [positional_max]: receives what is no option, *positional_count of them
- * STATUS_USAGE for an unknown option (names the nearest), a missing or bad value, or too many positionals. */
-enum status options_parse(const char *usage, const struct option_spec *specs, size_t count, int argc,
-                          char **argv, const char **positional, size_t positional_max,
-                          size_t *positional_count, bool *help, struct error *error);
+/* Rows that several tables have. */
+#define OPTION_ROW_SET(at)                                                                                   \
+    {                                                                                                        \
+        .name = "set", .short_name = 's', .kind = OPTION_STRINGS, .offset = (at), .metavar = "KEY=VALUE",    \
+        .help = "override a key of the configuration (may be repeated)", .word = WORD_SETTING                \
+    }
+#define OPTION_ROW_THREADS(at)                                                                               \
+    {                                                                                                        \
+        .name = "threads", .short_name = 't', .kind = OPTION_INT, .offset = (at), .metavar = "N",            \
+        .help = "threads (default: the cores allowed)", .min = 1, .max = 4096                                \
+    }
+#define OPTION_ROW_BATCH(at)                                                                                 \
+    {                                                                                                        \
+        .name = "batch", .short_name = 'b', .kind = OPTION_INT, .offset = (at), .metavar = "N",              \
+        .help = "images at a time", .min = 1, .max = 4096                                                    \
+    }
 
-void option_list_free(struct option_list *list);
+/* Parses `text` as the value of an option and stores it in `values`; NULL for a flag. STATUS_USAGE says what
+ * the option takes, and of a word which choice is the nearest. */
+enum status option_store(const struct option_spec *spec, const char *text, void *values, struct error *error);
+
+/* Frees what option_store allocated in `values`. */
+void options_free(const struct option_spec *specs, void *values);
+
+/* The words that an option's value may be, parted by '|'; NULL where it is no choice. */
+const char *option_choices(const struct option_spec *spec);
+
+/* Writes the value that an option has in `values` as it would be given; false where there is none to tell: a
+ * flag, a list, no text, a number out of its range. */
+bool option_print(const struct option_spec *spec, const void *values, char *text, size_t size);
+
+/* The row of the option that `argument` begins, "--name", "--name=value", "-n" or "-nvalue"; NULL if there is
+ * none. *value: what is given within the argument, or NULL. */
+const struct option_spec *option_find(const struct option_spec *specs, const char *argument,
+                                      const char **value);
+
+/* Refuses an option that the table has not, and names the nearest. */
+enum status option_unknown(const struct option_spec *specs, const char *argument, struct error *error);
+
+/* Which of `choices`, words parted by '|', `word` is. STATUS_USAGE says what `name` takes, and which of them is
+ * the nearest. */
+enum status option_choose(const char *name, const char *choices, const char *word, int *index,
+                          struct error *error);
 
 /* The candidate nearest to `word` by edit distance; NULL if all are far away. `candidates` are read with a
  * stride of `stride` bytes, so that the first member of a table's rows can serve. */

@@ -41,7 +41,10 @@ struct pack_style {
 };
 
 /* Size 112, JPEG of quality 95. */
-struct pack_style pack_style_defaults(void);
+#define PACK_STYLE_DEFAULTS                                                                                  \
+    {                                                                                                        \
+        .size = 112, .encoding = IMAGE_JPEG, .quality = 95                                                   \
+    }
 
 struct pack_result {
     uint64_t images; /* stored */

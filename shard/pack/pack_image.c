@@ -9,11 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct pack_style pack_style_defaults(void)
-{
-    return (struct pack_style){.size = 112, .encoding = IMAGE_JPEG, .quality = 95};
-}
-
 enum status pack_style_is_valid(const struct pack_style *style, struct error *error)
 {
     if (style->size < 1 || style->size > IMAGE_SIDE_MAX)

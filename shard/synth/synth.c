@@ -13,22 +13,6 @@
 #define NAME_MAX_BYTES 64
 #define IMAGES_MAX (1u << 31)
 
-struct synth_config synth_defaults(void)
-{
-    return (struct synth_config){.name = "synth",
-                                 .datasets = 3,
-                                 .identities = 200,
-                                 .images = 20,
-                                 .overlap = 0.2,
-                                 .shift = 1,
-                                 .size = 112,
-                                 .seed = 1,
-                                 .pairs = 600,
-                                 .encoding = IMAGE_JPEG,
-                                 .quality = 95,
-                                 .shard_images = 4096};
-}
-
 static enum status refuse(struct error *error, const char *what, double low, double high)
 {
     return error_set(error, STATUS_USAGE, NULL, "see dail synth --help", "%s must be from %g to %g", what,

@@ -40,8 +40,12 @@ struct synth_config {
     void *context;
 };
 
-/* Everything but directory and name at its default. */
-struct synth_config synth_defaults(void);
+/* Everything but the directory at its default. */
+#define SYNTH_DEFAULTS                                                                                       \
+    {                                                                                                        \
+        .name = "synth", .datasets = 3, .identities = 200, .images = 20, .overlap = 0.2, .shift = 1,         \
+        .size = 112, .seed = 1, .pairs = 600, .encoding = IMAGE_JPEG, .quality = 95, .shard_images = 4096    \
+    }
 
 /* STATUS_USAGE says which value is out of its range. */
 enum status synth_is_valid(const struct synth_config *config, struct error *error);

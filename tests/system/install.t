@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is installed: man pages and completion that know every command, option and key, and a tarball that builds.
+# What is installed: man pages that know every command, option and key, and a tarball that builds.
 . "$(dirname "$0")/lib.sh"
 
 page() { "$build/dail" manual "$1" >"$work/$1" 2>"$work/out"; }
@@ -19,20 +19,6 @@ man_has_options() {
         while read -r option; do
             grep -q "^\.B \".*$option\( .*\)\?\"\$" "$work/section" || { echo "$command: no $option"; return 1; }
         done <"$work/options"
-    done
-}
-
-# complete WORD...: what completion offers for the last of the words
-complete() {
-    bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); function=_$1; $function; printf "%s\n" "${COMPREPLY[@]}"' \
-        "$work/dail.bash" "$@" | sort -u
-}
-
-completion_has_options() {
-    for command in $commands; do
-        complete dail "$command" --h | grep -qx -e --help || { echo "$command: no --help"; return 1; }
-        complete dail "$command" - >"$work/offered"
-        options_of "$build/dail" "$command" | cmp - "$work/offered" || return 1
     done
 }
 
@@ -64,15 +50,6 @@ check "dail.yaml.5 has every key" sh -c '
     [ -s "$0" ] || { echo "no keys"; exit 1; }
     while read -r key; do grep -q "^\.\(B\|SS\) \(.*\.\)\?$key\(\..*\)\?\$" "$1" || { echo "no $key"; exit 1; }; done <"$0"' \
     "$work/keys" "$work/dail.yaml.5"
-if command -v bash >/dev/null; then
-    is "completion offers every command" "$(complete dail '' | grep -v ^-)" "$(echo "$commands" | sort)"
-    check "and every option of each" completion_has_options
-    is "and keys of the configuration" "$(complete daild --set log. | tr '\n' ' ')" "log.every= log.tensorboard= "
-    is "and files" "$(cd "$work" && complete dail info dail.y)" "dail.yaml.5"
-else
-    skip "no bash"
-fi
-
 root=$work/root
 check "make install" make -s BUILD="$build" DESTDIR="$root" PREFIX=/usr install
 check "puts all in place" sh -c 'cd "$0/usr" && ls bin/dail bin/daild share/man/man1/dail.1 share/man/man1/daild.1 \

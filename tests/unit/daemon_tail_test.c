@@ -1,5 +1,5 @@
 /* dail tail: the screen, its widths, its exit codes, and the command on a log in a folder. */
-#include "daemon/command/command.h"
+#include "daemon/command/commands.h"
 #include "daemon/tail/tail_chart.h"
 #include "daemon/tail/tail_render.h"
 
@@ -298,7 +298,7 @@ static enum status run_command(const char *folder, const char *stale, char *text
     int saved = dup(STDOUT_FILENO);
     dup2(fileno(file), STDOUT_FILENO);
     *error = (struct error){0};
-    enum status status = command_tail(6, argv, error);
+    enum status status = command_execute(&command_tail, 6, argv, error);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     close(saved);

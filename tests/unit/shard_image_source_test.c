@@ -41,7 +41,7 @@ static struct work *make_work(struct scratch *scratch)
 
 static void pack(const struct work *work, uint64_t shard_bytes)
 {
-    struct pack_style style = pack_style_defaults();
+    struct pack_style style = PACK_STYLE_DEFAULTS;
     struct pack_result result = {0};
     struct error error;
     const struct pack_dataset import = {.source = work->faces,
@@ -145,7 +145,7 @@ static void test_pairs_have_no_labels(void **state)
     struct work *work = make_work(scratch);
     char list[700], set[700], text[400];
     uint64_t sums[2];
-    struct pack_style style = pack_style_defaults();
+    struct pack_style style = PACK_STYLE_DEFAULTS;
     struct pack_result result = {0};
     struct image_source *source;
     struct error error;

@@ -68,7 +68,7 @@ static void make_faces(struct scratch *scratch, struct work *work)
 
 static struct pack_style style_for(struct work *work)
 {
-    struct pack_style style = pack_style_defaults();
+    struct pack_style style = PACK_STYLE_DEFAULTS;
     style.size = SIDE;
     style.progress = on_progress;
     style.warn = on_warning;

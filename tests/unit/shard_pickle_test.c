@@ -54,7 +54,7 @@ static void sets_are_packed(void **state)
     struct pack_result result;
     struct pairs pairs;
     struct error error;
-    struct pack_style style = pack_style_defaults();
+    struct pack_style style = PACK_STYLE_DEFAULTS;
     style.size = 16;
     struct pack_pairs import = {.list = PICKLES "python2-numpy1-bytes-2.bin",
                                 .directory = ((struct scratch *)*state)->directory,

@@ -285,7 +285,7 @@ static void write_set(struct scratch *scratch, bool whole, struct face faces[7])
 
 static struct pack_style small_style(void)
 {
-    struct pack_style style = pack_style_defaults();
+    struct pack_style style = PACK_STYLE_DEFAULTS;
     style.size = SIDE;
     return style;
 }

@@ -65,7 +65,7 @@ static enum status pack_to(struct work *work, const char *out, uint64_t seed, in
                            struct pack_result *result)
 {
     struct error error = {0};
-    struct pack_style style = pack_style_defaults();
+    struct pack_style style = PACK_STYLE_DEFAULTS;
     style.size = SIDE;
     style.threads = threads;
     style.skip_bad = skip_bad;

@@ -32,7 +32,7 @@ static char directory[256];
 
 static struct synth_config small_config(void)
 {
-    struct synth_config config = synth_defaults();
+    struct synth_config config = SYNTH_DEFAULTS;
     config.directory = directory;
     config.name = "toy";
     config.datasets = DATASETS;
@@ -92,7 +92,7 @@ static void test_same_seed_same_pixels(void **state)
     (void)state;
     static const uint32_t golden[6] = {0xdfcefd32U, 0xcc784e7U,  0xd20cb26dU,
                                        0x9ea1ccf0U, 0x45488071U, 0x7bc0af77U};
-    struct synth_config config = synth_defaults();
+    struct synth_config config = SYNTH_DEFAULTS;
     config.size = 48;
     for (int dataset = 0; dataset < 6; dataset++) {
         uint32_t crc = 0;

@@ -1,16 +1,15 @@
-#include "daemon/command/manual.h"
-
-#include "daemon/terminal/arguments.h"
+/* `dail manual`: the man pages and the shell's completion, made from the tables that drive the programs, so that
+ * they cannot tell anything else than the programs do.
+ */
+#include "daemon/command/commands.h"
+#include "daemon/command/completion.h"
+#include "daemon/terminal/command_help.h"
+#include "daemon/terminal/daild_command.h"
 #include "daemon/terminal/roff.h"
 #include "proto/config_table.h"
 
 #include <stdio.h>
 #include <string.h>
-
-struct manual {
-    const struct command *commands;
-    size_t count;
-};
 
 static const struct {
     enum status status;
@@ -50,31 +49,10 @@ static void print_exits(const char *more)
     print_paragraph(more);
 }
 
-/* Has a command say of itself what --help=`form` says. */
-static enum status ask(const struct command *command, char *form, struct error *error)
-{
-    char name[32];
-    snprintf(name, sizeof name, "%s", command->name);
-    char *arguments[] = {name, form, NULL};
-    return command->run(2, arguments, error);
-}
-
-static enum status ask_daild(char *form, struct error *error)
-{
-    char name[] = "daild";
-    char *words[] = {name, form, NULL};
-    struct arguments arguments = {0};
-    enum status status = arguments_parse(2, words, &arguments, error);
-    option_list_free(&arguments.overrides);
-    return status;
-}
-
 /* --- Pages --- */
 
-static enum status print_dail(const struct manual *manual, struct error *error)
+static void print_dail(void)
 {
-    char form[] = "--help=man";
-    enum status status = STATUS_OK;
     print_title("dail", "DAIL", 1, "data, runs and models of the distributed face recognition trainer daild");
     fputs(".SH SYNOPSIS\n.B dail\n.I COMMAND\n.RI [ OPTIONS ]\n.br\n.B dail \\-\\-help\n|\n.B \\-\\-version\n"
           ".SH DESCRIPTION\n",
@@ -83,28 +61,24 @@ static enum status print_dail(const struct manual *manual, struct error *error)
               "Everything around the training that daild does: packing data, watching and supervising a "
               "run, verifying, exporting and using a model. One process, which needs no MPI.\n");
     fputs(".SH COMMANDS\n", stdout);
-    for (size_t i = 0; i < manual->count && status == STATUS_OK; i++) {
+    for (size_t i = 0; commands[i]; i++) {
         printf(".SS ");
-        roff_text(stdout, manual->commands[i].name);
+        roff_text(stdout, commands[i]->name);
         fputs("\n", stdout);
-        roff_text(stdout, manual->commands[i].help);
+        roff_text(stdout, commands[i]->summary);
         fputs(".\n.PP\n", stdout);
-        status = ask(&manual->commands[i], form, error);
+        command_print_man(commands[i]);
     }
-    print_exits(
-        "dail tail --once has codes of its own: 0 running, done or stopped, 1 no log, 3 stalled, 4 failed.");
+    print_exits("Where a command has others, they stand with it. An error is one line: what, where, what to "
+                "do next.");
     fputs(".SH SEE ALSO\n.BR daild (1),\n.BR dail.yaml (5)\n", stdout);
-    return status;
 }
 
-static enum status print_daild(const struct manual *manual, struct error *error)
+static void print_daild(void)
 {
-    char form[] = "--help=man";
-    (void)manual;
-    print_title("daild", "DAILD", 1,
-                "trains one face recognition network on many datasets at once, over MPI");
+    print_title("daild", "DAILD", 1, daild_command.summary);
     fputs(".SH SYNOPSIS\n", stdout);
-    enum status status = ask_daild(form, error);
+    command_print_man(&daild_command);
     fputs(".SH SIGNALS\n.TP\n.BR SIGTERM \", \" SIGUSR1\n", stdout);
     roff_text(stdout,
               "to any rank, or SIGUSR1 to mpirun: the step is finished, a checkpoint written, exit code 75. "
@@ -119,7 +93,6 @@ static enum status print_daild(const struct manual *manual, struct error *error)
     fputs(".TP\n.I RUN/tensorboard/\nthe curves for TensorBoard, with log.tensorboard\n", stdout);
     print_exits("The same on every rank. An error is told once, with what, where and what to do next.");
     fputs(".SH SEE ALSO\n.BR dail (1),\n.BR dail.yaml (5),\n.BR mpirun (1)\n", stdout);
-    return status;
 }
 
 /* A key's part before its last dot, as a heading, where it is another than the one before. */
@@ -134,13 +107,11 @@ static void print_group(const char *before, const char *key)
     fputs("\n", stdout);
 }
 
-static enum status print_config_keys(const struct manual *manual, struct error *error)
+static void print_config_keys(void)
 {
     size_t count;
     const struct config_row *rows = config_rows(&count);
     const char *before = "";
-    (void)manual;
-    (void)error;
     print_title("dail.yaml", "DAIL.YAML", 5, "configuration of daild");
     fputs(".SH DESCRIPTION\n", stdout);
     roff_text(
@@ -167,77 +138,36 @@ static enum status print_config_keys(const struct manual *manual, struct error *
         before = rows[i].key;
     }
     fputs(".SH SEE ALSO\n.BR daild (1),\n.BR dail (1)\n", stdout);
-    return STATUS_OK;
 }
 
-/* --- Completion --- */
-
-static void print_keys(void)
-{
-    size_t count;
-    const struct config_row *rows = config_rows(&count);
-    fputs("_dail_keys=\"", stdout);
-    for (size_t i = 0; i < count; i++) {
-        printf("%s%s=", i > 0 ? "\n" : "", rows[i].key);
-    }
-    fputs("\"\n\n", stdout);
-}
-
-static enum status print_completion(const struct manual *manual, struct error *error)
-{
-    char form[] = "--help=words";
-    fputs("# Completion for bash of dail and daild; made by dail manual.\n", stdout);
-    print_keys();
-    fputs("_dail_complete() { # OPTIONS\n"
-          "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-          "    if [ \"$before\" = --set ]; then\n"
-          "        compopt -o nospace 2>/dev/null\n"
-          "        COMPREPLY=($(compgen -W \"$_dail_keys\" -- \"$word\"))\n"
-          "    elif [ \"${word#-}\" != \"$word\" ]; then\n"
-          "        COMPREPLY=($(compgen -W \"$1\" -- \"$word\"))\n"
-          "    else\n"
-          "        compopt -o filenames 2>/dev/null\n"
-          "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
-          "    fi\n"
-          "}\n\n"
-          "_dail() {\n"
-          "    local word=${COMP_WORDS[COMP_CWORD]}\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-          "        COMPREPLY=($(compgen -W \"",
-          stdout);
-    for (size_t i = 0; i < manual->count; i++) {
-        printf("%s ", manual->commands[i].name);
-    }
-    fputs("--help --version\" -- \"$word\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n",
-          stdout);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < manual->count && status == STATUS_OK; i++) {
-        printf("    %s) _dail_complete \"", manual->commands[i].name);
-        status = ask(&manual->commands[i], form, error);
-        fputs("\" ;;\n", stdout);
-    }
-    fputs("    esac\n}\n\n_daild() {\n    _dail_complete \"", stdout);
-    if (status == STATUS_OK) {
-        status = ask_daild(form, error);
-    }
-    fputs("\"\n}\n\ncomplete -F _dail dail\ncomplete -F _daild daild\n", stdout);
-    return status;
-}
-
-enum status manual_print(const char *page, const struct command *commands, size_t count, struct error *error)
+static enum status execute(const struct command_line *line, struct error *error)
 {
     static const struct {
         const char *name;
-        enum status (*print)(const struct manual *manual, struct error *error);
+        void (*print)(void);
     } pages[] = {{"dail.1", print_dail},
                  {"daild.1", print_daild},
                  {"dail.yaml.5", print_config_keys},
-                 {"dail.bash", print_completion}};
-    const struct manual manual = {.commands = commands, .count = count};
+                 {"dail.bash", completion_print}};
+    (void)error;
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
-        if (strcmp(pages[i].name, page) == 0) {
-            return pages[i].print(&manual, error);
+        if (strcmp(pages[i].name, line->operands[0]) == 0) {
+            pages[i].print();
         }
     }
-    return error_set(error, STATUS_USAGE, page, "dail.1, daild.1, dail.yaml.5 or dail.bash", "no such page");
+    return STATUS_OK;
 }
+
+static const struct operand_spec operands[] = {
+    {.name = "PAGE", .min = 1, .max = 1, .choices = "dail.1|daild.1|dail.yaml.5|dail.bash"}, {0}};
+
+const struct command command_manual = {
+    .name = "manual",
+    .summary = "print a man page, or the shell's completion",
+    .usage = "dail manual PAGE",
+    .description = "Prints dail.1, daild.1 or dail.yaml.5, man pages, or dail.bash, completion for bash: as "
+                   "this program has\n"
+                   "its commands, options and keys.",
+    .operands = operands,
+    .run = execute,
+};
