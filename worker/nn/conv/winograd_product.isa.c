@@ -1,6 +1,6 @@
 /* A block of ROWS rows and up to VECTORS vectors of columns is held in registers over the whole depth. */
 #include "worker/nn/conv/winograd_product.h"
-#include "worker/nn/conv/lanes.h"
+#include "worker/nn/conv/vector.h"
 
 #if defined(__AVX512F__)
 enum { ROWS = 6, VECTORS = 4 };
@@ -13,7 +13,7 @@ enum { ROWS = 4, VECTORS = 2 };
 /* `rows` and `vectors` are known when compiling. */
 INLINE void block(const struct winograd_product *product, size_t row, size_t rows, size_t vectors)
 {
-    lanes sum[ROWS][VECTORS], right[VECTORS];
+    vector sum[ROWS][VECTORS], right[VECTORS];
     const float *left = product->left + row * product->left_row, *from = product->right;
     size_t left_row = product->left_row, left_depth = product->left_depth, right_depth = product->right_depth;
     float *result = product->result + row * product->result_row;
@@ -21,11 +21,11 @@ INLINE void block(const struct winograd_product *product, size_t row, size_t row
     for (size_t i = 0; i < rows; i++)
         UNROLL
     for (size_t j = 0; j < vectors; j++)
-        sum[i][j] = (lanes){0};
+        sum[i][j] = (vector){0};
     for (size_t k = product->depth; k > 0; k--, left += left_depth, from += right_depth) {
         UNROLL
         for (size_t j = 0; j < vectors; j++)
-            right[j] = lanes_load(from + j * LANES, LANES);
+            right[j] = vector_load(from + j * VECTOR_FLOATS, VECTOR_FLOATS);
         UNROLL
         for (size_t i = 0; i < rows; i++)
             UNROLL
@@ -36,10 +36,10 @@ INLINE void block(const struct winograd_product *product, size_t row, size_t row
     for (size_t i = 0; i < rows; i++) {
         UNROLL
         for (size_t j = 0; j < vectors; j++) {
-            float *to = result + i * product->result_row + j * LANES;
+            float *to = result + i * product->result_row + j * VECTOR_FLOATS;
             if (product->add)
-                sum[i][j] += lanes_load(to, LANES);
-            lanes_store(to, sum[i][j], LANES);
+                sum[i][j] += vector_load(to, VECTOR_FLOATS);
+            vector_store(to, sum[i][j], VECTOR_FLOATS);
         }
     }
 }
@@ -74,7 +74,7 @@ INLINE void multiply_vectors(const struct winograd_product *product, size_t vect
 
 static void multiply(const struct winograd_product *product)
 {
-    switch (product->columns / LANES) {
+    switch (product->columns / VECTOR_FLOATS) {
     case 1:
         multiply_vectors(product, 1);
         break;
@@ -140,7 +140,7 @@ static void transpose_rows(const float *part, size_t rows, size_t width, size_t 
 static void transpose(const float *matrix, size_t rows, size_t columns, size_t first, size_t width,
                       float *panel)
 {
-    size_t padded = winograd_pitch(columns), group = VECTORS * LANES;
+    size_t padded = winograd_pitch(columns), group = VECTORS * VECTOR_FLOATS;
     for (size_t at = 0; at < columns; at += group) {
         size_t part = padded - at < group ? padded - at : group;
         size_t used = columns - at < group ? columns - at : group;
@@ -155,7 +155,7 @@ static void transpose(const float *matrix, size_t rows, size_t columns, size_t f
 
 extern const struct winograd_products TABLE(ISA_SUFFIX);
 const struct winograd_products TABLE(ISA_SUFFIX) = {
-    .panel = VECTORS * LANES,
+    .panel = VECTORS * VECTOR_FLOATS,
     .multiply = multiply,
     .transpose = transpose,
 };

@@ -1,4 +1,4 @@
-/* Each transform is a small matrix applied to the rows and to the columns of a tile, LANES channels at a
+/* Each transform is a small matrix applied to the rows and to the columns of a tile, VECTOR_FLOATS channels at a
  * time. With a = 1/sqrt(2) and b = sqrt(2), and the points in the order 0, a, -a, b, -b, infinity:
  *
  *   input B^T                        output A^T                    weight G
@@ -10,7 +10,7 @@
  *   0   1     0   -5/2   0   1                                    0     0    1
  */
 #include "worker/nn/conv/winograd_transform.h"
-#include "worker/nn/conv/lanes.h"
+#include "worker/nn/conv/vector.h"
 
 #include <stdbool.h>
 
@@ -19,11 +19,11 @@
 
 /* The one-dimensional transforms take `in` and `out` at a distance of `step` vectors. */
 
-INLINE void input_line(const lanes *in, lanes *out, int step)
+INLINE void input_line(const vector *in, vector *out, int step)
 {
-    lanes d1 = in[step], d2 = in[2 * step], d3 = in[3 * step], d4 = in[4 * step];
-    lanes even_a = 2.0f * d2 - d4, odd_a = 2.0f * d1 - d3;
-    lanes even_b = d4 - 0.5f * d2, odd_b = d3 - 0.5f * d1;
+    vector d1 = in[step], d2 = in[2 * step], d3 = in[3 * step], d4 = in[4 * step];
+    vector even_a = 2.0f * d2 - d4, odd_a = 2.0f * d1 - d3;
+    vector even_b = d4 - 0.5f * d2, odd_b = d3 - 0.5f * d1;
     out[0] = in[0] + (d4 - 2.5f * d2);
     out[step] = even_a + ROOT_HALF * odd_a;
     out[2 * step] = even_a - ROOT_HALF * odd_a;
@@ -32,22 +32,22 @@ INLINE void input_line(const lanes *in, lanes *out, int step)
     out[5 * step] = in[5 * step] + (d1 - 2.5f * d3);
 }
 
-INLINE void output_line(const lanes *in, lanes *out, int step)
+INLINE void output_line(const vector *in, vector *out, int step)
 {
-    lanes sum_a = in[step] + in[2 * step], difference_a = in[step] - in[2 * step];
-    lanes sum_b = in[3 * step] + in[4 * step], difference_b = in[3 * step] - in[4 * step];
-    lanes first = in[0], last = in[5 * step];
+    vector sum_a = in[step] + in[2 * step], difference_a = in[step] - in[2 * step];
+    vector sum_b = in[3 * step] + in[4 * step], difference_b = in[3 * step] - in[4 * step];
+    vector first = in[0], last = in[5 * step];
     out[0] = first + (sum_a + 0.5f * sum_b);
     out[step] = ROOT_HALF * (difference_a + difference_b);
     out[2 * step] = sum_b + 0.5f * sum_a;
     out[3 * step] = last + ROOT * (difference_b + 0.25f * difference_a);
 }
 
-INLINE void gradient_line(const lanes *in, lanes *out, int step)
+INLINE void gradient_line(const vector *in, vector *out, int step)
 {
-    lanes g0 = in[0], g1 = in[step], g2 = in[2 * step], g3 = in[3 * step];
-    lanes even_a = g0 + 0.5f * g2, odd_a = g1 + 0.5f * g3;
-    lanes even_b = g2 + 0.5f * g0, odd_b = g3 + 0.5f * g1;
+    vector g0 = in[0], g1 = in[step], g2 = in[2 * step], g3 = in[3 * step];
+    vector even_a = g0 + 0.5f * g2, odd_a = g1 + 0.5f * g3;
+    vector even_b = g2 + 0.5f * g0, odd_b = g3 + 0.5f * g1;
     out[0] = g0;
     out[step] = even_a + ROOT_HALF * odd_a;
     out[2 * step] = even_a - ROOT_HALF * odd_a;
@@ -56,10 +56,10 @@ INLINE void gradient_line(const lanes *in, lanes *out, int step)
     out[5 * step] = g3;
 }
 
-INLINE void weight_line(const lanes *in, lanes *out, int step)
+INLINE void weight_line(const vector *in, vector *out, int step)
 {
-    lanes w0 = in[0], w2 = in[2 * step], odd = (ROOT / 3.0f) * in[step];
-    lanes even_a = (2.0f / 3.0f) * w0 + (1.0f / 3.0f) * w2, even_b = (1.0f / 3.0f) * w0 + (2.0f / 3.0f) * w2;
+    vector w0 = in[0], w2 = in[2 * step], odd = (ROOT / 3.0f) * in[step];
+    vector even_a = (2.0f / 3.0f) * w0 + (1.0f / 3.0f) * w2, even_b = (1.0f / 3.0f) * w0 + (2.0f / 3.0f) * w2;
     out[0] = w0;
     out[step] = even_a + odd;
     out[2 * step] = even_a - odd;
@@ -68,11 +68,11 @@ INLINE void weight_line(const lanes *in, lanes *out, int step)
     out[5 * step] = w2;
 }
 
-INLINE void weight_gradient_line(const lanes *in, lanes *out, int step)
+INLINE void weight_gradient_line(const vector *in, vector *out, int step)
 {
-    lanes sum_a = in[step] + in[2 * step], sum_b = in[3 * step] + in[4 * step];
-    lanes odd = (in[step] - in[2 * step]) + (in[3 * step] - in[4 * step]);
-    lanes first = in[0], last = in[5 * step];
+    vector sum_a = in[step] + in[2 * step], sum_b = in[3 * step] + in[4 * step];
+    vector odd = (in[step] - in[2 * step]) + (in[3 * step] - in[4 * step]);
+    vector first = in[0], last = in[5 * step];
     out[0] = first + ((2.0f / 3.0f) * sum_a + (1.0f / 3.0f) * sum_b);
     out[step] = (ROOT / 3.0f) * odd;
     out[2 * step] = last + ((1.0f / 3.0f) * sum_a + (2.0f / 3.0f) * sum_b);
@@ -84,9 +84,9 @@ struct reading {
     bool normalise, activate, whole;
 };
 
-/* What normalises and activates LANES channels. */
+/* What normalises and activates VECTOR_FLOATS channels. */
 struct channels {
-    lanes mean, scale, bias, slope;
+    vector mean, scale, bias, slope;
 };
 
 INLINE struct channels channels_load(const struct conv_input *input, struct reading reading, size_t channel,
@@ -94,22 +94,22 @@ INLINE struct channels channels_load(const struct conv_input *input, struct read
 {
     struct channels channels = {0};
     if (reading.normalise) {
-        channels.mean = lanes_load(input->normalise->mean + channel, count);
-        channels.scale = lanes_load(input->normalise->scale + channel, count);
-        channels.bias = lanes_load(input->normalise->bias + channel, count);
+        channels.mean = vector_load(input->normalise->mean + channel, count);
+        channels.scale = vector_load(input->normalise->scale + channel, count);
+        channels.bias = vector_load(input->normalise->bias + channel, count);
     }
     if (reading.activate)
-        channels.slope = lanes_load(input->prelu + channel, count);
+        channels.slope = vector_load(input->prelu + channel, count);
     return channels;
 }
 
 /* inside: 1, or 0 where the value is not one of the image's. */
-INLINE lanes read_value(lanes value, const struct channels *channels, struct reading reading, float inside)
+INLINE vector read_value(vector value, const struct channels *channels, struct reading reading, float inside)
 {
     if (reading.normalise)
         value = (value - channels->mean) * channels->scale + channels->bias;
     if (reading.activate)
-        value = lanes_positive(value, channels->slope * value);
+        value = vector_positive(value, channels->slope * value);
     if (reading.normalise && !reading.whole)
         value *= inside;
     return value;
@@ -118,14 +118,14 @@ INLINE lanes read_value(lanes value, const struct channels *channels, struct rea
 INLINE void input_piece(const float *const *at, const float *inside, const struct conv_input *input,
                         struct reading reading, size_t channel, size_t count, float *planes, size_t stride)
 {
-    lanes in[36], half[36];
+    vector in[36], half[36];
     struct channels channels = channels_load(input, reading, channel, count);
     UNROLL
     for (int j = 0; j < 6; j++) {
         UNROLL
         for (int i = 0; i < 6; i++) {
             int k = 6 * i + j;
-            in[k] = read_value(lanes_load(at[k] + channel, count), &channels, reading, inside[k]);
+            in[k] = read_value(vector_load(at[k] + channel, count), &channels, reading, inside[k]);
         }
         input_line(in + j, half + j, 6);
     }
@@ -134,7 +134,7 @@ INLINE void input_piece(const float *const *at, const float *inside, const struc
         input_line(half + 6 * i, in + 6 * i, 1);
         UNROLL
         for (int j = 0; j < 6; j++)
-            lanes_store(planes + (size_t)(6 * i + j) * stride + channel, in[6 * i + j], count);
+            vector_store(planes + (size_t)(6 * i + j) * stride + channel, in[6 * i + j], count);
     }
 }
 
@@ -142,8 +142,8 @@ INLINE void input_tile(const float *const *at, const float *inside, const struct
                        struct reading reading, size_t channels, float *planes, size_t stride)
 {
     size_t channel = 0;
-    for (; channel + LANES <= channels; channel += LANES)
-        input_piece(at, inside, input, reading, channel, LANES, planes, stride);
+    for (; channel + VECTOR_FLOATS <= channels; channel += VECTOR_FLOATS)
+        input_piece(at, inside, input, reading, channel, VECTOR_FLOATS, planes, stride);
     if (channel < channels)
         input_piece(at, inside, input, reading, channel, channels - channel, planes, stride);
 }
@@ -177,12 +177,12 @@ static void input(const struct winograd_images *images, const struct conv_input 
 
 INLINE void gradient_piece(const float *const *at, size_t channel, size_t count, float *planes, size_t stride)
 {
-    lanes in[16], half[24], out[6];
+    vector in[16], half[24], out[6];
     UNROLL
     for (int j = 0; j < 4; j++) {
         UNROLL
         for (int i = 0; i < 4; i++)
-            in[4 * i + j] = lanes_load(at[4 * i + j] + channel, count);
+            in[4 * i + j] = vector_load(at[4 * i + j] + channel, count);
         gradient_line(in + j, half + j, 4);
     }
     UNROLL
@@ -190,7 +190,7 @@ INLINE void gradient_piece(const float *const *at, size_t channel, size_t count,
         gradient_line(half + 4 * i, out, 1);
         UNROLL
         for (int j = 0; j < 6; j++)
-            lanes_store(planes + (size_t)(6 * i + j) * stride + channel, out[j], count);
+            vector_store(planes + (size_t)(6 * i + j) * stride + channel, out[j], count);
     }
 }
 
@@ -202,8 +202,8 @@ static void gradient(const struct winograd_images *images, const float *tensor, 
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         winograd_tile_pixels(images, tensor, tile, 4, 0, zeros, at);
         size_t channel = 0;
-        for (; channel + LANES <= channels; channel += LANES)
-            gradient_piece(at, channel, LANES, planes, stride);
+        for (; channel + VECTOR_FLOATS <= channels; channel += VECTOR_FLOATS)
+            gradient_piece(at, channel, VECTOR_FLOATS, planes, stride);
         if (channel < channels)
             gradient_piece(at, channel, channels - channel, planes, stride);
     }
@@ -213,12 +213,12 @@ static void gradient(const struct winograd_images *images, const float *tensor, 
 INLINE void output_piece(const float *planes, size_t stride, float *tensor, const size_t *offset,
                          const bool *inside, bool whole, size_t count)
 {
-    lanes in[36], half[24], out[4];
+    vector in[36], half[24], out[4];
     UNROLL
     for (int j = 0; j < 6; j++) {
         UNROLL
         for (int i = 0; i < 6; i++)
-            in[6 * i + j] = lanes_load(planes + (size_t)(6 * i + j) * stride, count);
+            in[6 * i + j] = vector_load(planes + (size_t)(6 * i + j) * stride, count);
         output_line(in + j, half + j, 6);
     }
     UNROLL
@@ -227,7 +227,7 @@ INLINE void output_piece(const float *planes, size_t stride, float *tensor, cons
         UNROLL
         for (int j = 0; j < 4; j++)
             if (whole || inside[4 * i + j])
-                lanes_store(tensor + offset[4 * i + j], out[j], count);
+                vector_store(tensor + offset[4 * i + j], out[j], count);
     }
 }
 
@@ -245,10 +245,10 @@ static void output(const struct winograd_images *images, const float *planes, si
             offset[i] = inside[i] ? (size_t)(at[i] - tensor) : 0;
         }
         size_t c = 0;
-        for (; whole && c + LANES <= channels; c += LANES)
-            output_piece(planes + c, stride, tensor + c, offset, inside, true, LANES);
-        for (; c + LANES <= channels; c += LANES)
-            output_piece(planes + c, stride, tensor + c, offset, inside, false, LANES);
+        for (; whole && c + VECTOR_FLOATS <= channels; c += VECTOR_FLOATS)
+            output_piece(planes + c, stride, tensor + c, offset, inside, true, VECTOR_FLOATS);
+        for (; c + VECTOR_FLOATS <= channels; c += VECTOR_FLOATS)
+            output_piece(planes + c, stride, tensor + c, offset, inside, false, VECTOR_FLOATS);
         if (c < channels)
             output_piece(planes + c, stride, tensor + c, offset, inside, false, channels - c);
     }
@@ -257,12 +257,12 @@ static void output(const struct winograd_images *images, const float *planes, si
 INLINE void weight_piece(const float *weight, size_t weight_stride, size_t count, float *planes,
                          size_t stride)
 {
-    lanes in[9], half[18], out[6];
+    vector in[9], half[18], out[6];
     UNROLL
     for (int j = 0; j < 3; j++) {
         UNROLL
         for (int i = 0; i < 3; i++)
-            in[3 * i + j] = lanes_load(weight + (size_t)(3 * i + j) * weight_stride, count);
+            in[3 * i + j] = vector_load(weight + (size_t)(3 * i + j) * weight_stride, count);
         weight_line(in + j, half + j, 3);
     }
     UNROLL
@@ -270,7 +270,7 @@ INLINE void weight_piece(const float *weight, size_t weight_stride, size_t count
         weight_line(half + 3 * i, out, 1);
         UNROLL
         for (int j = 0; j < 6; j++)
-            lanes_store(planes + (size_t)(6 * i + j) * stride, out[j], LANES);
+            vector_store(planes + (size_t)(6 * i + j) * stride, out[j], VECTOR_FLOATS);
     }
 }
 
@@ -278,21 +278,21 @@ static void weight_planes(size_t count, size_t width, const float *weight, size_
                           float *planes, size_t stride)
 {
     size_t k = 0;
-    for (; k + LANES <= count; k += LANES)
-        weight_piece(weight + k, weight_stride, LANES, planes + k, stride);
-    for (; k < width; k += LANES)
+    for (; k + VECTOR_FLOATS <= count; k += VECTOR_FLOATS)
+        weight_piece(weight + k, weight_stride, VECTOR_FLOATS, planes + k, stride);
+    for (; k < width; k += VECTOR_FLOATS)
         weight_piece(weight + k, weight_stride, k < count ? count - k : 0, planes + k, stride);
 }
 
 INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t count, float *grad_weight,
                                   size_t weight_stride)
 {
-    lanes in[36], half[18], out[3];
+    vector in[36], half[18], out[3];
     UNROLL
     for (int j = 0; j < 6; j++) {
         UNROLL
         for (int i = 0; i < 6; i++)
-            in[6 * i + j] = lanes_load(planes + (size_t)(6 * i + j) * stride, count);
+            in[6 * i + j] = vector_load(planes + (size_t)(6 * i + j) * stride, count);
         weight_gradient_line(in + j, half + j, 6);
     }
     UNROLL
@@ -301,7 +301,7 @@ INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t cou
         UNROLL
         for (int j = 0; j < 3; j++) {
             float *to = grad_weight + (size_t)(3 * i + j) * weight_stride;
-            lanes_store(to, lanes_load(to, count) + out[j], count);
+            vector_store(to, vector_load(to, count) + out[j], count);
         }
     }
 }
@@ -310,8 +310,8 @@ static void weight_gradient(size_t count, const float *planes, size_t stride, fl
                             size_t weight_stride)
 {
     size_t k = 0;
-    for (; k + LANES <= count; k += LANES)
-        weight_gradient_piece(planes + k, stride, LANES, grad_weight + k, weight_stride);
+    for (; k + VECTOR_FLOATS <= count; k += VECTOR_FLOATS)
+        weight_gradient_piece(planes + k, stride, VECTOR_FLOATS, grad_weight + k, weight_stride);
     if (k < count)
         weight_gradient_piece(planes + k, stride, count - k, grad_weight + k, weight_stride);
 }

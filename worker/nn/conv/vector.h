@@ -1,6 +1,6 @@
 /* A vector of the instruction set that the including file is compiled for, for the .isa.c files alone. */
-#ifndef DAIL_WORKER_NN_CONV_LANES_H
-#define DAIL_WORKER_NN_CONV_LANES_H
+#ifndef DAIL_WORKER_NN_CONV_VECTOR_H
+#define DAIL_WORKER_NN_CONV_VECTOR_H
 
 #include <stddef.h>
 #include <string.h>
@@ -11,37 +11,37 @@
 #endif
 
 #if defined(__AVX512F__)
-enum { LANES = 16 };
+enum { VECTOR_FLOATS = 16 };
 #elif defined(__AVX2__)
-enum { LANES = 8 };
+enum { VECTOR_FLOATS = 8 };
 #else
-enum { LANES = 4 };
+enum { VECTOR_FLOATS = 4 };
 #endif
 
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef float vector __attribute__((vector_size(VECTOR_FLOATS * sizeof(float))));
 
 #define INLINE static inline __attribute__((always_inline))
 
 /* The next loop unrolled whole: arrays of vectors then live in registers. */
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* The first `count` of the lanes; the others are zero. */
-INLINE lanes lanes_load(const float *from, size_t count)
+/* The first `count` elements; the others are zero. */
+INLINE vector vector_load(const float *from, size_t count)
 {
-    lanes value = {0};
+    vector value = {0};
     memcpy(&value, from, count * sizeof *from);
     return value;
 }
 
 /* Where `value` is positive itself, elsewhere `other`. */
-INLINE lanes lanes_positive(lanes value, lanes other)
+INLINE vector vector_positive(vector value, vector other)
 {
-    typedef int bits __attribute__((vector_size(sizeof(lanes))));
-    bits positive = value > (lanes){0};
-    return (lanes)(((bits)value & positive) | ((bits)other & ~positive));
+    typedef int bits __attribute__((vector_size(sizeof(vector))));
+    bits positive = value > (vector){0};
+    return (vector)(((bits)value & positive) | ((bits)other & ~positive));
 }
 
-INLINE void lanes_store(float *to, lanes value, size_t count)
+INLINE void vector_store(float *to, vector value, size_t count)
 {
     memcpy(to, &value, count * sizeof *to);
 }
