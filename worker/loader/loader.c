@@ -1,5 +1,6 @@
 #include "worker/loader/loader.h"
 
+#include "worker/loader/augment.h"
 #include "worker/loader/loader_thread.h"
 
 #include <signal.h>
@@ -48,7 +49,7 @@ static enum status allocate(struct loader *loader, struct error *error)
         allocate_slots(loader) != STATUS_OK) {
         return out_of_memory(error);
     }
-    return shard_cache_create(config->manifests, &loader->cache, error);
+    return shard_cache_create(&loader->cache, error);
 }
 
 /* Signals are the main thread's business. */

@@ -17,9 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A lease is read in contiguous pieces of at most this size. */
-#define LOADER_READ_BYTES (64u << 20)
-
 struct loader_config {
     const struct manifest *manifests; /* [datasets], config order; outlive the loader */
     size_t datasets;

@@ -1,5 +1,7 @@
 #include "worker/loader/loader_thread.h"
 
+#include "worker/loader/augment.h"
+
 #include <stdlib.h>
 
 struct slot *loader_slot(struct loader *loader, int lane, int64_t number)
@@ -72,7 +74,8 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
     if (!open->data.open || open->lease != item.lease) {
         lease_close(&open->data);
         open->lease = item.lease;
-        status = lease_open(loader->cache, lease, is_stopped, loader, &open->data, error);
+        status = lease_open(loader->cache, &config->manifests[lease->dataset], lease, is_stopped, loader,
+                            &open->data, error);
     }
     if (status == STATUS_OK) {
         *sample = (struct sample){.dataset = lease->dataset, .id = item.id};

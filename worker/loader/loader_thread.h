@@ -3,8 +3,8 @@
 #define DAIL_WORKER_LOADER_LOADER_THREAD_H
 
 #include "worker/loader/lane.h"
+#include "worker/loader/lease.h"
 #include "worker/loader/loader.h"
-#include "worker/loader/loader_lease.h"
 
 #include <pthread.h>
 
