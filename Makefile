@@ -34,10 +34,10 @@ endif
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion $(WERROR)
 CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -DDAIL_RELEASED='"$(RELEASED)"' -I. $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(YAML_CFLAGS) \
-            $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS) $(PROTOBUF_CFLAGS)
+            $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS) $(HWLOC_CFLAGS) $(PROTOBUF_CFLAGS)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -fno-omit-frame-pointer $(WARN) $(SAN)
 LDFLAGS  += -fopenmp $(SAN)
-LIBS     := $(HDF5_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
+LIBS     := $(HDF5_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(HWLOC_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
 
 ISA_FLAGS_generic := -O3
 ISA_FLAGS_avx2    := -O3 -mavx2 -mfma

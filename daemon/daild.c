@@ -4,6 +4,7 @@
  */
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/coordinator/link.h"
+#include "daemon/rank/core_set.h"
 #include "daemon/rank/host.h"
 #include "daemon/rank/launcher.h"
 #include "daemon/rank/signals.h"
@@ -136,7 +137,7 @@ static enum status coordinate(const struct setup *setup, struct journal *journal
     return status;
 }
 
-/* The cores that the workers on this host may use, shared out among them. */
+/* The physical cores that the workers on this host may use, shared out among them. */
 static int choose_threads(int wanted, const struct message_hello *hello, MPI_Comm workers)
 {
     MPI_Comm host;
@@ -145,11 +146,9 @@ static int choose_threads(int wanted, const struct message_hello *hello, MPI_Com
     core_set_parse(hello->cores, &own);
     MPI_Comm_split_type(workers, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host);
     MPI_Comm_size(host, &here);
-    MPI_Allreduce(own.bits, all.bits, HOST_CORES_MAX / 64, MPI_UINT64_T, MPI_BOR, host);
+    MPI_Allreduce(own.bits, all.bits, CORE_SET_MAX / 64, MPI_UINT64_T, MPI_BOR, host);
     MPI_Comm_free(&host);
-    int share = core_set_count(&all) / here;
-    share = share < hello->cores_allowed ? share : hello->cores_allowed;
-    return wanted > 0 ? wanted : share > 0 ? share : 1;
+    return wanted > 0 ? wanted : host_share(hello, core_set_count(&all), here);
 }
 
 static void show_progress(void *context, int64_t step, enum message_phase phase, bool waiting)

@@ -61,6 +61,7 @@ mpi() {
     flags JPEG libjpeg || missing "libjpeg-turbo"
     flags PNG libpng || missing "libpng"
     flags ZLIB zlib || missing "zlib"
+    flags HWLOC hwloc || missing "hwloc"
     flags JSON jansson || missing "jansson"
     flags PROTOBUF libprotobuf-c || missing "protobuf-c"
     command -v protoc-c >/dev/null || missing "protoc-c, protobuf-c's compiler,"

@@ -61,6 +61,7 @@ build|package yaml-0.1|libyaml-dev|libyaml|libyaml
 build|package libjpeg|libjpeg62-turbo-dev|libjpeg-turbo|libjpeg-turbo
 build|package libpng|libpng-dev|libpng|libpng
 build|package zlib|zlib1g-dev|zlib|zlib
+build|package hwloc|libhwloc-dev|hwloc|hwloc
 build|package jansson|libjansson-dev|jansson|jansson
 build|package libprotobuf-c|libprotobuf-c-dev|protobuf-c|protobuf-c
 build|command protoc-c|protobuf-c-compiler|protobuf-c|protobuf-c

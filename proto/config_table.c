@@ -91,7 +91,7 @@ static const struct config_row rows[] = {
     {"numeric.max_skips", CONFIG_INT, OFFSET(numeric.max_skips), 0, 1, 1e9, NULL, "10", false,
      "an update whose loss or gradient is not finite is skipped; so many in a row end the run"},
     {"runtime.threads", CONFIG_AUTO, OFFSET(runtime.threads), 0, 1, 4096, NULL, "auto", false,
-     "threads of a worker; auto: a host's allowed cores divided among its workers"},
+     "threads of a worker; auto: a host's allowed physical cores divided among its workers"},
     {"runtime.bucket_mb", CONFIG_DOUBLE, OFFSET(runtime.bucket_mb), 0, 1e-3, 4096, NULL, "8", false,
      "MiB of gradient that travel together"},
     {"runtime.recompute", CONFIG_CHOICE, OFFSET(runtime.recompute), 0, 0, 0, "none|blocks", "none", false,

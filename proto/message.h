@@ -54,8 +54,11 @@ struct message_hello {
     char host[128];
     int64_t pid;
     int32_t threads;
-    int32_t cores_allowed; /* in this rank's affinity mask */
-    char cores[256]; /* the mask as a list: "0-3,8" */
+    int32_t cores_allowed; /* physical cores that this rank may use */
+    char cores[256]; /* their list, counted over the host: "0-3,8" */
+    int32_t hardware_threads; /* that this rank may use */
+    int32_t numa_nodes; /* that its cores lie in; 0: the host does not say */
+    double cores_granted; /* cores' worth of time that its control group may take; 0: no limit */
     char isa[16]; /* avx512, avx2, generic */
     char interfaces[256]; /* up interfaces that are not loopback: "eth0 10.0.0.3, ib0 10.1.0.3" */
     int64_t memory_needed; /* bytes this rank will use */

@@ -1,6 +1,6 @@
 #include "daemon/coordinator/placement.h"
 
-#include "daemon/rank/host.h"
+#include "daemon/rank/core_set.h"
 #include "daemon/rank/interface.h"
 #include "worker/measure/prediction.h"
 
@@ -24,6 +24,8 @@ struct host_sum {
     struct core_set cores;
     bool shares; /* two ranks may use the same core */
     int threads, ranks, first_rank;
+    int spread_rank; /* the first that computes on cores of several NUMA nodes; 0: none does */
+    double granted; /* cores' worth of time; 0: no limit */
     int64_t needed, available;
 };
 
@@ -58,6 +60,10 @@ static struct host_sum *sum_hosts(const struct placement_input *input, int *coun
         if (core_set_parse(hello->cores, &cores)) {
             hosts[h].shares = core_set_join(&hosts[h].cores, &cores) || hosts[h].shares;
         }
+        if (hosts[h].spread_rank == 0 && hello->numa_nodes > 1 && hello->threads > 1) {
+            hosts[h].spread_rank = w + 1;
+        }
+        hosts[h].granted = hello->cores_granted > hosts[h].granted ? hello->cores_granted : hosts[h].granted;
         hosts[h].ranks++;
         hosts[h].threads += hello->threads;
         hosts[h].needed += hello->memory_needed;
@@ -68,22 +74,35 @@ static struct host_sum *sum_hosts(const struct placement_input *input, int *coun
     return hosts;
 }
 
-static void check_cores(const struct host_sum *host, struct placement *placement)
+static void check_cores(const struct placement_input *input, const struct host_sum *host,
+                        struct placement *placement)
 {
     int cores = core_set_count(&host->cores);
     char list[64];
     core_set_format(&host->cores, list, sizeof list);
     if (cores > 0 && host->threads > cores) {
+        warn(placement,
+             "%s is oversubscribed: %d threads of %d workers on %d physical cores (%s); start fewer workers "
+             "there, set runtime.threads, or bind with mpirun --bind-to core --map-by slot:PE=N",
+             host->name, host->threads, host->ranks, cores, list);
+    } else if (host->granted > 0 && host->threads > host->granted) {
         warn(
             placement,
-            "%s is oversubscribed: %d threads of %d workers on %d cores (%s); start fewer workers there, set "
-            "runtime.threads, or bind with mpirun --bind-to core --map-by slot:PE=N",
-            host->name, host->threads, host->ranks, cores, list);
+            "%s is oversubscribed: its control group grants %d threads of %d workers the time of %.1f cores; "
+            "start fewer workers there, or set runtime.threads",
+            host->name, host->threads, host->ranks, host->granted);
     } else if (host->shares) {
         warn(placement,
              "%d workers on %s are not bound and share cores %s; bind them with mpirun --bind-to core "
              "--map-by slot:PE=%d",
              host->ranks, host->name, list, host->threads / host->ranks);
+    } else if (host->spread_rank > 0) {
+        const struct message_hello *hello = &input->hello[host->spread_rank - 1];
+        warn(placement,
+             "rank %d on %s computes on cores %s of %d NUMA nodes; one worker for each node, bound to it, is "
+             "faster: mpirun --bind-to core --map-by slot:PE=%d",
+             host->spread_rank, host->name, hello->cores, hello->numa_nodes,
+             hello->cores_allowed / hello->numa_nodes);
     }
 }
 
@@ -245,7 +264,7 @@ enum status placement_describe(const struct placement_input *input, struct place
     predict(input, placement, out);
     fclose(out);
     for (int h = 0; h < placement->hosts; h++) {
-        check_cores(&hosts[h], placement);
+        check_cores(input, &hosts[h], placement);
         check_memory(&hosts[h], placement);
         if (placement->hosts > 1) {
             check_interfaces(input, &hosts[h], placement);

@@ -4,35 +4,22 @@
 
 #include "proto/message.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-/* Fills version, host, pid, cores_allowed, cores, interfaces and memory_available; what cannot be found out
+/* Fills version, host, pid, what there is of cores, interfaces and memory_available; what cannot be found out
  * stays empty or 0. */
 void host_describe(struct message_hello *hello);
 
-/* How many threads to compute with where nobody says: the cores allowed. */
+/* How many threads to compute with where nobody says: the physical cores allowed, or as many as the control
+ * group grants time for. */
 int host_threads(void);
+
+/* The same for one of `ranks` on this host, which may use `cores_of_all` physical cores together. At least 1.
+ */
+int host_share(const struct message_hello *hello, int cores_of_all, int ranks);
 
 /* Bytes that a process here may still take: the machine's MemAvailable, or less if a control group says so.
  */
 int64_t host_memory_available(void);
-
-/* --- Lists of cores: "0-3,8" --- */
-
-#define HOST_CORES_MAX 4096
-
-struct core_set {
-    uint64_t bits[HOST_CORES_MAX / 64];
-};
-
-/* false if the text is no list; an empty text is an empty set. */
-bool core_set_parse(const char *text, struct core_set *set);
-/* Cut at the last whole range that fits. */
-void core_set_format(const struct core_set *set, char *text, size_t size);
-int core_set_count(const struct core_set *set);
-/* a becomes the union of both; the return value says whether they shared a core. */
-bool core_set_join(struct core_set *a, const struct core_set *b);
 
 #endif

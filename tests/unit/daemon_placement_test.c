@@ -1,6 +1,7 @@
 /* daemon/coordinator/placement.h, interface.h and host.h: the table and each of its warnings. */
 #include "daemon/coordinator/placement.h"
 
+#include "daemon/rank/core_set.h"
 #include "daemon/rank/host.h"
 #include "daemon/rank/interface.h"
 
@@ -112,12 +113,20 @@ static void warns_of_each_trouble(void **state)
     struct example example;
     make_example(&example);
     example.hello[0].threads = 3;
-    expect_warning(&example, "n1 is oversubscribed: 5 threads of 2 workers on 4 cores (0-3)");
+    expect_warning(&example, "n1 is oversubscribed: 5 threads of 2 workers on 4 physical cores (0-3)");
 
     make_example(&example);
     snprintf(example.hello[2].cores, sizeof example.hello[2].cores, "0-3");
     snprintf(example.hello[3].cores, sizeof example.hello[3].cores, "0-3");
     expect_warning(&example, "2 workers on n2 are not bound and share cores 0-3");
+
+    make_example(&example);
+    example.hello[0].cores_granted = example.hello[1].cores_granted = 3;
+    expect_warning(&example, "its control group grants 4 threads of 2 workers the time of 3.0 cores");
+
+    make_example(&example);
+    example.hello[3].numa_nodes = 2;
+    expect_warning(&example, "rank 4 on n2 computes on cores 2-3 of 2 NUMA nodes");
 
     make_example(&example);
     example.hello[3].memory_needed = 63000000000;
@@ -216,7 +225,8 @@ static void describes_this_host(void **state)
     assert_int_equal(hello.pid, getpid());
     assert_true(core_set_parse(hello.cores, &set));
     assert_int_equal(core_set_count(&set), hello.cores_allowed);
-    assert_in_range(hello.cores_allowed, 1, sysconf(_SC_NPROCESSORS_ONLN));
+    assert_in_range(hello.cores_allowed, 1, hello.hardware_threads);
+    assert_in_range(hello.hardware_threads, 1, sysconf(_SC_NPROCESSORS_ONLN));
     assert_true(hello.memory_available > 0);
     assert_true(hello.memory_available <= sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
 }

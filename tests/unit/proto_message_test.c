@@ -27,6 +27,9 @@ static struct message example(enum message_kind kind, struct message_lease *leas
         message.hello.threads = 4;
         message.hello.cores_allowed = 1 << 20;
         snprintf(message.hello.cores, sizeof message.hello.cores, "0-3,8");
+        message.hello.hardware_threads = 10;
+        message.hello.numa_nodes = 2;
+        message.hello.cores_granted = 2.5;
         snprintf(message.hello.isa, sizeof message.hello.isa, "avx512");
         snprintf(message.hello.interfaces, sizeof message.hello.interfaces, "eth0 10.0.0.3");
         message.hello.memory_needed = INT64_MAX;
