@@ -1,7 +1,7 @@
 /* Errors are values. A function that can fail returns an `enum status` and, unless that is STATUS_OK,
  * fills the caller's `struct error` with what went wrong, where, and what to do next.
  *
- * The status is also the exit code of both programs (README, "Exit codes"): only a program's `main`
+ * The status is also the exit code of both programs (README, "Troubleshooting"): only a program's `main`
  * turns one into the other.
  */
 #ifndef DAIL_PROTO_ERROR_H

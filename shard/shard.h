@@ -1,4 +1,4 @@
-/* A shard: one HDF5 file with a part of one dataset (README, "Files").
+/* A shard: one HDF5 file with a part of one dataset (etc/doc/guide.md, "Files").
  *
  *   attributes: dail_format "shard", version, dataset, dataset_id, shard, shards, classes,
  *               encoding ("jpeg", "png" or "mixed")

@@ -1,5 +1,5 @@
 /* A trace: everything needed to replay one training step in another framework, one HDF5 file per worker,
- * `<run.dir>/trace/step-<9 digits>/worker-<r>.h5` with r from 1 (README, "Files"; tests/oracle/replay.py).
+ * `<run.dir>/trace/step-<9 digits>/worker-<r>.h5` with r from 1 (etc/doc/guide.md, "Files"; tests/oracle/replay.py).
  *
  *   attributes        see struct trace_step and struct trace_result; texts are fixed-length UTF-8,
  *                     `datasets` an array of them

@@ -1,4 +1,4 @@
-/* Checkpoints (README, "Files"): `<run.dir>/checkpoints/step-<9 digits>/` with model.h5, classifier parts,
+/* Checkpoints (etc/doc/guide.md, "Files"): `<run.dir>/checkpoints/step-<9 digits>/` with model.h5, classifier parts,
  * state.yaml and COMMIT. Workers write their parts into `step-<9 digits>.tmp`; the coordinator commits.
  * A directory without a valid COMMIT is not a checkpoint.
  */

@@ -1,5 +1,5 @@
 /* The classifier: class weights of every dataset, each dataset's rows split in contiguous blocks over its
- * owner group, and the dataset-aware margin softmax over them (README, "The classifier").
+ * owner group, and the dataset-aware margin softmax over them (etc/doc/guide.md, "The classifier").
  *
  * Owner groups: g_k = clamp(ceil(C_k / rows_min), 1, W) workers; the first worker of dataset k is
  * (sum of g_i for i < k) mod W, and groups wrap around. Block p of g holds rows C p / g .. C (p+1) / g.
