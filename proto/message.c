@@ -33,7 +33,7 @@ static const struct field hello_fields[] = {FIELD(TEXT, hello.version),
                                             FIELD(I64, hello.memory_needed),
                                             FIELD(I64, hello.memory_available),
                                             FIELD(DOUBLE, hello.seconds_per_image)};
-static const struct field beat_fields[] = {FIELD(I64, beat.step), FIELD(U32, beat.phase)};
+static const struct field heartbeat_fields[] = {FIELD(I64, heartbeat.step), FIELD(U32, heartbeat.phase)};
 static const struct field step_fields[] = {FIELD(I64, step.step),
                                            FIELD(I64, step.epoch),
                                            FIELD(DOUBLE, step.loss),
@@ -81,7 +81,7 @@ static const struct field start_fields[] = {FIELD(TEXT, start.checkpoint), FIELD
                                             FIELD(U32, start.evaluate)};
 static const struct field leases_fields[] = {FIELD(I64, leases.epoch), FIELD(I32, leases.lane),
                                              FIELD(U32, leases.count)};
-static const struct field control_fields[] = {FIELD(U32, control.wishes)};
+static const struct field control_fields[] = {FIELD(U32, control.requests)};
 static const struct field committed_fields[] = {FIELD(I64, committed.step), FIELD(U32, committed.status)};
 
 struct layout {
@@ -95,7 +95,7 @@ struct layout {
     }
 
 static const struct layout layouts[] = {
-    [MESSAGE_HELLO] = LAYOUT(hello),     [MESSAGE_BEAT] = LAYOUT(beat),
+    [MESSAGE_HELLO] = LAYOUT(hello),     [MESSAGE_HEARTBEAT] = LAYOUT(heartbeat),
     [MESSAGE_STEP] = LAYOUT(step),       [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
     [MESSAGE_EVAL] = LAYOUT(eval),       [MESSAGE_PART] = LAYOUT(part),
     [MESSAGE_SAVED] = LAYOUT(saved),     [MESSAGE_FAULT] = LAYOUT(fault),

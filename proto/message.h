@@ -17,7 +17,7 @@
 
 enum message_kind {
     MESSAGE_HELLO = 1, /* worker to coordinator, once: who I am */
-    MESSAGE_BEAT, /* worker to coordinator, about once a second: alive, and what I am doing */
+    MESSAGE_HEARTBEAT, /* worker to coordinator, about once a second: alive, and what I am doing */
     MESSAGE_STEP, /* worker to coordinator: a step's figures (all workers; global ones equal on all) */
     MESSAGE_LEASE_DONE, /* worker to coordinator: a lane came to the end of its leases of an epoch */
     MESSAGE_EVAL, /* first worker to coordinator: the result of one verification set */
@@ -28,7 +28,7 @@ enum message_kind {
     MESSAGE_DONE, /* worker to coordinator: I have left the training loop, with this status */
     MESSAGE_START, /* coordinator to worker: begin, from this step */
     MESSAGE_LEASES, /* coordinator to worker: one lane's leases of one epoch */
-    MESSAGE_CONTROL, /* coordinator to first worker: wishes to carry in the next step's control word */
+    MESSAGE_CONTROL, /* coordinator to first worker: requests to carry in the next step's control word */
     MESSAGE_COMMITTED /* coordinator to worker: the checkpoint of this step is committed (or given up) */
 };
 
@@ -66,7 +66,7 @@ struct message_hello {
     double seconds_per_image; /* measured: one forward and backward of the network, 0 if unknown */
 };
 
-struct message_beat {
+struct message_heartbeat {
     int64_t step;
     uint32_t phase; /* enum message_phase */
 };
@@ -156,7 +156,7 @@ struct message_leases {
 };
 
 struct message_control {
-    uint32_t wishes; /* CONTROL_ bits */
+    uint32_t requests; /* CONTROL_ bits */
 };
 
 struct message_committed {
@@ -168,7 +168,7 @@ struct message {
     enum message_kind kind;
     union {
         struct message_hello hello;
-        struct message_beat beat;
+        struct message_heartbeat heartbeat;
         struct message_step step;
         struct message_lease_done lease_done;
         struct message_eval eval;
@@ -202,7 +202,7 @@ struct error message_fault_error(const struct message_fault *fault);
 /* What a MESSAGE_SAVED says went wrong. */
 struct error message_saved_error(const struct message_saved *saved);
 
-/* "forward", "exchange", ...: what a beat's phase is called in messages to people. */
+/* "forward", "exchange", ...: what a heartbeat's phase is called in messages to people. */
 const char *message_phase_name(uint32_t phase);
 
 #endif

@@ -58,7 +58,7 @@ struct trainer {
 
 /* What the workers tell each other in the step's reduction, beside the losses. */
 struct step_control {
-    unsigned wishes; /* CONTROL_ bits: of this worker going in, of any worker coming out */
+    unsigned requests; /* CONTROL_ bits: of this worker going in, of any worker coming out */
     enum status failure; /* of this worker going in, the gravest of any worker coming out */
 };
 

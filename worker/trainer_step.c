@@ -229,16 +229,16 @@ static enum status reduce_step(struct step *step, struct step_control *control, 
     sums[SUM_LOSS_DOM] = step->domain.loss;
     sums[SUM_CORRECT] = step->classifier.correct;
     sums[SUM_DOMAIN_CORRECT] = step->domain.correct;
-    sums[SUM_STOP] = (control->wishes & CONTROL_STOP) != 0;
-    sums[SUM_CHECKPOINT] = (control->wishes & CONTROL_CHECKPOINT) != 0;
-    sums[SUM_EVALUATE] = (control->wishes & CONTROL_EVALUATE) != 0;
+    sums[SUM_STOP] = (control->requests & CONTROL_STOP) != 0;
+    sums[SUM_CHECKPOINT] = (control->requests & CONTROL_CHECKPOINT) != 0;
+    sums[SUM_EVALUATE] = (control->requests & CONTROL_EVALUATE) != 0;
     if (control->failure != STATUS_OK) {
         sums[failure_slot(control->failure)] = 1;
     }
     enum status status = exchange->operations->sum_double(exchange, sums, SUM_COUNT, error);
-    control->wishes = (sums[SUM_STOP] > 0 ? CONTROL_STOP : 0) |
-                      (sums[SUM_CHECKPOINT] > 0 ? CONTROL_CHECKPOINT : 0) |
-                      (sums[SUM_EVALUATE] > 0 ? CONTROL_EVALUATE : 0);
+    control->requests = (sums[SUM_STOP] > 0 ? CONTROL_STOP : 0) |
+                        (sums[SUM_CHECKPOINT] > 0 ? CONTROL_CHECKPOINT : 0) |
+                        (sums[SUM_EVALUATE] > 0 ? CONTROL_EVALUATE : 0);
     control->failure = gravest_failure(sums);
     result->loss_cls = sums[SUM_LOSS_CLS] / batch;
     result->loss_dom = sums[SUM_LOSS_DOM] / batch;

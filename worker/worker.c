@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Signs of life are sent about this often, however often the code passes by. */
-#define BEAT_SECONDS 1.0
+/* Heartbeats are sent about this often, however often the code passes by. */
+#define HEARTBEAT_SECONDS 1.0
 /* Pause between two looks for a message while there is nothing else to do. */
 #define POLL_NANOSECONDS 2000000
 /* A worker that leaves waits so long for the end of a write under way. */
@@ -20,7 +20,7 @@ enum status worker_send(struct worker *worker, const struct message *message, st
     return worker->context->link.send(worker->context->link.context, message, error);
 }
 
-static void show_life(struct worker *worker, enum message_phase phase, bool waiting)
+static void send_heartbeat(struct worker *worker, enum message_phase phase, bool waiting)
 {
     const struct worker_context *context = worker->context;
     if (context->progress) {
@@ -30,24 +30,24 @@ static void show_life(struct worker *worker, enum message_phase phase, bool wait
     if (worker->save) {
         save_report(worker->save, &worker->context->link, NULL); /* as below */
     }
-    if (now - worker->last_beat < BEAT_SECONDS) {
+    if (now - worker->last_heartbeat < HEARTBEAT_SECONDS) {
         return;
     }
-    worker->last_beat = now;
-    struct message message = {.kind = MESSAGE_BEAT,
-                              .beat = {.step = worker->step + 1, .phase = (uint32_t)phase}};
+    worker->last_heartbeat = now;
+    struct message message = {.kind = MESSAGE_HEARTBEAT,
+                              .heartbeat = {.step = worker->step + 1, .phase = (uint32_t)phase}};
     worker_send(worker, &message, NULL); /* a lost link shows at the next message that matters */
 }
 
-void worker_alive(void *context, enum message_phase phase)
+void worker_progress(void *context, enum message_phase phase)
 {
-    show_life(context, phase, false);
+    send_heartbeat(context, phase, false);
 }
 
 static void worker_idle(void *context)
 {
     struct worker *worker = context;
-    show_life(worker, worker->trainer.phase, true);
+    send_heartbeat(worker, worker->trainer.phase, true);
 }
 
 static enum status take_leases(struct worker *worker, const struct message_leases *leases,
@@ -107,7 +107,7 @@ static enum status worker_pump(struct worker *worker, struct error *error)
             status = take_leases(worker, &message.leases, error);
             break;
         case MESSAGE_CONTROL:
-            worker->wishes |= message.control.wishes;
+            worker->requests |= message.control.requests;
             break;
         case MESSAGE_COMMITTED:
             if (worker->save) {
@@ -128,7 +128,7 @@ enum status worker_wait(struct worker *worker, bool (*done)(const struct worker 
 {
     enum status status = worker_pump(worker, error);
     while (status == STATUS_OK && !done(worker)) {
-        worker_alive(worker, phase);
+        worker_progress(worker, phase);
         nanosleep(&(struct timespec){.tv_nsec = POLL_NANOSECONDS}, NULL);
         status = worker_pump(worker, error);
     }
@@ -264,13 +264,13 @@ static bool evaluation_stop(void *context)
     struct exchange *exchange = worker->context->exchange;
     struct error error;
     bool failed = worker_pump(worker, &error) != STATUS_OK;
-    double stop = *worker->context->stop_signal || (worker->wishes & CONTROL_STOP) || failed;
+    double stop = *worker->context->stop_signal || (worker->requests & CONTROL_STOP) || failed;
     return exchange->operations->sum_double(exchange, &stop, 1, &error) != STATUS_OK || stop > 0;
 }
 
 static void evaluation_between(void *context)
 {
-    worker_alive(context, PHASE_EVALUATE);
+    worker_progress(context, PHASE_EVALUATE);
 }
 
 static enum status evaluate(struct worker *worker, struct error *error)
@@ -280,7 +280,7 @@ static enum status evaluate(struct worker *worker, struct error *error)
     struct iresnet_hooks hooks = {.between = evaluation_between, .context = worker};
     enum status status = STATUS_OK;
     worker->trainer.phase = PHASE_EVALUATE;
-    worker_alive(worker, PHASE_EVALUATE);
+    worker_progress(worker, PHASE_EVALUATE);
     for (size_t i = 0; i < config->validation.count && status == STATUS_OK; i++) {
         const struct pairs *pairs = &worker->pairs[i];
         struct verification result;
@@ -317,21 +317,21 @@ static enum status evaluate_or_stop(struct worker *worker, struct error *error)
 }
 
 /* What is due after step `worker->step`: the same decisions on every worker. */
-static enum status after_step(struct worker *worker, unsigned wishes, struct error *error)
+static enum status after_step(struct worker *worker, unsigned requests, struct error *error)
 {
     const struct config *config = worker->context->config;
     int64_t step = worker->step;
     bool last = step == worker->trainer.steps;
-    bool stop = ((wishes & CONTROL_STOP) || config->debug.stop_after_step == step) && !last;
+    bool stop = ((requests & CONTROL_STOP) || config->debug.stop_after_step == step) && !last;
     int every = config->checkpoint.every_steps;
     int64_t lasting = config->checkpoint.keep.every_epochs * worker->trainer.steps_per_epoch;
     int eval_every = config->eval.every_steps;
     bool evaluation_due =
-        !last && ((wishes & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0));
+        !last && ((requests & CONTROL_EVALUATE) || (eval_every > 0 && step % eval_every == 0));
     enum status status = STATUS_OK;
     if (stop || last) {
         status = worker_finish_checkpoint(worker, step, worker->skips, evaluation_due, error);
-    } else if ((wishes & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0) ||
+    } else if ((requests & CONTROL_CHECKPOINT) || (every > 0 && step % every == 0) ||
                (lasting > 0 && step % lasting == 0)) {
         status = worker_begin_checkpoint(worker, step, worker->skips, evaluation_due, error);
     }
@@ -344,12 +344,12 @@ static enum status after_step(struct worker *worker, unsigned wishes, struct err
 static enum status train_step(struct worker *worker, struct error *error)
 {
     struct trainer *trainer = &worker->trainer;
-    struct step_control control = {.wishes = worker->wishes};
+    struct step_control control = {.requests = worker->requests};
     struct step_result result;
     if (*worker->context->stop_signal) {
-        control.wishes |= CONTROL_STOP;
+        control.requests |= CONTROL_STOP;
     }
-    worker->wishes = 0;
+    worker->requests = 0;
     enum status status = trainer_step(trainer, worker->step + 1, &control, &result, error);
     if (status == STATUS_OK && control.failure != STATUS_OK) {
         *error = (struct error){.status = control.failure};
@@ -366,7 +366,7 @@ static enum status train_step(struct worker *worker, struct error *error)
     if (status == STATUS_OK) {
         status = report_leases(worker, error);
     }
-    return status == STATUS_OK ? after_step(worker, control.wishes, error) : status;
+    return status == STATUS_OK ? after_step(worker, control.requests, error) : status;
 }
 
 static enum status train(struct worker *worker, struct error *error)
@@ -391,7 +391,7 @@ static enum status live(struct worker *worker, struct error *error)
     const struct worker_context *context = worker->context;
     struct trainer *trainer = &worker->trainer;
     enum status status = trainer_create(trainer, context->config, context->exchange, context->threads, error);
-    trainer_observe(trainer, &(struct trainer_observer){.phase = worker_alive, .context = worker});
+    trainer_observe(trainer, &(struct trainer_observer){.phase = worker_progress, .context = worker});
     context->exchange->idle = worker_idle;
     context->exchange->idle_context = worker;
     if (status == STATUS_OK) {

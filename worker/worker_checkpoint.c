@@ -16,7 +16,7 @@ enum status worker_begin_checkpoint(struct worker *worker, int64_t step, int ski
 {
     double begin = trainer_clock();
     worker->trainer.phase = PHASE_CHECKPOINT;
-    worker_alive(worker, PHASE_CHECKPOINT);
+    worker_progress(worker, PHASE_CHECKPOINT);
     enum status status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
     if (status == STATUS_OK && save_committed_step(worker->save) < step) {
         struct save_moment moment = {.step = step, .skips = skips, .evaluate = evaluation_due};

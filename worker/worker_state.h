@@ -22,12 +22,12 @@ struct worker {
     bool started;
     struct message_start start;
     int64_t step; /* steps done */
-    unsigned wishes;
+    unsigned requests;
     struct save *save;
     struct worker_epoch epochs[2]; /* by the epoch's lowest bit */
     int skips; /* updates in a row that were skipped */
     double pause_end; /* of a wait by the clock */
-    double last_beat;
+    double last_heartbeat;
     struct {
         double begin, data, compute, exchange, hidden, bytes;
         int steps;
@@ -36,10 +36,10 @@ struct worker {
 
 enum status worker_send(struct worker *worker, const struct message *message, struct error *error);
 
-/* Something was done: signs of life, and whatever is ready to be sent. `context` is the worker. */
-void worker_alive(void *context, enum message_phase phase);
+/* Something was done: a heartbeat where one is due, and whatever is ready to be sent. `context` is the worker. */
+void worker_progress(void *context, enum message_phase phase);
 
-/* Waits for messages until `done` says so, sending signs of life. */
+/* Waits for messages until `done` says so, sending heartbeats. */
 enum status worker_wait(struct worker *worker, bool (*done)(const struct worker *), enum message_phase phase,
                         struct error *error);
 

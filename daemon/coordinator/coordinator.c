@@ -26,25 +26,25 @@ static enum status coordinator_open(struct coordinator *coordinator,
         (struct coordinator){.context = context, .setup = context->setup, .journal = context->journal};
     coordinator->step = context->setup->start_step;
     coordinator->saved.step = context->setup->checkpoint[0] != '\0' ? context->setup->start_step : -1;
-    coordinator->seat = calloc(workers, sizeof *coordinator->seat);
+    coordinator->view = calloc(workers, sizeof *coordinator->view);
     coordinator->hello = calloc(workers, sizeof *coordinator->hello);
     coordinator->report.seconds = calloc(workers, sizeof *coordinator->report.seconds);
-    if (!coordinator->seat || !coordinator->hello || !coordinator->report.seconds) {
+    if (!coordinator->view || !coordinator->hello || !coordinator->report.seconds) {
         return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
     }
     for (size_t w = 0; w < workers; w++) {
-        coordinator->seat[w].heard = coordinator_clock();
+        coordinator->view[w].heard = coordinator_clock();
     }
-    enum status status = lease_desk_open(context, &coordinator->leases, error);
-    return status == STATUS_OK ? checkpoint_desk_open(context->setup, &coordinator->checkpoints, error)
+    enum status status = lease_assignment_open(context, &coordinator->leases, error);
+    return status == STATUS_OK ? checkpoint_writer_open(context->setup, &coordinator->checkpoints, error)
                                : status;
 }
 
 static void coordinator_close(struct coordinator *coordinator)
 {
-    lease_desk_close(&coordinator->leases);
-    checkpoint_desk_close(&coordinator->checkpoints);
-    free(coordinator->seat);
+    lease_assignment_close(&coordinator->leases);
+    checkpoint_writer_close(&coordinator->checkpoints);
+    free(coordinator->view);
     free(coordinator->hello);
     free(coordinator->report.seconds);
 }
@@ -62,7 +62,7 @@ static void drain(struct coordinator *coordinator)
             return;
         }
         if (status == STATUS_OK) {
-            coordinator->seat[worker].heard = coordinator_clock();
+            coordinator->view[worker].heard = coordinator_clock();
             status = coordinator_handle(coordinator, worker, &message, &error);
             message_free(&message);
         }
@@ -76,33 +76,34 @@ static void drain(struct coordinator *coordinator)
 static bool all_done(const struct coordinator *coordinator)
 {
     for (int w = 0; w < coordinator->context->link.workers; w++) {
-        if (!coordinator->seat[w].done) {
+        if (!coordinator->view[w].done) {
             return false;
         }
     }
     return true;
 }
 
-/* Passes a request to stop, and the wish for a checkpoint that has become due, to the first worker. */
-static enum status pass_wishes(struct coordinator *coordinator, struct error *error)
+/* Passes a request to stop, and the request for a checkpoint that has become due, to the first worker. */
+static enum status forward_requests(struct coordinator *coordinator, struct error *error)
 {
     const struct coordinator_context *context = coordinator->context;
     struct message message = {.kind = MESSAGE_CONTROL};
-    if (!coordinator->started || coordinator->seat[0].done) {
+    if (!coordinator->started || coordinator->view[0].done) {
         return STATUS_OK;
     }
     if (*context->stop_signal && !coordinator->stop_told) {
         coordinator->stop_told = true;
-        message.control.wishes |= CONTROL_STOP;
+        message.control.requests |= CONTROL_STOP;
         journal_line(coordinator->journal, "asked to stop: finishing the step, then a checkpoint");
     }
-    if (coordinator_wishes_checkpoint(coordinator)) {
-        message.control.wishes |= CONTROL_CHECKPOINT;
+    if (coordinator_requests_checkpoint(coordinator)) {
+        message.control.requests |= CONTROL_CHECKPOINT;
     }
-    return message.control.wishes ? context->link.send(context->link.context, 0, &message, error) : STATUS_OK;
+    return message.control.requests ? context->link.send(context->link.context, 0, &message, error)
+                                    : STATUS_OK;
 }
 
-static void show_life(struct coordinator *coordinator)
+static void send_heartbeat(struct coordinator *coordinator)
 {
     double now = coordinator_clock();
     watchdog_progress(coordinator->context->watchdog, coordinator->step, PHASE_START, false);
@@ -120,11 +121,11 @@ static bool serve(struct coordinator *coordinator)
         struct error error = {0};
         int worker = -1;
         drain(coordinator);
-        show_life(coordinator);
+        send_heartbeat(coordinator);
         if (all_done(coordinator)) {
             break;
         }
-        if (pass_wishes(coordinator, &error) != STATUS_OK) {
+        if (forward_requests(coordinator, &error) != STATUS_OK) {
             coordinator_fail(coordinator, -1, &error);
             return false;
         }
@@ -155,7 +156,7 @@ static enum status conclude(struct coordinator *coordinator, struct error *error
         return error->status;
     }
     for (int w = 0; w < coordinator->context->link.workers; w++) {
-        enum status done = coordinator->seat[w].done_status;
+        enum status done = coordinator->view[w].done_status;
         if (done == STATUS_STORAGE && coordinator->saved.failures > 0) {
             coordinator_unsaved(coordinator, error);
             coordinator_fail(coordinator, -1, error);
@@ -194,13 +195,13 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
         *orderly = serve(&coordinator);
         status = conclude(&coordinator, &failure);
         if (!*orderly) {
-            checkpoint_desk_abandon(&coordinator.checkpoints);
+            checkpoint_writer_abandon(&coordinator.checkpoints);
         }
     }
     if (status == STATUS_STOPPED) {
         journal_line(context->journal,
                      "stopped after step %lld with a checkpoint in place: submit again to go on",
-                     (long long)coordinator.seat[0].step);
+                     (long long)coordinator.view[0].step);
     } else if (status == STATUS_OK) {
         journal_line(context->journal, "done: %lld steps", (long long)context->setup->steps);
     } else {

@@ -69,7 +69,8 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     struct checkpoint_outcome outcome;
     struct error failure = {0};
     double begin = coordinator_clock();
-    enum status status = checkpoint_desk_saved(&coordinator->checkpoints, worker, saved, &outcome, &failure);
+    enum status status =
+        checkpoint_writer_saved(&coordinator->checkpoints, worker, saved, &outcome, &failure);
     if (status != STATUS_OK) {
         *error = failure;
         return status;
@@ -79,7 +80,7 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     }
     double now = coordinator_clock();
     outcome.seconds += outcome.stall + now - begin;
-    coordinator->saved.wished = false;
+    coordinator->saved.requested = false;
     coordinator->saved.settled = now;
     if (outcome.status == STATUS_OK) {
         take_success(coordinator, &outcome, &failure);
@@ -95,10 +96,10 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
 static bool is_awaited(const struct coordinator *coordinator)
 {
     for (int w = 0; w < coordinator->setup->workers; w++) {
-        struct watchdog_sight sight;
-        watchdog_look(coordinator->context->watchdog, w, &sight);
-        uint32_t phase = sight.heard ? sight.phase : coordinator->seat[w].phase;
-        if (!coordinator->seat[w].done && phase == PHASE_CHECKPOINT) {
+        struct watchdog_heartbeat heartbeat;
+        watchdog_look(coordinator->context->watchdog, w, &heartbeat);
+        uint32_t phase = heartbeat.heard ? heartbeat.phase : coordinator->view[w].phase;
+        if (!coordinator->view[w].done && phase == PHASE_CHECKPOINT) {
             return true;
         }
     }
@@ -106,12 +107,12 @@ static bool is_awaited(const struct coordinator *coordinator)
 }
 
 /* The first worker that has not said that it is through, and how many more there are. */
-static int find_writers(const struct coordinator *coordinator, int *others)
+static int find_writing(const struct coordinator *coordinator, int *others)
 {
-    const struct checkpoint_desk *desk = &coordinator->checkpoints;
+    const struct checkpoint_writer *writer = &coordinator->checkpoints;
     int first = -1, count = 0;
     for (int w = 0; w < coordinator->setup->workers; w++) {
-        if (desk->step < 0 || !desk->saved[w]) {
+        if (writer->step < 0 || !writer->saved[w]) {
             first = count++ == 0 ? w : first;
         }
     }
@@ -131,7 +132,7 @@ void coordinator_check_writing(struct coordinator *coordinator)
         coordinator->saved.awaited = now;
     }
     double waited = now - coordinator->saved.awaited;
-    int others, writer = find_writers(coordinator, &others);
+    int others, writer = find_writing(coordinator, &others);
     if (coordinator->saved.awaited_told || writer < 0 ||
         waited < coordinator->setup->config.runtime.liveness_seconds) {
         return;
@@ -149,16 +150,16 @@ void coordinator_check_writing(struct coordinator *coordinator)
     journal_warn(coordinator->journal, text);
 }
 
-bool coordinator_wishes_checkpoint(struct coordinator *coordinator)
+bool coordinator_requests_checkpoint(struct coordinator *coordinator)
 {
     double every = coordinator->setup->config.checkpoint.every_minutes * 60;
     double now = coordinator_clock();
     bool due = every > 0 && now - coordinator->saved.settled > every;
     bool again = coordinator->saved.failures > 0 && now > coordinator->saved.retry;
-    if (coordinator->saved.wished || (!due && !again)) {
+    if (coordinator->saved.requested || (!due && !again)) {
         return false;
     }
-    coordinator->saved.wished = true;
+    coordinator->saved.requested = true;
     return true;
 }
 

@@ -12,7 +12,7 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
 /* Warns once each time that training has waited for liveness_seconds for a checkpoint to be written. */
 void coordinator_check_writing(struct coordinator *coordinator);
 /* Whether the first worker is to be told now that a checkpoint is due: by time, or after one that failed. */
-bool coordinator_wishes_checkpoint(struct coordinator *coordinator);
+bool coordinator_requests_checkpoint(struct coordinator *coordinator);
 /* The workers left because the last checkpoint could not be written: the error that says so, and what is
  * safe. */
 enum status coordinator_unsaved(const struct coordinator *coordinator, struct error *error);

@@ -10,14 +10,14 @@
 static enum status take_hello(struct coordinator *coordinator, int worker, const struct message_hello *hello,
                               struct error *error)
 {
-    struct worker_seat *seat = &coordinator->seat[worker];
-    if (seat->greeted) {
+    struct worker_view *view = &coordinator->view[worker];
+    if (view->introduced) {
         return error_set(error, STATUS_LOST, NULL, NULL, "a worker said hello twice");
     }
     coordinator->hello[worker] = *hello;
-    seat->greeted = true;
+    view->introduced = true;
     for (int w = 0; w < coordinator->setup->workers; w++) {
-        if (!coordinator->seat[w].greeted) {
+        if (!coordinator->view[w].introduced) {
             return STATUS_OK;
         }
     }
@@ -57,8 +57,8 @@ static void take_step(struct coordinator *coordinator, int worker, const struct 
 {
     int workers = coordinator->setup->workers;
     struct step_seconds *seconds = coordinator->report.seconds;
-    coordinator->seat[worker].step = step->step;
-    coordinator->seat[worker].stepped = true;
+    coordinator->view[worker].step = step->step;
+    coordinator->view[worker].stepped = true;
     if (coordinator->report.heard > 0 && step->step > coordinator->report.figures.step) {
         write_report(coordinator);
     }
@@ -109,21 +109,21 @@ static enum status take_lease_done(struct coordinator *coordinator, int worker,
     if (!coordinator->started) {
         return error_set(error, STATUS_LOST, NULL, NULL, "an end of leases came before the start");
     }
-    return lease_desk_renew(&coordinator->leases, worker, done, error);
+    return lease_assignment_renew(&coordinator->leases, worker, done, error);
 }
 
 enum status coordinator_handle(struct coordinator *coordinator, int worker, const struct message *message,
                                struct error *error)
 {
-    struct worker_seat *seat = &coordinator->seat[worker];
+    struct worker_view *view = &coordinator->view[worker];
     switch (message->kind) {
     case MESSAGE_HELLO:
         return take_hello(coordinator, worker, &message->hello, error);
-    case MESSAGE_BEAT:
-        seat->step = message->beat.step;
-        seat->phase = message->beat.phase;
+    case MESSAGE_HEARTBEAT:
+        view->step = message->heartbeat.step;
+        view->phase = message->heartbeat.phase;
         /* Past the first step: what takes long at the start is behind it. */
-        seat->stepped = seat->stepped || seat->step > coordinator->setup->start_step + 1;
+        view->stepped = view->stepped || view->step > coordinator->setup->start_step + 1;
         return STATUS_OK;
     case MESSAGE_STEP:
         take_step(coordinator, worker, &message->step);
@@ -134,7 +134,7 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
         take_eval(coordinator, &message->eval);
         return STATUS_OK;
     case MESSAGE_PART:
-        return checkpoint_desk_part(&coordinator->checkpoints, &message->part, error);
+        return checkpoint_writer_part(&coordinator->checkpoints, &message->part, error);
     case MESSAGE_SAVED:
         return coordinator_take_saved(coordinator, worker, &message->saved, error);
     case MESSAGE_FAULT:
@@ -144,9 +144,9 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
         journal_warn(coordinator->journal, message->warning.what);
         return STATUS_OK;
     case MESSAGE_DONE:
-        seat->done = true;
-        seat->done_status = (enum status)message->done.status;
-        seat->step = message->done.step;
+        view->done = true;
+        view->done_status = (enum status)message->done.status;
+        view->step = message->done.step;
         return STATUS_OK;
     default:
         return error_set(error, STATUS_LOST, NULL, NULL, "a message of kind %d came unasked",

@@ -102,7 +102,8 @@ static enum status send_start(struct coordinator *coordinator, struct error *err
                                         .evaluate = setup->start_evaluate}};
     memcpy(message.start.checkpoint, setup->checkpoint, sizeof message.start.checkpoint);
     enum status status = coordinator_send_all(coordinator, &message, error);
-    return status == STATUS_OK ? lease_desk_begin(&coordinator->leases, setup->start_step, error) : status;
+    return status == STATUS_OK ? lease_assignment_begin(&coordinator->leases, setup->start_step, error)
+                               : status;
 }
 
 enum status coordinator_handshake(struct coordinator *coordinator, struct error *error)

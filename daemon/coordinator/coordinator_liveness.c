@@ -21,11 +21,11 @@ static const char *const see_host =
     "see whether its host is up, then submit again: the run goes on from its newest checkpoint";
 
 /* `current`: the phase is what the worker is in now; else it is only the last one that it sent word of. */
-static double patience_of(const struct worker_seat *seat, uint32_t phase, bool current)
+static double patience_of(const struct worker_view *view, uint32_t phase, bool current)
 {
     bool slow = phase == PHASE_CHECKPOINT || phase == PHASE_EVALUATE ||
                 (current && (phase == PHASE_START || phase == PHASE_CLASSIFIER || phase == PHASE_UPDATE));
-    return slow || !seat->stepped ? PATIENCE : 1;
+    return slow || !view->stepped ? PATIENCE : 1;
 }
 
 static double smaller(double a, double b)
@@ -34,14 +34,14 @@ static double smaller(double a, double b)
 }
 
 /* "step 12 (forward)": the newest that is known of a worker; without the phase where that is older. */
-static const char *last_word(const struct worker_seat *seat, const struct watchdog_sight *sight, char *text,
-                             size_t size)
+static const char *last_word(const struct worker_view *view, const struct watchdog_heartbeat *heartbeat,
+                             char *text, size_t size)
 {
-    bool seen = sight->heard && sight->step >= seat->step;
-    int64_t step = seen ? sight->step : seat->step;
-    if (seen || !sight->heard) {
+    bool seen = heartbeat->heard && heartbeat->step >= view->step;
+    int64_t step = seen ? heartbeat->step : view->step;
+    if (seen || !heartbeat->heard) {
         snprintf(text, size, "step %lld (%s)", (long long)step,
-                 message_phase_name(seen ? sight->phase : seat->phase));
+                 message_phase_name(seen ? heartbeat->phase : view->phase));
     } else {
         snprintf(text, size, "step %lld", (long long)step);
     }
@@ -52,32 +52,32 @@ static const char *last_word(const struct worker_seat *seat, const struct watchd
 static enum status check_worker(const struct coordinator *coordinator, int worker, double *silence,
                                 struct error *error)
 {
-    const struct worker_seat *seat = &coordinator->seat[worker];
+    const struct worker_view *view = &coordinator->view[worker];
     double allowed = coordinator->setup->config.runtime.liveness_seconds;
-    double unheard = coordinator_clock() - seat->heard; /* over MPI */
-    struct watchdog_sight sight;
-    watchdog_look(coordinator->context->watchdog, worker, &sight);
+    double unheard = coordinator_clock() - view->heard; /* over MPI */
+    struct watchdog_heartbeat heartbeat;
+    watchdog_look(coordinator->context->watchdog, worker, &heartbeat);
     char last[64];
-    uint32_t phase = sight.heard ? sight.phase : seat->phase;
-    double silent = sight.heard ? smaller(unheard, sight.silent) : unheard;
-    double stuck = sight.heard ? smaller(unheard, sight.stuck) : unheard;
+    uint32_t phase = heartbeat.heard ? heartbeat.phase : view->phase;
+    double silent = heartbeat.heard ? smaller(unheard, heartbeat.silent) : unheard;
+    double stuck = heartbeat.heard ? smaller(unheard, heartbeat.stuck) : unheard;
     *silence = stuck;
-    bool lost = silent > allowed * (sight.heard ? 1 : patience_of(seat, phase, sight.heard));
-    if (!lost && stuck <= allowed * patience_of(seat, phase, sight.heard)) {
+    bool lost = silent > allowed * (heartbeat.heard ? 1 : patience_of(view, phase, heartbeat.heard));
+    if (!lost && stuck <= allowed * patience_of(view, phase, heartbeat.heard)) {
         return STATUS_OK;
     }
-    if (!seat->greeted && lost) {
+    if (!view->introduced && lost) {
         return error_set(error, STATUS_LOST, NULL, "see whether its host is up, then submit again",
                          "a worker never said hello in %.0f s", silent);
     }
     if (lost) {
         return error_set(error, STATUS_LOST, NULL, see_host,
                          "a worker is lost: nothing heard for %.0f s, last in %s", silent,
-                         last_word(seat, &sight, last, sizeof last));
+                         last_word(view, &heartbeat, last, sizeof last));
     }
     return error_set(error, STATUS_LOST, NULL, see_host,
                      "a worker hangs: its process answers, but has made no progress for %.0f s, last in %s",
-                     stuck, last_word(seat, &sight, last, sizeof last));
+                     stuck, last_word(view, &heartbeat, last, sizeof last));
 }
 
 /* Do all workers wait for each other? Then MPI's connections are broken where datagrams still come through.
@@ -88,15 +88,15 @@ static enum status check_standstill(const struct coordinator *coordinator, struc
     double least = 0;
     int waiting = 0;
     for (int w = 0; w < coordinator->setup->workers; w++) {
-        struct watchdog_sight sight;
-        if (coordinator->seat[w].done) {
+        struct watchdog_heartbeat heartbeat;
+        if (coordinator->view[w].done) {
             continue;
         }
-        watchdog_look(coordinator->context->watchdog, w, &sight);
-        if (!sight.heard || sight.idle <= allowed) {
+        watchdog_look(coordinator->context->watchdog, w, &heartbeat);
+        if (!heartbeat.heard || heartbeat.idle <= allowed) {
             return STATUS_OK;
         }
-        least = waiting++ > 0 ? smaller(least, sight.idle) : sight.idle;
+        least = waiting++ > 0 ? smaller(least, heartbeat.idle) : heartbeat.idle;
     }
     return waiting == 0 ? STATUS_OK
                         : error_set(error, STATUS_LOST, "exchange among the workers",
@@ -116,7 +116,7 @@ enum status coordinator_check_liveness(const struct coordinator *coordinator, in
     for (int w = 0; w < coordinator->context->link.workers; w++) {
         struct error found;
         double silence;
-        if (!coordinator->seat[w].done && check_worker(coordinator, w, &silence, &found) != STATUS_OK &&
+        if (!coordinator->view[w].done && check_worker(coordinator, w, &silence, &found) != STATUS_OK &&
             silence > longest) {
             longest = silence;
             *worker = w;
@@ -140,9 +140,9 @@ void coordinator_check_datagrams(struct coordinator *coordinator)
     }
     coordinator->datagrams_checked = true;
     for (int w = 0; w < coordinator->setup->workers && used < sizeof names - 200; w++) {
-        struct watchdog_sight sight;
-        watchdog_look(watchdog, w, &sight);
-        if (!coordinator->seat[w].done && !(sight.heard && sight.answered)) {
+        struct watchdog_heartbeat heartbeat;
+        watchdog_look(watchdog, w, &heartbeat);
+        if (!coordinator->view[w].done && !(heartbeat.heard && heartbeat.answered)) {
             char name[192];
             coordinator_name_worker(coordinator, w, name, sizeof name);
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name);
@@ -212,14 +212,15 @@ enum status coordinator_check_departed(struct coordinator *coordinator, int *wor
     }
     coordinator->departed_checked = true;
     for (int w = 0; w < coordinator->setup->workers; w++) {
-        const struct worker_seat *seat = &coordinator->seat[w];
-        struct watchdog_sight sight;
-        watchdog_look(watchdog, w, &sight);
-        if (seat->done || !seat->greeted || !sight.heard || sight.silent < now - coordinator->pinged) {
+        const struct worker_view *view = &coordinator->view[w];
+        struct watchdog_heartbeat heartbeat;
+        watchdog_look(watchdog, w, &heartbeat);
+        if (view->done || !view->introduced || !heartbeat.heard ||
+            heartbeat.silent < now - coordinator->pinged) {
             continue;
         }
         char last[64];
-        last_word(seat, &sight, last, sizeof last);
+        last_word(view, &heartbeat, last, sizeof last);
         if (is_gone(&coordinator->hello[w])) {
             *worker = w;
             return error_set(error, STATUS_LOST, NULL, see_host,

@@ -5,14 +5,14 @@
 #ifndef DAIL_DAEMON_COORDINATOR_COORDINATOR_STATE_H
 #define DAIL_DAEMON_COORDINATOR_COORDINATOR_STATE_H
 
-#include "daemon/coordinator/checkpoint_desk.h"
+#include "daemon/coordinator/checkpoint_writer.h"
 #include "daemon/coordinator/coordinator_context.h"
-#include "daemon/coordinator/lease_desk.h"
+#include "daemon/coordinator/lease_assignment.h"
 #include "daemon/coordinator/status_record.h"
 
 /* What is known of one worker. */
-struct worker_seat {
-    bool greeted, stepped, done;
+struct worker_view {
+    bool introduced, stepped, done;
     enum status done_status;
     double heard; /* when last */
     int64_t step; /* as it last said */
@@ -23,10 +23,10 @@ struct coordinator {
     const struct coordinator_context *context;
     const struct setup *setup;
     struct journal *journal;
-    struct worker_seat *seat; /* [workers] */
+    struct worker_view *view; /* [workers] */
     struct message_hello *hello; /* [workers]: what each has said of itself */
-    struct lease_desk leases;
-    struct checkpoint_desk checkpoints;
+    struct lease_assignment leases;
+    struct checkpoint_writer checkpoints;
     bool started; /* MESSAGE_START is out */
     bool stop_told;
     bool datagrams_checked, departed_checked;
@@ -36,7 +36,7 @@ struct coordinator {
     struct { /* what is known of checkpoints */
         int64_t step; /* of the newest one; -1: none */
         double settled; /* when the last one was committed or given up, or training began */
-        bool wished; /* the first worker knows that one is due */
+        bool requested; /* the first worker knows that one is due */
         int failures; /* in a row, up to now */
         double retry; /* when to try again after a failure */
         int64_t failed_step;

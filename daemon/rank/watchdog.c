@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 /* Beats within liveness_seconds, and the longest time between two. */
-#define BEATS 10
-#define BEAT_SECONDS_MAX 1.0
+#define HEARTBEATS 10
+#define HEARTBEAT_SECONDS_MAX 1.0
 #define TICK_MILLISECONDS 100
 /* What one tick counts at most: the process may have been stopped in it. */
 #define TICK_SECONDS_MAX 1.0
@@ -93,35 +93,36 @@ static void send_packet(struct watchdog *watchdog, enum watchdog_kind kind, bool
                                      .progress = atomic_load(&watchdog->progress),
                                      .work = atomic_load(&watchdog->work)};
     watchdog_packet_encode(&packet, watchdog->coordinator.nonce, bytes);
-    /* One that is lost is one beat of ten. */
+    /* One that is lost is one heartbeat of ten. */
     (void)sendto(watchdog->socket, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
                  (const struct sockaddr *)to, sizeof *to);
 }
 
 /* To where answers come from, or while none do, to every address that the coordinator has told. */
-static void send_beat(struct watchdog *watchdog, double interval)
+static void send_heartbeats(struct watchdog *watchdog, double interval)
 {
     const struct watchdog_peer *coordinator = &watchdog->peer[0];
     const struct watchdog_address *told = &watchdog->coordinator;
     watchdog->sent_at = watchdog->awake;
     if (coordinator->heard) {
-        send_packet(watchdog, WATCHDOG_BEAT, true, &coordinator->address);
+        send_packet(watchdog, WATCHDOG_HEARTBEAT, true, &coordinator->address);
         if (watchdog->awake - coordinator->heard_at < 2.5 * interval) {
             return;
         }
     }
     for (uint32_t i = 0; i < told->count; i++) {
         struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = told->port, .sin_addr = told->address[i]};
-        send_packet(watchdog, WATCHDOG_BEAT, coordinator->heard, &to);
+        send_packet(watchdog, WATCHDOG_HEARTBEAT, coordinator->heard, &to);
     }
 }
 
 static struct watchdog_peer *sender_of(struct watchdog *watchdog, const struct watchdog_packet *packet)
 {
     if (watchdog->rank != 0) {
-        return packet->kind != WATCHDOG_BEAT && packet->rank == 0 ? &watchdog->peer[0] : NULL;
+        return packet->kind != WATCHDOG_HEARTBEAT && packet->rank == 0 ? &watchdog->peer[0] : NULL;
     }
-    return packet->kind == WATCHDOG_BEAT && packet->rank >= 1 && packet->rank <= (uint32_t)watchdog->peers
+    return packet->kind == WATCHDOG_HEARTBEAT && packet->rank >= 1 &&
+                   packet->rank <= (uint32_t)watchdog->peers
                ? &watchdog->peer[packet->rank - 1]
                : NULL;
 }
@@ -144,10 +145,10 @@ static void hear(struct watchdog *watchdog, const struct watchdog_packet *packet
     peer->heard_at = now;
     peer->address = *from;
     peer->last = *packet;
-    if (packet->kind == WATCHDOG_BEAT) {
+    if (packet->kind == WATCHDOG_HEARTBEAT) {
         send_packet(watchdog, WATCHDOG_ANSWER, true, from);
     } else if (packet->kind == WATCHDOG_PING) {
-        send_packet(watchdog, WATCHDOG_BEAT, true, from);
+        send_packet(watchdog, WATCHDOG_HEARTBEAT, true, from);
     }
 }
 
@@ -248,10 +249,10 @@ static void judge(struct watchdog *watchdog)
 
 static void tick(struct watchdog *watchdog)
 {
-    double interval = watchdog->liveness / BEATS;
+    double interval = watchdog->liveness / HEARTBEATS;
     double now = clock_seconds();
     double passed = now - watchdog->tick;
-    interval = interval < BEAT_SECONDS_MAX ? interval : BEAT_SECONDS_MAX;
+    interval = interval < HEARTBEAT_SECONDS_MAX ? interval : HEARTBEAT_SECONDS_MAX;
     watchdog->tick = now;
     pthread_mutex_lock(&watchdog->lock);
     watchdog->awake += passed < TICK_SECONDS_MAX ? passed : TICK_SECONDS_MAX;
@@ -262,7 +263,7 @@ static void tick(struct watchdog *watchdog)
     if (watchdog->socket >= 0) {
         receive_all(watchdog);
         if (watchdog->rank != 0 && watchdog->awake - watchdog->sent_at >= interval) {
-            send_beat(watchdog, interval);
+            send_heartbeats(watchdog, interval);
         }
         if (watchdog->rank == 0 && atomic_exchange(&watchdog->ping, false)) {
             for (int p = 0; p < watchdog->peers; p++) {
@@ -280,7 +281,7 @@ static void *watch(void *context)
 {
     struct watchdog *watchdog = context;
     watchdog->tick = clock_seconds();
-    watchdog->sent_at = -BEAT_SECONDS_MAX;
+    watchdog->sent_at = -HEARTBEAT_SECONDS_MAX;
     while (!atomic_load(&watchdog->closing)) {
         struct pollfd wait = {.fd = watchdog->socket, .events = POLLIN};
         tick(watchdog);
@@ -458,22 +459,22 @@ void watchdog_close(struct watchdog *watchdog)
     free(watchdog);
 }
 
-void watchdog_look(struct watchdog *watchdog, int worker, struct watchdog_sight *sight)
+void watchdog_look(struct watchdog *watchdog, int worker, struct watchdog_heartbeat *heartbeat)
 {
-    *sight = (struct watchdog_sight){0};
+    *heartbeat = (struct watchdog_heartbeat){0};
     if (!watchdog) {
         return;
     }
     pthread_mutex_lock(&watchdog->lock);
     const struct watchdog_peer *peer = &watchdog->peer[worker];
     if (peer->heard) {
-        *sight = (struct watchdog_sight){.heard = true,
-                                         .answered = peer->last.answered != 0,
-                                         .silent = watchdog->awake - peer->heard_at,
-                                         .stuck = watchdog->awake - peer->progress_at,
-                                         .idle = watchdog->awake - peer->work_at,
-                                         .step = peer->last.step,
-                                         .phase = peer->last.phase};
+        *heartbeat = (struct watchdog_heartbeat){.heard = true,
+                                                 .answered = peer->last.answered != 0,
+                                                 .silent = watchdog->awake - peer->heard_at,
+                                                 .stuck = watchdog->awake - peer->progress_at,
+                                                 .idle = watchdog->awake - peer->work_at,
+                                                 .step = peer->last.step,
+                                                 .phase = peer->last.phase};
     }
     pthread_mutex_unlock(&watchdog->lock);
 }

@@ -35,11 +35,11 @@ struct watchdog_address {
 struct watchdog;
 
 /* What the coordinator's watchdog has heard of a worker. Seconds since... */
-struct watchdog_sight {
+struct watchdog_heartbeat {
     bool heard; /* anything at all; else the rest is 0 */
     bool answered; /* the worker hears the coordinator too */
     double silent; /* its last datagram */
-    double stuck; /* its main thread's last sign of life */
+    double stuck; /* its main thread's last heartbeat */
     double idle; /* the same, but for signs given while waiting for other workers */
     int64_t step;
     uint32_t phase;
@@ -54,7 +54,7 @@ enum status watchdog_create_coordinator(int workers, double liveness_seconds,
 enum status watchdog_create_worker(int rank, double liveness_seconds, const struct watchdog_address *address,
                                    struct watchdog **watchdog, struct error *error);
 
-/* A sign of life of the main thread; cheap. `waiting`: for other workers. NULL is allowed. */
+/* A heartbeat of the main thread; cheap. `waiting`: for other workers. NULL is allowed. */
 void watchdog_progress(struct watchdog *watchdog, int64_t step, uint32_t phase, bool waiting);
 
 /* The run is over: nobody is judged any more, but this process ends with `code` if it has not within
@@ -66,9 +66,9 @@ void watchdog_close(struct watchdog *watchdog);
 
 /* --- The coordinator's: `worker` counts from 0, NULL has heard nothing --- */
 
-void watchdog_look(struct watchdog *watchdog, int worker, struct watchdog_sight *sight);
+void watchdog_look(struct watchdog *watchdog, int worker, struct watchdog_heartbeat *heartbeat);
 
-/* Asks every worker to beat at once. */
+/* Asks every worker for a heartbeat at once. */
 void watchdog_ping(struct watchdog *watchdog);
 
 /* For how long this process did not run at all, where that was longer than liveness_seconds and has just

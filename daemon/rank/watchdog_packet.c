@@ -58,5 +58,5 @@ bool watchdog_packet_decode(const unsigned char *bytes, size_t size,
     packet->step = (int64_t)step;
     packet->phase = (uint32_t)phase;
     packet->answered = answered != 0;
-    return kind >= WATCHDOG_BEAT && kind <= WATCHDOG_PING;
+    return kind >= WATCHDOG_HEARTBEAT && kind <= WATCHDOG_PING;
 }

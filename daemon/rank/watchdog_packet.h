@@ -14,9 +14,9 @@
 #define WATCHDOG_PACKET_SIZE 64
 
 enum watchdog_kind {
-    WATCHDOG_BEAT = 1, /* worker to coordinator */
-    WATCHDOG_ANSWER, /* coordinator to worker, to each beat */
-    WATCHDOG_PING /* coordinator to worker: beat at once */
+    WATCHDOG_HEARTBEAT = 1, /* worker to coordinator */
+    WATCHDOG_ANSWER, /* coordinator to worker, to each heartbeat */
+    WATCHDOG_PING /* coordinator to worker: a heartbeat at once */
 };
 
 struct watchdog_packet {
@@ -24,8 +24,8 @@ struct watchdog_packet {
     uint32_t rank; /* the sender's */
     int64_t step; /* its main thread is in */
     uint32_t phase; /* enum message_phase */
-    uint32_t answered; /* of a beat: the sender has had an answer before */
-    uint64_t progress; /* rises with every sign of life of the sender's main thread */
+    uint32_t answered; /* of a heartbeat: the sender has had an answer before */
+    uint64_t progress; /* rises with every heartbeat of the sender's main thread */
     uint64_t work; /* the same, but for signs given while waiting for other workers */
 };
 

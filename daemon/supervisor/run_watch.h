@@ -14,7 +14,7 @@ struct run_watch {
     struct status_reader reader;
     char log_path[1024];
     struct timespec log_changed;
-    double sign; /* when the coordinator last gave a sign of life, by launch_clock */
+    double sign; /* when the coordinator last gave a heartbeat, by launch_clock */
     bool alive; /* it has given one */
     bool started, stopped; /* a start and a stop record have come */
     int lanes, exit_code; /* of these records */

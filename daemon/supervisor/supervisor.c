@@ -24,7 +24,7 @@
  * not even notice, less. */
 #define END_SECONDS 15.0
 #define END_SECONDS_LOST 10.0
-/* A coordinator without a sign of life for so many times liveness_seconds, and at least so long, has gone
+/* A coordinator without a heartbeat for so many times liveness_seconds, and at least so long, has gone
  * without a word. Everything else that watches a run is faster. */
 #define SILENCE_FACTOR 10
 #define SILENCE_SECONDS_MIN 60.0

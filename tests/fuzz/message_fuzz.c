@@ -20,8 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char line[1400];
         struct error fault = message_fault_error(&message.fault);
         error_format(&fault, line, sizeof line);
-    } else if (message.kind == MESSAGE_BEAT) {
-        fuzz_require(message_phase_name(message.beat.phase) != NULL, "every phase has a name");
+    } else if (message.kind == MESSAGE_HEARTBEAT) {
+        fuzz_require(message_phase_name(message.heartbeat.phase) != NULL, "every phase has a name");
     }
     free(bytes);
     message_free(&again);

@@ -215,7 +215,7 @@ static void count_idle(void *context)
     (*(int *)context)++;
 }
 
-/* Whoever waits for a late worker goes on giving signs of life. */
+/* Whoever waits for a late worker goes on sending heartbeats. */
 static void stays_alive_while_waiting(struct exchange *exchange)
 {
     int idle = 0;

@@ -29,7 +29,7 @@ struct play {
     size_t head[WORKERS], tail[WORKERS];
     struct message_start start[WORKERS];
     int64_t leased[EPOCHS_MAX][LANES]; /* images */
-    unsigned wishes;
+    unsigned requests;
     int64_t step, checkpoint_every;
     bool hello_sent, waiting[WORKERS], done;
     enum status committed_status[WORKERS];
@@ -120,7 +120,8 @@ static void write_checkpoint(struct play *play)
     push(play, 0, saved);
     if (play->step == play->slow_at) {
         for (int w = 0; w < WORKERS; w++) {
-            push(play, w, (struct message){.kind = MESSAGE_BEAT, .beat = {play->step, PHASE_CHECKPOINT}});
+            push(play, w,
+                 (struct message){.kind = MESSAGE_HEARTBEAT, .heartbeat = {play->step, PHASE_CHECKPOINT}});
         }
         play->slow = true;
         return;
@@ -185,7 +186,7 @@ static void train(struct play *play)
     if (play->stop_at == play->step) {
         play->stop = 1;
     }
-    if (play->step == start->steps || (play->wishes & CONTROL_STOP) ||
+    if (play->step == start->steps || (play->requests & CONTROL_STOP) ||
         (play->checkpoint_every > 0 && play->step % play->checkpoint_every == 0)) {
         write_checkpoint(play);
     }
@@ -220,7 +221,7 @@ static void advance(struct play *play)
     } else if (play->step == play->start[0].steps) {
         assert_int_equal(play->committed_status[1], play->committed_status[0]);
         leave(play, play->committed_status[0]);
-    } else if ((play->wishes & CONTROL_STOP) && play->commits[0] > 0) {
+    } else if ((play->requests & CONTROL_STOP) && play->commits[0] > 0) {
         leave(play, play->committed_status[0] == STATUS_OK ? STATUS_STOPPED : play->committed_status[0]);
     } else {
         train(play);
@@ -246,7 +247,7 @@ static enum status play_send(void *context, int worker, const struct message *me
         break;
     case MESSAGE_CONTROL:
         assert_int_equal(worker, 0);
-        play->wishes |= message->control.wishes;
+        play->requests |= message->control.requests;
         break;
     case MESSAGE_COMMITTED:
         assert_true(message->committed.step == play->step || !play->waiting[worker]);

@@ -282,10 +282,10 @@ static void notices_a_worker_that_hangs(void **state)
                      STATUS_OK);
     assert_int_equal(watchdog_create_worker(2, 8, &address, &worker, &error), STATUS_OK);
     watchdog_progress(worker, 6, PHASE_BACKWARD, false);
-    struct watchdog_sight sight = {0};
-    while (!sight.heard || sight.step != 6 || sight.stuck < 0.5) {
+    struct watchdog_heartbeat heartbeat = {0};
+    while (!heartbeat.heard || heartbeat.step != 6 || heartbeat.stuck < 0.5) {
         usleep(10000);
-        watchdog_look(fixture->watchdog, 1, &sight);
+        watchdog_look(fixture->watchdog, 1, &heartbeat);
     }
     fixture->play->silent_from = 5;
     fixture->play->checkpoint_every = 8;

@@ -27,7 +27,7 @@ static void test_packet(void **state)
     (void)state;
     unsigned char nonce[WATCHDOG_NONCE_SIZE] = "0123456789abcde";
     unsigned char bytes[WATCHDOG_PACKET_SIZE];
-    struct watchdog_packet packet = {.kind = WATCHDOG_BEAT,
+    struct watchdog_packet packet = {.kind = WATCHDOG_HEARTBEAT,
                                      .rank = 3,
                                      .step = INT64_C(5000000000),
                                      .phase = PHASE_BACKWARD,
@@ -55,11 +55,11 @@ static void test_packet(void **state)
 }
 
 /* Looks until the worker has been heard to be in this step, or fails after 20 seconds. */
-static void wait_for_step(struct watchdog *coordinator, int64_t step, struct watchdog_sight *sight)
+static void wait_for_step(struct watchdog *coordinator, int64_t step, struct watchdog_heartbeat *heartbeat)
 {
     for (int i = 0; i < 400; i++) {
-        watchdog_look(coordinator, 0, sight);
-        if (sight->heard && sight->answered && sight->step == step) {
+        watchdog_look(coordinator, 0, heartbeat);
+        if (heartbeat->heard && heartbeat->answered && heartbeat->step == step) {
             return;
         }
         pause_for(0.05);
@@ -72,14 +72,14 @@ static void test_hears(void **state)
     (void)state;
     struct watchdog *coordinator, *worker;
     struct watchdog_address address;
-    struct watchdog_sight sight;
+    struct watchdog_heartbeat heartbeat;
     struct error error;
     assert_int_equal(watchdog_create_coordinator(2, 4, &address, &coordinator, &error), STATUS_OK);
     assert_true(address.port != 0);
     assert_int_equal(watchdog_create_worker(1, 4, &address, &worker, &error), STATUS_OK);
     watchdog_progress(worker, 12, PHASE_EXCHANGE, false);
-    wait_for_step(coordinator, 12, &sight);
-    assert_int_equal(sight.phase, PHASE_EXCHANGE);
+    wait_for_step(coordinator, 12, &heartbeat);
+    assert_int_equal(heartbeat.phase, PHASE_EXCHANGE);
 
     /* The process answers, the main thread only waits: */
     for (int i = 0; i < 30; i++) {
@@ -87,15 +87,15 @@ static void test_hears(void **state)
         watchdog_progress(worker, 13, PHASE_EXCHANGE, true);
         pause_for(0.1);
     }
-    wait_for_step(coordinator, 13, &sight);
-    assert_true(sight.idle > 2 && sight.stuck < sight.idle);
+    wait_for_step(coordinator, 13, &heartbeat);
+    assert_true(heartbeat.idle > 2 && heartbeat.stuck < heartbeat.idle);
     /* and then does nothing: */
     pause_for(3);
-    watchdog_look(coordinator, 0, &sight);
-    assert_true(sight.stuck > 2 && sight.silent < sight.stuck);
+    watchdog_look(coordinator, 0, &heartbeat);
+    assert_true(heartbeat.stuck > 2 && heartbeat.silent < heartbeat.stuck);
 
-    watchdog_look(coordinator, 1, &sight);
-    assert_false(sight.heard);
+    watchdog_look(coordinator, 1, &heartbeat);
+    assert_false(heartbeat.heard);
     watchdog_close(worker);
     watchdog_close(coordinator);
 }
@@ -106,10 +106,10 @@ static void test_ignores_strangers(void **state)
     (void)state;
     struct watchdog *coordinator;
     struct watchdog_address address;
-    struct watchdog_sight sight;
+    struct watchdog_heartbeat heartbeat;
     struct error error;
     unsigned char bytes[WATCHDOG_PACKET_SIZE], nonce[WATCHDOG_NONCE_SIZE] = "not the run's";
-    struct watchdog_packet packet = {.kind = WATCHDOG_BEAT, .rank = 1, .step = 5, .answered = 1};
+    struct watchdog_packet packet = {.kind = WATCHDOG_HEARTBEAT, .rank = 1, .step = 5, .answered = 1};
     assert_int_equal(watchdog_create_coordinator(1, 4, &address, &coordinator, &error), STATUS_OK);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = address.port};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -123,13 +123,13 @@ static void test_ignores_strangers(void **state)
     assert_int_equal(sendto(stranger, bytes, sizeof bytes, 0, (const struct sockaddr *)&to, sizeof to),
                      sizeof bytes);
     pause_for(0.5);
-    watchdog_look(coordinator, 0, &sight);
-    assert_false(sight.heard);
+    watchdog_look(coordinator, 0, &heartbeat);
+    assert_false(heartbeat.heard);
     packet.rank = 1;
     watchdog_packet_encode(&packet, address.nonce, bytes);
     assert_int_equal(sendto(stranger, bytes, sizeof bytes, 0, (const struct sockaddr *)&to, sizeof to),
                      sizeof bytes);
-    wait_for_step(coordinator, 5, &(struct watchdog_sight){0});
+    wait_for_step(coordinator, 5, &(struct watchdog_heartbeat){0});
     close(stranger);
     watchdog_close(coordinator);
 }
@@ -160,12 +160,12 @@ static int exit_code_of(pid_t child)
 
 static void wait_until_heard(struct watchdog *coordinator)
 {
-    struct watchdog_sight sight = {0};
-    for (int i = 0; i < 400 && !(sight.heard && sight.answered); i++) {
+    struct watchdog_heartbeat heartbeat = {0};
+    for (int i = 0; i < 400 && !(heartbeat.heard && heartbeat.answered); i++) {
         pause_for(0.05);
-        watchdog_look(coordinator, 0, &sight);
+        watchdog_look(coordinator, 0, &heartbeat);
     }
-    assert_true(sight.answered);
+    assert_true(heartbeat.answered);
 }
 
 static void test_worker_ends_without_coordinator(void **state)

@@ -36,8 +36,8 @@ static struct message example(enum message_kind kind, struct message_lease *leas
         message.hello.memory_available = INT64_MIN;
         message.hello.seconds_per_image = 0.125;
         break;
-    case MESSAGE_BEAT:
-        message.beat = (struct message_beat){.step = 1ll << 40, .phase = PHASE_EXCHANGE};
+    case MESSAGE_HEARTBEAT:
+        message.heartbeat = (struct message_heartbeat){.step = 1ll << 40, .phase = PHASE_EXCHANGE};
         break;
     case MESSAGE_STEP:
         message.step = (struct message_step){.step = 12,
@@ -109,7 +109,7 @@ static struct message example(enum message_kind kind, struct message_lease *leas
         message.leases = (struct message_leases){.epoch = 2, .lane = 1, .count = 3, .leases = leases};
         break;
     case MESSAGE_CONTROL:
-        message.control.wishes = CONTROL_STOP | CONTROL_CHECKPOINT | CONTROL_EVALUATE;
+        message.control.requests = CONTROL_STOP | CONTROL_CHECKPOINT | CONTROL_EVALUATE;
         break;
     case MESSAGE_COMMITTED:
         message.committed = (struct message_committed){.step = 77, .status = STATUS_STORAGE};
@@ -173,8 +173,8 @@ static void test_bytes_on_the_wire(void **state)
 {
     static const unsigned char wire[] = {'D',  'A',  'I',  'L',  3,    0,    2,    0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
-    struct message message = {.kind = MESSAGE_BEAT,
-                              .beat = {.step = 0x0102030405060708, .phase = PHASE_EXCHANGE}};
+    struct message message = {.kind = MESSAGE_HEARTBEAT,
+                              .heartbeat = {.step = 0x0102030405060708, .phase = PHASE_EXCHANGE}};
     size_t size;
     (void)state;
     unsigned char *bytes = encode(&message, &size);
@@ -214,7 +214,7 @@ static void test_every_cut_and_every_surplus_is_refused(void **state)
 
 static void test_header_is_checked(void **state)
 {
-    struct message message = example(MESSAGE_BEAT, NULL), back;
+    struct message message = example(MESSAGE_HEARTBEAT, NULL), back;
     size_t size;
     (void)state;
     for (size_t at = 0; at < HEADER; at++) {
@@ -299,7 +299,7 @@ static void test_most_leases_fit_and_one_more_does_not(void **state)
  * end. */
 static void test_flipped_bits(void **state)
 {
-    static const enum message_kind kinds[] = {MESSAGE_LEASES, MESSAGE_BEAT, MESSAGE_DONE, MESSAGE_EVAL};
+    static const enum message_kind kinds[] = {MESSAGE_LEASES, MESSAGE_HEARTBEAT, MESSAGE_DONE, MESSAGE_EVAL};
     (void)state;
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         struct message message = example(kinds[k], three), back;

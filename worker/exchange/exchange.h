@@ -4,7 +4,7 @@
  *
  * Every call is collective over all workers (or over the group) and made by all of them in the same order.
  * Results are the same bits on every worker. While a call waits it calls `idle` so that the worker goes on
- * sending signs of life. Buffers are the caller's.
+ * sending heartbeats. Buffers are the caller's.
  */
 #ifndef DAIL_WORKER_EXCHANGE_EXCHANGE_H
 #define DAIL_WORKER_EXCHANGE_EXCHANGE_H

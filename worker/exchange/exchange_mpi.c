@@ -76,7 +76,7 @@ static void pause_between_tests(double waited)
     }
 }
 
-/* Completes the requests; signs of life go on meanwhile. */
+/* Completes the requests; heartbeats go on meanwhile. */
 static enum status wait_all(struct exchange_mpi *mpi, int count, MPI_Request *request, MPI_Status *status,
                             const char *what, struct error *error)
 {

@@ -42,7 +42,7 @@ enum status arena_allocate(struct arena *arena, struct error *error)
     if (!arena->base)
         return error_set(error, STATUS_INTERNAL, NULL, next, "no memory for the network: %zu MiB needed",
                          arena->size >> 20);
-    /* A wish: without huge pages it is only slower. */
+    /* Advice: without huge pages it is only slower. */
     (void)madvise(arena->base, arena->size, MADV_HUGEPAGE);
     arena->used = 0;
     return STATUS_OK;

@@ -96,7 +96,7 @@ void parameter_to_file(const struct iresnet *net, const struct parameter *parame
 void parameter_from_file(const struct iresnet *net, const struct parameter *parameter, const float *values,
                          float *vector);
 
-/* Handed to a pass: called between layers (exchange progress, signs of life). May be NULL. */
+/* Handed to a pass: called between layers (exchange progress, heartbeats). May be NULL. */
 typedef void (*iresnet_between)(void *context);
 /* Handed to the backward pass: gradient[begin, end) is final for this micro-batch, and everything behind
  * `end` was reported before. May be NULL. */

@@ -2,8 +2,8 @@
  * has said that it is through commits them, removes what is too old, and says how it went. Whatever went
  * wrong, it waits for every worker's word: only then does nobody write into the directory any more.
  */
-#ifndef DAIL_DAEMON_COORDINATOR_CHECKPOINT_DESK_H
-#define DAIL_DAEMON_COORDINATOR_CHECKPOINT_DESK_H
+#ifndef DAIL_DAEMON_COORDINATOR_CHECKPOINT_WRITER_H
+#define DAIL_DAEMON_COORDINATOR_CHECKPOINT_WRITER_H
 
 #include "daemon/setup/setup.h"
 #include "proto/message.h"
@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-struct checkpoint_desk {
+struct checkpoint_writer {
     const struct setup *setup;
     struct checkpoint_state state; /* what every checkpoint of this run says of itself, but for the step */
     struct checkpoint_part *parts; /* [expected] */
@@ -38,22 +38,23 @@ struct checkpoint_outcome {
 };
 
 /* The files expected: model.h5, and of every dataset one per owner. */
-enum status checkpoint_desk_open(const struct setup *setup, struct checkpoint_desk *desk,
-                                 struct error *error);
-void checkpoint_desk_close(struct checkpoint_desk *desk);
+enum status checkpoint_writer_open(const struct setup *setup, struct checkpoint_writer *writer,
+                                   struct error *error);
+void checkpoint_writer_close(struct checkpoint_writer *writer);
 
 /* Takes a part. A failure is one of the protocol: a part that nobody expects. */
-enum status checkpoint_desk_part(struct checkpoint_desk *desk, const struct message_part *part,
-                                 struct error *error);
+enum status checkpoint_writer_part(struct checkpoint_writer *writer, const struct message_part *part,
+                                   struct error *error);
 
 /* Takes a worker's word that it is through; with the last one commits and prunes, or gives the checkpoint up
  * and removes what is there of it. A failure to do so, or of a worker before, is the outcome's status, with
  * the error filled, and the checkpoint before stays in place. The return value is a failure of the protocol.
  */
-enum status checkpoint_desk_saved(struct checkpoint_desk *desk, int worker, const struct message_saved *saved,
-                                  struct checkpoint_outcome *outcome, struct error *error);
+enum status checkpoint_writer_saved(struct checkpoint_writer *writer, int worker,
+                                    const struct message_saved *saved, struct checkpoint_outcome *outcome,
+                                    struct error *error);
 
 /* Gives up the checkpoint under way, if there is one, at the end of a run that is broken off. */
-void checkpoint_desk_abandon(struct checkpoint_desk *desk);
+void checkpoint_writer_abandon(struct checkpoint_writer *writer);
 
 #endif

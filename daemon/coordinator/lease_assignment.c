@@ -1,0 +1,101 @@
+#include "daemon/coordinator/lease_assignment.h"
+
+#include "daemon/coordinator/status_record.h"
+
+#include <stdlib.h>
+
+enum status lease_assignment_open(const struct coordinator_context *context,
+                                  struct lease_assignment *assignment, struct error *error)
+{
+    const struct setup *setup = context->setup;
+    *assignment = (struct lease_assignment){.context = context};
+    assignment->epochs = (setup->steps + setup->steps_per_epoch - 1) / setup->steps_per_epoch;
+    size_t shards = 0, next = 0;
+    for (size_t k = 0; k < setup->datasets; k++) {
+        shards += setup->manifests[k].shard_count;
+    }
+    assignment->datasets = calloc(setup->datasets + 1, sizeof *assignment->datasets);
+    assignment->images = calloc(shards + 1, sizeof *assignment->images);
+    if (!assignment->datasets || !assignment->images) {
+        return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
+    }
+    for (size_t k = 0; k < setup->datasets; k++) {
+        const struct manifest *manifest = &setup->manifests[k];
+        assignment->datasets[k] =
+            (struct plan_dataset){.images = assignment->images + next, .shards = manifest->shard_count};
+        for (uint32_t i = 0; i < manifest->shard_count; i++) {
+            assignment->images[next++] = manifest->shards[i].images;
+        }
+    }
+    return STATUS_OK;
+}
+
+void lease_assignment_close(struct lease_assignment *assignment)
+{
+    for (size_t i = 0; i < sizeof assignment->plans / sizeof *assignment->plans; i++) {
+        plan_free(&assignment->plans[i]);
+    }
+    free(assignment->datasets);
+    free(assignment->images);
+    *assignment = (struct lease_assignment){0};
+}
+
+/* The plan of an epoch: made, and recorded, when it is first asked for. */
+static enum status get_plan(struct lease_assignment *assignment, int64_t epoch, const struct plan **plan,
+                            struct error *error)
+{
+    const struct setup *setup = assignment->context->setup;
+    struct plan *slot = &assignment->plans[epoch % (LEASE_EPOCHS_AHEAD + 1)];
+    *plan = slot;
+    if (slot->lane && slot->epoch == epoch) {
+        return STATUS_OK;
+    }
+    plan_free(slot);
+    enum status status = plan_make(assignment->datasets, setup->datasets, setup->lanes,
+                                   setup->config.run.seed, epoch, slot, error);
+    if (status == STATUS_OK) {
+        journal_record(assignment->context->journal, "plan", status_record_plan(slot, setup->workers));
+    }
+    return status;
+}
+
+static enum status send_lane(struct lease_assignment *assignment, int64_t epoch, int lane, int worker,
+                             struct error *error)
+{
+    const struct plan *plan;
+    if (epoch >= assignment->epochs) {
+        return STATUS_OK;
+    }
+    enum status status = get_plan(assignment, epoch, &plan, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct message message = {.kind = MESSAGE_LEASES, .leases = plan->lane[lane]};
+    return assignment->context->link.send(assignment->context->link.context, worker, &message, error);
+}
+
+enum status lease_assignment_begin(struct lease_assignment *assignment, int64_t step, struct error *error)
+{
+    const struct setup *setup = assignment->context->setup;
+    int own = setup->lanes / setup->workers;
+    int64_t first = step / setup->steps_per_epoch;
+    enum status status = STATUS_OK;
+    for (int64_t epoch = first; epoch < first + LEASE_EPOCHS_AHEAD; epoch++) {
+        for (int lane = 0; lane < setup->lanes && status == STATUS_OK && step < setup->steps; lane++) {
+            status = send_lane(assignment, epoch, lane, lane / own, error);
+        }
+    }
+    return status;
+}
+
+enum status lease_assignment_renew(struct lease_assignment *assignment, int worker,
+                                   const struct message_lease_done *done, struct error *error)
+{
+    const struct setup *setup = assignment->context->setup;
+    int own = setup->lanes / setup->workers;
+    if (done->lane < 0 || done->lane >= setup->lanes || done->lane / own != worker || done->epoch < 0) {
+        return error_set(error, STATUS_LOST, NULL, NULL, "an end of lane %d came from a worker without it",
+                         (int)done->lane);
+    }
+    return send_lane(assignment, done->epoch + LEASE_EPOCHS_AHEAD, done->lane, worker, error);
+}
