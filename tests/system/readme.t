@@ -144,4 +144,35 @@ named_files() {
     return 0
 }
 check "every file that a document names is there" named_files
+
+# --- Configurations and advice ---
+
+for config in etc/comb.yaml etc/dail.yaml etc/demo.yaml etc/faces.yaml; do
+    check "$config is a configuration" "$build/daild" --print-config "$config"
+done
+
+# Each row of "What to choose" begins its last column with the key's default.
+"$build/daild" --print-config 2>/dev/null | awk '
+    /^ *#/ { next }
+    match($0, /^ *[a-z_]+:/) {
+        depth = match($0, /[a-z]/) - 1
+        key = $1; sub(/:$/, "", key)
+        level = depth / 2; name[level] = key
+        full = name[0]
+        for (i = 1; i <= level; i++) full = full "." name[i]
+        if (NF > 1) print full, $2
+    }' >"$work/defaults"
+advice_has_defaults() {
+    sed -n '/^## What to choose/,/^## /p' etc/ablation/README.md | awk -F ' *[|] *' -v defaults="$work/defaults" '
+        BEGIN { while ((getline line <defaults) > 0) { split(line, part, " "); initial[part[1]] = part[2] } }
+        $2 ~ /^`[a-z_.]+`$/ {
+            key = $2; gsub(/`/, "", key)
+            said = $4; gsub(/`/, "", said); sub(/[ ,;:].*/, "", said)
+            rows++
+            if (!(key in initial)) { print "no key " key; bad = 1 }
+            else if (initial[key] != said) { print key " is " initial[key] " by default, not " said; bad = 1 }
+        }
+        END { exit bad || rows < 6 }'
+}
+check "the advice names the defaults as they are" advice_has_defaults
 finish
