@@ -9,6 +9,7 @@
 #include "daemon/rank/launcher.h"
 #include "daemon/rank/signals.h"
 #include "daemon/rank/watchdog.h"
+#include "daemon/setup/preflight.h"
 #include "daemon/setup/resume.h"
 #include "daemon/setup/setup_make.h"
 #include "daemon/terminal/command_help.h"
@@ -275,6 +276,19 @@ static int train(int argc, char **argv, const struct command_line *line)
     return code;
 }
 
+static enum status check_config(const struct command_line *line)
+{
+    const struct daild_options *options = line->values;
+    const struct preflight preflight = {.config = line->operands[0],
+                                        .overrides = options->overrides.values,
+                                        .override_count = options->overrides.count,
+                                        .workers = options->workers,
+                                        .full = options->full,
+                                        .out = stdout,
+                                        .fault = print_error};
+    return preflight_run(&preflight);
+}
+
 /* What needs no run: each rank could answer it, the first does. */
 static enum status answer(const struct command_line *line, struct error *error)
 {
@@ -287,7 +301,7 @@ static enum status answer(const struct command_line *line, struct error *error)
         printf("daild %s\n", DAIL_VERSION);
         return STATUS_OK;
     }
-    return print_config(line, error);
+    return options->check ? check_config(line) : print_config(line, error);
 }
 
 int main(int argc, char **argv)
@@ -297,7 +311,7 @@ int main(int argc, char **argv)
     enum status status = daild_parse(argc, argv, &line, &error);
     const struct daild_options *options = line.values;
     int code = STATUS_OK;
-    if (status == STATUS_OK && !line.help && !options->version && !options->print_config) {
+    if (status == STATUS_OK && !line.help && !options->version && !options->print_config && !options->check) {
         code = train(argc, argv, &line);
     } else if (launcher_is_first()) {
         code = (int)(status == STATUS_OK ? answer(&line, &error) : status);

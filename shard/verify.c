@@ -1,7 +1,6 @@
 #include "shard/verify.h"
 
 #include "proto/path.h"
-#include "shard/manifest.h"
 #include "shard/pairs.h"
 #include "shard/shard.h"
 
@@ -214,4 +213,15 @@ enum status verify_file(const char *path, enum kind kind, const struct verify_li
     return error_set(error, STATUS_USAGE, path,
                      "name a manifest, a shard, a verification set or a checkpoint",
                      "this kind of file records nothing to verify it by");
+}
+
+enum status verify_shard_of(const struct manifest *manifest, uint32_t shard,
+                            const struct verify_listener *listener, struct verify_report *report,
+                            struct error *error)
+{
+    struct verifier verifier = {.listener = listener,
+                                .report = report,
+                                .total = report->images + manifest->shards[shard].images,
+                                .side = manifest->image_size};
+    return verify_listed(&verifier, manifest, shard, error);
 }

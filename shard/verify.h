@@ -4,6 +4,7 @@
 
 #include "proto/error.h"
 #include "shard/kind.h"
+#include "shard/manifest.h"
 
 #include <stdint.h>
 
@@ -21,5 +22,10 @@ struct verify_listener {
  * has no crc of the whole file: only its manifest has. STATUS_USAGE for another kind. */
 enum status verify_file(const char *path, enum kind kind, const struct verify_listener *listener,
                         struct verify_report *report, struct error *error);
+
+/* The same of one shard of a manifest: what the manifest says of it, the file's crc included. */
+enum status verify_shard_of(const struct manifest *manifest, uint32_t shard,
+                            const struct verify_listener *listener, struct verify_report *report,
+                            struct error *error);
 
 #endif

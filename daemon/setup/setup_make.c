@@ -1,7 +1,7 @@
 #include "daemon/setup/setup_make.h"
 
 #include "daemon/setup/resume.h"
-#include "shard/pairs.h"
+#include "worker/evaluate/verification.h"
 #include "worker/interchange/state_dict.h"
 #include "worker/loss/domain.h"
 #include "worker/nn/iresnet.h"
@@ -17,22 +17,20 @@ static enum status out_of_memory(struct error *error)
     return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
 }
 
-static enum status check_shards(const struct manifest *manifest, struct error *error)
+enum status setup_check_shard(const struct manifest *manifest, uint32_t i, struct error *error)
 {
-    for (uint32_t i = 0; i < manifest->shard_count; i++) {
-        const struct manifest_shard *shard = &manifest->shards[i];
-        char path[2048];
-        struct stat file;
-        snprintf(path, sizeof path, "%s/%s", manifest->directory, shard->file);
-        if (stat(path, &file) != 0) {
-            return error_set(error, STATUS_DATA, path, "copy it there, or pack the dataset again",
-                             "dataset %s lacks its shard %u: %s", manifest->name, i, strerror(errno));
-        }
-        if ((uint64_t)file.st_size != shard->bytes) {
-            return error_set(error, STATUS_DATA, path, "copy it again; dail verify finds what else is wrong",
-                             "shard %u of dataset %s has %lld bytes where its manifest says %llu", i,
-                             manifest->name, (long long)file.st_size, (unsigned long long)shard->bytes);
-        }
+    const struct manifest_shard *shard = &manifest->shards[i];
+    char path[2048];
+    struct stat file;
+    snprintf(path, sizeof path, "%s/%s", manifest->directory, shard->file);
+    if (stat(path, &file) != 0) {
+        return error_set(error, STATUS_DATA, path, "copy it there, or pack the dataset again",
+                         "dataset %s lacks its shard %u: %s", manifest->name, i, strerror(errno));
+    }
+    if ((uint64_t)file.st_size != shard->bytes) {
+        return error_set(error, STATUS_DATA, path, "copy it again; dail verify finds what else is wrong",
+                         "shard %u of dataset %s has %lld bytes where its manifest says %llu", i,
+                         manifest->name, (long long)file.st_size, (unsigned long long)shard->bytes);
     }
     return STATUS_OK;
 }
@@ -64,53 +62,82 @@ static enum status check_distinct(const struct setup *setup, size_t k, struct er
     return STATUS_OK;
 }
 
-static enum status open_datasets(struct setup *setup, struct error *error)
+static enum status make_room(struct setup *setup, struct error *error)
 {
     size_t count = setup->config.data.dataset_count;
     setup->manifests = calloc(count + 1, sizeof *setup->manifests);
     setup->classes = calloc(count + 1, sizeof *setup->classes);
-    if (!setup->manifests || !setup->classes) {
-        return out_of_memory(error);
+    return setup->manifests && setup->classes ? STATUS_OK : out_of_memory(error);
+}
+
+enum status setup_read_config(const char *path, const char *const *overrides, size_t override_count,
+                              int workers, struct setup *setup, struct error *error)
+{
+    *setup = (struct setup){.workers = workers};
+    enum status status = config_load(path, overrides, override_count, &setup->config, error);
+    return status == STATUS_OK ? make_room(setup, error) : status;
+}
+
+enum status setup_open_dataset(struct setup *setup, const char *path, struct error *error)
+{
+    const size_t k = setup->datasets;
+    struct manifest *manifest = &setup->manifests[k];
+    enum status status = manifest_open(path, manifest, error);
+    if (status != STATUS_OK) {
+        return status;
     }
-    for (size_t k = 0; k < count; k++) {
-        struct manifest *manifest = &setup->manifests[k];
-        enum status status = manifest_open(setup->config.data.datasets[k].manifest, manifest, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        setup->datasets = k + 1;
-        setup->classes[k] = manifest->classes;
-        setup->images += (int64_t)manifest->images;
-        setup->classifier_parameters += (int64_t)manifest->classes * setup->config.model.embedding;
-        status = check_distinct(setup, k, error);
-        if (status == STATUS_OK) {
-            status = check_image_size(setup, manifest->path, manifest->image_size, error);
-        }
-        if (status == STATUS_OK) {
-            status = check_shards(manifest, error);
-        }
-        if (status != STATUS_OK) {
-            return status;
+    setup->datasets = k + 1;
+    setup->classes[k] = manifest->classes;
+    setup->images += (int64_t)manifest->images;
+    setup->classifier_parameters += (int64_t)manifest->classes * setup->config.model.embedding;
+    status = check_distinct(setup, k, error);
+    return status == STATUS_OK ? check_image_size(setup, manifest->path, manifest->image_size, error)
+                               : status;
+}
+
+static enum status open_datasets(struct setup *setup, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t k = 0; k < setup->config.data.dataset_count && status == STATUS_OK; k++) {
+        status = setup_open_dataset(setup, setup->config.data.datasets[k].manifest, error);
+        for (uint32_t i = 0; status == STATUS_OK && i < setup->manifests[k].shard_count; i++) {
+            status = setup_check_shard(&setup->manifests[k], i, error);
         }
     }
-    return STATUS_OK;
+    return status;
+}
+
+enum status setup_open_pairs(const struct setup *setup, const char *path, struct pairs *pairs,
+                             struct error *error)
+{
+    enum status status = pairs_open(path, pairs, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = check_image_size(setup, pairs->path, pairs->image_size, error);
+    if (status == STATUS_OK) {
+        status = verification_check(pairs->same, pairs->fold, pairs->count, error);
+        if (status != STATUS_OK) {
+            error_prefix_where(error, path);
+        }
+    }
+    if (status != STATUS_OK) {
+        pairs_close(pairs);
+    }
+    return status;
 }
 
 static enum status check_validation(const struct setup *setup, struct error *error)
 {
-    for (size_t i = 0; i < setup->config.validation.count; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < setup->config.validation.count && status == STATUS_OK; i++) {
         struct pairs pairs;
-        enum status status = pairs_open(setup->config.validation.paths[i], &pairs, error);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        status = check_image_size(setup, pairs.path, pairs.image_size, error);
-        pairs_close(&pairs);
-        if (status != STATUS_OK) {
-            return status;
+        status = setup_open_pairs(setup, setup->config.validation.paths[i], &pairs, error);
+        if (status == STATUS_OK) {
+            pairs_close(&pairs);
         }
     }
-    return STATUS_OK;
+    return status;
 }
 
 static struct iresnet_config smallest_network(const struct config *config)
@@ -124,8 +151,7 @@ static struct iresnet_config smallest_network(const struct config *config)
                                    .threads = 1};
 }
 
-/* Builds the network once, at its smallest: whatever does not fit together shows here. */
-static enum status check_model(struct setup *setup, struct error *error)
+enum status setup_check_model(struct setup *setup, struct error *error)
 {
     const struct config *config = &setup->config;
     const struct iresnet_config net_config = smallest_network(config);
@@ -160,8 +186,7 @@ static enum status check_init_checkpoint(const struct setup *setup, const char *
     return status;
 }
 
-/* What gives the initial weights, where the run does not go on from a checkpoint of its own. */
-static enum status check_init(const struct setup *setup, struct error *error)
+enum status setup_check_init(const struct setup *setup, struct error *error)
 {
     const char *init = setup->config.model.init;
     if (setup->checkpoint[0] != '\0' || strcmp(init, "random") == 0) {
@@ -226,8 +251,12 @@ enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct 
     return STATUS_OK;
 }
 
-static void compare_with_checkpoint(struct setup *setup, const struct checkpoint_state *state)
+void setup_compare(struct setup *setup, const struct checkpoint_state *state)
 {
+    config_digest(&setup->config, setup->digest);
+    if (setup->checkpoint[0] == '\0') {
+        return;
+    }
     if (strcmp(state->digest, setup->digest) != 0) {
         setup_warn(setup,
                    "the configuration has changed since the checkpoint: digest %s was %s; training goes on "
@@ -247,9 +276,8 @@ static void compare_with_checkpoint(struct setup *setup, const struct checkpoint
 enum status setup_make(const char *config_path, const char *const *overrides, size_t override_count,
                        int workers, struct setup *setup, struct error *error)
 {
-    *setup = (struct setup){.workers = workers};
     struct checkpoint_state state = {0};
-    enum status status = config_load(config_path, overrides, override_count, &setup->config, error);
+    enum status status = setup_read_config(config_path, overrides, override_count, workers, setup, error);
     if (status == STATUS_OK) {
         status = open_datasets(setup, error);
     }
@@ -257,7 +285,7 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
         status = check_validation(setup, error);
     }
     if (status == STATUS_OK) {
-        status = check_model(setup, error);
+        status = setup_check_model(setup, error);
     }
     if (status == STATUS_OK) {
         status = resume_decide(setup, &state, error);
@@ -266,15 +294,14 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
         status = setup_count_steps(setup, state.lanes, error);
     }
     if (status == STATUS_OK) {
-        status = check_init(setup, error);
+        status = setup_check_init(setup, error);
     }
     if (status == STATUS_OK) {
         setup->text = config_format(&setup->config, false);
-        config_digest(&setup->config, setup->digest);
         status = setup->text ? STATUS_OK : out_of_memory(error);
     }
-    if (status == STATUS_OK && setup->checkpoint[0] != '\0') {
-        compare_with_checkpoint(setup, &state);
+    if (status == STATUS_OK) {
+        setup_compare(setup, &state);
     }
     checkpoint_state_free(&state);
     return status;

@@ -5,6 +5,8 @@
 #define DAIL_DAEMON_SETUP_SETUP_MAKE_H
 
 #include "daemon/setup/setup.h"
+#include "shard/pairs.h"
+#include "worker/checkpoint/checkpoint.h"
 
 /* Reads the configuration, opens and checks every manifest, shard file (presence and size) and verification
  * set, decides where to begin (resume.h), and counts lanes and steps. `workers` is at least 1.
@@ -12,8 +14,35 @@
 enum status setup_make(const char *config_path, const char *const *overrides, size_t override_count,
                        int workers, struct setup *setup, struct error *error);
 
+/* --- Its steps, in their order. preflight.h takes them too, and goes on where one fails. --- */
+
+/* Begins a setup with the configuration. The caller calls setup_free in any case. */
+enum status setup_read_config(const char *path, const char *const *overrides, size_t override_count,
+                              int workers, struct setup *setup, struct error *error);
+
+/* Adds the dataset of a manifest: readable, told apart from those before it, and of model.input's size. Where
+ * only one of the latter two fails, the dataset is added all the same. */
+enum status setup_open_dataset(struct setup *setup, const char *path, struct error *error);
+
+/* Whether a shard's file is there, and of the size that the manifest says. */
+enum status setup_check_shard(const struct manifest *manifest, uint32_t shard, struct error *error);
+
+/* A verification set that is sound, of model.input's size, and can be scored. The caller closes it. */
+enum status setup_open_pairs(const struct setup *setup, const char *path, struct pairs *pairs,
+                             struct error *error);
+
+/* Builds the network once, at its smallest: whatever does not fit together shows here. Counts parameters. */
+enum status setup_check_model(struct setup *setup, struct error *error);
+
 /* Lanes, steps per epoch and steps from the configuration, the images and setup->workers.
  * `checkpoint_lanes`: what a resumed run has; 0: none. STATUS_USAGE names what does not fit. */
 enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct error *error);
+
+/* What gives the initial weights, where the run does not go on from a checkpoint of its own. */
+enum status setup_check_init(const struct setup *setup, struct error *error);
+
+/* Fills in the configuration's digest, and warns of what has changed since the checkpoint that is gone on from.
+ */
+void setup_compare(struct setup *setup, const struct checkpoint_state *state);
 
 #endif

@@ -7,7 +7,8 @@
 
 struct daild_options {
     struct option_strings overrides;
-    bool print_config, version;
+    bool print_config, version, check, full;
+    int workers; /* for check; 0: not said */
 };
 
 /* Its values are a struct daild_options; it has no function to run. */

@@ -121,13 +121,29 @@ static void test_bad_sets(void **state)
     assert_int_equal(verification_score(sum, 2, 2, 1, pair, same, fold, 2, &result, &error), STATUS_OK);
 }
 
+static void knows_what_can_be_scored(void **state)
+{
+    (void)state;
+    uint8_t same[10] = {1, 1, 1}, fold[10] = {0};
+    struct error error;
+    assert_int_equal(verification_check(same, fold, 10, &error), STATUS_OK);
+    assert_int_equal(verification_check(same, fold, 9, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "9 pairs cannot be split in 10 folds"));
+    fold[0] = 1; /* two folds of its own */
+    assert_int_equal(verification_check(same, fold, 9, &error), STATUS_OK);
+    assert_int_equal(verification_check(same, fold, 3, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "all 3 pairs are of the same person"));
+    same[0] = same[1] = same[2] = 0;
+    assert_int_equal(verification_check(same, fold, 10, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "all 10 pairs are of different people"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contiguous_folds),
-        cmocka_unit_test(test_own_folds),
-        cmocka_unit_test(test_separable),
-        cmocka_unit_test(test_bad_sets),
+        cmocka_unit_test(test_contiguous_folds),    cmocka_unit_test(test_own_folds),
+        cmocka_unit_test(test_separable),           cmocka_unit_test(test_bad_sets),
+        cmocka_unit_test(knows_what_can_be_scored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,6 +319,19 @@ static enum status score(const struct folds *folds, const double *distances, con
     return status == STATUS_OK ? score_auc(distances, same, pairs, &result->auc, error) : status;
 }
 
+enum status verification_check(const uint8_t *same, const uint8_t *fold, size_t count, struct error *error)
+{
+    struct folds folds;
+    enum status status = build_folds(&folds, same, fold, count, error);
+    if (status == STATUS_OK && (folds.all_same == 0 || folds.all_different == 0)) {
+        status = error_set(error, STATUS_DATA, NULL, "use a set with pairs of both kinds",
+                           "all %zu pairs are of %s", count,
+                           folds.all_same > 0 ? "the same person" : "different people");
+    }
+    free(folds.of);
+    return status;
+}
+
 enum status verification_distances(const float *sum, size_t images, int embedding, const uint32_t *pair,
                                    size_t count, double *distances, struct error *error)
 {

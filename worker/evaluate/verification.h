@@ -24,6 +24,10 @@ struct verification {
 enum status verification_distances(const float *sum, size_t images, int embedding, const uint32_t *pair,
                                    size_t count, double *distances, struct error *error);
 
+/* Whether pairs with these verdicts and folds can be scored: as many pairs as folds, some of them of the same
+ * person and some of different people. STATUS_DATA says what is missing. */
+enum status verification_check(const uint8_t *same, const uint8_t *fold, size_t count, struct error *error);
+
 /* sum f32 [images, D]: the embedding of each image plus that of its mirror; mean_norm: of the raw embeddings.
  * pair u32 [count][2], same u8 [count], fold u8 [count]: the set's own folds. When every pair's fold is 0,
  * ten contiguous folds are made as sklearn's KFold makes them. Squared distances of the normalised sums;
