@@ -6,7 +6,8 @@ CC      ?= gcc
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
-WERROR  ?= -Werror
+# Warnings end the build where the project is checked (make lint), and nowhere else.
+WERROR  ?=
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SAN     ?=
@@ -26,13 +27,18 @@ ISAS  := generic $(if $(filter x86_64,$(ARCH)),avx2 avx512)
 
 # Flags of the dependencies; made anew by etc/configure.sh, which a bare machine reaches through
 # etc/install-deps.sh.
-NO_CONFIG := help clean format deps dist
+NO_CONFIG := help clean format deps dist uninstall
+# Goals that install what is missing. All others name it.
+INSTALLING := demo check check-% torture fuzz bench lint ablation margins sweeps ablation-real ablation-deps
+install_deps = etc/install-deps.sh $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),--if-missing,--names)
 ifeq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 else
 include $(BUILD)/config.mk
 endif
 
-WARN     := -Wall -Wextra -Wshadow -Wconversion $(WERROR)
+# Of clang's: enumerators stand for numbers here, and a loop that it does not make vectors of is no fault.
+IS_CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null))
+WARN     := -Wall -Wextra -Wshadow -Wconversion $(if $(IS_CLANG),-Wno-enum-float-conversion -Wno-pass-failed) $(WERROR)
 CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -DDAIL_RELEASED='"$(RELEASED)"' -I. $(HDF5_CFLAGS) $(BLAS_CFLAGS) $(YAML_CFLAGS) \
             $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS) $(HWLOC_CFLAGS) $(PROTOBUF_CFLAGS)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -fno-omit-frame-pointer $(WARN) $(SAN)
@@ -68,18 +74,18 @@ UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
 .PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-floors check-unit check-mpi check-system check-oracle check-machines check-asan torture fuzz \
-        fuzz-targets bench lint format install dist help clean deps
+        fuzz-targets bench lint compiled format install uninstall dist help clean deps
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/daild $(BUILD)/dail ## build both programs
 
 $(BUILD)/config.mk: etc/configure.sh etc/install-deps.sh
 	@mkdir -p $(BUILD)
-	@etc/install-deps.sh --if-missing
+	@$(install_deps)
 	@etc/configure.sh $@
 
 deps: ## install the dependencies (Debian and Ubuntu)
-	etc/install-deps.sh
+	etc/install-deps.sh --plot
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
@@ -136,6 +142,13 @@ $(BUILD)/dail: $(BUILD)/obj/daemon/dail.o $(A_daemon)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS)
 
+# cmocka is for the unit tests alone: they install or name it.
+CMOCKA_LIBS = $(shell pkg-config --libs cmocka)
+$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/*_test.c)): | unit-deps
+.PHONY: unit-deps
+unit-deps:
+	@$(install_deps) --check
+
 # tests/unit/<room>_<what>_test.c is linked with the archives of its room's floor and those below.
 define unit_rule
 $(BUILD)/tests/unit/$(1)_%test: $(BUILD)/obj/tests/unit/$(1)_%test.o $(A_$(1))
@@ -157,7 +170,7 @@ $(BUILD)/tests/oracle/%: $(BUILD)/obj/tests/oracle/%.o $(A_nn)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-demo: all ## make three overlapping datasets, train on them with two workers, verify (under 5 minutes)
+demo: all ## install what is missing, make three overlapping datasets, train on them with two workers, verify (under 5 minutes)
 	DAIL_BUILD=$(BUILD) etc/demo.sh
 
 faces: all ## pack the real faces of FACES=<folder> (default ../shared/faces) for etc/faces.yaml
@@ -190,7 +203,7 @@ ablation-real: ablation-deps ## the paper's table on the real faces of FACES=<fo
 check: check-deps check-floors check-unit check-mpi check-system check-oracle ## every test
 
 check-deps:
-	@etc/install-deps.sh --if-missing --oracle --ablation
+	@etc/install-deps.sh --if-missing --check --plot --oracle --ablation
 	@etc/install-deps.sh --if-missing --hosts || echo 'check: tests/system/hosts.t will be skipped'
 	@etc/install-deps.sh --if-missing --slurm || echo 'check: tests/system/slurm.t will be skipped'
 
@@ -248,7 +261,7 @@ SECONDS ?= 60
 JOBS    ?= 1
 fuzz: ## run every fuzz target for SECONDS=60 each, JOBS at once; FUZZ="shard png" runs these alone
 	@etc/install-deps.sh --if-missing --fuzz
-	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang SAN="$(FUZZSAN)" WERROR=-Wno-pass-failed OPT=-O1 fuzz-targets
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang SAN="$(FUZZSAN)" OPT=-O1 fuzz-targets
 	SECONDS_EACH=$(SECONDS) JOBS=$(JOBS) tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ)
 
 fuzz-targets: $(BUILD)/dail $(BUILD)/tests/fuzz/make_seeds $(FUZZERS)
@@ -264,12 +277,16 @@ bench: all $(BENCH) $(ORACLE) $(MPITEST) ## measure every figure the project hol
 	tests/bench/run.py --build $(BUILD)
 
 SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/fuzz tests/oracle tests/system,$(wildcard $(room)/*.[ch]))
-lint: ## compile clean under gcc and clang, formatted, and the floors kept apart
-	@etc/install-deps.sh --if-missing --lint
+lint: ## compile clean under gcc and clang, tests too, formatted, and the floors kept apart
+	@etc/install-deps.sh --if-missing --check --lint
 	@clang-format --dry-run -Werror $(SOURCES)
 	tests/floors.sh
-	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
-	$(MAKE) BUILD=$(BUILD) all
+	$(MAKE) BUILD=$(BUILD)/lint-clang CC=clang WERROR=-Werror compiled
+	$(MAKE) BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror compiled
+
+# Every source of ours, compiled; those of the fuzz targets are clang's.
+compiled: all $(UNIT) $(MPITEST) $(ORACLE) $(BENCH) $(BUILD)/tests/system/fault.so \
+    $(if $(IS_CLANG),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/fuzz/*.c)))
 
 format: ## lay out the sources as .clang-format says
 	@clang-format -i $(SOURCES)
@@ -280,18 +297,33 @@ $(BUILD)/man/%: $(BUILD)/dail
 	@mkdir -p $(@D)
 	$(QUIET)$(BUILD)/dail manual $* >$@.tmp && mv $@.tmp $@
 
-SHARE := $(DESTDIR)$(PREFIX)/share
-install: all $(PAGES) ## into PREFIX (default /usr/local): programs, man pages, completion, etc/*.yaml, slurm/
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/man/man1 $(SHARE)/man/man5 $(SHARE)/bash-completion/completions \
+# What is put in place is listed in share/dail/installed, which uninstall goes by.
+AT    := $(DESTDIR)$(PREFIX)
+SHARE := $(AT)/share
+CONFIGS := $(filter-out etc/spack.yaml,$(wildcard etc/*.yaml))
+DEMO  := etc/demo.sh etc/demo.synth
+install: all $(PAGES) ## into PREFIX (default /usr/local): programs, man pages, completion, configurations, the demo, slurm/
+	install -d $(AT)/bin $(SHARE)/man/man1 $(SHARE)/man/man5 $(SHARE)/bash-completion/completions \
 	    $(SHARE)/doc/dail $(SHARE)/dail/etc $(SHARE)/dail/slurm
-	install $(BUILD)/daild $(BUILD)/dail $(DESTDIR)$(PREFIX)/bin
+	install $(BUILD)/daild $(BUILD)/dail $(AT)/bin
 	install -m 644 $(BUILD)/man/dail.1 $(BUILD)/man/daild.1 $(SHARE)/man/man1
 	install -m 644 $(BUILD)/man/dail.yaml.5 $(SHARE)/man/man5
 	install -m 644 $(BUILD)/man/dail.bash $(SHARE)/bash-completion/completions/dail
 	ln -sf dail $(SHARE)/bash-completion/completions/daild
 	install -m 644 README.md $(SHARE)/doc/dail
-	install -m 644 etc/*.yaml $(SHARE)/dail/etc
+	install -m 644 $(CONFIGS) etc/demo.synth $(SHARE)/dail/etc
+	install etc/demo.sh $(SHARE)/dail/etc
 	install slurm/dail.sh slurm/dail-pack.sh $(SHARE)/dail/slurm
+	@printf '%s\n' bin/daild bin/dail share/man/man1/dail.1 share/man/man1/daild.1 share/man/man5/dail.yaml.5 \
+	    share/bash-completion/completions/dail share/bash-completion/completions/daild share/doc/dail/README.md \
+	    $(patsubst %,share/dail/%,$(CONFIGS) $(DEMO) slurm/dail.sh slurm/dail-pack.sh) share/dail/installed \
+	    >$(SHARE)/dail/installed
+
+uninstall: ## remove from PREFIX what make install put there
+	@[ -e $(SHARE)/dail/installed ] || { echo 'uninstall: $(SHARE)/dail/installed is missing: nothing was installed there' >&2; exit 1; }
+	@cd $(AT) && xargs rm -f <share/dail/installed
+	@cd $(SHARE) && for folder in dail/etc dail/slurm dail doc/dail; do \
+	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
 
 DIST ?= $(BUILD)
 dist: ## dail-VERSION.tar.gz of what is committed, in DIST (default build/)

@@ -66,6 +66,5 @@ mpi() {
     flags PROTOBUF libprotobuf-c || missing "protobuf-c"
     command -v protoc-c >/dev/null || missing "protoc-c, protobuf-c's compiler,"
     printf 'PROTOC_C := %s\n' "$(command -v protoc-c)"
-    flags CMOCKA cmocka || missing "cmocka"
 } >"$out.tmp"
 mv "$out.tmp" "$out"

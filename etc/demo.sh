@@ -2,11 +2,19 @@
 # The whole of DAIL in a few minutes: makes three overlapping datasets of synthetic faces, trains on them with
 # one coordinator and two workers, and verifies on people it never saw. $DAIL_DEMO_EPOCHS: another length of the training;
 # $DAIL_DEMO_LEAST: the accuracy below which it fails.
+# In the source tree it leaves everything in build/; as installed, in the folder dail-demo where it is started.
 set -eu
-cd "$(dirname "$0")/.."
-build=${DAIL_BUILD:-build}
-data=build/data/demo
-run=build/runs/demo
+etc=$(cd "$(dirname "$0")" && pwd)
+if [ -e "$etc/../Makefile" ]; then
+    cd "$etc/.."
+    programs=${DAIL_BUILD:-build}
+    data=build/data/demo
+    run=build/runs/demo
+else
+    programs=$(cd "$etc/../../../bin" && pwd)
+    data=dail-demo/data
+    run=dail-demo/run
+fi
 epochs=${DAIL_DEMO_EPOCHS:-10}
 least=${DAIL_DEMO_LEAST:-85}
 
@@ -19,18 +27,21 @@ begin=$(date +%s)
 echo "demo: making three datasets that share people"
 rm -rf "$data" "$run"
 # shellcheck disable=SC2046
-"$build/dail" synth -o "$data" $(cat etc/demo.synth)
+"$programs/dail" synth -o "$data" $(cat "$etc/demo.synth")
+sets=$(ls "$data"/*-within.h5 "$data"/*-cross.h5)
 
-echo "demo: training with one coordinator and two workers; 'build/dail tail $run' watches from elsewhere"
-mpirun --oversubscribe -n 3 "$build/daild" etc/demo.yaml --set schedule.epochs="$epochs"
+echo "demo: training with one coordinator and two workers; '$programs/dail tail $run' watches from elsewhere"
+mpirun --oversubscribe -n 3 "$programs/daild" "$etc/demo.yaml" --set "run.dir=$run" \
+    --set "schedule.epochs=$epochs" \
+    --set "data.datasets=[$data/synth0.yaml,$data/synth1.yaml,$data/synth2.yaml]" \
+    --set "validation=[$(echo "$sets" | paste -s -d ,)]"
 
 checkpoint=$(ls -d "$run"/checkpoints/step-?????????)
-sets=$(ls "$data"/*-within.h5 "$data"/*-cross.h5)
 echo "demo: verification on held-out people, untrained and trained"
 # shellcheck disable=SC2086
-"$build/dail" eval --untrained "$checkpoint" $sets >"$run/untrained.txt"
+"$programs/dail" eval --untrained "$checkpoint" $sets >"$run/untrained.txt"
 # shellcheck disable=SC2086
-"$build/dail" eval "$checkpoint" $sets >"$run/trained.txt"
+"$programs/dail" eval "$checkpoint" $sets >"$run/trained.txt"
 
 # Rows of the two tables are alike: set, pairs, accuracy, ...
 awk -v least="$least" '

@@ -2,8 +2,11 @@
 # Installs what DAIL is built and run with. Debian and Ubuntu: by apt, as root or through sudo. Elsewhere it
 # names what is missing, with the usual module and Spack names, and fails.
 #
-#   etc/install-deps.sh               everything that is missing
+#   etc/install-deps.sh               what is missing to build and train
 #   etc/install-deps.sh --if-missing  say nothing when nothing is missing
+#   etc/install-deps.sh --names       install nothing: name what is missing, and fail if something is
+#   etc/install-deps.sh --plot        also what dail report draws with
+#   etc/install-deps.sh --check       also what the tests are made and run with
 #   etc/install-deps.sh --oracle      also what the comparisons with PyTorch and TensorBoard need (python3-torch and others)
 #   etc/install-deps.sh --lint        also the second compiler and the formatter
 #   etc/install-deps.sh --bench       also what make bench gives PyTorch to be fast with
@@ -15,10 +18,14 @@ set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
 quiet=0
+install=1
 want="build"
 for argument in "$@"; do
     case $argument in
     --if-missing) quiet=1 ;;
+    --names) quiet=1 install=0 ;;
+    --plot) want="$want plot" ;;
+    --check) want="$want check" ;;
     --oracle) want="$want oracle" ;;
     --lint) want="$want lint" ;;
     --bench) want="$want bench" ;;
@@ -28,7 +35,7 @@ for argument in "$@"; do
     --ablation) want="$want ablation" ;;
     *)
         echo "install-deps: unknown option $argument" \
-            "(--if-missing, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation)" >&2
+            "(--if-missing, --names, --plot, --check, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation)" >&2
         exit 2
         ;;
     esac
@@ -58,17 +65,17 @@ build|command mpirun|openmpi-bin|openmpi|openmpi
 build|package openblas openblas64|libopenblas-dev|openblas|openblas
 build|package hdf5-serial hdf5 or h5cc|libhdf5-dev|hdf5|hdf5~mpi
 build|package yaml-0.1|libyaml-dev|libyaml|libyaml
-build|package libjpeg|libjpeg62-turbo-dev|libjpeg-turbo|libjpeg-turbo
+build|package libjpeg|libjpeg-dev|libjpeg-turbo|libjpeg-turbo
 build|package libpng|libpng-dev|libpng|libpng
 build|package zlib|zlib1g-dev|zlib|zlib
 build|package hwloc|libhwloc-dev|hwloc|hwloc
 build|package jansson|libjansson-dev|jansson|jansson
 build|package libprotobuf-c|libprotobuf-c-dev|protobuf-c|protobuf-c
 build|command protoc-c|protobuf-c-compiler|protobuf-c|protobuf-c
-build|package cmocka|libcmocka-dev|cmocka|cmocka
-build|command prove|perl|perl|perl
-build|command ps|procps|procps-ng|procps
-build|command gnuplot|gnuplot-nox|gnuplot|gnuplot
+plot|command gnuplot|gnuplot-nox|gnuplot|gnuplot
+check|package cmocka|libcmocka-dev|cmocka|cmocka
+check|command prove|perl|perl|perl
+check|command ps|procps|procps-ng|procps
 oracle|python torch|python3-torch|py-torch|py-torch
 oracle|python h5py|python3-h5py|py-h5py|py-h5py
 oracle|python ensurepip|python3-venv|python|python
@@ -113,7 +120,7 @@ while IFS='|' read -r kind test debian module spack; do
     case " $want " in *" $kind "*) ;; *) continue ;; esac
     if ! is_there "$test"; then
         missing_debian="$missing_debian $debian"
-        missing_lines="$missing_lines  ${test#* }: module load $module, or spack install $spack
+        missing_lines="$missing_lines  ${test#* }: $debian of Debian, module load $module, or spack install $spack
 "
     fi
 done <<EOF_LIST
@@ -123,6 +130,12 @@ EOF_LIST
 if [ -z "$missing_debian" ]; then
     [ "$quiet" = 1 ] || echo "install-deps: everything is here"
     exit 0
+fi
+
+if [ $install = 0 ]; then
+    printf 'missing (etc/install-deps.sh installs it on Debian and Ubuntu; etc/spack.yaml has all of it for Spack):\n%s' \
+        "$missing_lines" >&2
+    exit 1
 fi
 
 if has_command apt-get; then

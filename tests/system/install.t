@@ -55,8 +55,22 @@ check "make install" make -s BUILD="$build" DESTDIR="$root" PREFIX=/usr install
 check "puts all in place" sh -c 'cd "$0/usr" && ls bin/dail bin/daild share/man/man1/dail.1 share/man/man1/daild.1 \
     share/man/man5/dail.yaml.5 share/bash-completion/completions/dail share/bash-completion/completions/daild \
     share/doc/dail/README.md share/dail/etc/dail.yaml share/dail/slurm/dail.sh' "$root"
+is "and nothing that is not listed" \
+    "$(cd "$root/usr" && find . ! -type d | sed 's|^./||' | sort)" "$(sort "$root/usr/share/dail/installed")"
 is "the installed program runs" "$("$root/usr/bin/dail" --version)" "$("$build/dail" --version)"
 check "nothing is for the owner alone" sh -c '[ -z "$(find "$0" ! -perm -444)" ]' "$root"
+# The demo's beginning and end, on smaller data; the training itself is make demo's.
+demo=$root/usr/share/dail/etc
+sed -i 's/--identities [0-9]*/--identities 12/; s/--images [0-9]*/--images 12/; s/--pairs [0-9]*/--pairs 40/' "$demo/demo.synth"
+(cd "$work" && DAIL_DEMO_LEAST=0 DAIL_DEMO_EPOCHS=1 timeout $((120 * slow)) "$demo/demo.sh") >"$work/out" 2>&1
+exits "the installed demo runs from another folder" $? 0
+check "and leaves what it makes there" sh -c 'ls "$0"/dail-demo/data/synth0.yaml "$0"/dail-demo/run/checkpoints/*/COMMIT' "$work"
+touch "$root/usr/bin/other" "$demo/own.yaml"
+check "make uninstall" make -s BUILD="$build" DESTDIR="$root" PREFIX=/usr uninstall
+is "removes what was installed and nothing else" "$(cd "$root" && find . ! -type d | sort | paste -s -d ' ')" \
+    "./usr/bin/other ./usr/share/dail/etc/own.yaml"
+make -s BUILD="$build" DESTDIR="$root" PREFIX=/usr uninstall >"$work/out" 2>&1
+exits "and a second time finds nothing" $? 2
 
 if [ -n "$DAIL_SANITIZED" ] || ! git rev-parse HEAD >/dev/null 2>&1; then
     skip "the tarball is made of a git tree, and built once, without sanitizers"
@@ -68,6 +82,6 @@ check "make dist" make -s DIST="$work" dist
 check "its tarball holds the sources below one folder" sh -c '
     cd "$0" && tar xzf "$0/dail-$1.tar.gz" && cd "dail-$1" && ls Makefile README.md daemon/dail.c etc/dail.yaml' \
     "$work" "$version"
-check "and builds" make -s -C "$work/dail-$version" BUILD="$work/built" WERROR= OPT=-O0 "$work/built/dail"
+check "and builds" make -s -C "$work/dail-$version" BUILD="$work/built" OPT=-O0 "$work/built/dail"
 is "the same version" "$("$work/built/dail" --version)" "dail $version"
 finish
