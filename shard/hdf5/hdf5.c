@@ -1,26 +1,6 @@
 #include "shard/hdf5/hdf5_private.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static const char *advice(const struct h5_file *file)
-{
-    return file->writable ? "check the disk's space and permissions"
-                          : "check the file with 'dail verify', or make it again";
-}
-
-enum status h5_fault(const struct h5_file *file, struct error *error, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return error_set(error, file->writable ? STATUS_STORAGE : STATUS_DATA, file->path, advice(file), "%s",
-                     text);
-}
 
 enum status h5_check_format(const struct h5_file *file, const char *format, uint64_t version,
                             struct error *error)
@@ -57,11 +37,4 @@ enum status h5_close_array(struct h5_array *array, struct error *error)
     array->id = 0;
     array->object = NULL;
     return status;
-}
-
-void h5_list_free(char **names, size_t count)
-{
-    for (size_t i = 0; names != NULL && i < count; i++)
-        free(names[i]);
-    free(names);
 }

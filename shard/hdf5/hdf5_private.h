@@ -1,4 +1,5 @@
-/* What the halves of hdf5.h share with hdf5.c, which is of both, and each among its own files. */
+/* What the reading and the writing half of hdf5.h share, each half among its own files, and what hdf5.c, which
+ * stands on both, calls of them. */
 #ifndef DAIL_SHARD_HDF5_HDF5_PRIVATE_H
 #define DAIL_SHARD_HDF5_HDF5_PRIVATE_H
 

@@ -239,7 +239,7 @@ enum status h5_write_array(struct h5_file *file, const char *name, enum h5_type 
         uint64_t count = dims[0] - begin < piece ? dims[0] - begin : piece;
         status = write_rows(&array, begin, count, (const char *)data + begin * row_bytes, error);
     }
-    enum status closed = h5_close_array(&array, status == STATUS_OK ? error : NULL);
+    enum status closed = h5_finish_array(&array, status == STATUS_OK ? error : NULL);
     return status == STATUS_OK ? closed : status;
 }
 

@@ -5,6 +5,7 @@
 #include "shard/synth/synth_batch.h"
 #include "shard/synth/synth_dataset.h"
 #include "shard/synth/synth_pairs.h"
+#include "shard/synth/synth_people.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,40 +59,10 @@ enum status synth_is_valid(const struct synth_config *config, struct error *erro
     return STATUS_OK;
 }
 
-static uint32_t shared_people(const struct synth_config *config)
-{
-    return (uint32_t)(config->overlap * config->identities + 0.5);
-}
-
-uint64_t synth_first_held_out(const struct synth_config *config)
-{
-    const uint64_t own = (uint64_t)config->identities - shared_people(config);
-    return shared_people(config) + own * (uint64_t)config->datasets;
-}
-
-enum status synth_people(const struct synth_config *config, int dataset, uint64_t *person,
-                         struct error *error)
-{
-    const uint32_t identities = (uint32_t)config->identities;
-    const uint32_t shared = shared_people(config);
-    uint32_t *slot = malloc((size_t)identities * sizeof *slot);
-    if (slot == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for %u people", identities);
-    for (uint32_t i = 0; i < identities; i++)
-        slot[i] = i;
-    struct random random = random_stream(config->seed, RANDOM_PACK, (uint64_t)dataset, 2);
-    random_shuffle(&random, slot, identities);
-    for (uint32_t i = 0; i < identities; i++)
-        person[i] =
-            slot[i] < shared ? slot[i] : slot[i] + (uint64_t)dataset * (uint64_t)(identities - shared);
-    free(slot);
-    return STATUS_OK;
-}
-
 /* label[dataset * shared + person] for the people whom all datasets share. */
 static enum status shared_labels(const struct synth_config *config, uint32_t *label, struct error *error)
 {
-    const uint32_t shared = shared_people(config);
+    const uint32_t shared = synth_shared_people(config);
     uint64_t *person = malloc((size_t)config->identities * sizeof *person);
     enum status status = STATUS_OK;
     if (person == NULL)
@@ -108,7 +79,7 @@ static enum status shared_labels(const struct synth_config *config, uint32_t *la
 
 static void print_overlap(const struct synth_config *config, const uint32_t *label, FILE *file)
 {
-    const uint32_t shared = shared_people(config);
+    const uint32_t shared = synth_shared_people(config);
     char one[SYNTH_CLASS_MAX];
     char two[SYNTH_CLASS_MAX];
     fputs(OVERLAP_LIST_HEADER "\n", file);
@@ -126,7 +97,8 @@ static enum status write_overlap(const struct synth_config *config, struct error
     char path[1024];
     char *text = NULL;
     size_t size = 0;
-    uint32_t *label = malloc(((size_t)shared_people(config) * (size_t)config->datasets + 1) * sizeof *label);
+    uint32_t *label =
+        malloc(((size_t)synth_shared_people(config) * (size_t)config->datasets + 1) * sizeof *label);
     FILE *file = open_memstream(&text, &size);
     enum status status = STATUS_OK;
     if (label == NULL || file == NULL)

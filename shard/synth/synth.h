@@ -60,14 +60,6 @@ enum status synth_is_valid(const struct synth_config *config, struct error *erro
  */
 enum status synth_write(const struct synth_config *config, struct error *error);
 
-/* person[identities]: the number of the person behind each label of a dataset. STATUS_INTERNAL without
- * memory. */
-enum status synth_people(const struct synth_config *config, int dataset, uint64_t *person,
-                         struct error *error);
-
-/* The number of the first held-out person. */
-uint64_t synth_first_held_out(const struct synth_config *config);
-
 /* One picture into pixels[size * size * 3]: of this person, in this dataset's look. */
 enum status synth_picture(const struct synth_config *config, int dataset, uint64_t person, uint32_t number,
                           uint8_t *pixels, struct error *error);

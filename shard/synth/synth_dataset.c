@@ -3,6 +3,7 @@
 #include "proto/file.h"
 #include "shard/manifest.h"
 #include "shard/synth/synth_batch.h"
+#include "shard/synth/synth_people.h"
 
 #include <stdio.h>
 #include <stdlib.h>

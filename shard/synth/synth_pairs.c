@@ -2,6 +2,7 @@
 
 #include "shard/pairs.h"
 #include "shard/synth/synth_batch.h"
+#include "shard/synth/synth_people.h"
 
 #include <stdio.h>
 #include <stdlib.h>

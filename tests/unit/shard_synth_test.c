@@ -1,4 +1,5 @@
 #include "shard/synth/synth.h"
+#include "shard/synth/synth_people.h"
 
 #include "shard/manifest.h"
 #include "shard/pairs.h"

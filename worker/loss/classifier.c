@@ -279,12 +279,6 @@ struct classifier_block *classifier_block(struct classifier *classifier, size_t 
     return &classifier->block[dataset];
 }
 
-void classifier_owners(const struct classifier *classifier, size_t dataset, int *first, int *count)
-{
-    classifier_layout(classifier->classes, classifier->config.datasets, classifier->config.rows_min,
-                      classifier->exchange->size, dataset, first, count);
-}
-
 size_t classifier_memory_bytes(const struct classifier *classifier)
 {
     return classifier->bytes;

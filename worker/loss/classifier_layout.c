@@ -1,4 +1,4 @@
-#include "worker/loss/classifier.h"
+#include "worker/loss/classifier_state.h"
 
 static int owner_count(uint32_t classes, uint32_t rows_min, int workers)
 {
@@ -18,4 +18,10 @@ void classifier_layout(const uint32_t *classes, size_t datasets, uint32_t rows_m
     }
     *first = (int)(before % (uint64_t)workers);
     *count = owner_count(classes[dataset], rows_min, workers);
+}
+
+void classifier_owners(const struct classifier *classifier, size_t dataset, int *first, int *count)
+{
+    classifier_layout(classifier->classes, classifier->config.datasets, classifier->config.rows_min,
+                      classifier->exchange->size, dataset, first, count);
 }

@@ -109,12 +109,6 @@ int iresnet_embedding(const struct iresnet *net)
     return net->dimensions.embedding;
 }
 
-size_t iresnet_dropout_count(const struct iresnet *net)
-{
-    size_t side = (size_t)net->dimensions.side_last;
-    return side * side * (size_t)net->dimensions.widths[IRESNET_LAYERS - 1];
-}
-
 float *iresnet_weights(struct iresnet *net)
 {
     return net->weights;

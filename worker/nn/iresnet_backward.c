@@ -41,11 +41,6 @@ static void convolve_weight(const struct backward *pass, const struct conv_layer
     iresnet_pause(pass->hooks);
 }
 
-bool iresnet_visits_gradient(int channels)
-{
-    return channels >= 128;
-}
-
 /* visit (may be NULL) of grad_input, whose rows are `rows`. */
 static void convolve_data(const struct backward *pass, const struct conv_layer *layer,
                           const float *grad_output, float *grad_input, struct pass_visit *visit, size_t rows)

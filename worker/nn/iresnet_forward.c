@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-void iresnet_pause(const struct iresnet_hooks *hooks)
-{
-    if (hooks && hooks->between)
-        hooks->between(hooks->context);
-}
-
 struct forward {
     struct iresnet *net;
     const struct iresnet_hooks *hooks;

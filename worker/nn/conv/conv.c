@@ -15,35 +15,6 @@ int conv_width_out(const struct conv_shape *shape)
     return (shape->width + shape->stride - 1) / shape->stride;
 }
 
-size_t conv_weight_count(const struct conv *conv)
-{
-    const struct conv_shape *shape = &conv->shape;
-    return (size_t)(shape->kernel * shape->kernel) * (size_t)shape->channels_in * (size_t)shape->channels_out;
-}
-
-size_t conv_padded(size_t count)
-{
-    return (count + 15) / 16 * 16;
-}
-
-size_t conv_share(size_t count, int part, int parts)
-{
-    return count * (size_t)part / (size_t)parts;
-}
-
-void conv_read(const struct conv *conv, const struct conv_input *input, size_t at, size_t channels,
-               size_t pixels, float *to)
-{
-    const struct nn_kernels *kernels = nn_kernels_of(conv->isa);
-    const float *from = input->values + at * channels;
-    if (!input->normalise)
-        memcpy(to, from, pixels * channels * sizeof *to);
-    else if (!input->prelu)
-        kernels->normalise(pixels, channels, input->normalise, from, to);
-    else
-        kernels->normalise_prelu(pixels, channels, input->normalise, input->prelu, from, to);
-}
-
 /* The rule of CONV_AUTO, measured on a Zen 4 core with AVX-512: Winograd's algorithm wherever it exists, but
  * for fewer than 16 channels on a side: half of its vectors would be empty (112x112, 3 to 64: 0.79 ms an
  * image by GEMM, 0.88 by Winograd; 8 to 8: 0.37 and 0.75; 16 to 16: 0.96 and 0.42); fewer than 8 tiles in a
