@@ -18,7 +18,7 @@ OPT     ?= -O2
 
 # Every room, lowest first: each may use only those before it (tests/floors.sh). The same order gives the archives
 # and the link.
-ROOMS := proto shard/hdf5 shard/image shard shard/pack shard/synth \
+ROOMS := proto proto/status shard/hdf5 shard/image shard shard/pack shard/synth \
          worker/nn/conv worker/nn worker/exchange worker/loss worker/loader worker/checkpoint worker/interchange \
          worker/evaluate worker worker/measure \
          daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/setup daemon/coordinator daemon/command daemon
@@ -63,7 +63,7 @@ archive  = $(BUILD)/lib$(subst /,-,$(1)).a
 reverse  = $(if $(1),$(call reverse,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
 up_to    = $(if $(2),$(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call up_to,$(1),$(wordlist 2,$(words $(2)),$(2)))))
 linked   = $(foreach room,$(call reverse,$(call up_to,$(1),$(ROOMS))),$(call archive,$(room)))
-A_proto  := $(call linked,proto)
+A_proto  := $(call linked,proto/status)
 A_shard  := $(call linked,shard/synth)
 A_nn     := $(call linked,worker/nn)
 A_loss   := $(call linked,worker/loss)

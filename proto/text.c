@@ -12,6 +12,19 @@ bool text_ends_with(const char *text, const char *ending)
     return length >= tail && strcmp(text + length - tail, ending) == 0;
 }
 
+void text_copy(const char *from, char *to, size_t size)
+{
+    size_t length = strnlen(from, size);
+    if (length == size) {
+        length = size - 1;
+        while (length > 0 && ((unsigned char)from[length] & 0xc0) == 0x80) {
+            length--;
+        }
+    }
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
 void text_duration(double seconds, char *text, size_t size)
 {
     if (!(seconds >= 0 && seconds < DURATION_MAX)) {

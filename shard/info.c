@@ -2,8 +2,8 @@
 
 #include "proto/file.h"
 #include "proto/path.h"
-#include "proto/status.h"
-#include "proto/status_summary.h"
+#include "proto/status/status_log.h"
+#include "proto/status/status_summary.h"
 #include "shard/hdf5/hdf5.h"
 #include "shard/manifest.h"
 #include "shard/pairs.h"
@@ -248,11 +248,11 @@ static enum status print_checkpoint(const char *path, FILE *output, struct error
 static void print_summary(const struct status_summary *summary, FILE *output)
 {
     fprintf(output, "%-12s %s\n", "state", status_summary_state_name(summary->state));
-    fprintf(output, "%-12s %lld of %lld, epoch %lld\n", "step", (long long)summary->step,
-            (long long)summary->steps, (long long)summary->epoch);
+    fprintf(output, "%-12s %lld of %lld, epoch %lld\n", "step", (long long)summary->step.step,
+            (long long)summary->step.steps, (long long)summary->step.epoch);
     fprintf(output, "%-12s %d, %d lanes, global batch %lld\n", "workers", summary->worker_count,
             summary->lanes, (long long)summary->global_batch);
-    fprintf(output, "%-12s %g\n", "loss", summary->loss);
+    fprintf(output, "%-12s %g\n", "loss", summary->step.loss);
     for (int i = 0; i < summary->eval_count; i++)
         fprintf(output, "%-12s %s at step %lld: accuracy %.4f +- %.4f\n", "evaluation", summary->evals[i].set,
                 (long long)summary->evals[i].step, summary->evals[i].accuracy,
@@ -279,13 +279,21 @@ static enum status print_status(const char *path, FILE *output, struct error *er
                          there ? "no memory for a summary" : "there is no status log");
     }
     status_summary_init(summary);
-    for (json_t *record = status_reader_next(&reader); record != NULL; record = status_reader_next(&reader)) {
-        status_summary_fold(summary, record);
-        json_decref(record);
+    struct status_record record;
+    char problem[sizeof record.problem] = "";
+    size_t odd = 0;
+    while (status_reader_next(&reader, &record)) {
+        status_summary_fold(summary, &record);
         records++;
+        if (record.problem[0] != 0 && odd++ == 0)
+            snprintf(problem, sizeof problem, "%s", record.problem);
+        status_record_free(&record);
     }
     fprintf(output, "%s: status log of %zu records (%lld lines unreadable)\n", path, records,
             (long long)reader.garbage);
+    if (odd > 0)
+        fprintf(output, "%-12s %zu records are not as dail-status(5) has them; the first: %s\n", "damaged",
+                odd, problem);
     print_summary(summary, output);
     status_reader_close(&reader);
     free(summary);

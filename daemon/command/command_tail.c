@@ -2,7 +2,7 @@
 #include "daemon/command/commands.h"
 #include "daemon/rank/signals.h"
 #include "daemon/tail/tail_render.h"
-#include "proto/status.h"
+#include "proto/status/status_log.h"
 
 #include <glob.h>
 #include <langinfo.h>
@@ -91,10 +91,10 @@ static struct tail_view view_now(const struct tail *tail)
 
 static void read_records(struct tail *tail)
 {
-    json_t *record;
-    while ((record = status_reader_next(&tail->reader))) {
-        status_summary_fold(&tail->summary, record);
-        json_decref(record);
+    struct status_record record;
+    while (status_reader_next(&tail->reader, &record)) {
+        status_summary_fold(&tail->summary, &record);
+        status_record_free(&record);
     }
 }
 

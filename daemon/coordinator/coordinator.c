@@ -208,7 +208,7 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
         char line[1400];
         journal_note(context->journal, "failed: %s", error_format(&failure, line, sizeof line));
     }
-    journal_record(context->journal, "stop", status_record_stop(reason_of(status), (int)status));
+    journal_stop(context->journal, reason_of(status), (int)status);
     *error = coordinator.given_up ? (struct error){.status = status} : failure;
     coordinator_close(&coordinator);
     return status;

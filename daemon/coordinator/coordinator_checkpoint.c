@@ -54,9 +54,8 @@ static void take_success(struct coordinator *coordinator, const struct checkpoin
     }
     coordinator->saved.step = outcome->step;
     coordinator->saved.failures = 0;
-    journal_record(coordinator->journal, "checkpoint",
-                   status_record_checkpoint(outcome->step, outcome->path, outcome->bytes, outcome->seconds,
-                                            outcome->stall));
+    journal_checkpoint(coordinator->journal, outcome->step, outcome->path, outcome->bytes, outcome->seconds,
+                       outcome->stall);
     journal_line(coordinator->journal,
                  "step %lld: checkpoint %s, %.1f MB in %.2f s, of which training stood still %.3f s",
                  (long long)outcome->step, outcome->path, (double)outcome->bytes / 1e6, outcome->seconds,

@@ -40,8 +40,7 @@ static void write_report(struct coordinator *coordinator)
     coordinator->step = step->step;
     coordinator->step_seconds = rate > 0 ? global_batch / rate : coordinator->step_seconds;
     coordinator->report.heard = 0;
-    journal_record(coordinator->journal, "step",
-                   status_record_step(step, setup->steps, eta, coordinator->report.seconds, setup->workers));
+    journal_step(coordinator->journal, step, setup->steps, eta, coordinator->report.seconds, setup->workers);
     text_duration(eta, left, sizeof left);
     journal_line(
         coordinator->journal,
@@ -87,7 +86,7 @@ static void take_step(struct coordinator *coordinator, int worker, const struct 
 
 static void take_eval(struct coordinator *coordinator, const struct message_eval *eval)
 {
-    journal_record(coordinator->journal, "eval", status_record_eval(eval));
+    journal_eval(coordinator->journal, eval);
     journal_line(coordinator->journal,
                  "step %lld: %s: accuracy %.2f +- %.2f%% over %lld pairs, threshold %.2f, AUC %.4f",
                  (long long)eval->step, eval->set, 100 * eval->accuracy, 100 * eval->accuracy_std,

@@ -113,7 +113,7 @@ enum status coordinator_handshake(struct coordinator *coordinator, struct error 
     if (status != STATUS_OK) {
         return status;
     }
-    journal_record(coordinator->journal, "start", status_record_start(setup, coordinator->hello));
+    journal_start(coordinator->journal, setup, coordinator->hello);
     announce(coordinator);
     for (size_t i = 0; i < setup->warnings; i++) {
         journal_warn(coordinator->journal, setup->warning[i]);

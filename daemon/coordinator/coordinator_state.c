@@ -38,7 +38,7 @@ void coordinator_fail(struct coordinator *coordinator, int worker, const struct 
         error_prefix_where(&told, name);
         snprintf(host, sizeof host, "%s", coordinator->hello[worker].host);
     }
-    journal_record(coordinator->journal, "fault", status_record_fault(worker + 1, host, line));
+    journal_fault(coordinator->journal, worker + 1, host, line);
     if (!coordinator->failed) {
         coordinator->failed = true;
         coordinator->failed_since = coordinator_clock();

@@ -7,8 +7,8 @@
 
 #include "daemon/coordinator/checkpoint_writer.h"
 #include "daemon/coordinator/coordinator_context.h"
+#include "daemon/coordinator/journal_record.h"
 #include "daemon/coordinator/lease_assignment.h"
-#include "daemon/coordinator/status_record.h"
 
 /* What is known of one worker. */
 struct worker_view {

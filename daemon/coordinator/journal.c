@@ -1,6 +1,5 @@
 #include "daemon/coordinator/journal.h"
 
-#include "daemon/coordinator/status_record.h"
 #include "daemon/coordinator/tensorboard.h"
 #include "proto/file.h"
 
@@ -88,25 +87,25 @@ void journal_touch(struct journal *journal)
     }
 }
 
-static void write_events(struct journal *journal, const char *kind, const json_t *fields)
+static void write_events(struct journal *journal, const struct status_record *record)
 {
     struct event_scalar scalars[TENSORBOARD_SCALARS_MAX];
     struct error error = {0};
     int64_t step;
-    size_t count = tensorboard_scalars(kind, fields, &step, scalars);
+    size_t count = tensorboard_scalars(record, &step, scalars);
     if (count > 0 &&
         event_log_scalars(&journal->events, unix_seconds(), step, scalars, count, &error) != STATUS_OK) {
         tell_broken(journal, &error);
     }
 }
 
-void journal_record(struct journal *journal, const char *kind, json_t *fields)
+void journal_write(struct journal *journal, const struct status_record *record)
 {
     struct error error = {0};
     if (journal->has_events) {
-        write_events(journal, kind, fields);
+        write_events(journal, record);
     }
-    if (status_log_write(&journal->records, kind, fields, &error) != STATUS_OK) {
+    if (status_log_write(&journal->records, record, &error) != STATUS_OK) {
         tell_broken(journal, &error);
     }
 }
@@ -144,10 +143,4 @@ void journal_note(struct journal *journal, const char *format, ...)
     va_start(arguments, format);
     write_line(journal, false, format, arguments);
     va_end(arguments);
-}
-
-void journal_warn(struct journal *journal, const char *text)
-{
-    journal_record(journal, "warning", status_record_warning(text));
-    journal_line(journal, "warning: %s", text);
 }

@@ -7,9 +7,8 @@
 
 #include "proto/error.h"
 #include "proto/event_log.h"
-#include "proto/status.h"
+#include "proto/status/status_log.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -38,16 +37,13 @@ enum status journal_write_config(const char *run_dir, const char *text, struct e
  * second. */
 void journal_touch(struct journal *journal);
 
-/* Appends one record; takes over the reference to `fields` (NULL, from lack of memory, writes nothing). */
-void journal_record(struct journal *journal, const char *kind, json_t *fields);
+/* Appends one record (journal_record.h makes them). */
+void journal_write(struct journal *journal, const struct status_record *record);
 
 /* One line, without its end. */
 void journal_line(struct journal *journal, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A line for the log alone: for what is printed elsewhere. */
 void journal_note(struct journal *journal, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* A line and a `warning` record. */
-void journal_warn(struct journal *journal, const char *text);
 
 #endif

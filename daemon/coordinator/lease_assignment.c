@@ -1,6 +1,6 @@
 #include "daemon/coordinator/lease_assignment.h"
 
-#include "daemon/coordinator/status_record.h"
+#include "daemon/coordinator/journal_record.h"
 
 #include <stdlib.h>
 
@@ -54,7 +54,7 @@ static enum status get_plan(struct lease_assignment *assignment, int64_t epoch, 
     enum status status = plan_make(assignment->datasets, setup->datasets, setup->lanes,
                                    setup->config.run.seed, epoch, slot, error);
     if (status == STATUS_OK) {
-        journal_record(assignment->context->journal, "plan", status_record_plan(slot, setup->workers));
+        journal_plan(assignment->context->journal, slot, setup->workers);
     }
     return status;
 }

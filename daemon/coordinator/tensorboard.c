@@ -4,39 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-struct curve {
-    const char *kind;
-    const char *group, *field; /* of the record: `field`, or the member `field` of its object `group` */
-    const char *tag; /* %s: the record's set */
-};
-
-static const struct curve curves[] = {
-    {"step", NULL, "epoch", "train/epoch"},
-    {"step", NULL, "loss", "train/loss"},
-    {"step", NULL, "loss_cls", "train/loss_cls"},
-    {"step", NULL, "loss_dom", "train/loss_dom"},
-    {"step", NULL, "accuracy", "train/accuracy"},
-    {"step", NULL, "domain_accuracy", "train/domain_accuracy"},
-    {"step", NULL, "lambda", "train/lambda"},
-    {"step", NULL, "lr", "train/lr"},
-    {"step", NULL, "grad_norm", "train/grad_norm"},
-    {"step", NULL, "images_per_second", "speed/images_per_second"},
-    {"step", NULL, "eta_seconds", "speed/eta_seconds"},
-    {"step", "seconds", "data", "speed/seconds_data"},
-    {"step", "seconds", "compute", "speed/seconds_compute"},
-    {"step", "seconds", "exchange", "speed/seconds_exchange"},
-    {"step", "seconds", "exchange_hidden", "speed/seconds_exchange_hidden"},
-    {"eval", NULL, "accuracy", "eval/%s/accuracy"},
-    {"eval", NULL, "accuracy_std", "eval/%s/accuracy_std"},
-    {"eval", NULL, "threshold", "eval/%s/threshold"},
-    {"eval", NULL, "auc", "eval/%s/auc"},
-    {"eval", NULL, "norm", "eval/%s/norm"},
-    {"eval", "tar", "1e-2", "eval/%s/tar_at_far_1e-2"},
-    {"eval", "tar", "1e-3", "eval/%s/tar_at_far_1e-3"},
-    {"eval", "tar", "1e-4", "eval/%s/tar_at_far_1e-4"},
-    {"checkpoint", NULL, "bytes", "checkpoint/bytes"},
-    {"checkpoint", NULL, "seconds", "checkpoint/seconds"},
-    {"checkpoint", NULL, "stall", "checkpoint/stall"},
+struct curves {
+    const char *set; /* the record's; NULL: it has none */
+    struct event_scalar *scalars;
+    size_t count;
 };
 
 static void format_tag(const char *pattern, const char *set, char *tag, size_t size)
@@ -49,24 +20,52 @@ static void format_tag(const char *pattern, const char *set, char *tag, size_t s
     }
 }
 
-size_t tensorboard_scalars(const char *kind, const json_t *fields, int64_t *step,
-                           struct event_scalar scalars[TENSORBOARD_SCALARS_MAX])
+static double value_of(const struct status_field *field, const void *values)
 {
-    size_t count = 0;
-    const char *set = json_string_value(json_object_get(fields, "set"));
-    *step = json_integer_value(json_object_get(fields, "step"));
-    for (size_t i = 0; i < sizeof curves / sizeof *curves && count < TENSORBOARD_SCALARS_MAX; i++) {
-        const struct curve *curve = &curves[i];
-        if (strcmp(curve->kind, kind) != 0) {
-            continue;
-        }
-        const json_t *object = curve->group ? json_object_get(fields, curve->group) : fields;
-        const json_t *value = json_object_get(object, curve->field);
-        if (value) {
-            scalars[count].value = json_is_null(value) ? (double)NAN : json_number_value(value);
-            format_tag(curve->tag, set, scalars[count].tag, sizeof scalars[count].tag);
-            count++;
+    int64_t integer;
+    double figure;
+    if (field->type == STATUS_TYPE_INTEGER) {
+        memcpy(&integer, (const char *)values + field->offset, sizeof integer);
+        return (double)integer;
+    }
+    memcpy(&figure, (const char *)values + field->offset, sizeof figure);
+    return figure;
+}
+
+static void add_curves(struct curves *curves, const struct status_part *part, const void *values)
+{
+    for (size_t i = 0; i < part->count && curves->count < TENSORBOARD_SCALARS_MAX; i++) {
+        const struct status_field *field = &part->fields[i];
+        if (field->type == STATUS_TYPE_OBJECT) {
+            add_curves(curves, field->part, (const char *)values + field->offset);
+        } else if (field->tag[0] != '\0') {
+            struct event_scalar *scalar = &curves->scalars[curves->count];
+            scalar->value = value_of(field, values);
+            format_tag(field->tag, curves->set, scalar->tag, sizeof scalar->tag);
+            curves->count += field->when[0] == '\0' || !isnan(scalar->value);
         }
     }
-    return count;
+}
+
+size_t tensorboard_scalars(const struct status_record *record, int64_t *step,
+                           struct event_scalar scalars[TENSORBOARD_SCALARS_MAX])
+{
+    struct curves curves = {.scalars = scalars};
+    switch (record->kind) {
+    case STATUS_KIND_STEP:
+        *step = record->step.step;
+        break;
+    case STATUS_KIND_EVAL:
+        *step = record->eval.step;
+        curves.set = record->eval.set;
+        break;
+    case STATUS_KIND_CHECKPOINT:
+        *step = record->checkpoint.step;
+        break;
+    default:
+        *step = 0;
+        return 0;
+    }
+    add_curves(&curves, status_kind_part(record->kind), &record->start);
+    return curves.count;
 }

@@ -26,7 +26,7 @@ static struct drawing drawing_of(const struct report_log *log, struct report_fig
     int64_t last = log->step_count > 0 ? log->steps[log->step_count - 1].step : 0;
     /* An evaluation may come between two steps that are logged. */
     for (size_t i = 0; i < log->eval_count; i++) {
-        last = log->evals[i].step > last ? log->evals[i].step : last;
+        last = log->evals[i].eval.step > last ? log->evals[i].eval.step : last;
     }
     bool thousands = last >= THOUSANDS_FROM;
     return (struct drawing){.log = log,
@@ -51,19 +51,35 @@ static struct report_figure *add(const struct drawing *drawing, enum report_sect
     return figure;
 }
 
-/* The sum of the fields in `mask`, a bit each, of a record. */
-static double value_of(const struct report_step *step, unsigned mask)
+/* Where in a step record a figure stands. */
+#define FIGURE(member) offsetof(struct status_step, member)
+
+/* What a curve is drawn of: the sum of `count` figures of a step, times `scale`. */
+struct source {
+    size_t figure[3];
+    size_t count;
+    double scale;
+};
+
+static struct source one(size_t figure, double scale)
 {
-    double sum = 0;
-    for (unsigned field = 0; field < REPORT_FIELDS; field++) {
-        sum += mask >> field & 1 ? step->value[field] : 0;
-    }
-    return sum;
+    return (struct source){{figure}, 1, scale};
 }
 
-/* A curve of fields over the steps, times `scale`: means of as many neighbouring records as it takes. */
+static double value_of(const struct status_step *step, const struct source *source)
+{
+    double sum = 0;
+    for (size_t i = 0; i < source->count; i++) {
+        double figure;
+        memcpy(&figure, (const char *)step + source->figure[i], sizeof figure);
+        sum += figure;
+    }
+    return source->scale * sum;
+}
+
+/* A curve over the steps: means of as many neighbouring records as it takes. */
 static void draw(const struct drawing *drawing, struct report_figure *figure, const char *name,
-                 enum plot_style style, int color, unsigned mask, double scale)
+                 enum plot_style style, int color, struct source source)
 {
     size_t records = drawing->log->step_count;
     size_t points = records < POINTS_MAX ? records : POINTS_MAX;
@@ -72,13 +88,13 @@ static void draw(const struct drawing *drawing, struct report_figure *figure, co
         size_t begin = records * p / points, end = records * (p + 1) / points, finite = 0;
         double sum = 0, steps = 0;
         for (size_t i = begin; i < end; i++) {
-            double value = value_of(&drawing->log->steps[i], mask);
+            double value = value_of(&drawing->log->steps[i], &source);
             steps += (double)drawing->log->steps[i].step;
             sum += isfinite(value) ? value : 0;
             finite += isfinite(value) ? 1 : 0;
         }
         report_curve_point(curve, steps / (double)(end - begin) / drawing->unit,
-                           finite > 0 ? scale * sum / (double)finite : (double)NAN);
+                           finite > 0 ? sum / (double)finite : (double)NAN);
     }
 }
 
@@ -86,7 +102,7 @@ static void draw(const struct drawing *drawing, struct report_figure *figure, co
 static double reversal_begin(const struct report_log *log)
 {
     for (size_t i = 0; i < log->step_count; i++) {
-        if (log->steps[i].value[REPORT_LAMBDA] > 0) {
+        if (log->steps[i].lambda > 0) {
             return (double)log->steps[i].step;
         }
     }
@@ -97,9 +113,9 @@ static void draw_losses(const struct drawing *drawing)
 {
     struct report_figure *figure = add(drawing, REPORT_TRAINING, "losses", "Losses", "loss");
     double reversal = reversal_begin(drawing->log);
-    draw(drawing, figure, "whole", PLOT_LINE, 0, 1u << REPORT_LOSS, 1);
-    draw(drawing, figure, "identity", PLOT_LINE, 2, 1u << REPORT_LOSS_CLS, 1);
-    draw(drawing, figure, "domain", PLOT_LINE, 1, 1u << REPORT_LOSS_DOM, 1);
+    draw(drawing, figure, "whole", PLOT_LINE, 0, one(FIGURE(loss), 1));
+    draw(drawing, figure, "identity", PLOT_LINE, 2, one(FIGURE(loss_cls), 1));
+    draw(drawing, figure, "domain", PLOT_LINE, 1, one(FIGURE(loss_dom), 1));
     if (isfinite(reversal)) {
         report_figure_rule(drawing->figures, figure, "gradient reversal begins", reversal / drawing->unit, 0);
     }
@@ -124,8 +140,8 @@ static void draw_accuracies(const struct drawing *drawing)
     struct report_figure *figure =
         add(drawing, REPORT_TRAINING, "accuracies", "Accuracy on the training batches", "%");
     double share = largest_share(drawing->log);
-    draw(drawing, figure, "identity", PLOT_LINE, 2, 1u << REPORT_ACCURACY, 100);
-    draw(drawing, figure, "dataset guessed", PLOT_LINE, 1, 1u << REPORT_DOMAIN_ACCURACY, 100);
+    draw(drawing, figure, "identity", PLOT_LINE, 2, one(FIGURE(accuracy), 100));
+    draw(drawing, figure, "dataset guessed", PLOT_LINE, 1, one(FIGURE(domain_accuracy), 100));
     if (isfinite(share) && isfinite(drawing->last)) {
         struct plot_curve *rule =
             report_figure_curve(drawing->figures, figure, "guessing the largest dataset", PLOT_RULE, 0, 2);
@@ -142,18 +158,18 @@ static void draw_accuracies(const struct drawing *drawing)
 static void draw_schedules(const struct drawing *drawing)
 {
     struct report_figure *rate = add(drawing, REPORT_TRAINING, "learning-rate", "Learning rate", "");
-    draw(drawing, rate, "learning rate", PLOT_LINE, 0, 1u << REPORT_LR, 1);
+    draw(drawing, rate, "learning rate", PLOT_LINE, 0, one(FIGURE(lr), 1));
     rate->plot.y_min = 0;
     struct report_figure *lambda =
         add(drawing, REPORT_TRAINING, "lambda", "Lambda, the strength of the reversal", "");
-    draw(drawing, lambda, "lambda", PLOT_LINE, 3, 1u << REPORT_LAMBDA, 1);
+    draw(drawing, lambda, "lambda", PLOT_LINE, 3, one(FIGURE(lambda), 1));
     lambda->plot.y_min = 0;
     if (drawing->log->step_count > 0 && !isfinite(reversal_begin(drawing->log))) {
         lambda->plot.y_max = 1;
         snprintf(lambda->caption, sizeof lambda->caption, "0 so far: the reversal has not begun.");
     }
     struct report_figure *norm = add(drawing, REPORT_TRAINING, "gradient-norm", "Gradient norm", "");
-    draw(drawing, norm, "gradient norm", PLOT_LINE, 5, 1u << REPORT_GRAD_NORM, 1);
+    draw(drawing, norm, "gradient norm", PLOT_LINE, 5, one(FIGURE(grad_norm), 1));
     norm->plot.y_min = 0;
     snprintf(norm->caption, sizeof norm->caption, "Backbone and domain head together, before clipping.");
 }
@@ -161,7 +177,7 @@ static void draw_schedules(const struct drawing *drawing)
 static bool seen_before(const struct report_log *log, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        if (strcmp(log->evals[i].set, log->evals[index].set) == 0) {
+        if (strcmp(log->evals[i].eval.set, log->evals[index].eval.set) == 0) {
             return true;
         }
     }
@@ -178,12 +194,12 @@ static void draw_evaluations(const struct drawing *drawing)
         if (seen_before(log, i)) {
             continue;
         }
-        struct plot_curve *curve = report_figure_curve(drawing->figures, figure, log->evals[i].set,
+        struct plot_curve *curve = report_figure_curve(drawing->figures, figure, log->evals[i].eval.set,
                                                        PLOT_MARKED_LINE, color++, log->eval_count);
         for (size_t j = i; j < log->eval_count; j++) {
-            if (strcmp(log->evals[j].set, log->evals[i].set) == 0) {
-                report_curve_point(curve, (double)log->evals[j].step / drawing->unit,
-                                   100 * log->evals[j].accuracy);
+            if (strcmp(log->evals[j].eval.set, log->evals[i].eval.set) == 0) {
+                report_curve_point(curve, (double)log->evals[j].eval.step / drawing->unit,
+                                   100 * log->evals[j].eval.accuracy);
             }
         }
     }
@@ -219,14 +235,16 @@ static void draw_samples(const struct drawing *drawing)
 
 static void draw_speed(const struct drawing *drawing)
 {
-    const unsigned compute = 1u << REPORT_COMPUTE, exchange = 1u << REPORT_EXCHANGE, data = 1u << REPORT_DATA;
+    const size_t compute = FIGURE(seconds.compute), exchange = FIGURE(seconds.exchange),
+                 data = FIGURE(seconds.data);
     struct report_figure *rate = add(drawing, REPORT_SPEED, "throughput", "Throughput", "images/s");
-    draw(drawing, rate, "all workers together", PLOT_LINE, 0, 1u << REPORT_IMAGES_PER_SECOND, 1);
+    draw(drawing, rate, "all workers together", PLOT_LINE, 0, one(FIGURE(images_per_second), 1));
     rate->plot.y_min = 0;
     struct report_figure *split = add(drawing, REPORT_SPEED, "step-time", "What a step's time goes to", "s");
-    draw(drawing, split, "waiting for data", PLOT_AREA, 1, compute | exchange | data, 1);
-    draw(drawing, split, "waiting for the exchange", PLOT_AREA, 3, compute | exchange, 1);
-    draw(drawing, split, "computing", PLOT_AREA, 0, compute, 1);
+    draw(drawing, split, "waiting for data", PLOT_AREA, 1, (struct source){{compute, exchange, data}, 3, 1});
+    draw(drawing, split, "waiting for the exchange", PLOT_AREA, 3,
+         (struct source){{compute, exchange}, 2, 1});
+    draw(drawing, split, "computing", PLOT_AREA, 0, one(compute, 1));
     split->plot.y_min = 0;
     snprintf(split->caption, sizeof split->caption, "Means over the workers, one on top of the other.");
 }
@@ -249,9 +267,9 @@ static void draw_balance(const struct drawing *drawing)
                                                        colors[part], log->worker_count);
         for (size_t i = 0; i < log->worker_count; i++) {
             const struct report_worker *worker = &log->workers[i];
-            report_curve_point(curve, worker->rank,
-                               worker->compute + (part < 2 ? worker->exchange : 0) +
-                                   (part < 1 ? worker->data : 0));
+            report_curve_point(curve, (double)worker->worker->rank,
+                               worker->mean.compute + (part < 2 ? worker->mean.exchange : 0) +
+                                   (part < 1 ? worker->mean.data : 0));
         }
     }
     snprintf(

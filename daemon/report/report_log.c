@@ -1,29 +1,11 @@
 #include "daemon/report/report_log.h"
 
-#include "proto/status.h"
+#include "proto/status/status_log.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static double number(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
-static int64_t integer(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
-static void text(const json_t *object, const char *key, char *to, size_t size)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-    snprintf(to, size, "%s", value ? value : "");
-}
 
 /* Room for one element more in *array, which has `count`; NULL and log->no_memory where there is none.
  * `array` points to a pointer to elements; the room doubles whenever it is full. */
@@ -43,228 +25,168 @@ static void *add(struct report_log *log, void *array, size_t count, size_t size)
     return elements + count * size;
 }
 
-/* Keeps those of `count` elements, each of which begins with its step, that lie not beyond `step`; returns
- * how many there are. */
-static size_t keep_up_to(void *array, size_t count, size_t size, int64_t step)
+/* Keeps a record, which becomes the array's; frees it where there is no room. */
+static void keep(struct report_log *log, struct status_record **array, size_t *count,
+                 struct status_record *record)
 {
-    char *elements = array;
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        int64_t own;
-        memcpy(&own, elements + i * size, sizeof own);
-        if (own <= step) {
-            memmove(elements + kept++ * size, elements + i * size, size);
-        }
+    struct status_record *entry = add(log, array, *count, sizeof *entry);
+    if (!entry) {
+        status_record_free(record);
+        return;
     }
-    return kept;
+    *entry = *record;
+    (*count)++;
+}
+
+static void free_records(struct status_record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        status_record_free(&records[i]);
+    }
+    free(records);
 }
 
 /* What lies beyond a step that a start goes on from. */
 static void forget_beyond(struct report_log *log, int64_t step)
 {
-    size_t steps = log->step_count;
-    log->step_count = keep_up_to(log->steps, steps, sizeof *log->steps, step);
-    log->replaced += (int64_t)(steps - log->step_count);
-    log->eval_count = keep_up_to(log->evals, log->eval_count, sizeof *log->evals, step);
-    log->checkpoint_count =
-        keep_up_to(log->checkpoints, log->checkpoint_count, sizeof *log->checkpoints, step);
-}
-
-static void take_datasets(struct report_log *log, const json_t *datasets)
-{
-    size_t index;
-    const json_t *dataset;
-    log->dataset_count = 0;
-    json_array_foreach(datasets, index, dataset)
-    {
-        struct report_dataset *entry = add(log, &log->datasets, log->dataset_count, sizeof *entry);
-        if (!entry) {
-            return;
+    size_t steps = 0, evals = 0, checkpoints = 0;
+    for (size_t i = 0; i < log->step_count; i++) {
+        if (log->steps[i].step <= step) {
+            log->steps[steps++] = log->steps[i];
         }
-        log->dataset_count++;
-        text(dataset, "name", entry->name, sizeof entry->name);
-        entry->id = integer(dataset, "id");
-        entry->classes = integer(dataset, "classes");
-        entry->images = integer(dataset, "images");
-        entry->shards = integer(dataset, "shards");
     }
+    log->replaced += (int64_t)(log->step_count - steps);
+    log->step_count = steps;
+    for (size_t i = 0; i < log->eval_count; i++) {
+        if (log->evals[i].eval.step <= step) {
+            log->evals[evals++] = log->evals[i];
+        } else {
+            status_record_free(&log->evals[i]);
+        }
+    }
+    log->eval_count = evals;
+    for (size_t i = 0; i < log->checkpoint_count; i++) {
+        if (log->checkpoints[i].checkpoint.step <= step) {
+            log->checkpoints[checkpoints++] = log->checkpoints[i];
+        } else {
+            status_record_free(&log->checkpoints[i]);
+        }
+    }
+    log->checkpoint_count = checkpoints;
 }
 
-static void take_workers(struct report_log *log, const json_t *workers)
+static void take_workers(struct report_log *log, const struct status_start *start)
 {
-    size_t index;
-    const json_t *worker;
     log->worker_count = 0;
-    json_array_foreach(workers, index, worker)
-    {
+    for (size_t i = 0; i < start->workers.count; i++) {
         struct report_worker *entry = add(log, &log->workers, log->worker_count, sizeof *entry);
         if (!entry) {
             return;
         }
         log->worker_count++;
-        entry->rank = (int)integer(worker, "rank");
-        entry->threads = (int)integer(worker, "threads");
-        text(worker, "host", entry->host, sizeof entry->host);
-        text(worker, "isa", entry->isa, sizeof entry->isa);
-        entry->data = entry->compute = entry->exchange = NAN;
+        entry->worker = &start->workers.at[i];
+        entry->mean.data = entry->mean.compute = entry->mean.exchange = NAN;
     }
 }
 
-static void take_start(struct report_log *log, const json_t *record)
+static void take_start(struct report_log *log, struct status_record *record)
 {
-    int64_t step = integer(record, "step");
-    struct report_start *start = add(log, &log->starts, log->start_count, sizeof *start);
-    if (!start) {
+    struct report_start *entry = add(log, &log->starts, log->start_count, sizeof *entry);
+    if (!entry) {
+        status_record_free(record);
         return;
     }
+    const struct status_start *start = &record->start;
     log->start_count++;
-    start->t = number(record, "t");
-    start->step = start->reached = step;
-    start->workers = (int)json_array_size(json_object_get(record, "workers"));
-    forget_beyond(log, step);
-    take_datasets(log, json_object_get(record, "datasets"));
-    take_workers(log, json_object_get(record, "workers"));
+    entry->start = *record;
+    entry->reached = start->step;
+    forget_beyond(log, start->step);
+    log->datasets = start->datasets.at;
+    log->dataset_count = start->datasets.count;
+    take_workers(log, start);
 }
 
 /* The running mean takes a report that has all its numbers. */
-static void take_worker_seconds(struct report_log *log, const json_t *seconds)
+static void take_worker_seconds(struct report_log *log, const struct status_worker_seconds *seconds)
 {
-    int64_t rank = integer(seconds, "rank");
-    double data = number(seconds, "data"), compute = number(seconds, "compute"),
-           exchange = number(seconds, "exchange");
-    for (size_t i = 0; i < log->worker_count && isfinite(data + compute + exchange); i++) {
+    for (size_t i = 0; i < log->worker_count; i++) {
         struct report_worker *worker = &log->workers[i];
-        if (worker->rank != rank) {
+        if (worker->worker->rank != seconds->rank ||
+            !isfinite(seconds->data + seconds->compute + seconds->exchange)) {
             continue;
         }
         if (worker->reports++ == 0) {
-            worker->data = worker->compute = worker->exchange = 0;
+            worker->mean = (struct status_worker_seconds){0};
         }
-        worker->data += (data - worker->data) / (double)worker->reports;
-        worker->compute += (compute - worker->compute) / (double)worker->reports;
-        worker->exchange += (exchange - worker->exchange) / (double)worker->reports;
+        double weight = 1 / (double)worker->reports;
+        worker->mean.data += (seconds->data - worker->mean.data) * weight;
+        worker->mean.compute += (seconds->compute - worker->mean.compute) * weight;
+        worker->mean.exchange += (seconds->exchange - worker->mean.exchange) * weight;
     }
 }
 
-static void take_step(struct report_log *log, const json_t *record)
+static void take_step(struct report_log *log, struct status_record *record)
 {
-    static const struct {
-        enum report_field field;
-        const char *group, *key;
-    } fields[] = {{REPORT_LOSS, NULL, "loss"},
-                  {REPORT_LOSS_CLS, NULL, "loss_cls"},
-                  {REPORT_LOSS_DOM, NULL, "loss_dom"},
-                  {REPORT_ACCURACY, NULL, "accuracy"},
-                  {REPORT_DOMAIN_ACCURACY, NULL, "domain_accuracy"},
-                  {REPORT_LAMBDA, NULL, "lambda"},
-                  {REPORT_LR, NULL, "lr"},
-                  {REPORT_GRAD_NORM, NULL, "grad_norm"},
-                  {REPORT_IMAGES_PER_SECOND, NULL, "images_per_second"},
-                  {REPORT_DATA, "seconds", "data"},
-                  {REPORT_COMPUTE, "seconds", "compute"},
-                  {REPORT_EXCHANGE, "seconds", "exchange"}};
-    struct report_step *step = add(log, &log->steps, log->step_count, sizeof *step);
-    if (!step) {
-        return;
+    struct status_step *step = add(log, &log->steps, log->step_count, sizeof *step);
+    for (size_t i = 0; i < record->step.workers.count; i++) {
+        take_worker_seconds(log, &record->step.workers.at[i]);
     }
-    log->step_count++;
-    step->step = integer(record, "step");
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        const json_t *object = fields[i].group ? json_object_get(record, fields[i].group) : record;
-        step->value[fields[i].field] = number(object, fields[i].key);
+    if (step) {
+        *step = record->step;
+        step->workers.at = NULL;
+        step->workers.count = 0;
+        log->step_count++;
     }
     if (log->start_count > 0) {
-        log->starts[log->start_count - 1].reached = step->step;
+        log->starts[log->start_count - 1].reached = record->step.step;
     }
-    size_t index;
-    const json_t *worker;
-    json_array_foreach(json_object_get(record, "workers"), index, worker)
-    {
-        take_worker_seconds(log, worker);
-    }
+    status_record_free(record);
 }
 
-static void take_eval(struct report_log *log, const json_t *record)
-{
-    static const char *const fars[3] = {"1e-2", "1e-3", "1e-4"};
-    struct report_eval *eval = add(log, &log->evals, log->eval_count, sizeof *eval);
-    if (!eval) {
-        return;
-    }
-    log->eval_count++;
-    eval->step = integer(record, "step");
-    eval->pairs = integer(record, "pairs");
-    text(record, "set", eval->set, sizeof eval->set);
-    eval->accuracy = number(record, "accuracy");
-    eval->accuracy_std = number(record, "accuracy_std");
-    eval->threshold = number(record, "threshold");
-    eval->auc = number(record, "auc");
-    eval->norm = number(record, "norm");
-    for (int i = 0; i < 3; i++) {
-        eval->tar[i] = number(json_object_get(record, "tar"), fars[i]);
-    }
-}
-
-static void take_checkpoint(struct report_log *log, const json_t *record)
-{
-    struct report_checkpoint *checkpoint =
-        add(log, &log->checkpoints, log->checkpoint_count, sizeof *checkpoint);
-    if (!checkpoint) {
-        return;
-    }
-    log->checkpoint_count++;
-    checkpoint->t = number(record, "t");
-    checkpoint->step = integer(record, "step");
-    checkpoint->bytes = number(record, "bytes");
-    checkpoint->seconds = number(record, "seconds");
-    checkpoint->stall = number(record, "stall");
-    text(record, "path", checkpoint->path, sizeof checkpoint->path);
-}
-
-static void take_note(struct report_log *log, const json_t *record, bool fault)
-{
-    struct report_note *note = add(log, &log->notes, log->note_count, sizeof *note);
-    if (!note) {
-        return;
-    }
-    log->note_count++;
-    note->t = number(record, "t");
-    note->fault = fault;
-    note->rank = (int)integer(record, "rank");
-    text(record, "host", note->host, sizeof note->host);
-    text(record, "what", note->what, sizeof note->what);
-}
-
-static void take_stop(struct report_log *log, const json_t *record)
+static void take_stop(struct report_log *log, struct status_record *record)
 {
     if (log->start_count == 0) {
+        status_record_free(record);
         return;
     }
-    struct report_start *start = &log->starts[log->start_count - 1];
-    start->ended = true;
-    start->exit_code = (int)integer(record, "exit_code");
-    text(record, "reason", start->reason, sizeof start->reason);
+    struct status_record *stop = &log->starts[log->start_count - 1].stop;
+    status_record_free(stop);
+    *stop = *record;
 }
 
-static void take(struct report_log *log, const json_t *record)
+/* Takes over the record. */
+static void take(struct report_log *log, struct status_record *record)
 {
-    const char *kind = json_string_value(json_object_get(record, "kind"));
+    double t = record->head.t;
     status_summary_fold(log->summary, record);
-    if (strcmp(kind, "start") == 0) {
+    switch (record->kind) {
+    case STATUS_KIND_START:
         take_start(log, record);
-    } else if (strcmp(kind, "step") == 0) {
+        break;
+    case STATUS_KIND_STEP:
         take_step(log, record);
-    } else if (strcmp(kind, "eval") == 0) {
-        take_eval(log, record);
-    } else if (strcmp(kind, "checkpoint") == 0) {
-        take_checkpoint(log, record);
-    } else if (strcmp(kind, "warning") == 0 || strcmp(kind, "fault") == 0) {
-        take_note(log, record, kind[0] == 'f');
-    } else if (strcmp(kind, "stop") == 0) {
+        break;
+    case STATUS_KIND_EVAL:
+        keep(log, &log->evals, &log->eval_count, record);
+        break;
+    case STATUS_KIND_CHECKPOINT:
+        keep(log, &log->checkpoints, &log->checkpoint_count, record);
+        break;
+    case STATUS_KIND_WARNING:
+    case STATUS_KIND_FAULT:
+        keep(log, &log->notes, &log->note_count, record);
+        break;
+    case STATUS_KIND_STOP:
         take_stop(log, record);
+        break;
+    case STATUS_KIND_PLAN:
+    case STATUS_KIND_UNKNOWN:
+    case STATUS_KINDS:
+        status_record_free(record);
+        break;
     }
     if (log->start_count > 0) {
-        log->starts[log->start_count - 1].last_t = number(record, "t");
+        log->starts[log->start_count - 1].last_t = t;
     }
 }
 
@@ -277,10 +199,9 @@ enum status report_log_read(const char *path, struct report_log *log, struct err
     }
     status_summary_init(log->summary);
     status_reader_open(&reader, path);
-    json_t *record;
-    while (!log->no_memory && (record = status_reader_next(&reader))) {
-        take(log, record);
-        json_decref(record);
+    struct status_record record;
+    while (!log->no_memory && status_reader_next(&reader, &record)) {
+        take(log, &record);
     }
     log->garbage = reader.garbage;
     bool exists = status_reader_exists(&reader);
@@ -299,11 +220,14 @@ void report_log_free(struct report_log *log)
 {
     free(log->summary);
     free(log->steps);
-    free(log->evals);
-    free(log->checkpoints);
+    free_records(log->evals, log->eval_count);
+    free_records(log->checkpoints, log->checkpoint_count);
+    free_records(log->notes, log->note_count);
+    for (size_t i = 0; i < log->start_count; i++) {
+        status_record_free(&log->starts[i].start);
+        status_record_free(&log->starts[i].stop);
+    }
     free(log->starts);
-    free(log->notes);
-    free(log->datasets);
     free(log->workers);
     *log = (struct report_log){0};
 }

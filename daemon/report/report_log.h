@@ -7,91 +7,38 @@
 #define DAIL_DAEMON_REPORT_REPORT_LOG_H
 
 #include "proto/error.h"
-#include "proto/status_summary.h"
+#include "proto/status/status_summary.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum report_field {
-    REPORT_LOSS,
-    REPORT_LOSS_CLS,
-    REPORT_LOSS_DOM,
-    REPORT_ACCURACY,
-    REPORT_DOMAIN_ACCURACY,
-    REPORT_LAMBDA,
-    REPORT_LR,
-    REPORT_GRAD_NORM,
-    REPORT_IMAGES_PER_SECOND,
-    REPORT_DATA, /* seconds per step, means over the workers: these three add up to the step */
-    REPORT_COMPUTE,
-    REPORT_EXCHANGE,
-    REPORT_FIELDS
-};
-
-/* The next three begin with their step (report_log.c). */
-struct report_step {
-    int64_t step;
-    double value[REPORT_FIELDS]; /* NaN where the log has none */
-};
-
-struct report_eval {
-    int64_t step, pairs;
-    char set[128];
-    double accuracy, accuracy_std, threshold, auc, norm;
-    double tar[3]; /* at far 1e-2, 1e-3, 1e-4; NaN where the set is too small */
-};
-
-struct report_checkpoint {
-    int64_t step;
-    double t, bytes, seconds, stall;
-    char path[512];
-};
-
 struct report_start {
-    double t, last_t; /* of its first and last record */
-    int64_t step; /* it goes on from */
+    struct status_record start, stop; /* the latter of kind STATUS_KIND_UNKNOWN until it has come */
+    double last_t; /* of its last record */
     int64_t reached; /* the last step recorded */
-    int workers;
-    bool ended; /* its stop record is there */
-    int exit_code;
-    char reason[64];
-};
-
-struct report_note {
-    double t;
-    bool fault;
-    int rank; /* of a fault */
-    char host[128];
-    char what[512];
-};
-
-struct report_dataset {
-    char name[128];
-    int64_t id, classes, images, shards;
 };
 
 struct report_worker {
-    int rank, threads;
-    char host[128], isa[16];
-    double data, compute, exchange; /* mean seconds per step since the last start; NaN: never reported */
+    const struct status_worker *worker; /* within the start's record */
+    struct status_worker_seconds mean; /* since the last start; NaN: never reported */
     int64_t reports;
 };
 
 /* The arrays are in the log's order; evaluations of all sets are in one. */
 struct report_log {
     struct status_summary *summary;
-    struct report_step *steps;
+    struct status_step *steps; /* without their workers */
     size_t step_count;
-    struct report_eval *evals;
+    struct status_record *evals;
     size_t eval_count;
-    struct report_checkpoint *checkpoints;
+    struct status_record *checkpoints;
     size_t checkpoint_count;
     struct report_start *starts;
     size_t start_count;
-    struct report_note *notes;
+    struct status_record *notes; /* warnings and faults */
     size_t note_count;
-    struct report_dataset *datasets; /* of the last start */
+    const struct status_dataset *datasets; /* of the last start */
     size_t dataset_count;
     struct report_worker *workers; /* likewise */
     size_t worker_count;

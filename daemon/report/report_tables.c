@@ -106,7 +106,7 @@ static void tile(FILE *out, const char *name, const char *format, ...)
 static bool is_superseded(const struct report_log *log, size_t index)
 {
     for (size_t i = index + 1; i < log->eval_count; i++) {
-        if (strcmp(log->evals[i].set, log->evals[index].set) == 0) {
+        if (strcmp(log->evals[i].eval.set, log->evals[index].eval.set) == 0) {
             return true;
         }
     }
@@ -121,22 +121,22 @@ static void write_tiles(const struct report *report, FILE *out)
     double spent = 0, images = 0, classes = 0;
     int sets = 0;
     for (size_t i = 0; i < log->start_count; i++) {
-        spent += fmax(0, log->starts[i].last_t - log->starts[i].t);
+        spent += fmax(0, log->starts[i].last_t - log->starts[i].start.head.t);
     }
     for (size_t i = 0; i < log->dataset_count; i++) {
         images += (double)log->datasets[i].images;
         classes += (double)log->datasets[i].classes;
     }
     fputs("<dl class=\"tiles\">\n", out);
-    tile(out, "step", "%lld / %lld", (long long)summary->step, (long long)summary->steps);
+    tile(out, "step", "%lld / %lld", (long long)summary->step.step, (long long)summary->step.steps);
     if (log->step_count > 0) {
-        const struct report_step *last = &log->steps[log->step_count - 1];
-        tile(out, "loss", "%.4g", last->value[REPORT_LOSS]);
-        tile(out, "images/s", "%.4g", last->value[REPORT_IMAGES_PER_SECOND]);
+        const struct status_step *last = &log->steps[log->step_count - 1];
+        tile(out, "loss", "%.4g", last->loss);
+        tile(out, "images/s", "%.4g", last->images_per_second);
     }
     for (size_t i = 0; i < log->eval_count && sets < 6; i++) {
         if (!is_superseded(log, i)) {
-            tile(out, log->evals[i].set, "%.2f %%", 100 * log->evals[i].accuracy);
+            tile(out, log->evals[i].eval.set, "%.2f %%", 100 * log->evals[i].eval.accuracy);
             sets++;
         }
     }
@@ -149,11 +149,11 @@ static void write_tiles(const struct report *report, FILE *out)
     fputs("</dl>\n", out);
 }
 
-static const struct report_note *last_fault(const struct report_log *log)
+static const struct status_fault *last_fault(const struct report_log *log)
 {
     for (size_t i = log->note_count; i > 0; i--) {
-        if (log->notes[i - 1].fault) {
-            return &log->notes[i - 1];
+        if (log->notes[i - 1].kind == STATUS_KIND_FAULT) {
+            return &log->notes[i - 1].fault;
         }
     }
     return NULL;
@@ -162,7 +162,7 @@ static const struct report_note *last_fault(const struct report_log *log)
 void report_write_summary(const struct report *report, FILE *out)
 {
     const struct status_summary *summary = report->log->summary;
-    const struct report_note *fault = last_fault(report->log);
+    const struct status_fault *fault = last_fault(report->log);
     const char *state = status_summary_state_name(summary->state);
     char now[32], last[32];
     format_time(report->now, now, sizeof now);
@@ -179,7 +179,7 @@ void report_write_summary(const struct report *report, FILE *out)
     }
     if (summary->state == SUMMARY_FAILED && fault) {
         fputs("<p class=\"trouble\">", out);
-        html_print(out, "rank %d@%s: %s", fault->rank, fault->host, fault->what);
+        html_print(out, "rank %d@%s: %s", (int)fault->rank, fault->host, fault->what);
         fputs("</p>\n", out);
     }
     if (report->log->garbage > 0) {
@@ -226,7 +226,7 @@ static void write_judged(const struct report_model *model, FILE *out)
 static void write_logged(const struct report_log *log, FILE *out)
 {
     for (size_t i = 0; i < log->eval_count; i++) {
-        const struct report_eval *eval = &log->evals[i];
+        const struct status_eval *eval = &log->evals[i].eval;
         if (is_superseded(log, i)) {
             continue;
         }
@@ -237,9 +237,9 @@ static void write_logged(const struct report_log *log, FILE *out)
         cell(out, NULL, "%.2f ± %.2f", 100 * eval->accuracy, 100 * eval->accuracy_std);
         figure_cell(out, 3, eval->threshold);
         figure_cell(out, 5, eval->auc);
-        for (int f = 0; f < 3; f++) {
-            rate_cell(out, eval->tar[f]);
-        }
+        rate_cell(out, eval->tar.at_1e2);
+        rate_cell(out, eval->tar.at_1e3);
+        rate_cell(out, eval->tar.at_1e4);
         figure_cell(out, 2, eval->norm);
         fputs("</tr>\n", out);
     }
@@ -282,7 +282,7 @@ void report_write_datasets(const struct report *report, FILE *out)
     }
     begin_table(out, "<dataset|number|id|identities|images|share %|images each|shards");
     for (size_t i = 0; i < log->dataset_count; i++) {
-        const struct report_dataset *dataset = &log->datasets[i];
+        const struct status_dataset *dataset = &log->datasets[i];
         fputs("<tr>", out);
         cell(out, "text", "%s", dataset->name);
         cell(out, NULL, "%zu", i + 1);
@@ -310,13 +310,13 @@ void report_write_workers(const struct report *report, FILE *out)
     for (size_t i = first; i < log->worker_count; i++) {
         const struct report_worker *worker = &log->workers[i];
         fputs("<tr>", out);
-        cell(out, NULL, "%d", worker->rank);
-        cell(out, "text", "%s", worker->host);
-        cell(out, NULL, "%d", worker->threads);
-        cell(out, "text", "%s", worker->isa);
-        figure_cell(out, 4, worker->compute);
-        figure_cell(out, 4, worker->exchange);
-        figure_cell(out, 4, worker->data);
+        cell(out, NULL, "%d", (int)worker->worker->rank);
+        cell(out, "text", "%s", worker->worker->host);
+        cell(out, NULL, "%d", (int)worker->worker->threads);
+        cell(out, "text", "%s", worker->worker->isa);
+        figure_cell(out, 4, worker->mean.compute);
+        figure_cell(out, 4, worker->mean.exchange);
+        figure_cell(out, 4, worker->mean.data);
         cell(out, NULL, "%lld", (long long)worker->reports);
         fputs("</tr>\n", out);
     }
@@ -335,15 +335,15 @@ void report_write_checkpoints(const struct report *report, FILE *out)
     size_t first = first_row(out, log->checkpoint_count);
     begin_table(out, "step|<written|MB|seconds|training stood still, s|<path|<now");
     for (size_t i = first; i < log->checkpoint_count; i++) {
-        const struct report_checkpoint *checkpoint = &log->checkpoints[i];
+        const struct status_checkpoint *checkpoint = &log->checkpoints[i].checkpoint;
         struct stat info;
         char path[PATH_SIZE];
         /* The log's path is as seen from where the run was started. */
         checkpoint_path(report->run_dir, checkpoint->step, 0, path, sizeof path);
         fputs("<tr>", out);
         cell(out, NULL, "%lld", (long long)checkpoint->step);
-        time_cell(out, checkpoint->t);
-        figure_cell(out, 1, checkpoint->bytes / 1e6);
+        time_cell(out, log->checkpoints[i].head.t);
+        figure_cell(out, 1, (double)checkpoint->bytes / 1e6);
         figure_cell(out, 2, checkpoint->seconds);
         figure_cell(out, 3, checkpoint->stall);
         cell(out, "path", "%s", checkpoint->path);
@@ -368,16 +368,16 @@ void report_write_starts(const struct report *report, FILE *out)
     for (size_t i = first; i < log->start_count; i++) {
         const struct report_start *start = &log->starts[i];
         char lasted[64];
-        text_duration(start->last_t - start->t, lasted, sizeof lasted);
+        text_duration(start->last_t - start->start.head.t, lasted, sizeof lasted);
         fputs("<tr>", out);
         cell(out, NULL, "%zu", i + 1);
-        time_cell(out, start->t);
-        cell(out, NULL, "%lld", (long long)start->step);
+        time_cell(out, start->start.head.t);
+        cell(out, NULL, "%lld", (long long)start->start.start.step);
         cell(out, NULL, "%lld", (long long)start->reached);
-        cell(out, NULL, "%d", start->workers);
+        cell(out, NULL, "%zu", start->start.start.workers.count);
         cell(out, "text", "%s", lasted);
-        if (start->ended) {
-            cell(out, "text", "%s (exit code %d)", start->reason, start->exit_code);
+        if (start->stop.kind == STATUS_KIND_STOP) {
+            cell(out, "text", "%s (exit code %d)", start->stop.stop.reason, (int)start->stop.stop.exit_code);
         } else {
             cell(out, "text", "%s", i + 1 < log->start_count ? "without a word" : "not yet");
         }
@@ -396,14 +396,14 @@ void report_write_notes(const struct report *report, FILE *out)
     size_t first = first_row(out, log->note_count);
     begin_table(out, "<at|<kind|<what");
     for (size_t i = first; i < log->note_count; i++) {
-        const struct report_note *note = &log->notes[i];
+        const struct status_record *note = &log->notes[i];
         fputs("<tr>", out);
-        time_cell(out, note->t);
-        cell(out, "text", "%s", note->fault ? "fault" : "warning");
-        if (note->fault) {
-            cell(out, "wide", "rank %d@%s: %s", note->rank, note->host, note->what);
+        time_cell(out, note->head.t);
+        cell(out, "text", "%s", status_kind_name(note->kind));
+        if (note->kind == STATUS_KIND_FAULT) {
+            cell(out, "wide", "rank %d@%s: %s", (int)note->fault.rank, note->fault.host, note->fault.what);
         } else {
-            cell(out, "wide", "%s", note->what);
+            cell(out, "wide", "%s", note->warning.what);
         }
         fputs("</tr>\n", out);
     }

@@ -3,7 +3,6 @@
 #include "daemon/supervisor/launch.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 static void log_time(const struct run_watch *watch, struct timespec *changed)
@@ -20,43 +19,40 @@ void run_watch_open(struct run_watch *watch, const char *run_dir)
     snprintf(path, sizeof path, "%s/status.jsonl", run_dir);
     log_time(watch, &watch->log_changed);
     status_reader_open(&watch->reader, path);
-    for (json_t *old = status_reader_next(&watch->reader); old; old = status_reader_next(&watch->reader)) {
-        json_decref(old);
+    struct status_record old;
+    while (status_reader_next(&watch->reader, &old)) {
+        status_record_free(&old);
     }
 }
 
-static int64_t whole_number(const json_t *record, const char *key)
+static void take_fault(struct run_watch *watch, const struct status_fault *fault)
 {
-    return (int64_t)json_integer_value(json_object_get(record, key));
-}
-
-static void take_fault(struct run_watch *watch, const json_t *record)
-{
-    const char *what = json_string_value(json_object_get(record, "what"));
-    const char *host = json_string_value(json_object_get(record, "host"));
-    if (watch->fault[0] == '\0' && what) {
-        snprintf(watch->fault, sizeof watch->fault, "rank %d%s%s: %s", (int)whole_number(record, "rank"),
-                 host && host[0] != '\0' ? "@" : "", host ? host : "", what);
+    if (watch->fault[0] == '\0') {
+        snprintf(watch->fault, sizeof watch->fault, "rank %d%s%s: %s", (int)fault->rank,
+                 fault->host[0] != '\0' ? "@" : "", fault->host, fault->what);
     }
 }
 
-static void take(struct run_watch *watch, const json_t *record)
+static void take(struct run_watch *watch, const struct status_record *record)
 {
-    const char *kind = json_string_value(json_object_get(record, "kind"));
-    if (!kind) {
-        return;
-    }
-    if (strcmp(kind, "start") == 0) {
+    switch (record->kind) {
+    case STATUS_KIND_START:
         watch->started = true;
-        watch->lanes = (int)whole_number(record, "lanes");
-        watch->start_step = whole_number(record, "step");
-    } else if (strcmp(kind, "checkpoint") == 0) {
-        watch->checkpoint_step = whole_number(record, "step");
-    } else if (strcmp(kind, "fault") == 0) {
-        take_fault(watch, record);
-    } else if (strcmp(kind, "stop") == 0) {
+        watch->lanes = (int)record->start.lanes;
+        watch->start_step = record->start.step;
+        break;
+    case STATUS_KIND_CHECKPOINT:
+        watch->checkpoint_step = record->checkpoint.step;
+        break;
+    case STATUS_KIND_FAULT:
+        take_fault(watch, &record->fault);
+        break;
+    case STATUS_KIND_STOP:
         watch->stopped = true;
-        watch->exit_code = (int)whole_number(record, "exit_code");
+        watch->exit_code = (int)record->stop.exit_code;
+        break;
+    default:
+        break;
     }
 }
 
@@ -69,10 +65,10 @@ void run_watch_look(struct run_watch *watch)
         watch->sign = launch_clock();
         watch->alive = true;
     }
-    for (json_t *record = status_reader_next(&watch->reader); record;
-         record = status_reader_next(&watch->reader)) {
-        take(watch, record);
-        json_decref(record);
+    struct status_record record;
+    while (status_reader_next(&watch->reader, &record)) {
+        take(watch, &record);
+        status_record_free(&record);
     }
 }
 

@@ -4,7 +4,7 @@
 #ifndef DAIL_DAEMON_SUPERVISOR_RUN_WATCH_H
 #define DAIL_DAEMON_SUPERVISOR_RUN_WATCH_H
 
-#include "proto/status.h"
+#include "proto/status/status_log.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -133,18 +133,19 @@ static void put_progress(struct screen *screen, const struct status_summary *sum
 {
     char bar[CHART_BYTES], eta[32], elapsed[32], left[64];
     int64_t per_epoch = summary->steps_per_epoch > 0 ? summary->steps_per_epoch : 1;
-    int64_t epochs = (summary->steps + per_epoch - 1) / per_epoch;
-    double into = (double)summary->step - (double)summary->epoch * (double)per_epoch;
+    int64_t epochs = (summary->step.steps + per_epoch - 1) / per_epoch;
+    int64_t epoch = summary->step.epoch > 1 ? summary->step.epoch : 1;
+    double into = (double)summary->step.step - (double)(epoch - 1) * (double)per_epoch;
     double end = summary->state == SUMMARY_RUNNING ? screen->view->now : summary->last_t;
     int width = screen->view->columns - 48 > 10 ? screen->view->columns - 48 : 10;
-    text_duration(summary->eta_seconds, eta, sizeof eta);
+    text_duration(summary->step.eta_seconds, eta, sizeof eta);
     text_duration(end - summary->begin, elapsed, sizeof elapsed);
-    snprintf(left, sizeof left, "epoch %lld/%lld", (long long)summary->epoch + (epochs > 0),
-             (long long)epochs);
+    snprintf(left, sizeof left, "epoch %lld/%lld", (long long)epoch, (long long)epochs);
     tail_bar(into / (double)per_epoch, width, screen->view->utf8, bar, sizeof bar);
     put_line(screen, "%-20s %s  %.0f of %lld steps", left, bar, into, (long long)per_epoch);
-    snprintf(left, sizeof left, "step %lld/%lld", (long long)summary->step, (long long)summary->steps);
-    tail_bar(summary->steps > 0 ? (double)summary->step / (double)summary->steps : 0, width,
+    snprintf(left, sizeof left, "step %lld/%lld", (long long)summary->step.step,
+             (long long)summary->step.steps);
+    tail_bar(summary->step.steps > 0 ? (double)summary->step.step / (double)summary->step.steps : 0, width,
              screen->view->utf8, bar, sizeof bar);
     if (summary->state == SUMMARY_RUNNING) {
         put_line(screen, "%-20s %s  eta %s, up %s", left, bar, eta, elapsed);
@@ -157,21 +158,21 @@ static void put_losses(struct screen *screen, const struct status_summary *summa
 {
     char chart[CHART_BYTES], loss[32], total[32];
     int width = screen->view->columns - 20;
-    put_line(screen, "loss %s", format_figure(summary->loss, "%.4f", total));
+    put_line(screen, "loss %s", format_figure(summary->step.loss, "%.4f", total));
     tail_sparkline(summary->loss_history, summary->history, width, screen->view->utf8, chart, sizeof chart);
-    put_line(screen, "  identity %8s %s", format_figure(summary->loss_cls, "%.4f", loss), chart);
+    put_line(screen, "  identity %8s %s", format_figure(summary->step.loss_cls, "%.4f", loss), chart);
     tail_sparkline(summary->domain_history, summary->history, width, screen->view->utf8, chart, sizeof chart);
-    put_line(screen, "  domain   %8s %s", format_figure(summary->loss_dom, "%.4f", loss), chart);
+    put_line(screen, "  domain   %8s %s", format_figure(summary->step.loss_dom, "%.4f", loss), chart);
 }
 
 /* "0.250 s (60% hidden)": what was waited for the exchange, and how much of it the computing hid. */
 static const char *format_exchange(const struct status_summary *summary, char text[64])
 {
     char waited[32];
-    double whole = summary->exchange + summary->hidden;
-    format_figure(summary->exchange, "%.3f", waited);
+    double whole = summary->step.seconds.exchange + summary->step.seconds.hidden;
+    format_figure(summary->step.seconds.exchange, "%.3f", waited);
     if (whole > 0) {
-        snprintf(text, 64, "%s s (%.0f%% hidden)", waited, 100 * summary->hidden / whole);
+        snprintf(text, 64, "%s s (%.0f%% hidden)", waited, 100 * summary->step.seconds.hidden / whole);
     } else {
         snprintf(text, 64, "%s s", waited);
     }
@@ -181,15 +182,18 @@ static const char *format_exchange(const struct status_summary *summary, char te
 static void put_figures(struct screen *screen, const struct status_summary *summary)
 {
     char a[32], b[32], c[32], d[64];
-    put_line(screen, "speed %s images/s, %s s a step", format_figure(summary->images_per_second, "%.1f", a),
-             format_figure((double)summary->global_batch / summary->images_per_second, "%.2f", b));
-    put_line(screen, "  data %s, compute %s, exchange %s", format_figure(summary->data, "%.3f", a),
-             format_figure(summary->compute, "%.3f", b), format_exchange(summary, d));
-    put_line(screen, "lr %s   lambda %s   gradient norm %s", format_figure(summary->lr, "%.4g", a),
-             format_figure(summary->lambda, "%.3g", b), format_figure(summary->grad_norm, "%.3g", c));
+    put_line(screen, "speed %s images/s, %s s a step",
+             format_figure(summary->step.images_per_second, "%.1f", a),
+             format_figure((double)summary->global_batch / summary->step.images_per_second, "%.2f", b));
+    put_line(screen, "  data %s, compute %s, exchange %s",
+             format_figure(summary->step.seconds.data, "%.3f", a),
+             format_figure(summary->step.seconds.compute, "%.3f", b), format_exchange(summary, d));
+    put_line(screen, "lr %s   lambda %s   gradient norm %s", format_figure(summary->step.lr, "%.4g", a),
+             format_figure(summary->step.lambda, "%.3g", b),
+             format_figure(summary->step.grad_norm, "%.3g", c));
     put_line(screen, "accuracy %s %%, of the dataset guessed %s %%",
-             format_figure(100 * summary->accuracy, "%.1f", a),
-             format_figure(100 * summary->domain_accuracy, "%.1f", b));
+             format_figure(100 * summary->step.accuracy, "%.1f", a),
+             format_figure(100 * summary->step.domain_accuracy, "%.1f", b));
 }
 
 static void put_milestones(struct screen *screen, const struct status_summary *summary)
@@ -232,9 +236,10 @@ static void put_workers(struct screen *screen, const struct status_summary *summ
         const struct summary_worker *worker = &summary->workers[i];
         char data[32], compute[32], exchange[32];
         put_line(screen, "rank %-3d %-14.14s %2d x %-7s data %s  compute %s  exchange %s s", worker->rank,
-                 worker->host, worker->threads, worker->isa, format_figure(worker->data, "%.3f", data),
-                 format_figure(worker->compute, "%.3f", compute),
-                 format_figure(worker->exchange, "%.3f", exchange));
+                 worker->host, worker->threads, worker->isa,
+                 format_figure(worker->seconds.data, "%.3f", data),
+                 format_figure(worker->seconds.compute, "%.3f", compute),
+                 format_figure(worker->seconds.exchange, "%.3f", exchange));
     }
     if (shown < summary->worker_count) {
         put_line(screen, "and %d more workers", summary->worker_count - shown);
@@ -269,12 +274,13 @@ static json_t *workers_json(const struct status_summary *summary)
     json_t *array = json_array();
     for (int i = 0; i < summary->worker_count; i++) {
         const struct summary_worker *worker = &summary->workers[i];
-        json_array_append_new(
-            array,
-            json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "rank", worker->rank, "host",
-                      json_text(worker->host), "threads", worker->threads, "isa", json_text(worker->isa),
-                      "data", json_figure(worker->data), "compute", json_figure(worker->compute), "exchange",
-                      json_figure(worker->exchange), "exchange_hidden", json_figure(worker->hidden)));
+        json_array_append_new(array,
+                              json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "rank", worker->rank,
+                                        "host", json_text(worker->host), "threads", worker->threads, "isa",
+                                        json_text(worker->isa), "data", json_figure(worker->seconds.data),
+                                        "compute", json_figure(worker->seconds.compute), "exchange",
+                                        json_figure(worker->seconds.exchange), "exchange_hidden",
+                                        json_figure(worker->seconds.hidden)));
     }
     return array;
 }
@@ -303,51 +309,26 @@ static json_t *checkpoint_json(const struct status_summary *summary, double now)
                      json_figure(now - summary->checkpoint_t));
 }
 
-/* The figures of the last step, by the names that they have in the log. */
-static int add_figures(json_t *object, const struct status_summary *summary)
-{
-    const struct {
-        const char *name;
-        double value;
-    } figures[] = {{"loss", summary->loss},
-                   {"loss_cls", summary->loss_cls},
-                   {"loss_dom", summary->loss_dom},
-                   {"accuracy", summary->accuracy},
-                   {"domain_accuracy", summary->domain_accuracy},
-                   {"lambda", summary->lambda},
-                   {"lr", summary->lr},
-                   {"grad_norm", summary->grad_norm},
-                   {"images_per_second", summary->images_per_second},
-                   {"eta_seconds", summary->eta_seconds}};
-    int failed = 0;
-    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
-        failed |= json_object_set_new(object, figures[i].name, json_figure(figures[i].value));
-    }
-    return failed;
-}
-
 json_t *tail_json(const struct status_summary *summary, const struct tail_view *view)
 {
     json_t *history = json_array();
     for (int i = 0; i < summary->history; i++) {
         json_array_append_new(history, json_figure(summary->loss_history[i]));
     }
-    json_t *object = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+    /* The last step's members by the names that they have in the log; then what is the run's. */
+    json_t *object = status_part_json(status_kind_part(STATUS_KIND_STEP), &summary->step);
+    json_t *run = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
         tail_state(summary, view), "log", json_text(view->path), "name", json_text(summary->name), "version",
         json_text(summary->version), "age_seconds", json_figure(view->now - summary->last_t), "exit_code",
-        summary->exit_code, "lanes", summary->lanes, "parameters", (json_int_t)summary->parameters, "epoch",
-        (json_int_t)summary->epoch, "step", (json_int_t)summary->step, "steps", (json_int_t)summary->steps,
+        summary->exit_code, "lanes", summary->lanes, "parameters", (json_int_t)summary->parameters,
         "steps_per_epoch", (json_int_t)summary->steps_per_epoch, "checkpoint",
         checkpoint_json(summary, view->now), "evals", evals_json(summary), "workers", workers_json(summary),
         "loss_history", history, "warning", json_text(summary->warning), "fault", json_text(summary->fault));
-    json_t *seconds = json_pack("{s:o, s:o, s:o, s:o}", "data", json_figure(summary->data), "compute",
-                                json_figure(summary->compute), "exchange", json_figure(summary->exchange),
-                                "exchange_hidden", json_figure(summary->hidden));
-    if (!object || add_figures(object, summary) != 0 ||
-        json_object_set_new(object, "seconds", seconds) != 0) {
+    if (!object || !run || json_object_update(object, run) != 0) {
         json_decref(object);
-        return NULL;
+        object = NULL;
     }
+    json_decref(run);
     return object;
 }

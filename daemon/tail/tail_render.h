@@ -2,7 +2,7 @@
 #ifndef DAIL_DAEMON_TAIL_TAIL_RENDER_H
 #define DAIL_DAEMON_TAIL_TAIL_RENDER_H
 
-#include "proto/status_summary.h"
+#include "proto/status/status_summary.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,9 +1,10 @@
 /* The status log: read, folded, shown in both forms, taken into a report, and gone on with.
- * Covers: proto/status.c proto/status_summary.c daemon/tail/tail_render.c daemon/tail/tail_chart.c
- * daemon/report/report_log.c Covers: daemon/report/report_figures_log.c */
+ * Covers: proto/status/status_log.c proto/status/status_record.c proto/status/status_summary.c
+ * Covers: daemon/tail/tail_render.c daemon/tail/tail_chart.c daemon/report/report_log.c
+ * Covers: daemon/report/report_figures_log.c */
 #include "daemon/report/report_figure.h"
 #include "daemon/tail/tail_render.h"
-#include "proto/status.h"
+#include "proto/status/status_log.h"
 #include "tests/fuzz/fuzz.h"
 
 static void show(const struct status_summary *summary, const char *path, bool utf8)
@@ -44,23 +45,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct status_summary summary;
     struct status_reader reader;
+    const struct status_record warning = {.kind = STATUS_KIND_WARNING, .warning = {.what = "fuzzed"}};
     struct status_log log;
     struct error error;
     char path[512];
     fuzz_write("status.jsonl", data, size, path, sizeof path);
     status_summary_init(&summary);
     status_reader_open(&reader, path);
-    for (json_t *record = status_reader_next(&reader); record; record = status_reader_next(&reader)) {
-        status_summary_fold(&summary, record);
-        json_decref(record);
+    struct status_record record;
+    while (status_reader_next(&reader, &record)) {
+        status_summary_fold(&summary, &record);
+        json_t *again = status_record_json(&record);
+        fuzz_require(again || record.kind == STATUS_KIND_UNKNOWN, "every record that is read can be written");
+        json_decref(again);
+        status_record_free(&record);
     }
     status_reader_close(&reader);
     show(&summary, path, true);
     show(&summary, path, false);
     report(path);
     if (status_log_open(&log, path, &error) == STATUS_OK) {
-        fuzz_require(status_log_write(&log, "warning", json_object(), &error) == STATUS_OK,
-                     "every log can be gone on with");
+        fuzz_require(status_log_write(&log, &warning, &error) == STATUS_OK, "every log can be gone on with");
         status_log_close(&log);
     }
     return 0;

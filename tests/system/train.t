@@ -43,7 +43,7 @@ check "nothing but records, numbered from 0 by one" perl -MJSON::PP -ne '
     die "line $.: $_" if decode_json($_)->{seq} != $. - 1; END { die "empty" unless $. }' "$run/status.jsonl"
 is "a record for every step, in order" "$(records "$run" step '$r->{step}' | tr '\n' ' ')" \
     "$(seq -s ' ' 1 26) "
-is "a plan for each epoch" "$(records "$run" plan '$r->{epoch}' | tr '\n' ' ')" "0 1 "
+is "a plan for each epoch" "$(records "$run" plan '$r->{epoch}' | tr '\n' ' ')" "1 2 "
 is "every image is leased once an epoch" \
     "$(records "$run" plan '$n = 0; $n += $_->{images} for @{$r->{lanes}}; $n' | tr '\n' ' ')" "432 432 "
 is "evaluations of both sets on the way and at the end" "$(records "$run" eval '"$r->{set}:$r->{step}"' | tr '\n' ' ')" \

@@ -49,16 +49,17 @@ static void test_a_start_takes_the_place_of_what_was_beyond(void **state)
     assert_int_equal(log.step_count, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(log.steps[i].step, i + 1);
-        assert_true(log.steps[i].value[REPORT_LOSS] == losses[i]);
-        assert_true(isnan(log.steps[i].value[REPORT_LR]));
+        assert_true(log.steps[i].loss == losses[i]);
+        assert_true(isnan(log.steps[i].lr));
     }
     assert_int_equal(log.replaced, 2);
     assert_int_equal(log.eval_count, 0);
     assert_int_equal(log.checkpoint_count, 1);
     assert_int_equal(log.start_count, 3);
     assert_int_equal(log.starts[0].reached, 3);
-    assert_false(log.starts[1].ended);
-    assert_true(log.starts[2].ended && log.starts[2].exit_code == 75);
+    assert_int_equal(log.starts[1].stop.kind, STATUS_KIND_UNKNOWN);
+    assert_int_equal(log.starts[2].stop.kind, STATUS_KIND_STOP);
+    assert_int_equal(log.starts[2].stop.stop.exit_code, 75);
     report_log_free(&log);
 }
 
@@ -73,8 +74,8 @@ static void test_workers_are_averaged_since_the_last_start(void **state)
                      STATUS_OK);
     assert_int_equal(log.worker_count, 1);
     assert_int_equal(log.workers[0].reports, 2);
-    assert_true(log.workers[0].compute == 2);
-    assert_true(log.workers[0].exchange == 0.5);
+    assert_true(log.workers[0].mean.compute == 2);
+    assert_true(log.workers[0].mean.exchange == 0.5);
     report_log_free(&log);
 }
 
@@ -97,7 +98,7 @@ static void test_long_runs_are_thinned(void **state)
     log.steps = calloc(log.step_count, sizeof *log.steps);
     for (size_t i = 0; i < log.step_count; i++) {
         log.steps[i].step = (int64_t)i + 1;
-        log.steps[i].value[REPORT_LOSS] = i == 5 ? (double)NAN : (double)i + 1;
+        log.steps[i].loss = i == 5 ? (double)NAN : (double)i + 1;
     }
     report_figures_of_log(&log, figures);
     assert_string_equal(figures->figure[0].id, "losses");

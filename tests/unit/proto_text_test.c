@@ -20,6 +20,27 @@ static void test_ending(void **state)
     assert_false(text_ends_with("", ".onnx"));
 }
 
+/* Never within a character. */
+static void test_copy(void **state)
+{
+    (void)state;
+    char text[6];
+    text_copy("", text, sizeof text);
+    assert_string_equal(text, "");
+    text_copy("12345", text, sizeof text);
+    assert_string_equal(text, "12345");
+    text_copy("123456", text, sizeof text);
+    assert_string_equal(text, "12345");
+    text_copy("1234\xc3\xa9", text, sizeof text);
+    assert_string_equal(text, "1234");
+    text_copy("123\xc3\xa9", text, sizeof text);
+    assert_string_equal(text, "123\xc3\xa9");
+    text_copy("12\xf0\x9f\x98\x80", text, sizeof text);
+    assert_string_equal(text, "12");
+    text_copy("x", text, 1);
+    assert_string_equal(text, "");
+}
+
 static void is_shown(double seconds, const char *expected)
 {
     char text[32];
@@ -43,6 +64,7 @@ static void test_duration(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ending), cmocka_unit_test(test_duration)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_copy), cmocka_unit_test(test_ending),
+                                       cmocka_unit_test(test_duration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

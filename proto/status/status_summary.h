@@ -1,9 +1,9 @@
 /* What a status log says of its run, folded record by record: what `dail tail` shows. */
-#ifndef DAIL_PROTO_STATUS_SUMMARY_H
-#define DAIL_PROTO_STATUS_SUMMARY_H
+#ifndef DAIL_PROTO_STATUS_STATUS_SUMMARY_H
+#define DAIL_PROTO_STATUS_STATUS_SUMMARY_H
 
-#include <jansson.h>
-#include <stdbool.h>
+#include "proto/status/status_record.h"
+
 #include <stdint.h>
 
 #define SUMMARY_HISTORY 240
@@ -23,8 +23,7 @@ struct summary_worker {
     int threads;
     char host[128];
     char isa[16];
-    double data, compute, exchange; /* seconds per step, of the last step record */
-    double hidden; /* of the exchange, beside the computing */
+    struct status_worker_seconds seconds; /* a step, of the last step record; NaN before one */
 };
 
 struct summary_eval {
@@ -39,13 +38,10 @@ struct status_summary {
     double begin; /* t of the last start */
     double last_t; /* of the last record */
     int lanes;
-    int64_t global_batch, parameters;
+    int64_t global_batch, parameters, steps_per_epoch;
     int exit_code; /* of the last stop */
 
-    int64_t epoch, step, steps, steps_per_epoch;
-    double loss, loss_cls, loss_dom, accuracy, domain_accuracy;
-    double lambda, lr, grad_norm, images_per_second, eta_seconds;
-    double data, compute, exchange, hidden; /* means over the workers */
+    struct status_step step; /* the last one, without its workers; after a start, where that goes on from */
 
     /* The last SUMMARY_HISTORY step records, oldest first. */
     double loss_history[SUMMARY_HISTORY], domain_history[SUMMARY_HISTORY];
@@ -60,14 +56,14 @@ struct status_summary {
     double checkpoint_t;
     char checkpoint_path[512];
     char warning[512]; /* the last one since the start; may be empty */
-    char fault[512]; /* the last one since the start, with rank and host; may be empty */
+    char fault[1024]; /* the last one since the start, with rank and host; may be empty */
 };
 
 void status_summary_init(struct status_summary *summary);
 
-/* Takes one record into account; unknown kinds and members are passed over. A new start keeps the history,
- * evaluations and checkpoint of the run that it resumes and forgets them otherwise. */
-void status_summary_fold(struct status_summary *summary, const json_t *record);
+/* Takes one record into account; unknown kinds are passed over. A new start keeps the history, evaluations and
+ * checkpoint of the run that it resumes and forgets them otherwise. */
+void status_summary_fold(struct status_summary *summary, const struct status_record *record);
 
 /* "running", "done", "stopped", "failed", "none". */
 const char *status_summary_state_name(enum summary_state state);

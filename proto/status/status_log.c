@@ -1,4 +1,4 @@
-#include "proto/status.h"
+#include "proto/status/status_log.h"
 
 #include "proto/file.h"
 
@@ -25,12 +25,12 @@ static int64_t seq_after(const char *path)
     struct status_reader reader;
     int64_t next = 0;
     status_reader_open(&reader, path);
-    for (json_t *record = status_reader_next(&reader); record; record = status_reader_next(&reader)) {
-        const json_t *seq = json_object_get(record, "seq");
-        if (json_is_integer(seq) && json_integer_value(seq) < INT64_MAX) {
-            next = json_integer_value(seq) + 1;
+    struct status_record record;
+    while (status_reader_next(&reader, &record)) {
+        if (record.head.seq < STATUS_INTEGER_MAX && (record.head.seq > 0 || next == 0)) {
+            next = record.head.seq + 1;
         }
-        json_decref(record);
+        status_record_free(&record);
     }
     status_reader_close(&reader);
     return next;
@@ -64,23 +64,28 @@ enum status status_log_open(struct status_log *log, const char *path, struct err
     return STATUS_OK;
 }
 
-enum status status_log_write(struct status_log *log, const char *kind, json_t *object, struct error *error)
+/* The record's line, without its end; NULL: it is of no kind, or there is no memory. */
+static char *format_line(const struct status_log *log, const struct status_record *record)
 {
-    json_t *record =
-        json_pack("{s:f, s:I, s:s}", "t", unix_seconds(), "seq", (json_int_t)log->next_seq, "kind", kind);
-    if (!object || !record || json_object_update_missing(record, object) != 0) {
-        json_decref(object);
-        json_decref(record);
-        return error_set(error, STATUS_INTERNAL, log->path, NULL, "a %s record could not be made", kind);
-    }
+    struct status_record headed = *record;
+    headed.head.t = unix_seconds();
+    headed.head.seq = log->next_seq;
+    json_t *object = status_record_json(&headed);
+    char *line = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(object);
-    char *line = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(12));
-    json_decref(record);
+    return line;
+}
+
+enum status status_log_write(struct status_log *log, const struct status_record *record, struct error *error)
+{
+    char *line = format_line(log, record);
     size_t length = line ? strlen(line) : 0;
     char *ended = line ? malloc(length + 2) : NULL;
     if (!ended) {
         free(line);
-        return error_set(error, STATUS_INTERNAL, log->path, NULL, "a %s record could not be written", kind);
+        const char *kind = status_kind_name(record->kind);
+        return error_set(error, STATUS_INTERNAL, log->path, NULL, "a record (%s) could not be written",
+                         kind ? kind : "of no kind");
     }
     size_t begin = log->torn ? 1 : 0;
     ended[0] = '\n';
@@ -185,42 +190,37 @@ static bool follow(struct status_reader *reader)
     return true;
 }
 
-/* Takes the first whole line out of the buffer and parses it. */
-static json_t *take_line(struct status_reader *reader, bool *taken)
+/* Takes the first whole line out of the buffer. False: there is none. */
+static bool take_line(struct status_reader *reader, const char **line, size_t *size)
 {
-    const char *line = reader->line ? reader->line + reader->begin : "";
-    const char *end = reader->length > 0 ? memchr(line, '\n', reader->length) : NULL;
-    *taken = end != NULL;
+    *line = reader->line ? reader->line + reader->begin : "";
+    const char *end = reader->length > 0 ? memchr(*line, '\n', reader->length) : NULL;
     if (!end) {
-        return NULL;
+        return false;
     }
-    size_t size = (size_t)(end - line);
-    bool overlong = reader->overlong;
+    *size = (size_t)(end - *line);
+    reader->begin += *size + 1;
+    reader->length -= *size + 1;
+    if (reader->overlong) {
+        *size = 0; /* the tail of a line that is counted already */
+    }
     reader->overlong = false;
-    reader->begin += size + 1;
-    reader->length -= size + 1;
-    if (overlong) {
-        return NULL; /* the tail of a line that is counted already */
-    }
-    json_t *record = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_string(json_object_get(record, "kind"))) {
-        return record;
-    }
-    json_decref(record);
-    reader->garbage += size > 0;
-    return NULL;
+    return true;
 }
 
-json_t *status_reader_next(struct status_reader *reader)
+bool status_reader_next(struct status_reader *reader, struct status_record *record)
 {
     for (;;) {
-        bool taken;
-        json_t *record = take_line(reader, &taken);
-        if (record) {
-            return record;
-        }
-        if (!taken && !fill(reader) && !follow(reader)) {
-            return NULL;
+        const char *line;
+        size_t size;
+        if (!take_line(reader, &line, &size)) {
+            if (!fill(reader) && !follow(reader)) {
+                return false;
+            }
+        } else if (status_record_read(line, size, record)) {
+            return true;
+        } else {
+            reader->garbage += size > 0;
         }
     }
 }

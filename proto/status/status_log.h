@@ -1,13 +1,13 @@
-/* The status log, `status.jsonl`: one JSON object a line, appended with one write, by the coordinator alone
- * (README, "Status"). Every record has t (Unix seconds), seq (rises by one) and kind. The reader follows the
- * log as `tail -F` does, by polling, so that it works on network file systems.
+/* The status log, `status.jsonl`: one record a line (status_record.h), appended with one write, by the
+ * coordinator alone. The reader follows the log as `tail -F` does, by polling, so that it works on network file
+ * systems.
  */
-#ifndef DAIL_PROTO_STATUS_H
-#define DAIL_PROTO_STATUS_H
+#ifndef DAIL_PROTO_STATUS_STATUS_LOG_H
+#define DAIL_PROTO_STATUS_STATUS_LOG_H
 
 #include "proto/error.h"
+#include "proto/status/status_record.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,10 +25,9 @@ struct status_log {
  * record, and a line that a crash tore is ended. STATUS_STORAGE. */
 enum status status_log_open(struct status_log *log, const char *path, struct error *error);
 
-/* Appends {t, seq, kind} and the members of `object` (but a t, seq or kind of its own), whose reference is
- * taken in any case (NULL is STATUS_INTERNAL: json_pack failed). STATUS_STORAGE: then seq has not advanced,
- * and the next record begins on a line of its own. */
-enum status status_log_write(struct status_log *log, const char *kind, json_t *object, struct error *error);
+/* Appends a record, whose t and seq are the log's. STATUS_STORAGE: then seq has not advanced, and the next record
+ * begins on a line of its own. STATUS_INTERNAL: it is of no kind, or memory ran out. */
+enum status status_log_write(struct status_log *log, const struct status_record *record, struct error *error);
 
 void status_log_close(struct status_log *log);
 
@@ -46,9 +45,9 @@ struct status_reader {
 /* Never fails: a log that is not there yet is waited for. */
 void status_reader_open(struct status_reader *reader, const char *path);
 
-/* The next record, or NULL when there is none yet: call again later. A rotated or truncated log is read from
- * its new beginning. The caller owns the reference. */
-json_t *status_reader_next(struct status_reader *reader);
+/* The next record; false when there is none yet: call again later. A rotated or truncated log is read from its
+ * new beginning. The caller calls status_record_free after true. */
+bool status_reader_next(struct status_reader *reader, struct status_record *record);
 
 /* True when the log exists. */
 bool status_reader_exists(const struct status_reader *reader);

@@ -1,0 +1,36 @@
+/* What the coordinator puts into the status log, one function a kind of record: here each member of
+ * status_table.def is given its value. */
+#ifndef DAIL_DAEMON_COORDINATOR_JOURNAL_RECORD_H
+#define DAIL_DAEMON_COORDINATOR_JOURNAL_RECORD_H
+
+#include "daemon/coordinator/journal.h"
+#include "daemon/coordinator/plan.h"
+#include "daemon/setup/setup.h"
+#include "proto/message.h"
+
+#include <stdbool.h>
+
+/* One worker's part of a step record. */
+struct step_seconds {
+    bool heard;
+    double data, compute, exchange, hidden;
+    double bytes; /* handed to the exchange */
+};
+
+/* hello [setup->workers] */
+void journal_start(struct journal *journal, const struct setup *setup, const struct message_hello *hello);
+void journal_plan(struct journal *journal, const struct plan *plan, int workers);
+/* `step` has the global figures; seconds [workers] what each worker spent: all per step. */
+void journal_step(struct journal *journal, const struct message_step *step, int64_t steps, double eta_seconds,
+                  const struct step_seconds *seconds, int workers);
+void journal_eval(struct journal *journal, const struct message_eval *eval);
+/* seconds: from the step to the commit; stall: of these, that training stood still. */
+void journal_checkpoint(struct journal *journal, int64_t step, const char *path, uint64_t bytes,
+                        double seconds, double stall);
+/* A record, and a line. */
+void journal_warn(struct journal *journal, const char *text);
+/* rank 0 is the coordinator */
+void journal_fault(struct journal *journal, int rank, const char *host, const char *what);
+void journal_stop(struct journal *journal, const char *reason, int exit_code);
+
+#endif
