@@ -292,7 +292,7 @@ format: ## lay out the sources as .clang-format says
 	@clang-format -i $(SOURCES)
 
 # Man pages and completion, made by the program from the tables that drive it.
-PAGES := $(addprefix $(BUILD)/man/,dail.1 daild.1 dail.yaml.5 dail.bash)
+PAGES := $(addprefix $(BUILD)/man/,dail.1 daild.1 dail.yaml.5 dail-status.5 dail.bash)
 $(BUILD)/man/%: $(BUILD)/dail
 	@mkdir -p $(@D)
 	$(QUIET)$(BUILD)/dail manual $* >$@.tmp && mv $@.tmp $@
@@ -307,7 +307,7 @@ install: all $(PAGES) ## into PREFIX (default /usr/local): programs, man pages, 
 	    $(SHARE)/doc/dail $(SHARE)/dail/etc $(SHARE)/dail/slurm
 	install $(BUILD)/daild $(BUILD)/dail $(AT)/bin
 	install -m 644 $(BUILD)/man/dail.1 $(BUILD)/man/daild.1 $(SHARE)/man/man1
-	install -m 644 $(BUILD)/man/dail.yaml.5 $(SHARE)/man/man5
+	install -m 644 $(BUILD)/man/dail.yaml.5 $(BUILD)/man/dail-status.5 $(SHARE)/man/man5
 	install -m 644 $(BUILD)/man/dail.bash $(SHARE)/bash-completion/completions/dail
 	ln -sf dail $(SHARE)/bash-completion/completions/daild
 	install -m 644 README.md $(SHARE)/doc/dail

@@ -6,6 +6,7 @@
 #include "daemon/terminal/command_help.h"
 #include "daemon/terminal/daild_command.h"
 #include "daemon/terminal/roff.h"
+#include "daemon/terminal/status_page.h"
 #include "proto/config_table.h"
 
 #include <stdio.h>
@@ -71,7 +72,7 @@ static void print_dail(void)
     }
     print_exits("Where a command has others, they stand with it. An error is one line: what, where, what to "
                 "do next.");
-    fputs(".SH SEE ALSO\n.BR daild (1),\n.BR dail.yaml (5)\n", stdout);
+    fputs(".SH SEE ALSO\n.BR daild (1),\n.BR dail.yaml (5),\n.BR dail-status (5)\n", stdout);
 }
 
 static void print_daild(void)
@@ -87,12 +88,13 @@ static void print_daild(void)
     roff_text(stdout, "to a rank: likewise; twice: ends at once.\n");
     fputs(".SH FILES\n.TP\n.I RUN/config.yaml\nthe configuration as resolved\n.TP\n.I RUN/status.jsonl\n",
           stdout);
-    roff_text(stdout, "the run for programs, one JSON object a line; dail tail and dail report read it\n");
+    roff_text(stdout, "the run for programs, one JSON object a line, as dail-status(5) says; dail tail and "
+                      "dail report read it\n");
     fputs(".TP\n.I RUN/daild.log\nthe same for people\n.TP\n.I RUN/checkpoints/\n", stdout);
     roff_text(stdout, "what the run goes on from, and what dail eval, embed and export take\n");
     fputs(".TP\n.I RUN/tensorboard/\nthe curves for TensorBoard, with log.tensorboard\n", stdout);
     print_exits("The same on every rank. An error is told once, with what, where and what to do next.");
-    fputs(".SH SEE ALSO\n.BR dail (1),\n.BR dail.yaml (5),\n.BR mpirun (1)\n", stdout);
+    fputs(".SH SEE ALSO\n.BR dail (1),\n.BR dail.yaml (5),\n.BR dail-status (5),\n.BR mpirun (1)\n", stdout);
 }
 
 /* A key's part before its last dot, as a heading, where it is another than the one before. */
@@ -140,6 +142,12 @@ static void print_config_keys(void)
     fputs(".SH SEE ALSO\n.BR daild (1),\n.BR dail (1)\n", stdout);
 }
 
+static void print_status(void)
+{
+    print_title("dail-status", "DAIL-STATUS", 5, "the status log of a daild run");
+    status_page_print(stdout);
+}
+
 static enum status execute(const struct command_line *line, struct error *error)
 {
     static const struct {
@@ -148,6 +156,7 @@ static enum status execute(const struct command_line *line, struct error *error)
     } pages[] = {{"dail.1", print_dail},
                  {"daild.1", print_daild},
                  {"dail.yaml.5", print_config_keys},
+                 {"dail-status.5", print_status},
                  {"dail.bash", completion_print}};
     (void)error;
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
@@ -159,13 +168,15 @@ static enum status execute(const struct command_line *line, struct error *error)
 }
 
 static const struct operand_spec operands[] = {
-    {.name = "PAGE", .min = 1, .max = 1, .choices = "dail.1|daild.1|dail.yaml.5|dail.bash"}, {0}};
+    {.name = "PAGE", .min = 1, .max = 1, .choices = "dail.1|daild.1|dail.yaml.5|dail-status.5|dail.bash"},
+    {0}};
 
 const struct command command_manual = {
     .name = "manual",
     .summary = "print a man page, or the shell's completion",
     .usage = "dail manual PAGE",
-    .description = "Prints dail.1, daild.1 or dail.yaml.5, man pages, or dail.bash, completion for bash: as "
+    .description = "Prints dail.1, daild.1, dail.yaml.5 or dail-status.5, man pages, or dail.bash, "
+                   "completion for bash: as "
                    "this program has\n"
                    "its commands, options and keys.",
     .operands = operands,

@@ -32,13 +32,13 @@ lint() {
 
 commands=$("$build/dail" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
 check "dail --help lists its commands" [ -n "$commands" ]
-for name in dail.1 daild.1 dail.yaml.5 dail.bash; do
+for name in dail.1 daild.1 dail.yaml.5 dail-status.5 dail.bash; do
     check "dail manual $name" page $name
 done
 "$build/dail" manual dail.2 >"$work/out" 2>&1
 exits "a page that there is not" $? 2
 if command -v mandoc >/dev/null || command -v groff >/dev/null; then
-    for name in dail.1 daild.1 dail.yaml.5; do
+    for name in dail.1 daild.1 dail.yaml.5 dail-status.5; do
         check "$name is a man page without warnings" lint $name
     done
 else
@@ -53,7 +53,7 @@ check "dail.yaml.5 has every key" sh -c '
 root=$work/root
 check "make install" make -s BUILD="$build" DESTDIR="$root" PREFIX=/usr install
 check "puts all in place" sh -c 'cd "$0/usr" && ls bin/dail bin/daild share/man/man1/dail.1 share/man/man1/daild.1 \
-    share/man/man5/dail.yaml.5 share/bash-completion/completions/dail share/bash-completion/completions/daild \
+    share/man/man5/dail.yaml.5 share/man/man5/dail-status.5 share/bash-completion/completions/dail share/bash-completion/completions/daild \
     share/doc/dail/README.md share/dail/etc/dail.yaml share/dail/slurm/dail.sh' "$root"
 is "and nothing that is not listed" \
     "$(cd "$root/usr" && find . ! -type d | sed 's|^./||' | sort)" "$(sort "$root/usr/share/dail/installed")"

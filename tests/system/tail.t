@@ -77,6 +77,10 @@ run=$work/done
 run_daild 2 --set run.dir="$run" --set schedule.epochs=0.3
 tail_once 0 done --stale 0.001
 is "a run that is done is at its end" "$(perl -MJSON::PP -e '$s = decode_json(<>); print "$s->{step}/$s->{steps}"' "$work/out")" 4/4
+run_daild 2 --set run.dir="$run" --set schedule.epochs=0.3 --set optimizer.lr=0.01
+timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
+says "started again it is in its last epoch, not beyond" '^epoch 1/1 .*4 of 13 steps'
+check "and warned that its configuration is another" grep -q '"kind":"warning",.*configuration has changed' "$run/status.jsonl"
 
 run=$work/failed
 cp "$work/data/tiny0-00000.h5" "$work/tiny0.h5"
@@ -87,4 +91,44 @@ tail_once 4 failed
 check "with the fault" perl -MJSON::PP -e 'exit !(decode_json(<>)->{fault} =~ /tiny0-00000.h5/)' "$work/out"
 timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
 says "on the screen too" 'tiny0-00000.h5'
+
+# What these runs wrote is what dail-status(5) has, each member of it, and no other.
+cat >"$work/members.pl" <<'EOF'
+use strict; use JSON::PP;
+my (%page, %conditional, %found, $kind, $name);
+open my $page, '<', shift or die; # made by dail manual: the table
+while (<$page>) {
+    s/\\-/-/g;
+    if (/^\.SH EVERY/) { $kind = 'every' } elsif (/^\.SH/) { $kind = undef } elsif (/^\.SS (\w+)/) { $kind = $1 }
+    elsif ($kind && /^\.B (\S+)/) { $name = "$kind $1"; $page{$name} = 1 }
+    elsif ($kind && /; there only /) { $conditional{$name} = 1 }
+}
+sub take {
+    my ($kind, $prefix, $value) = @_;
+    for my $key (keys %$value) {
+        my $common = $prefix eq '' && $page{"every $key"};
+        my ($name, $member) = (($common ? 'every' : $kind) . " $prefix$key", $value->{$key});
+        $found{$name} = 1;
+        take($kind, "$prefix$key.", $member) if ref $member eq 'HASH';
+        take($kind, "$prefix${key}[].", $_) for ref $member eq 'ARRAY' ? @$member : ();
+    }
+}
+while (<>) { next unless /\}$/; my $record = decode_json($_); take($record->{kind}, '', $record) }
+my @lacking = grep { !$found{$_} && !$conditional{$_} } sort keys %page;
+my @strange = grep { !$page{$_} } sort keys %found;
+print "not written: @lacking\nnot in the page: @strange\n";
+exit(@lacking || @strange || keys %page < 50);
+EOF
+"$build/dail" manual dail-status.5 >"$work/dail-status.5"
+check "the runs wrote every member that dail-status(5) has, and no other" \
+    perl "$work/members.pl" "$work/dail-status.5" "$work"/*/status.jsonl
+for log in "$work"/*/status.jsonl; do
+    "$build/dail" info "$log" >"$work/info" 2>&1
+    check "every record of $(basename "$(dirname "$log")") is as it says" sh -c '
+        cat "$0"; grep -q "status log of [1-9]" "$0" && ! grep -q ^damaged "$0"' "$work/info"
+done
+mkdir "$work/damaged"
+sed '2s/"seq":[0-9]*/"seq":"two"/' "$work/done/status.jsonl" >"$work/damaged/status.jsonl"
+"$build/dail" info "$work/damaged/status.jsonl" >"$work/out" 2>&1
+says "dail info tells of a record that is not" '^damaged +1 records .*: seq is no whole number$'
 finish
