@@ -78,13 +78,44 @@ static enum status open_run(struct setup *setup, struct journal *journal, struct
     return status == STATUS_OK ? journal_write_config(directory, setup->text, error) : status;
 }
 
+/* The first line of what this program's MPI says of itself. */
+static void name_library(char *text, size_t size)
+{
+    char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length;
+    MPI_Get_library_version(library, &length);
+    library[strcspn(library, "\n")] = '\0';
+    size_t used = 0;
+    for (const char *at = library; *at && used + 1 < size; at++) {
+        bool space = *at == ' ' || *at == '\t';
+        if (!space || (used > 0 && text[used - 1] != ' ')) {
+            text[used++] = space ? ' ' : *at;
+        }
+    }
+    text[used] = '\0';
+}
+
+static enum status another_mpi(struct error *error)
+{
+    char library[256];
+    name_library(library, sizeof library);
+    return error_set(
+        error, STATUS_USAGE, NULL,
+        "start it by the mpirun of daild's MPI, or build it for this one: make MPICC=<its mpicc>",
+        "the launcher started %d ranks, and each is a world of its own: it is another MPI's than "
+        "daild's (%s)",
+        launcher_ranks(), library);
+}
+
 /* Rank 0, before the others: checks everything. */
 static enum status prepare(const struct command_line *line, int ranks, struct setup *setup,
                            struct journal *journal, struct opening *opening, struct error *error)
 {
     const struct option_strings *overrides = &((const struct daild_options *)line->values)->overrides;
     enum status status = STATUS_OK;
-    if (ranks < 2) {
+    if (ranks < 2 && launcher_ranks() > 1) {
+        status = another_mpi(error);
+    } else if (ranks < 2) {
         status = error_set(error, STATUS_USAGE, NULL,
                            "start it by: mpirun -n 3 daild CONFIG (one coordinator and two workers)",
                            "daild needs at least two ranks: a coordinator and a worker");
@@ -121,12 +152,15 @@ static enum status coordinate(const struct setup *setup, struct journal *journal
 {
     struct link link;
     bool orderly;
+    char library[256];
+    name_library(library, sizeof library);
     link_open(&link, control);
     struct coordinator_context context = {.setup = setup,
                                           .link = link_for_coordinator(&link, setup->workers),
                                           .journal = journal,
                                           .stop_signal = signals_stop(),
                                           .watchdog = watchdog,
+                                          .launcher = launcher_by_library(library),
                                           .poll_milliseconds = POLL_MILLISECONDS};
     enum status status = coordinator_run(&context, &orderly, error);
     if (!orderly) {
@@ -265,6 +299,17 @@ static int train(int argc, char **argv, const struct command_line *line)
 {
     int provided, rank, ranks;
     struct watchdog *watchdog = NULL;
+    char library[256];
+    name_library(library, sizeof library);
+    const struct launcher *own = launcher_by_library(library);
+    if (own && own->family == MPI_FAMILY_MPICH && launcher_is_open_mpi()) {
+        struct error error;
+        another_mpi(&error);
+        if (launcher_is_first()) {
+            print_error(&error);
+        }
+        return (int)error.status;
+    }
     signals_install();
     exchange_mpi_prepare();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
@@ -298,7 +343,9 @@ static enum status answer(const struct command_line *line, struct error *error)
         return STATUS_OK;
     }
     if (options->version) {
-        printf("daild %s\n", DAIL_VERSION);
+        char library[256];
+        name_library(library, sizeof library);
+        printf("daild %s\nMPI: %s\n", DAIL_VERSION, library);
         return STATUS_OK;
     }
     return options->check ? check_config(line) : print_config(line, error);

@@ -3,6 +3,7 @@
 #define DAIL_DAEMON_COORDINATOR_COORDINATOR_CONTEXT_H
 
 #include "daemon/coordinator/journal.h"
+#include "daemon/rank/launcher.h"
 #include "daemon/rank/watchdog.h"
 #include "daemon/setup/setup.h"
 #include "proto/message.h"
@@ -25,6 +26,7 @@ struct coordinator_context {
     struct journal *journal;
     const volatile sig_atomic_t *stop_signal; /* nonzero: stop with a checkpoint */
     struct watchdog *watchdog; /* NULL: silence is noticed by messages alone */
+    const struct launcher *launcher; /* of the MPI that this is; NULL: one that is not known */
     int poll_milliseconds; /* pause between two looks for messages */
 };
 

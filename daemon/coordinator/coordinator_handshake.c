@@ -55,8 +55,9 @@ static enum status show_placement(struct coordinator *coordinator, struct error 
         .gradient_bytes = (setup->backbone_parameters + setup->domain_parameters) * (int64_t)sizeof(float),
         .datasets = datasets,
         .dataset_count = setup->datasets,
-        .interface_include = getenv("OMPI_MCA_btl_tcp_if_include"),
-        .interface_exclude = getenv("OMPI_MCA_btl_tcp_if_exclude")};
+        .launcher = coordinator->context->launcher,
+        .interface_include = launcher_interfaces(true),
+        .interface_exclude = launcher_interfaces(false)};
     struct placement placement;
     enum status status = placement_describe(&input, &placement, error);
     free(datasets);

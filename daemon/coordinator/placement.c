@@ -74,6 +74,11 @@ static struct host_sum *sum_hosts(const struct placement_input *input, int *coun
     return hosts;
 }
 
+static const struct launcher *advice(const struct placement_input *input)
+{
+    return input->launcher ? input->launcher : launcher_at(0);
+}
+
 static void check_cores(const struct placement_input *input, const struct host_sum *host,
                         struct placement *placement)
 {
@@ -83,8 +88,8 @@ static void check_cores(const struct placement_input *input, const struct host_s
     if (cores > 0 && host->threads > cores) {
         warn(placement,
              "%s is oversubscribed: %d threads of %d workers on %d physical cores (%s); start fewer workers "
-             "there, set runtime.threads, or bind with mpirun --bind-to core --map-by slot:PE=N",
-             host->name, host->threads, host->ranks, cores, list);
+             "there, set runtime.threads, or bind with %sN",
+             host->name, host->threads, host->ranks, cores, list, advice(input)->bind);
     } else if (host->granted > 0 && host->threads > host->granted) {
         warn(
             placement,
@@ -92,16 +97,14 @@ static void check_cores(const struct placement_input *input, const struct host_s
             "start fewer workers there, or set runtime.threads",
             host->name, host->threads, host->ranks, host->granted);
     } else if (host->shares) {
-        warn(placement,
-             "%d workers on %s are not bound and share cores %s; bind them with mpirun --bind-to core "
-             "--map-by slot:PE=%d",
-             host->ranks, host->name, list, host->threads / host->ranks);
+        warn(placement, "%d workers on %s are not bound and share cores %s; bind them with %s%d", host->ranks,
+             host->name, list, advice(input)->bind, host->threads / host->ranks);
     } else if (host->spread_rank > 0) {
         const struct message_hello *hello = &input->hello[host->spread_rank - 1];
         warn(placement,
              "rank %d on %s computes on cores %s of %d NUMA nodes; one worker for each node, bound to it, is "
-             "faster: mpirun --bind-to core --map-by slot:PE=%d",
-             host->spread_rank, host->name, hello->cores, hello->numa_nodes,
+             "faster: %s%d",
+             host->spread_rank, host->name, hello->cores, hello->numa_nodes, advice(input)->bind,
              hello->cores_allowed / hello->numa_nodes);
     }
 }
@@ -116,7 +119,7 @@ static void check_memory(const struct host_sum *host, struct placement *placemen
     }
 }
 
-/* Warns of interfaces that lead nowhere, which Open MPI tries nonetheless between hosts. */
+/* Warns of interfaces that lead nowhere, which MPI tries nonetheless between hosts. */
 static void check_interfaces(const struct placement_input *input, const struct host_sum *host,
                              struct placement *placement)
 {
@@ -130,13 +133,13 @@ static void check_interfaces(const struct placement_input *input, const struct h
         if (picked && virtual) {
             warn(placement,
                  "%s: %s (%s) is a virtual bridge that other hosts cannot reach, and is picked for traffic "
-                 "between hosts; name the right one: mpirun --mca btl_tcp_if_include eth0",
-                 host->name, one.name, one.address);
+                 "between hosts; name the right one: %s",
+                 host->name, one.name, one.address, advice(input)->pick_interface);
         }
     }
     if (!usable) {
         warn(placement, "%s has no interface but the loopback for traffic between hosts%s%s", host->name,
-             input->interface_include ? " under btl_tcp_if_include=" : "",
+             input->interface_include ? ", where MPI is told to use " : "",
              input->interface_include ? input->interface_include : "");
     }
 }
@@ -257,8 +260,7 @@ enum status placement_describe(const struct placement_input *input, struct place
     print_ranks(input, out);
     print_owners(input, out);
     if (placement->hosts > 1 && (input->interface_include || input->interface_exclude)) {
-        fprintf(out, "network: Open MPI is told btl_tcp_if_%s=%s\n",
-                input->interface_include ? "include" : "exclude",
+        fprintf(out, "network: MPI is told %s %s\n", input->interface_include ? "to use" : "not to use",
                 input->interface_include ? input->interface_include : input->interface_exclude);
     }
     predict(input, placement, out);

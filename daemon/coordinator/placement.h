@@ -5,6 +5,7 @@
 #ifndef DAIL_DAEMON_COORDINATOR_PLACEMENT_H
 #define DAIL_DAEMON_COORDINATOR_PLACEMENT_H
 
+#include "daemon/rank/launcher.h"
 #include "proto/error.h"
 #include "proto/message.h"
 
@@ -27,8 +28,9 @@ struct placement_input {
     int64_t gradient_bytes; /* exchanged once a step */
     const struct placement_dataset *datasets;
     size_t dataset_count;
-    const char *interface_include; /* Open MPI's btl_tcp_if_include, or NULL */
-    const char *interface_exclude; /* btl_tcp_if_exclude, or NULL */
+    const struct launcher *launcher; /* whose options the advice names; NULL: Open MPI's */
+    const char *interface_include; /* what MPI is told to use alone between hosts, or NULL */
+    const char *interface_exclude; /* what not to use, or NULL */
 };
 
 struct placement {

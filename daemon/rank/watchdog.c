@@ -2,6 +2,7 @@
 
 #include "daemon/rank/host.h"
 #include "daemon/rank/interface.h"
+#include "daemon/rank/launcher.h"
 #include "daemon/rank/stray_daemon.h"
 #include "proto/message.h"
 
@@ -357,8 +358,8 @@ static enum status start(struct watchdog **watchdog, struct error *error)
 static void tell_addresses(struct watchdog_address *address)
 {
     struct message_hello hello = {0};
-    const char *include = getenv("OMPI_MCA_btl_tcp_if_include");
-    const char *exclude = getenv("OMPI_MCA_btl_tcp_if_exclude");
+    const char *include = launcher_interfaces(true);
+    const char *exclude = launcher_interfaces(false);
     host_describe(&hello);
     for (int strict = 1; strict >= 0 && address->count == 0; strict--) {
         struct interface interface;

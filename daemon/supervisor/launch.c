@@ -30,7 +30,8 @@ void launch_adopt_orphans(void)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-static void become(const char *const *argv, enum launch_output output)
+/* `output`: where both outputs go; -1: where this process's go. */
+static void become(const char *const *argv, int output)
 {
     sigset_t none;
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -40,16 +41,16 @@ static void become(const char *const *argv, enum launch_output output)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (nothing >= 0) {
         dup2(nothing, STDIN_FILENO);
-        if (output == LAUNCH_SILENT) {
-            dup2(nothing, STDOUT_FILENO);
-            dup2(nothing, STDERR_FILENO);
-        }
+    }
+    if (output >= 0) {
+        dup2(output, STDOUT_FILENO);
+        dup2(output, STDERR_FILENO);
     }
     execvp(argv[0], (char *const *)(size_t)argv);
     _exit(CANNOT_EXECUTE);
 }
 
-pid_t launch_process(const char *const *argv, enum launch_output output)
+static pid_t start(const char *const *argv, int output)
 {
     pid_t process = fork();
     if (process == 0) {
@@ -59,6 +60,41 @@ pid_t launch_process(const char *const *argv, enum launch_output output)
         setpgid(process, process); /* here too: the group has to be there before anybody signals it */
     }
     return process;
+}
+
+pid_t launch_process(const char *const *argv, enum launch_output output)
+{
+    int nowhere = output == LAUNCH_SILENT ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    pid_t process = start(argv, nowhere);
+    if (nowhere >= 0) {
+        close(nowhere);
+    }
+    return process;
+}
+
+bool launch_read(const char *const *argv, double seconds, char *text, size_t size, int *code)
+{
+    int ends[2];
+    text[0] = '\0';
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return false;
+    }
+    pid_t process = start(argv, ends[1]);
+    close(ends[1]);
+    bool ended = false;
+    for (double end = launch_clock() + seconds; process > 0 && !ended && launch_clock() < end;) {
+        ended = launch_ended(process, code);
+        if (!ended) {
+            pause_briefly();
+        }
+    }
+    if (process > 0 && !ended) {
+        launch_end(process, 0);
+    }
+    ssize_t length = read(ends[0], text, size - 1);
+    text[length > 0 ? length : 0] = '\0';
+    close(ends[0]);
+    return ended;
 }
 
 bool launch_ended(pid_t process, int *code)

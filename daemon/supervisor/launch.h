@@ -5,6 +5,7 @@
 #define DAIL_DAEMON_SUPERVISOR_LAUNCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 enum launch_output {
@@ -19,6 +20,10 @@ void launch_adopt_orphans(void);
  * is told to end when this process dies. Returns its id, or -1. One that cannot be executed exits with 127.
  */
 pid_t launch_process(const char *const *argv, enum launch_output output);
+
+/* Runs argv[0] likewise, waits for its end, and reads what it prints to either output first, `size` - 1 bytes at
+ * most. Exit code as of launch_ended. False where it cannot be started or takes longer than `seconds`. */
+bool launch_read(const char *const *argv, double seconds, char *text, size_t size, int *code);
 
 /* Has it ended? Then *code is its exit code, or 128 and the signal's number. */
 bool launch_ended(pid_t process, int *code);

@@ -15,14 +15,41 @@
 /* ssh must never ask for a password here: nobody would see the question. */
 static const char default_agent[] = "ssh -o BatchMode=yes -o ConnectTimeout=8";
 
-void remote_agent_find(const char *const *mpirun_options, size_t count, struct remote_agent *agent)
+static const char *in_environment(const struct launcher *launcher)
 {
-    const char *text = getenv("OMPI_MCA_plm_rsh_agent");
-    for (size_t i = 0; i + 1 < count; i++) {
-        if (strcmp(mpirun_options[i], "plm_rsh_agent") == 0) {
-            text = mpirun_options[i + 1];
+    for (size_t i = 0; i < LAUNCHER_NAMES_MAX && launcher && launcher->agent_variables[i]; i++) {
+        const char *text = getenv(launcher->agent_variables[i]);
+        if (text && text[0] != '\0') {
+            return text;
         }
     }
+    return NULL;
+}
+
+/* The word behind one of the launcher's names for it. */
+static const char *in_options(const struct launcher *launcher, const char *const *options, size_t count)
+{
+    const char *text = NULL;
+    for (size_t i = 0; i + 1 < count; i++) {
+        for (size_t n = 0; n < LAUNCHER_NAMES_MAX && launcher->agent_names[n]; n++) {
+            if (strcmp(options[i] + strspn(options[i], "-"), launcher->agent_names[n]) == 0) {
+                text = options[i + 1];
+            }
+        }
+    }
+    return text;
+}
+
+void remote_agent_find(const struct launcher *launcher, const char *const *mpirun_options, size_t count,
+                       struct remote_agent *agent)
+{
+    agent->told = in_environment(launcher);
+    for (size_t i = 0; launcher_at(i) && !agent->told; i++) {
+        agent->told = in_environment(launcher_at(i));
+    }
+    const char *text = launcher ? in_options(launcher, mpirun_options, count) : NULL;
+    agent->told = text ? NULL : agent->told;
+    text = text ? text : agent->told;
     agent->words = 0;
     snprintf(agent->text, sizeof agent->text, "%s", text && text[0] != '\0' ? text : default_agent);
     /* Open MPI takes a list of agents, apart by colons, and uses the first that is there. */

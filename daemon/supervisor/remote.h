@@ -1,21 +1,24 @@
-/* Commands on other hosts, by the agent that mpirun itself starts its daemons with (ssh unless Open MPI's
- * plm_rsh_agent names another).
+/* Commands on other hosts, by the agent that mpirun itself starts its daemons with (ssh unless it is told another).
  */
 #ifndef DAIL_DAEMON_SUPERVISOR_REMOTE_H
 #define DAIL_DAEMON_SUPERVISOR_REMOTE_H
 
+#include "daemon/rank/launcher.h"
 #include "daemon/supervisor/host_list.h"
 
 #define REMOTE_WORDS_MAX 32
 
 struct remote_agent {
+    const char *told; /* as some launcher's variable has it, and mpirun's options do not; NULL: nothing was */
     char text[1024];
     const char *word[REMOTE_WORDS_MAX]; /* point into text */
     size_t words;
 };
 
-/* `mpirun_options` [count]: what mpirun is given; a plm_rsh_agent there wins over the environment's. */
-void remote_agent_find(const char *const *mpirun_options, size_t count, struct remote_agent *agent);
+/* `mpirun_options` [count]: what mpirun is given; an agent there wins over the environment's, and the variables of
+ * the launcher that is used (NULL: none that is known) over those of the others. */
+void remote_agent_find(const struct launcher *launcher, const char *const *mpirun_options, size_t count,
+                       struct remote_agent *agent);
 
 /* Runs a shell command on every host that answers, all at once, and waits up to `seconds`: a host where it
  * did not end with 0 by then no longer answers. This host needs no agent. */

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/supervisor.h"
 
 #include "daemon/supervisor/launch.h"
+#include "daemon/supervisor/mpirun.h"
 #include "daemon/supervisor/remote.h"
 #include "daemon/supervisor/run_watch.h"
 #include "proto/file.h"
@@ -35,6 +36,7 @@
 struct supervisor {
     const struct supervisor_options *options;
     struct host_list *hosts;
+    const struct launcher *launcher; /* NULL: mpirun is one that is not known */
     struct remote_agent agent;
     sigset_t signals;
     char tag[32]; /* marks every process of the attempt under way */
@@ -49,6 +51,8 @@ struct attempt {
     pid_t mpirun;
     int workers;
     int code;
+    int signal; /* that mpirun's exit code speaks of; 0: of none */
+    bool vanished; /* mpirun ended, and nothing says how the run did */
     bool hung; /* mpirun had to be ended */
     struct run_watch watch;
 };
@@ -150,131 +154,39 @@ static int choose_workers(const struct supervisor *supervisor)
 
 /* --- One attempt --- */
 
-/* mpirun's command line as it is put together. */
-struct command_line {
-    const char **word;
-    size_t count;
-    char text[65536]; /* holds what is made here */
-    size_t used;
-};
-
-static void add(struct command_line *line, const char *word)
-{
-    line->word[line->count++] = word;
-}
-
-static void add_text(struct command_line *line, const char *format, ...)
-{
-    va_list arguments;
-    size_t room = sizeof line->text - line->used;
-    va_start(arguments, format);
-    int length = vsnprintf(line->text + line->used, room, format, arguments);
-    va_end(arguments);
-    add(line, line->text + line->used);
-    line->used += length >= 0 && (size_t)length < room ? (size_t)length + 1 : 0;
-}
-
-static bool is_given(const struct supervisor_options *options, const char *name)
-{
-    for (size_t i = 0; i < options->mpirun_count; i++) {
-        const char *word = options->mpirun[i];
-        if (strcmp(word + strspn(word, "-"), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void add_parameter(const struct supervisor_options *options, struct command_line *line,
-                          const char *name, int value)
-{
-    if (!is_given(options, name)) {
-        add(line, "--mca");
-        add(line, name);
-        add_text(line, "%d", value);
-    }
-}
-
-/* The coordinator is one process more on the first host: it sleeps nearly all the time. */
-static void add_hosts(struct command_line *line, const struct host_list *hosts)
-{
-    if (hosts->count == 1 && hosts->host[0].local) {
-        return;
-    }
-    char text[16384];
-    size_t used = 0;
-    for (size_t i = 0; i < hosts->count && used < sizeof text - 300; i++) {
-        const struct host_entry *host = &hosts->host[i];
-        if (host->workers > 0) {
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d", used ? "," : "", host->name,
-                                     host->workers + (used ? 0 : 1));
-        }
-    }
-    add(line, "--host");
-    add_text(line, "%s", text);
-}
-
-static void add_run(struct command_line *line, const struct supervisor *supervisor)
+static void add_run(struct mpirun_line *line, const struct supervisor *supervisor)
 {
     const struct supervisor_options *options = supervisor->options;
-    add(line, options->daild);
-    add(line, options->config);
+    mpirun_line_add(line, "%s", options->daild);
+    mpirun_line_add(line, "%s", options->config);
     for (size_t i = 0; i < options->override_count; i++) {
-        add(line, "--set");
-        add(line, options->overrides[i]);
+        mpirun_line_add(line, "--set");
+        mpirun_line_add(line, "%s", options->overrides[i]);
     }
     if (options->lanes_open) {
-        add(line, "--set");
-        add_text(line, "data.lanes=%d", supervisor->lanes);
+        mpirun_line_add(line, "--set");
+        mpirun_line_add(line, "data.lanes=%d", supervisor->lanes);
     }
     if (supervisor->resume_newest && !options->resume_auto) {
-        add(line, "--set");
-        add(line, "checkpoint.resume=auto");
+        mpirun_line_add(line, "--set");
+        mpirun_line_add(line, "checkpoint.resume=auto");
     }
 }
 
 static pid_t start_mpirun(const struct supervisor *supervisor, int workers)
 {
-    const struct supervisor_options *options = supervisor->options;
-    struct command_line *line = calloc(1, sizeof *line);
-    pid_t mpirun = -1;
-    if (line) {
-        line->word = calloc(64 + options->mpirun_count + 2 * options->override_count, sizeof *line->word);
-    }
-    if (line && line->word) {
-        add(line, "mpirun");
-        add(line, "-n");
-        add_text(line, "%d", workers + 1);
-        add_hosts(line, supervisor->hosts);
-        if (!is_given(options, "oversubscribe") && !is_given(options, "nooversubscribe")) {
-            add(line, "--oversubscribe");
-        }
-        if (!is_given(options, "bind-to")) {
-            /* The ranks share the cores out among themselves: runtime.threads. */
-            add(line, "--bind-to");
-            add(line, "none");
-        }
-        if (!is_given(options, "map-by")) {
-            add(line, "--map-by");
-            add(line, "slot");
-        }
-        add(line, "--mca");
-        add(line, "dail_run");
-        add(line, supervisor->tag);
-        /* Daemons that have lost each other notice within a minute, not after several. */
-        add_parameter(options, line, "oob_tcp_keepalive_time", 10);
-        add_parameter(options, line, "oob_tcp_keepalive_intvl", 5);
-        add_parameter(options, line, "oob_tcp_keepalive_probes", 4);
-        for (size_t i = 0; i < options->mpirun_count; i++) {
-            add(line, options->mpirun[i]);
-        }
-        add_run(line, supervisor);
-        mpirun = launch_process(line->word, LAUNCH_SHOWN);
-    }
-    if (line) {
-        free(line->word);
-    }
-    free(line);
+    const struct mpirun_start start = {.launcher = supervisor->launcher,
+                                       .hosts = supervisor->hosts,
+                                       .given = supervisor->options->mpirun,
+                                       .given_count = supervisor->options->mpirun_count,
+                                       .agent = supervisor->agent.told,
+                                       .tag = supervisor->tag,
+                                       .ranks = workers + 1};
+    struct mpirun_line line;
+    mpirun_line_begin(&start, &line);
+    add_run(&line, supervisor);
+    pid_t mpirun = line.failed ? -1 : launch_process((const char *const *)line.word, LAUNCH_SHOWN);
+    mpirun_line_free(&line);
     return mpirun;
 }
 
@@ -287,8 +199,8 @@ static void new_tag(struct supervisor *supervisor)
     snprintf(supervisor->tag, sizeof supervisor->tag, "%016llx", (unsigned long long)random);
 }
 
-/* Every process of the attempt carries its tag, Open MPI's daemons on their command line and the ranks in
- * their environment: kills what is left of them on the hosts that answer. The bracket keeps the search from
+/* Every process of the attempt carries its tag, Open MPI's daemons on their command line and the ranks in their
+ * environment (MPICH's end with mpirun): kills what is left of them on the hosts that answer. The bracket keeps the search from
  * finding itself. */
 static void sweep(struct supervisor *supervisor)
 {
@@ -318,6 +230,20 @@ static bool is_stuck(const struct supervisor *supervisor, const struct attempt *
     return now - *stopped > (lost ? END_SECONDS_LOST : liveness + END_SECONDS);
 }
 
+/* mpirun has ended, and the run's log does not say how the run did. */
+static void judge_silent_end(const struct supervisor *supervisor, struct attempt *attempt)
+{
+    const struct launcher *launcher = supervisor->launcher;
+    bool began = attempt->watch.started;
+    attempt->signal = launcher_signal(launcher, attempt->code, began);
+    attempt->vanished = attempt->code == STATUS_OK;
+    if (attempt->vanished && !began) {
+        attempt->code = STATUS_USAGE;
+    } else if (attempt->vanished || (attempt->signal > 0 && attempt->signal == attempt->code)) {
+        attempt->code = STATUS_LOST; /* a signal's number is no exit code of daild's */
+    }
+}
+
 static void watch_over(struct supervisor *supervisor, struct attempt *attempt)
 {
     double stopped = 0;
@@ -334,6 +260,8 @@ static void watch_over(struct supervisor *supervisor, struct attempt *attempt)
     run_watch_look(&attempt->watch);
     if (attempt->watch.stopped && attempt->code != INTERRUPTED) {
         attempt->code = attempt->watch.exit_code; /* mpirun's own may be that of a rank it killed */
+    } else if (!attempt->hung && attempt->code != INTERRUPTED) {
+        judge_silent_end(supervisor, attempt);
     }
 }
 
@@ -415,16 +343,28 @@ static const char *meaning(int code)
         return "stopped with a checkpoint in place";
     case INTERRUPTED:
         return "interrupted";
-    case 127:
-        return "mpirun is not there";
     default:
-        return code > 128 ? "ended by a signal" : "mpirun or a rank failed";
+        return "mpirun or a rank failed";
     }
 }
 
-static void describe_end(const struct attempt *attempt, char *text, size_t size)
+static void describe_end(const struct supervisor *supervisor, const struct attempt *attempt, char *text,
+                         size_t size)
 {
-    snprintf(text, size, "the run ended with %d (%s)%s%s%s", attempt->code, meaning(attempt->code),
+    const struct launcher *launcher = supervisor->launcher;
+    char why[96];
+    snprintf(why, sizeof why, "%s", meaning(attempt->code));
+    if (attempt->vanished) {
+        snprintf(why, sizeof why, "%s",
+                 attempt->watch.started ? "mpirun ended with 0 in the middle of it"
+                                        : "mpirun ended with 0, but no run had begun");
+    } else if (attempt->signal > 0) {
+        snprintf(why, sizeof why, "mpirun or a rank died of signal %d, %s", attempt->signal,
+                 strsignal(attempt->signal));
+    } else if (launcher && attempt->code == launcher->killed) {
+        snprintf(why, sizeof why, "a rank was killed, or could not be started");
+    }
+    snprintf(text, size, "the run ended with %d (%s)%s%s%s", attempt->code, why,
              attempt->watch.fault[0] != '\0' ? ": " : "", attempt->watch.fault,
              attempt->hung ? "; mpirun hung and was killed" : "");
 }
@@ -441,7 +381,7 @@ static enum status supervise(struct supervisor *supervisor, int *code, struct er
             return status;
         }
         *code = attempt.code;
-        describe_end(&attempt, end, sizeof end);
+        describe_end(supervisor, &attempt, end, sizeof end);
         bool progressed = run_watch_progressed(&attempt.watch);
         supervisor->resume_newest = supervisor->resume_newest || progressed;
         failures = progressed ? 0 : failures + 1;
@@ -474,7 +414,14 @@ enum status supervisor_run(const struct supervisor_options *options, struct host
 {
     struct supervisor supervisor = {.options = options, .hosts = hosts, .lanes = options->lanes};
     sigset_t before;
-    remote_agent_find(options->mpirun, options->mpirun_count, &supervisor.agent);
+    enum status status = mpirun_find(options->daild, hosts, &supervisor.launcher, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!supervisor.launcher) {
+        say(&supervisor, "\"mpirun --version\" names no MPI that is known: mpirun gets no options but yours");
+    }
+    remote_agent_find(supervisor.launcher, options->mpirun, options->mpirun_count, &supervisor.agent);
     sigemptyset(&supervisor.signals);
     sigaddset(&supervisor.signals, SIGTERM);
     sigaddset(&supervisor.signals, SIGUSR1);
@@ -483,7 +430,7 @@ enum status supervisor_run(const struct supervisor_options *options, struct host
     signal(SIGINT, SIG_DFL); /* which a shell ignores in what it starts in the background */
     sigprocmask(SIG_BLOCK, &supervisor.signals, &before);
     launch_adopt_orphans();
-    enum status status = supervise(&supervisor, code, error);
+    status = supervise(&supervisor, code, error);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return status;
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every MPI trains the same: Open MPI 4 (or the one that daild was built with), Open MPI 5, MPICH and Intel MPI, the
-# latter three from PyPI. A run goes on under another MPI than it began with.
+# latter three from PyPI. A run goes on under another MPI than it began with, and dail run speaks to each.
 . "$(dirname "$0")/../system/lib.sh"
 
 [ -z "$DAIL_SANITIZED" ] || skip_all "the other MPIs' libraries are not made for sanitizers"
@@ -39,6 +39,24 @@ train() {
         --set run.dir="$work/$run" "$@"
 }
 
+# supervised MPI: dail run, whose first worker is killed once and which is then told to stop
+supervised() {
+    which=$1 run=$work/run-$1
+    [ "$which" = own ] || ln -f "$build/dail" "$build/mpi/$which/dail"
+    # shellcheck disable=SC2086
+    under "$which" "$(dirname "$(daild_of "$which")")/dail" run -n 2 "$work/config.yaml" $calm \
+        --set run.dir="$run" --set schedule.epochs=200 --set checkpoint.every_steps=5 --set runtime.liveness_seconds=5 &
+    waiter=$!
+    wait_for 40 at_step "$run" 6
+    kill -KILL "$(pid_of "$run" 1)"
+    wait_for 40 started_again "$run"
+    wait_for 40 at_step "$run" $(($(records "$run" start '$r->{step}' | tail -n 1) + 2))
+    supervisor=$(child_of $waiter)
+    kill -TERM "${supervisor:-$waiter}"
+    wait $waiter
+}
+started_again() { [ "$(records "$1" start 1 | wc -l)" = 2 ]; }
+
 losses() { records "$work/$1" step '"$r->{step} $r->{loss}"' | sort -n | sed 's/.* //'; }
 
 make_data
@@ -73,5 +91,11 @@ for other in openmpi mpich impi; do
     exits "$title: 10 steps more of a run that began under the first MPI" $? 75
     losses half-$other >"$work/$other.losses"
     check "with the losses of the run in one piece" near 1e-4 "$work/$other.losses" "$work/own.losses"
+    supervised $other
+    exits "$title: dail run, a worker killed, then told to stop" $? 75
+    is "it was started twice" "$(records "$work/run-$other" start 1 | wc -l)" 2
+    says "because a rank was lost" '^dail run: the run ended with .*starting again'
+    check "and left a checkpoint of its last step" test -f \
+        "$work/run-$other/checkpoints/step-$(printf %09d "$(last_step "$work/run-$other")")/COMMIT"
 done
 finish

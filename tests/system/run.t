@@ -19,9 +19,13 @@ start_run() {
 
 # find_job: mpirun's process, which is another after each restart
 find_job() {
-    wait_for 20 has_child "$waiter"
-    job=$(child_of "$waiter")
+    wait_for 20 has_job
+    job=$(job_of_run)
 }
+
+# job_of_run, has_job: that process, and not the one that tells mpirun's version
+job_of_run() { ps -o pid=,args= --ppid "$waiter" | grep ' -n [0-9]' | awk '{ print $1; exit }'; }
+has_job() { [ -n "$(job_of_run)" ]; }
 
 end_run() {
     wait "$waiter"
@@ -143,6 +147,7 @@ check "and so does a worker" wait_for 30 gone "$worker"
 mkdir "$work/fake"
 cat >"$work/fake/mpirun" <<END
 #!/bin/sh
+[ "\$1" = --version ] && exec $(command -v mpirun) --version
 echo started >>$work/fake/starts
 exit 5
 #!/bin/sh
@@ -161,6 +166,7 @@ is "it is started once" "$(wc -l <"$work/fake/starts")" 4
 mkdir "$work/stuck"
 cat >"$work/fake/mpirun" <<END
 #!/bin/sh
+[ "\$1" = --version ] && exec $(command -v mpirun) --version
 trap '' TERM
 setsid sleep 6000 & # as a rank that mpirun has lost sight of
 echo \$! >$work/fake/stray
@@ -172,6 +178,56 @@ PATH=$work/fake:$PATH run_to_end 60 -n 2 --restarts 0 --set run.dir="$work/stuck
 exits "an mpirun that hangs after a loss" $? 5
 says "is killed" 'mpirun hung and was killed'
 check "with what it had started" gone "$(cat "$work/fake/stray")"
+
+cat >"$work/fake/mpirun" <<END
+#!/bin/sh
+[ "\$1" = --version ] && exec $(command -v mpirun) --version
+exit 0
+END
+PATH=$work/fake:$PATH run_to_end 60 -n 2 --set run.dir="$work/nothing"
+exits "an mpirun that starts nothing and is content" $? 2
+says "which is told" 'mpirun ended with 0, but no run had begun'
+
+cat >"$work/fake/mpirun" <<END
+#!/bin/sh
+[ "\$1" = --version ] && exec $(command -v mpirun) --version
+echo '{"kind":"start","step":0,"lanes":4}' >>$work/codes/status.jsonl
+exit \$(cat $work/fake/code)
+END
+mkdir "$work/codes"
+for code in 255 243 137; do
+    echo $code >"$work/fake/code"
+    PATH=$work/fake:$PATH run_to_end 60 -n 2 --restarts 0 --set run.dir="$work/codes"
+    exits "an mpirun that ends with $code" $? $code
+    if [ $code = 137 ]; then
+        says "died of a signal" 'signal 9, Killed'
+    else
+        says "and not of a signal" "ended with $code \(mpirun or a rank failed\)"
+    fi
+done
+
+# --- Another MPI's mpirun ---
+
+cat >"$work/fake/mpirun" <<END
+#!/bin/sh
+echo "HYDRA build details:
+    Version:                                 4.0"
+echo "\$*" >>$work/fake/hydra
+END
+case $("$build/daild" --version) in
+*"MPI: Open MPI"*)
+    PATH=$work/fake:$PATH run_to_end 60 -n 2 --set run.dir="$work/foreign"
+    exits "an mpirun of MPICH" $? 2
+    says "is told by name" "^dail: the mpirun that PATH has first is MPICH's, and daild was built for Open MPI"
+    is "and starts nothing" "$(cat "$work/fake/hydra")" --version
+    for rank in 0 1; do
+        PMI_RANK=$rank PMI_SIZE=3 timeout 60 "$build/daild" "$work/config.yaml" >"$work/out" 2>&1
+        exits "rank $rank that such an mpirun made a world of its own" $? 2
+        says "and says so" "^daild: the launcher started 3 ranks, and each is a world of its own"
+    done
+    ;;
+*) skip "daild is not Open MPI's" ;;
+esac
 
 # --- What is wrong from the beginning ---
 

@@ -95,7 +95,8 @@ class Run:
 
     def mpirun(self):
         for pid, parent in processes().items():
-            if parent == self.supervisor.pid and b"mpirun" in read_proc(pid, "cmdline")[:1]:
+            words = read_proc(pid, "cmdline") if parent == self.supervisor.pid else []
+            if b"mpirun" in words[:1] and b"--version" not in words:
                 return pid
         return None
 

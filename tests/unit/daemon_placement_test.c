@@ -158,7 +158,7 @@ static void stays_silent_where_all_is_well(void **state)
     example.input.interface_include = "eth0";
     struct placement placement = describe(&example);
     assert_int_equal(placement.warnings, 0);
-    assert_non_null(strstr(placement.table, "btl_tcp_if_include=eth0"));
+    assert_non_null(strstr(placement.table, "network: MPI is told to use eth0\n"));
     placement_free(&placement);
     example.input.interface_include = NULL;
     example.input.workers = 2; /* both on n1 */
