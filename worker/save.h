@@ -9,7 +9,7 @@
 #define DAIL_WORKER_SAVE_H
 
 #include "worker/trainer.h"
-#include "worker/worker.h"
+#include "worker/worker_context.h"
 
 #include <stdbool.h>
 

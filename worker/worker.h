@@ -4,32 +4,7 @@
 #ifndef DAIL_WORKER_WORKER_H
 #define DAIL_WORKER_WORKER_H
 
-#include "proto/config.h"
-#include "proto/message.h"
-#include "worker/exchange/exchange.h"
-
-#include <signal.h>
-#include <stdbool.h>
-
-/* The way to the coordinator. Neither call blocks for long. */
-struct worker_link {
-    void *context;
-    enum status (*send)(void *context, const struct message *message, struct error *error);
-    /* true: *message is filled (the worker calls message_free). */
-    bool (*receive)(void *context, struct message *message);
-};
-
-struct worker_context {
-    const struct config *config;
-    struct exchange *exchange;
-    struct worker_link link;
-    const volatile sig_atomic_t *stop_signal; /* nonzero: this rank was asked to stop */
-    /* Called from between layers and from every wait (`waiting`: for other workers); cheap, may be NULL. */
-    void (*progress)(void *context, int64_t step, enum message_phase phase, bool waiting);
-    void *progress_context;
-    int threads;
-    struct message_hello hello; /* what is known of this rank's place; the worker adds what it measures */
-};
+#include "worker/worker_context.h"
 
 /* Returns STATUS_OK when training and final evaluation are done, STATUS_STOPPED after a requested stop with
  * its checkpoint, else the failure. The worker that failed has sent it as MESSAGE_FAULT; the others leave the

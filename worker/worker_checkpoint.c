@@ -1,5 +1,6 @@
-/* When a worker begins a checkpoint, and when it waits for one. See worker_state.h. */
-#include "worker/worker_state.h"
+#include "worker/worker_checkpoint.h"
+
+#include "worker/worker_messages.h"
 
 /* When there is no later step, a checkpoint that could not be written is tried again so often, after pauses
  * of so many seconds and twice as many each time. */

@@ -1,5 +1,7 @@
-/* Updates that were skipped, since a loss or gradient was not finite. See worker_state.h. */
-#include "worker/worker_state.h"
+#include "worker/worker_numeric.h"
+
+#include "worker/worker_checkpoint.h"
+#include "worker/worker_messages.h"
 
 #include <string.h>
 

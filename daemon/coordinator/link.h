@@ -6,7 +6,7 @@
 
 #include "daemon/coordinator/coordinator_context.h"
 #include "proto/message.h"
-#include "worker/worker.h"
+#include "worker/worker_context.h"
 
 #include <mpi.h>
 #include <stdbool.h>

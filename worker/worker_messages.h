@@ -1,0 +1,22 @@
+/* What a worker hears from the coordinator and tells it while it works. Called by the other worker_*.c. */
+#ifndef DAIL_WORKER_WORKER_MESSAGES_H
+#define DAIL_WORKER_WORKER_MESSAGES_H
+
+#include "worker/worker_state.h"
+
+enum status worker_send(struct worker *worker, const struct message *message, struct error *error);
+
+/* Something was done: a heartbeat where one is due, and whatever is ready to be sent. `context` is the worker. */
+void worker_progress(void *context, enum message_phase phase);
+
+/* The same, while an exchange waits for other workers. */
+void worker_idle(void *context);
+
+/* Handles every message that has come in. */
+enum status worker_receive(struct worker *worker, struct error *error);
+
+/* Waits for messages until `done` says so, sending heartbeats. */
+enum status worker_wait(struct worker *worker, bool (*done)(const struct worker *), enum message_phase phase,
+                        struct error *error);
+
+#endif
