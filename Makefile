@@ -207,8 +207,9 @@ check-deps:
 	@etc/install-deps.sh --if-missing --hosts || echo 'check: tests/system/hosts.t will be skipped'
 	@etc/install-deps.sh --if-missing --slurm || echo 'check: tests/system/slurm.t will be skipped'
 
-check-floors:
+check-floors: all
 	tests/floors.sh
+	DAIL_BUILD=$(BUILD) tests/circles.sh
 
 check-unit: $(UNIT)
 	prove --exec tests/unit/tap.sh $(UNIT)
