@@ -6,7 +6,7 @@
 #include "daemon/rank/host.h"
 #include "daemon/terminal/progress.h"
 #include "proto/file.h"
-#include "shard/overlap_list.h"
+#include "shard/identity/overlap_list.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/evaluate/overlap.h"
 #include "worker/evaluate/overlap_cosine.h"

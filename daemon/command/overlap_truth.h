@@ -12,7 +12,7 @@ struct overlap_truth {
     size_t elsewhere; /* rows that name no two identities of two of the datasets */
 };
 
-/* Reads the list at `path` (shard/overlap_list.h) for data[count]. An identity is named as in its dataset's
+/* Reads the list at `path` (shard/identity/overlap_list.h) for data[count]. An identity is named as in its dataset's
  * file of class names, or by its number where there is none. STATUS_DATA when not one row is of these
  * datasets. The caller calls overlap_truth_free in any case. */
 enum status overlap_truth_read(const char *path, const struct checkpoint_data *data, size_t count,

@@ -1,7 +1,7 @@
 #include "shard/synth/synth.h"
 
 #include "proto/file.h"
-#include "shard/overlap_list.h"
+#include "shard/identity/overlap_list.h"
 #include "shard/synth/synth_batch.h"
 #include "shard/synth/synth_dataset.h"
 #include "shard/synth/synth_pairs.h"

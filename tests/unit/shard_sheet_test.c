@@ -5,7 +5,7 @@
 #include "shard/class_images.h"
 #include "shard/dataset_writer.h"
 #include "shard/image/sheet.h"
-#include "shard/overlap_list.h"
+#include "shard/identity/overlap_list.h"
 
 #define SIDE 24
 #define IMAGES 20
