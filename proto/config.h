@@ -61,6 +61,10 @@ struct config {
         double crossing_dropout;
     } loss;
     struct {
+        char *file; /* "none" or a table of pairs (shard/identity/overlap_list.h) */
+        double min_probability;
+    } identity;
+    struct {
         double lambda;
         double start; /* fraction of the training */
         enum config_domain_schedule schedule;

@@ -181,6 +181,13 @@ enum status trace_root(struct trace *trace, const struct trace_step *step, struc
     set_double(&root, "momentum", step->momentum);
     set_double(&root, "weight_decay", step->weight_decay);
     set_double(&root, "clip", step->clip);
+    uint64_t classes = 0;
+    for (size_t k = 0; k < step->dataset_count; k++) {
+        classes += step->classes[k];
+    }
+    if (root.status == STATUS_OK && step->home) {
+        root.status = h5_write_array(&trace->file, "/home", H5_TYPE_U32, 1, &classes, step->home, error);
+    }
     return root.status;
 }
 

@@ -10,6 +10,7 @@
  *   /classifier/<dataset>/{before,momentum,grad,after}
  *                     f32 [rows,D], with attributes row_begin, row_end on the group
  *   /crossing         u32 [n,3]: lane, position in the lane's micro-batch, class over all datasets
+ *   /home             u32 [classes over all datasets]: whose row each class shares; only with identity groups
  *
  * The file is written under "<name>.tmp" and renamed by trace_close. Every error is STATUS_STORAGE.
  */
@@ -40,6 +41,7 @@ struct trace_step {
     double margin[3];
     bool scope_all; /* attribute scope: "all" or "dataset" */
     double crossing_dropout;
+    const uint32_t *home; /* array of the same name [all classes] (worker/loss/identity.h); NULL: none */
     const char *arch;
     int input, embedding;
     double width, dropout;

@@ -2,6 +2,7 @@
 
 #include "proto/random.h"
 #include "worker/checkpoint/checkpoint.h"
+#include "worker/identity_file.h"
 #include "worker/interchange/state_dict.h"
 
 #include <math.h>
@@ -133,6 +134,9 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
         .round_max = trainer->exchange->size * config->batch.lane,
         .threads = threads};
     enum status status = classifier_create(&classifier, trainer->exchange, &trainer->classifier, error);
+    if (status == STATUS_OK) {
+        status = classifier_set_groups(trainer->classifier, trainer->identity, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -182,11 +186,26 @@ static enum status create_model(struct trainer *trainer, struct error *error)
     return status == STATUS_OK ? create_buffers(trainer, error) : status;
 }
 
+/* The classes that the configuration says are one person. */
+static enum status open_identity(struct trainer *trainer, struct error *error)
+{
+    const struct config *config = trainer->config;
+    struct identity_file_counts counts;
+    if (strcmp(config->identity.file, "none") == 0) {
+        return STATUS_OK;
+    }
+    return identity_file_open(config->identity.file, trainer->manifests, trainer->datasets,
+                              config->identity.min_probability, &trainer->identity, &counts, error);
+}
+
 enum status trainer_create(struct trainer *trainer, const struct config *config, struct exchange *exchange,
                            int threads, struct error *error)
 {
     *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads};
     enum status status = open_datasets(trainer, error);
+    if (status == STATUS_OK) {
+        status = open_identity(trainer, error);
+    }
     return status == STATUS_OK ? create_model(trainer, error) : status;
 }
 
@@ -207,6 +226,7 @@ void trainer_free(struct trainer *trainer)
     if (trainer->classifier) {
         classifier_free(trainer->classifier);
     }
+    identity_groups_free(trainer->identity);
     if (trainer->domain) {
         domain_free(trainer->domain);
     }

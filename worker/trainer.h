@@ -41,6 +41,7 @@ struct trainer {
     struct domain *domain;
     float *domain_momentum;
     struct classifier *classifier;
+    struct identity_groups *identity; /* the classifier's; NULL: every class alone */
     struct loader *loader;
     struct buckets buckets;
 

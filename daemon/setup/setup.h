@@ -23,6 +23,7 @@ struct setup {
     size_t datasets;
     uint32_t *classes; /* [datasets] */
     int64_t images; /* of all datasets */
+    uint64_t shared_classes; /* whose row is another's: one person in several datasets */
     int64_t steps, steps_per_epoch;
     int64_t backbone_parameters, domain_parameters, classifier_parameters;
     char checkpoint[512]; /* to begin from; empty: from the start */

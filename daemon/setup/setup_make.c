@@ -2,6 +2,7 @@
 
 #include "daemon/setup/resume.h"
 #include "worker/evaluate/verification.h"
+#include "worker/identity_file.h"
 #include "worker/interchange/state_dict.h"
 #include "worker/loss/domain.h"
 #include "worker/nn/iresnet.h"
@@ -125,6 +126,38 @@ enum status setup_open_pairs(const struct setup *setup, const char *path, struct
         pairs_close(pairs);
     }
     return status;
+}
+
+enum status setup_check_identity(struct setup *setup, struct error *error)
+{
+    const struct config *config = &setup->config;
+    struct identity_groups *groups;
+    struct identity_file_counts counts;
+    if (strcmp(config->identity.file, "none") == 0) {
+        return STATUS_OK;
+    }
+    enum status status = identity_file_open(config->identity.file, setup->manifests, setup->datasets,
+                                            config->identity.min_probability, &groups, &counts, error);
+    if (status != STATUS_OK) {
+        error_prefix_where(error, "identity.file");
+        return status;
+    }
+    setup->shared_classes = groups->shared;
+    if (counts.lost > 0) {
+        setup_warn(setup,
+                   "identity.file: %zu of its pairs were left out, for a likelier or a rejected pair stands "
+                   "against them",
+                   counts.lost);
+    }
+    if (groups->shared == 0) {
+        setup_warn(
+            setup,
+            "identity.file: none of its %zu likely pairs joins two datasets, so every class has a row of "
+            "its own",
+            counts.pairs);
+    }
+    identity_groups_free(groups);
+    return STATUS_OK;
 }
 
 static enum status check_validation(const struct setup *setup, struct error *error)
@@ -280,6 +313,9 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
     enum status status = setup_read_config(config_path, overrides, override_count, workers, setup, error);
     if (status == STATUS_OK) {
         status = open_datasets(setup, error);
+    }
+    if (status == STATUS_OK) {
+        status = setup_check_identity(setup, error);
     }
     if (status == STATUS_OK) {
         status = check_validation(setup, error);

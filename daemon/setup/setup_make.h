@@ -27,6 +27,9 @@ enum status setup_open_dataset(struct setup *setup, const char *path, struct err
 /* Whether a shard's file is there, and of the size that the manifest says. */
 enum status setup_check_shard(const struct manifest *manifest, uint32_t shard, struct error *error);
 
+/* Reads the table of identities that share a row, where there is one, and counts the classes that do. */
+enum status setup_check_identity(struct setup *setup, struct error *error);
+
 /* A verification set that is sound, of model.input's size, and can be scored. The caller closes it. */
 enum status setup_open_pairs(const struct setup *setup, const char *path, struct pairs *pairs,
                              struct error *error);

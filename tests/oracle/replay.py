@@ -85,6 +85,7 @@ class Trace:
         self.read_models(first)
         self.read_lanes(files)
         self.read_classifiers(files)
+        self.read_groups(first)
         draws = [f["crossing"][...].astype(np.int64) for f in files if "crossing" in f]
         self.draws = np.concatenate(draws) if draws else np.zeros((0, 3), np.int64)
         for f in files:
@@ -135,6 +136,21 @@ class Trace:
             self.classifier[name] = {
                 state: torch.cat([self.tensor(block[state]) for block in blocks]) for state in states
             }
+
+
+    def read_groups(self, first):
+        """home [classes]: the class whose row each one shares; datasets_of: a home -> the datasets in its group."""
+        classes = [int(c) for c in self["dataset_classes"]]
+        self.begins = np.concatenate([[0], np.cumsum(classes)])
+        everything = np.arange(self.begins[-1])
+        self.home = first["home"][...].astype(np.int64) if "home" in first else everything
+        dataset_of = np.repeat(np.arange(len(classes)), classes)
+        self.datasets_of = {}
+        for c in everything:
+            members = self.datasets_of.setdefault(int(self.home[c]), [])
+            if self.home[self.home[c]] != self.home[c] or self.home[c] > c or dataset_of[c] in members:
+                raise BadTrace("the identity groups are none: class %d shares the row of %d" % (c, self.home[c]))
+            members.append(dataset_of[c])
 
 
 # --- The backbone: InsightFace's iresnet ---
@@ -254,16 +270,16 @@ def sample_losses(trace, x, weights, dataset, label):
     unit = F.normalize(x, dim=1, eps=0)
     units = [F.normalize(w, dim=1, eps=0) for w in weights]
     everything = torch.cat(units)
-    begins = np.concatenate([[0], np.cumsum([len(w) for w in weights])])
     losses = torch.zeros(len(x), dtype=x.dtype)
     for k in range(len(weights)):
         rows = torch.nonzero(dataset == k).ravel()
         if len(rows) == 0:
             continue
         whole = text(trace["scope"]) == "all"
-        classes = everything if whole else units[k]
-        target = label[rows] + (int(begins[k]) if whole else 0)
-        cosine = clamp(unit[rows] @ classes.T)
+        homes = np.array(sorted(h for h, members in trace.datasets_of.items() if whole or k in members))
+        target = np.searchsorted(homes, trace.home[trace.begins[k] + label[rows].numpy()])
+        target = torch.from_numpy(target)
+        cosine = clamp(unit[rows] @ everything[torch.from_numpy(homes)].T)
         place = torch.arange(len(rows))
         right = scale * psi(cosine[place, target], trace["margin"])
         logits = (scale * cosine).index_put((place, target), right)
@@ -273,15 +289,16 @@ def sample_losses(trace, x, weights, dataset, label):
     return losses
 
 
-def gather_draws(trace, dataset, begins):
-    """Sample -> drawn classes; every one must be of another dataset and drawn once."""
+def gather_draws(trace, dataset):
+    """Sample -> drawn classes; every one must stand for a group that the sample's dataset has no part in, and be drawn
+    once."""
     batch = len(trace.lanes[0]["label"])
     trace.drawn = {}
     for lane, position, drawn in trace.draws:
         row = int(lane) * batch + int(position)
         classes = trace.drawn.setdefault(row, [])
         own = int(dataset[row])
-        if begins[own] <= drawn < begins[own + 1] or drawn in classes or drawn >= begins[-1]:
+        if own in trace.datasets_of.get(int(drawn), [own]) or drawn in classes:
             raise BadTrace("class %d cannot have been drawn for lane %d, position %d" % (drawn, lane, position))
         classes.append(int(drawn))
 
@@ -361,8 +378,7 @@ def replay(trace):
     r.embeddings, r.statistics = forward(trace)
     dataset = torch.cat([lane["dataset"] for lane in trace.lanes])
     label = torch.cat([lane["label"] for lane in trace.lanes])
-    classes = [int(c) for c in trace["dataset_classes"]]
-    gather_draws(trace, dataset, np.concatenate([[0], np.cumsum(classes)]))
+    gather_draws(trace, dataset)
     x = torch.cat(r.embeddings).requires_grad_()
     weights = [trace.classifier[name]["before"].clone().requires_grad_() for name in trace.datasets]
     head = {name: value.clone().requires_grad_() for name, value in trace.domain["before"].items()}

@@ -40,7 +40,24 @@ weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/ti
         --set debug.kernels=gemm
 }
 
+# Identity groups, some of all three datasets, their rows at several owners; both scopes, drawn classes, and workers that
+# own no part of a sample's own dataset.
+awk 'BEGIN {
+    for (i = 0; i < 12; i++) {
+        if (i % 3) printf "tiny0\ttiny0-%06d\ttiny1\ttiny1-%06d\n", i, (i + 5) % 12
+        if (i % 2) printf "tiny2\ttiny2-%06d\ttiny1\ttiny1-%06d\n", i, (i + 7) % 12
+    }
+}' >"$work/people.tsv"
+groups="--set identity.file=$work/people.tsv --set classifier.rows_min=5 --set domain.lambda=0.5 --set domain.start=0"
+# shellcheck disable=SC2086
+{
+    traced groups 1 --set loss.margin=arcface $groups
+    traced groups-2 2 --set loss.margin=cosface --set loss.scope=all $groups --set data.datasets="$weights"
+    traced groups-3 3 --set loss.margin=arcface $groups --set loss.crossing_dropout=0.3
+}
+
 # The replay notices what is wrong: one weight, one label, one drawn class.
+# spoiled WHAT PYTHON: of the trace of arcface
 spoiled() {
     cp -r "$work/arcface" "$work/spoiled"
     "$python" -c "
@@ -60,4 +77,10 @@ spoiled "fewer drawn classes" "
         draws = trace['crossing'][...][::2]
         del trace['crossing']
         trace['crossing'] = draws"
+rm -rf "$work/arcface" && mv "$work/groups-3" "$work/arcface"
+spoiled "a class less in a group" "
+        home = trace['home'][...]
+        last = max(c for c in range(len(home)) if home[c] != c)
+        home[last] = last
+        trace['home'][...] = home"
 finish

@@ -4,8 +4,8 @@
 #include "proto/file.h"
 #include "shard/class_images.h"
 #include "shard/dataset_writer.h"
-#include "shard/image/sheet.h"
 #include "shard/identity/overlap_list.h"
+#include "shard/image/sheet.h"
 
 #define SIDE 24
 #define IMAGES 20
