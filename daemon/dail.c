@@ -1,5 +1,6 @@
 /* dail: the command line. One process that never initialises MPI, so that it runs on a login node. */
 #include "daemon/command/commands.h"
+#include "daemon/terminal/lost_output.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -58,13 +59,12 @@ int main(int argc, char **argv)
     struct error error = {0};
     setlocale(LC_CTYPE, "");
     enum status status = run(argc, argv, &error);
+    if (status == STATUS_OK) {
+        status = lost_output_check(&error);
+    }
     if (error.status != STATUS_OK) {
         char line[1400];
         fprintf(stderr, "dail: %s\n", error_format(&error, line, sizeof line));
-    }
-    if (fflush(stdout) != 0 && status == STATUS_OK) {
-        fprintf(stderr, "dail: could not write the output\n");
-        status = STATUS_STORAGE;
     }
     return (int)status;
 }

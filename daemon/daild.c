@@ -14,6 +14,7 @@
 #include "daemon/setup/setup_make.h"
 #include "daemon/terminal/command_help.h"
 #include "daemon/terminal/daild_command.h"
+#include "daemon/terminal/lost_output.h"
 #include "worker/exchange/exchange_mpi.h"
 #include "worker/worker.h"
 
@@ -361,7 +362,8 @@ int main(int argc, char **argv)
     if (status == STATUS_OK && !line.help && !options->version && !options->print_config && !options->check) {
         code = train(argc, argv, &line);
     } else if (launcher_is_first()) {
-        code = (int)(status == STATUS_OK ? answer(&line, &error) : status);
+        status = status == STATUS_OK ? answer(&line, &error) : status;
+        code = (int)(status == STATUS_OK ? lost_output_check(&error) : status);
         print_error(&error);
     }
     command_line_free(&daild_command, &line);

@@ -45,6 +45,13 @@ void error_prefix_where(struct error *error, const char *prefix)
     memcpy(error->where, where, sizeof where);
 }
 
+void error_advise(struct error *error, const char *next)
+{
+    if (error) {
+        copy_text(error->next, sizeof error->next, next);
+    }
+}
+
 const char *error_format(const struct error *error, char *line, size_t size)
 {
     int length = snprintf(line, size, "%s", error->what);

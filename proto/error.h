@@ -36,6 +36,9 @@ enum status error_set(struct error *error, enum status status, const char *where
 /* Puts `prefix` and ": " before `error->where`: callers further up add what they know (a dataset, a rank). */
 void error_prefix_where(struct error *error, const char *prefix);
 
+/* Puts what the caller knows to be the better thing to do next in the place of what `error` says. */
+void error_advise(struct error *error, const char *next);
+
 /* Writes "what (where); next" in one line to `line`, always terminated; returns `line`. */
 const char *error_format(const struct error *error, char *line, size_t size);
 

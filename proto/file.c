@@ -1,24 +1,66 @@
 #include "proto/file.h"
 
+#include "proto/output.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
-enum { PATH_SIZE = 4096, LINKS_MAX = 40 };
+#define CRC_BLOCK ((size_t)1 << 20)
+
+enum status file_join(const char *directory, const char *name, char *path, struct error *error)
+{
+    bool alone = name[0] == '/' || directory[0] == '\0';
+    bool slash = !alone && directory[strlen(directory) - 1] != '/';
+    int length = snprintf(path, PATH_SIZE, "%s%s%s", alone ? "" : directory, slash ? "/" : "", name);
+    if (length < 0 || length >= PATH_SIZE) {
+        return error_set(error, STATUS_DATA, name, "use a shorter path", "the path is too long");
+    }
+    return STATUS_OK;
+}
+
+void file_directory(const char *path, char *directory)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) {
+        snprintf(directory, PATH_SIZE, ".");
+    } else {
+        snprintf(directory, PATH_SIZE, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    }
+}
+
+bool file_exists(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
+bool file_is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
 
 enum status file_storage_error(struct error *error, const char *path, const char *doing, int number)
 {
     if (number == ENOSPC || number == EDQUOT) {
-        return error_set(error, STATUS_STORAGE, path, "free some space, or choose another folder",
-                         "no space left while %s", doing);
+        return error_set(error, STATUS_STORAGE, path,
+                         "free some space there (a run: lower checkpoint.keep), or choose another folder",
+                         "no space left while %s: %s", doing, strerror(number));
     }
     return error_set(error, STATUS_STORAGE, path, "check the folder and its permissions", "%s failed: %s",
                      doing, strerror(number));
+}
+
+enum status file_data_error(struct error *error, const char *path, int number)
+{
+    return error_set(error, STATUS_DATA, path, "check the path and its permissions",
+                     "cannot read the file: %s", strerror(number));
 }
 
 enum status file_write_all(int descriptor, const void *bytes, size_t size, const char *path,
@@ -39,95 +81,70 @@ enum status file_write_all(int descriptor, const void *bytes, size_t size, const
     return STATUS_OK;
 }
 
-enum status file_sync_directory(const char *path, struct error *error)
-{
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) {
-        return file_storage_error(error, path, "opening the folder", errno);
-    }
-    /* Some network file systems refuse to sync a directory: they do it with the rename. */
-    int failed = fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP ? errno : 0;
-    close(descriptor);
-    return failed ? file_storage_error(error, path, "syncing the folder", failed) : STATUS_OK;
-}
-
-/* The folder of `path`, into directory[size]. */
-static void directory_of(const char *path, char *directory, size_t size)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash) {
-        snprintf(directory, size, ".");
-    } else {
-        snprintf(directory, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    }
-}
-
-static bool anyone_can_write(const char *directory)
+static enum status sync_descriptor(int descriptor, const char *path, struct error *error)
 {
     struct stat info;
-    return stat(directory, &info) == 0 && (info.st_mode & S_IWOTH) != 0;
+    int failed;
+    do {
+        failed = fsync(descriptor) == 0 ? 0 : errno;
+    } while (failed == EINTR);
+    if ((failed == EINVAL || failed == ENOTSUP) && fstat(descriptor, &info) == 0 && S_ISDIR(info.st_mode)) {
+        failed = 0;
+    }
+    return failed == 0 ? STATUS_OK : file_storage_error(error, path, "syncing", failed);
 }
 
-static enum status refuse_links(const char *path, int *links, struct error *error);
-
-/* The link at `path`, if it is one: where it lies, and what it leads through. */
-static enum status refuse_link(const char *path, int *links, struct error *error)
+enum status file_sync(const char *path, struct error *error)
 {
-    char directory[PATH_SIZE], target[PATH_SIZE], next[PATH_SIZE * 2 + 2];
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    if (length < 0) {
-        return STATUS_OK;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return file_storage_error(error, path, "opening for the sync", errno);
     }
-    target[length] = '\0';
-    directory_of(path, directory, sizeof directory);
-    if (anyone_can_write(directory)) {
-        return error_set(error, STATUS_STORAGE, path, "name the folder that it leads to",
-                         "a symbolic link in a folder that anyone can write to is not followed");
-    }
-    snprintf(next, sizeof next, "%s%s%s", target[0] == '/' ? "" : directory, target[0] == '/' ? "" : "/",
-             target);
-    ++*links;
-    return refuse_links(next, links, error);
-}
-
-/* *links counts those that were followed so far. */
-static enum status refuse_links(const char *path, int *links, struct error *error)
-{
-    char partial[PATH_SIZE];
-    /* The system follows no more links itself, nor longer names. */
-    if (*links > LINKS_MAX || snprintf(partial, sizeof partial, "%s", path) >= (int)sizeof partial) {
-        return file_storage_error(error, path, "naming the file", *links > LINKS_MAX ? ELOOP : ENAMETOOLONG);
-    }
-    enum status status = STATUS_OK;
-    for (char *at = partial; *at != '\0' && status == STATUS_OK;) {
-        at += strspn(at, "/");
-        at += strcspn(at, "/");
-        char kept = *at;
-        *at = '\0';
-        status = refuse_link(partial, links, error);
-        *at = kept;
-    }
+    enum status status = sync_descriptor(descriptor, path, error);
+    close(descriptor);
     return status;
 }
 
-enum status file_refuse_links(const char *path, struct error *error)
-{
-    int links = 0;
-    return refuse_links(path, &links, error);
-}
-
-enum status file_create(const char *path, int *descriptor, struct error *error)
+enum status file_rename(const char *from, const char *to, struct error *error)
 {
     char directory[PATH_SIZE];
-    *descriptor = -1;
-    directory_of(path, directory, sizeof directory);
+    if (rename(from, to) != 0) {
+        return file_storage_error(error, to, "renaming", errno);
+    }
+    file_directory(to, directory);
+    return file_sync(directory, error);
+}
+
+enum status file_make_way(const char *path, struct error *error)
+{
+    char directory[PATH_SIZE];
+    struct stat info;
+    file_directory(path, directory);
     enum status status = file_refuse_links(directory, error);
     if (status != STATUS_OK) {
         return status;
     }
-    if (unlink(path) == 0 || errno == ENOENT) {
-        *descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (lstat(path, &info) != 0) {
+        return errno == ENOENT ? STATUS_OK : file_storage_error(error, path, "looking up the file", errno);
     }
+    if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) {
+        return error_set(error, STATUS_STORAGE, path, "choose another name",
+                         "what has this name is no plain file, and is not replaced");
+    }
+    if (unlink(path) != 0 && errno != ENOENT) {
+        return file_storage_error(error, path, "replacing the file", errno);
+    }
+    return STATUS_OK;
+}
+
+enum status file_create(const char *path, int *descriptor, struct error *error)
+{
+    *descriptor = -1;
+    enum status status = file_make_way(path, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     return *descriptor < 0 ? file_storage_error(error, path, "creating the file", errno) : STATUS_OK;
 }
 
@@ -142,116 +159,132 @@ enum status file_append(const char *path, int *descriptor, struct error *error)
     return *descriptor < 0 ? file_storage_error(error, path, "opening the file", errno) : STATUS_OK;
 }
 
-static enum status write_synced(const char *path, const void *bytes, size_t size, struct error *error)
-{
-    int descriptor;
-    enum status status = file_create(path, &descriptor, error);
-    if (status == STATUS_OK) {
-        status = file_write_all(descriptor, bytes, size, path, error);
-    }
-    if (descriptor < 0) {
-        return status;
-    }
-    if (status == STATUS_OK && fsync(descriptor) != 0) {
-        status = file_storage_error(error, path, "syncing the file", errno);
-    }
-    if (close(descriptor) != 0 && status == STATUS_OK) {
-        status = file_storage_error(error, path, "closing the file", errno);
-    }
-    return status;
-}
-
 enum status file_write_atomic(const char *path, const void *bytes, size_t size, struct error *error)
 {
-    char temporary[PATH_SIZE], directory[PATH_SIZE];
-    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary) {
-        return file_storage_error(error, path, "naming the file", ENAMETOOLONG);
+    struct output output;
+    enum status status = output_open(&output, path, error);
+    if (status == STATUS_OK) {
+        status = file_write_all(output.descriptor, bytes, size, path, error);
     }
-    enum status status = write_synced(temporary, bytes, size, error);
-    if (status == STATUS_OK && rename(temporary, path) != 0) {
-        status = file_storage_error(error, path, "renaming the file", errno);
-    }
-    if (status != STATUS_OK) {
-        unlink(temporary);
-        return status;
-    }
-    directory_of(path, directory, sizeof directory);
-    return file_sync_directory(directory, error);
+    return output_close(&output, status, error);
 }
 
-static enum status read_stream(FILE *stream, const char *path, size_t limit, char **bytes, size_t *size,
-                               struct error *error)
+/* Reads until the end, or until more than `limit` is there. Returns 0, or the errno of what failed. */
+static int read_growing(int descriptor, size_t limit, char **text, size_t *used)
 {
-    size_t room = 4096, used = 0;
-    char *text = malloc(room + 1);
-    while (text) {
-        used += fread(text + used, 1, room - used, stream);
-        if (used < room || used > limit) {
-            break;
+    size_t room = 0;
+    ssize_t count = 1;
+    *text = NULL;
+    *used = 0;
+    while (count != 0 && *used <= limit) {
+        if (*used == room) {
+            room = room == 0 ? 4096 : room * 2;
+            char *grown = realloc(*text, room + 1);
+            if (!grown) {
+                return ENOMEM;
+            }
+            *text = grown;
         }
-        room *= 2;
-        char *grown = realloc(text, room + 1);
-        if (!grown) {
-            free(text);
+        count = read(descriptor, *text + *used, room - *used);
+        if (count < 0 && errno != EINTR) {
+            return errno;
         }
-        text = grown;
+        *used += count > 0 ? (size_t)count : 0;
     }
-    if (!text) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
-    }
-    if (used > limit || ferror(stream)) {
-        free(text);
-        return error_set(error, STATUS_DATA, path, NULL,
-                         used > limit ? "larger than the %zu bytes such a file may have"
-                                      : "reading failed within %zu bytes",
-                         limit);
-    }
-    text[used] = '\0';
-    *bytes = text;
-    *size = used;
-    return STATUS_OK;
+    (*text)[*used] = '\0';
+    return 0;
 }
 
 enum status file_read(const char *path, size_t limit, char **bytes, size_t *size, struct error *error)
 {
-    struct stat info;
-    FILE *stream = fopen(path, "rbe");
-    if (!stream || fstat(fileno(stream), &info) != 0 || S_ISDIR(info.st_mode)) {
-        int number = stream ? EISDIR : errno;
-        if (stream) {
-            fclose(stream);
-        }
-        return error_set(error, STATUS_DATA, path, "check the path", "cannot read the file: %s",
-                         strerror(number));
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0) {
+        return file_data_error(error, path, errno);
     }
-    enum status status = read_stream(stream, path, limit, bytes, size, error);
-    fclose(stream);
+    int failed = read_growing(descriptor, limit, bytes, size);
+    close(descriptor);
+    enum status status = STATUS_OK;
+    if (failed != 0) {
+        status = failed == ENOMEM ? error_set(error, STATUS_INTERNAL, path, NULL, "out of memory")
+                                  : file_data_error(error, path, failed);
+    } else if (*size > limit) {
+        status = error_set(error, STATUS_DATA, path, NULL, "larger than the %zu bytes such a file may have",
+                           limit);
+    }
+    if (status != STATUS_OK) {
+        free(*bytes);
+        *bytes = NULL;
+    }
     return status;
 }
 
-enum status file_make_directory(const char *path, struct error *error)
+enum status file_open(const char *path, enum file_links links, int *descriptor, uint64_t *bytes,
+                      struct error *error)
 {
-    char partial[PATH_SIZE];
-    enum status status = file_refuse_links(path, error);
+    struct stat info;
+    int refused = links == FILE_LINKS_REFUSED ? O_NOFOLLOW : 0;
+    *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | refused);
+    if (*descriptor < 0) {
+        return file_data_error(error, path, errno);
+    }
+    enum status status = STATUS_OK;
+    if (fstat(*descriptor, &info) != 0) {
+        status = file_data_error(error, path, errno);
+    } else if (!S_ISREG(info.st_mode)) {
+        status = error_set(error, STATUS_DATA, path, "name a file", "this is no plain file");
+    }
     if (status != STATUS_OK) {
+        close(*descriptor);
+        *descriptor = -1;
         return status;
     }
-    if (snprintf(partial, sizeof partial, "%s", path) >= (int)sizeof partial) {
-        return file_storage_error(error, path, "naming the folder", ENAMETOOLONG);
+    *bytes = (uint64_t)info.st_size;
+    return STATUS_OK;
+}
+
+enum status file_size(const char *path, enum file_links links, uint64_t *bytes, struct error *error)
+{
+    int descriptor;
+    enum status status = file_open(path, links, &descriptor, bytes, error);
+    if (status == STATUS_OK) {
+        close(descriptor);
     }
-    for (char *slash = partial + 1;; slash++) {
-        if (*slash != '/' && *slash != '\0') {
-            continue;
+    return status;
+}
+
+/* 0, or the errno of the read that failed. */
+static int sum_bytes(int descriptor, uint8_t *block, uint64_t *bytes, uint32_t *crc)
+{
+    uLong sum = crc32(0, NULL, 0);
+    ssize_t count;
+    *bytes = 0;
+    while ((count = read(descriptor, block, CRC_BLOCK)) != 0) {
+        if (count < 0 && errno != EINTR) {
+            return errno;
         }
-        char kept = *slash;
-        *slash = '\0';
-        struct stat info;
-        if (mkdir(partial, 0777) != 0 && (stat(partial, &info) != 0 || !S_ISDIR(info.st_mode))) {
-            return file_storage_error(error, partial, "making the folder", errno == EEXIST ? ENOTDIR : errno);
-        }
-        *slash = kept;
-        if (kept == '\0') {
-            return STATUS_OK;
+        if (count > 0) {
+            sum = crc32(sum, block, (uInt)count);
+            *bytes += (uint64_t)count;
         }
     }
+    *crc = (uint32_t)sum;
+    return 0;
+}
+
+enum status file_crc(const char *path, enum file_links links, uint64_t *bytes, uint32_t *crc,
+                     struct error *error)
+{
+    int descriptor;
+    uint8_t *block = malloc(CRC_BLOCK);
+    if (!block) {
+        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+    }
+    enum status status = file_open(path, links, &descriptor, bytes, error);
+    if (status == STATUS_OK) {
+        int failed = sum_bytes(descriptor, block, bytes, crc);
+        close(descriptor);
+        status = failed == 0 ? STATUS_OK : file_data_error(error, path, failed);
+    }
+    free(block);
+    return status;
 }

@@ -1,7 +1,6 @@
 #include "shard/dataset_journal.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -17,7 +16,7 @@ static char *read_text(const char *directory, const char *name, size_t limit)
 {
     char path[PATH_SIZE], *text;
     size_t size;
-    if (path_join(directory, name, path, NULL) != STATUS_OK ||
+    if (file_join(directory, name, path, NULL) != STATUS_OK ||
         file_read(path, limit, &text, &size, NULL) != STATUS_OK)
         return NULL;
     return text;
@@ -56,7 +55,7 @@ enum status dataset_journal_read(const char *directory, const char *job, uint32_
 enum status dataset_journal_begin(const char *directory, const char *job, struct error *error)
 {
     char path[PATH_SIZE];
-    enum status status = path_join(directory, "job", path, error);
+    enum status status = file_join(directory, "job", path, error);
     return status == STATUS_OK ? file_write_atomic(path, job, strlen(job), error) : status;
 }
 
@@ -64,7 +63,7 @@ enum status dataset_journal_write(const char *directory, const struct journal_sh
                                   struct error *error)
 {
     char path[PATH_SIZE];
-    enum status status = path_join(directory, "finished", path, error);
+    enum status status = file_join(directory, "finished", path, error);
     if (status != STATUS_OK)
         return status;
     char *text = malloc((size_t)count * LINE_BYTES_MAX + 1);

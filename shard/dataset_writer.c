@@ -1,7 +1,6 @@
 #include "shard/dataset_writer.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 #include "shard/dataset_journal.h"
 #include "shard/manifest.h"
 #include "shard/shard.h"
@@ -88,8 +87,8 @@ enum status dataset_writer_check(const char *directory, const char *name, bool f
         return error_set(error, STATUS_USAGE, name, "use letters, digits, '.', '_' and '-'",
                          "a dataset cannot have this name");
     snprintf(file, sizeof file, "%s.yaml", name);
-    enum status status = path_join(directory, file, path, error);
-    if (status == STATUS_OK && !force && path_exists(path))
+    enum status status = file_join(directory, file, path, error);
+    if (status == STATUS_OK && !force && file_exists(path))
         status = error_set(error, STATUS_USAGE, path, "choose another name, or replace it with --force",
                            "the dataset exists already");
     return status;
@@ -156,9 +155,9 @@ static bool take_shard(struct dataset_writer *writer, uint32_t number, const str
     uint64_t bytes;
     uint32_t crc;
     shard_name(writer, number, file);
-    if (path_join(writer->hidden, file, path, NULL) != STATUS_OK ||
-        path_crc(path, &bytes, &crc, NULL) != STATUS_OK || bytes != recorded->bytes || crc != recorded->crc ||
-        shard_open(path, &shard, NULL) != STATUS_OK)
+    if (file_join(writer->hidden, file, path, NULL) != STATUS_OK ||
+        file_crc(path, FILE_LINKS_FOLLOWED, &bytes, &crc, NULL) != STATUS_OK || bytes != recorded->bytes ||
+        crc != recorded->crc || shard_open(path, &shard, NULL) != STATUS_OK)
         return false;
     bool same = shard.images == recorded->images && shard.classes == writer->plan.classes &&
                 list_shard(writer, NULL) == STATUS_OK;
@@ -199,7 +198,7 @@ static enum status prepare(struct dataset_writer *writer, struct error *error)
         return error_set(error, STATUS_DATA, plan->name, NULL, "%llu images of %u classes make no dataset",
                          (unsigned long long)plan->images, plan->classes);
     snprintf(folder, sizeof folder, ".%s.packing", plan->name);
-    enum status status = path_join(plan->directory, folder, writer->hidden, error);
+    enum status status = file_join(plan->directory, folder, writer->hidden, error);
     if (status == STATUS_OK)
         status = begin_manifest(writer, error);
     /* Anything but a folder is not looked into: it is removed. */
@@ -273,7 +272,7 @@ static enum status begin_shard(struct dataset_writer *writer, struct error *erro
     char path[PATH_SIZE];
     enum status status = list_shard(writer, error);
     if (status == STATUS_OK)
-        status = path_join(writer->hidden, writer->manifest.shards[number].file, path, error);
+        status = file_join(writer->hidden, writer->manifest.shards[number].file, path, error);
     if (status == STATUS_OK)
         status = shard_writer_create(path, plan->name, plan->dataset_id, number, plan->shards, plan->classes,
                                      plan->encoding, &writer->shard, error);
@@ -377,7 +376,7 @@ static enum status write_names(const struct dataset_writer *writer, const char *
 {
     char path[PATH_SIZE], *text = NULL;
     size_t size = 0;
-    enum status status = path_join(writer->hidden, writer->manifest.class_names, path, error);
+    enum status status = file_join(writer->hidden, writer->manifest.class_names, path, error);
     if (status != STATUS_OK)
         return status;
     FILE *stream = open_memstream(&text, &size);
@@ -395,10 +394,10 @@ static enum status write_names(const struct dataset_writer *writer, const char *
 static enum status move(const struct dataset_writer *writer, const char *file, struct error *error)
 {
     char from[PATH_SIZE], to[PATH_SIZE];
-    enum status status = path_join(writer->hidden, file, from, error);
+    enum status status = file_join(writer->hidden, file, from, error);
     if (status == STATUS_OK)
-        status = path_join(writer->plan.directory, file, to, error);
-    return status == STATUS_OK ? path_rename(from, to, error) : status;
+        status = file_join(writer->plan.directory, file, to, error);
+    return status == STATUS_OK ? file_rename(from, to, error) : status;
 }
 
 /* Shards of the dataset that is replaced, beyond those of the new one. */
@@ -407,7 +406,7 @@ static void remove_old_shards(const struct dataset_writer *writer)
     char file[SHARD_NAME_MAX + 16], path[PATH_SIZE];
     for (uint32_t number = writer->manifest.shard_count;; number++) {
         snprintf(file, sizeof file, "%s-%05u.h5", writer->plan.name, number);
-        if (path_join(writer->plan.directory, file, path, NULL) != STATUS_OK || unlink(path) != 0)
+        if (file_join(writer->plan.directory, file, path, NULL) != STATUS_OK || unlink(path) != 0)
             return;
     }
 }
@@ -418,7 +417,7 @@ static enum status move_all(const struct dataset_writer *writer, struct error *e
     const struct manifest *manifest = &writer->manifest;
     char file[SHARD_NAME_MAX + 8], path[PATH_SIZE];
     snprintf(file, sizeof file, "%s.yaml", writer->plan.name);
-    enum status status = path_join(writer->plan.directory, file, path, error);
+    enum status status = file_join(writer->plan.directory, file, path, error);
     if (status == STATUS_OK && writer->plan.force && unlink(path) != 0 && errno != ENOENT)
         status = error_set(error, STATUS_STORAGE, path, "check the permissions",
                            "cannot replace the dataset: %s", strerror(errno));
@@ -437,9 +436,9 @@ static void remove_moved(const struct dataset_writer *writer)
     const struct manifest *manifest = &writer->manifest;
     char path[PATH_SIZE];
     for (uint32_t i = 0; i < manifest->shard_count; i++)
-        if (path_join(writer->plan.directory, manifest->shards[i].file, path, NULL) == STATUS_OK)
+        if (file_join(writer->plan.directory, manifest->shards[i].file, path, NULL) == STATUS_OK)
             unlink(path);
-    if (path_join(writer->plan.directory, manifest->class_names, path, NULL) == STATUS_OK)
+    if (file_join(writer->plan.directory, manifest->class_names, path, NULL) == STATUS_OK)
         unlink(path);
 }
 

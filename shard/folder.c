@@ -1,6 +1,6 @@
 #include "shard/folder.h"
 
-#include "proto/path.h"
+#include "proto/file.h"
 #include "shard/name_list.h"
 
 #include <dirent.h>
@@ -76,7 +76,7 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
     if (strpbrk(name, "\r\n") != NULL)
         return error_set(error, STATUS_DATA, folder->path, "rename it",
                          "the name of a folder contains a line break, and names are kept one a line");
-    enum status status = path_join(folder->path, name, path, error);
+    enum status status = file_join(folder->path, name, path, error);
     if (status == STATUS_OK)
         status = read_names(path, false, &images, error);
     if (status != STATUS_OK || images.count == 0 || images.count < least) {

@@ -1,7 +1,6 @@
 #include "shard/image_source.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 #include "shard/folder.h"
 #include "shard/kind.h"
 #include "shard/manifest.h"
@@ -102,10 +101,10 @@ static enum status open_paths(const char *const *paths, size_t count, struct ima
                               struct error *error)
 {
     enum kind kind;
-    if (path_is_directory(paths[0]) && count == 1)
+    if (file_is_directory(paths[0]) && count == 1)
         return open_folder(paths[0], source, error);
     for (size_t i = 0; i < count; i++) {
-        bool folder = path_is_directory(paths[i]);
+        bool folder = file_is_directory(paths[i]);
         enum status status = folder ? STATUS_OK : kind_of_path(paths[i], &kind, error);
         if (status != STATUS_OK)
             return status;
@@ -238,7 +237,7 @@ static enum status next_files(struct image_source *source, int side, int threads
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < count; i++) {
         char path[PATH_SIZE];
-        images[i].status = path_join(folder->path, images[i].name, path, &images[i].error);
+        images[i].status = file_join(folder->path, images[i].name, path, &images[i].error);
         if (images[i].status == STATUS_OK)
             images[i].status = decode_file(path, side, &images[i]);
     }

@@ -1,7 +1,6 @@
 #include "shard/info.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 #include "proto/status/status_log.h"
 #include "proto/status/status_summary.h"
 #include "shard/hdf5/hdf5.h"
@@ -214,7 +213,7 @@ static enum status print_text(const char *directory, const char *name, FILE *out
 {
     char path[PATH_SIZE], *text;
     size_t size;
-    enum status status = path_join(directory, name, path, error);
+    enum status status = file_join(directory, name, path, error);
     if (status == STATUS_OK)
         status = file_read(path, 1 << 20, &text, &size, error);
     if (status != STATUS_OK)
@@ -235,7 +234,7 @@ static enum status print_checkpoint(const char *path, FILE *output, struct error
     for (int i = 0; i < count; i++) {
         char file[PATH_SIZE];
         struct stat status;
-        if (entries[i]->d_name[0] != '.' && path_join(path, entries[i]->d_name, file, NULL) == STATUS_OK &&
+        if (entries[i]->d_name[0] != '.' && file_join(path, entries[i]->d_name, file, NULL) == STATUS_OK &&
             stat(file, &status) == 0)
             fprintf(output, "%14lld %s\n", (long long)status.st_size, entries[i]->d_name);
         free(entries[i]);
@@ -303,7 +302,7 @@ static enum status print_status(const char *path, FILE *output, struct error *er
 static enum status print_run(const char *path, FILE *output, struct error *error)
 {
     char status_log[PATH_SIZE];
-    enum status status = path_join(path, "status.jsonl", status_log, error);
+    enum status status = file_join(path, "status.jsonl", status_log, error);
     return status == STATUS_OK ? print_status(status_log, output, error) : status;
 }
 

@@ -1,6 +1,6 @@
 #include "shard/kind.h"
 
-#include "proto/path.h"
+#include "proto/file.h"
 #include "shard/hdf5/hdf5.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static enum status kind_of_hdf5(const char *path, enum kind *kind, struct error 
 static bool has_file(const char *directory, const char *name)
 {
     char path[PATH_SIZE];
-    return path_join(directory, name, path, NULL) == STATUS_OK && path_exists(path);
+    return file_join(directory, name, path, NULL) == STATUS_OK && file_exists(path);
 }
 
 static enum status kind_of_directory(const char *path, enum kind *kind, struct error *error)
@@ -45,12 +45,11 @@ enum status kind_of_path(const char *path, enum kind *kind, struct error *error)
 {
     static const char hdf5[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
     char head[512] = "";
-    if (path_is_directory(path))
+    if (file_is_directory(path))
         return kind_of_directory(path, kind, error);
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return error_set(error, STATUS_DATA, path, "check the path and its permissions",
-                         "cannot read the file: %s", strerror(errno));
+        return file_data_error(error, path, errno);
     size_t count = fread(head, 1, sizeof head - 1, file);
     fclose(file);
     if (count >= sizeof hdf5 && memcmp(head, hdf5, sizeof hdf5) == 0)

@@ -1,7 +1,6 @@
 #include "shard/manifest.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +133,7 @@ enum status manifest_open_shard(const struct manifest *manifest, uint32_t index,
     if (index >= manifest->shard_count)
         return error_set(error, STATUS_INTERNAL, manifest->path, NULL, "shard %u of %u is asked for", index,
                          manifest->shard_count);
-    enum status status = path_join(manifest->directory, manifest->shards[index].file, path, error);
+    enum status status = file_join(manifest->directory, manifest->shards[index].file, path, error);
     if (status == STATUS_OK)
         status = shard_open(path, shard, error);
     if (status != STATUS_OK)
@@ -199,7 +198,7 @@ enum status manifest_class_names(const struct manifest *manifest, char ***names,
     if (manifest->class_names == NULL)
         return error_set(error, STATUS_DATA, manifest->path, NULL,
                          "the manifest names no file of class names");
-    enum status status = path_join(manifest->directory, manifest->class_names, path, error);
+    enum status status = file_join(manifest->directory, manifest->class_names, path, error);
     if (status == STATUS_OK)
         status = file_read(path, (size_t)1 << 32, &text, &size, error);
     if (status != STATUS_OK)

@@ -2,7 +2,6 @@
 #include "shard/manifest.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 #include "proto/yaml_depth.h"
 
 #include <errno.h>
@@ -250,7 +249,7 @@ enum status manifest_open(const char *path, struct manifest *manifest, struct er
     size_t size;
     memset(manifest, 0, sizeof *manifest);
     snprintf(manifest->path, sizeof manifest->path, "%s", path);
-    path_directory(path, manifest->directory);
+    file_directory(path, manifest->directory);
     enum status status = file_read(path, MANIFEST_BYTES_MAX, &text, &size, error);
     if (status != STATUS_OK)
         return status;

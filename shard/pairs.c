@@ -1,6 +1,6 @@
 #include "shard/pairs.h"
 
-#include "proto/path.h"
+#include "proto/output.h"
 #include "shard/hdf5/hdf5.h"
 #include "shard/shard.h"
 
@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #define PACK_AGAIN "pack the verification set again"
@@ -216,28 +215,19 @@ static enum status write_attributes(const struct pairs *pairs, struct h5_file *f
 
 enum status pairs_write(const struct pairs *pairs, const char *path, struct error *error)
 {
-    char temporary[PATH_SIZE];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return error_set(error, STATUS_USAGE, path, "use a shorter path", "the path is too long");
+    struct output output = {0};
+    struct h5_file file = {0};
     enum status status = pairs_is_valid(pairs, error);
-    if (status != STATUS_OK)
-        return status;
-    struct h5_file file;
-    status = h5_create_file(temporary, &file, error);
-    if (status != STATUS_OK)
-        return status;
-    status = write_attributes(pairs, &file, error);
+    if (status == STATUS_OK)
+        status = output_prepare(&output, path, error);
+    if (status == STATUS_OK)
+        status = h5_create_file(output.written, &file, error);
+    if (status == STATUS_OK)
+        status = write_attributes(pairs, &file, error);
     if (status == STATUS_OK)
         status = write_arrays(pairs, &file, error);
     enum status closed = h5_close_file(&file, status == STATUS_OK ? error : NULL);
     if (status == STATUS_OK)
         status = closed;
-    if (status == STATUS_OK)
-        status = path_sync(temporary, error);
-    if (status == STATUS_OK)
-        status = path_rename(temporary, path, error);
-    if (status != STATUS_OK)
-        unlink(temporary);
-    return status;
+    return output_close(&output, status, error);
 }

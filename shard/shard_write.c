@@ -1,12 +1,11 @@
 #include "shard/shard.h"
 
-#include "proto/path.h"
+#include "proto/output.h"
 #include "shard/hdf5/hdf5.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 /* Bytes of /image are collected until a whole chunk is there: every write to the file is one large piece. */
@@ -14,7 +13,7 @@
 
 struct shard_writer {
     struct shard state;
-    char temporary[sizeof((struct shard *)0)->path];
+    struct output output;
     enum image_encoding wanted;
     uint32_t capacity; /* of the index */
     struct h5_file file;
@@ -71,14 +70,15 @@ enum status shard_writer_create(const char *path, const char *dataset, uint32_t 
     writer->wanted = encoding;
     snprintf(state->path, sizeof state->path, "%s", path);
     snprintf(state->dataset, sizeof state->dataset, "%s", dataset);
-    int length = snprintf(writer->temporary, sizeof writer->temporary, "%s.tmp", path);
     enum status status = STATUS_OK;
-    if (length < 0 || (size_t)length >= sizeof writer->temporary || strlen(dataset) >= SHARD_NAME_MAX)
+    if (strlen(path) >= sizeof state->path || strlen(dataset) >= SHARD_NAME_MAX)
         status = error_set(error, STATUS_USAGE, path, "use a shorter path and name", "the path is too long");
+    if (status == STATUS_OK)
+        status = output_prepare(&writer->output, path, error);
     if (status == STATUS_OK)
         status = grow(writer, error);
     if (status == STATUS_OK)
-        status = h5_create_file(writer->temporary, &writer->file, error);
+        status = h5_create_file(writer->output.written, &writer->file, error);
     if (status == STATUS_OK)
         status = h5_create_array(&writer->file, "/image", H5_TYPE_U8, 1, &(uint64_t){0}, CHUNK,
                                  &writer->image, error);
@@ -203,13 +203,8 @@ enum status shard_writer_finish(struct shard_writer *writer, uint64_t *file_byte
     if (status == STATUS_OK)
         status = h5_close_file(&writer->file, error);
     if (status == STATUS_OK)
-        status = path_sync(writer->temporary, error);
-    if (status == STATUS_OK)
-        status = path_crc(writer->temporary, file_bytes, file_crc_value, error);
-    if (status == STATUS_OK)
-        status = path_rename(writer->temporary, writer->state.path, error);
-    if (status == STATUS_OK)
-        writer->temporary[0] = 0;
+        status = file_crc(writer->output.written, FILE_LINKS_REFUSED, file_bytes, file_crc_value, error);
+    status = output_close(&writer->output, status, error);
     shard_writer_abandon(writer);
     return status;
 }
@@ -220,8 +215,7 @@ void shard_writer_abandon(struct shard_writer *writer)
         return;
     h5_close_array(&writer->image, NULL);
     h5_close_file(&writer->file, NULL);
-    if (writer->temporary[0] != 0)
-        unlink(writer->temporary);
+    output_close(&writer->output, STATUS_STORAGE, NULL);
     shard_close(&writer->state);
     free(writer);
 }

@@ -1,7 +1,6 @@
 #include "shard/unpack.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 #include "shard/kind.h"
 #include "shard/manifest.h"
 #include "shard/name_list.h"
@@ -98,7 +97,7 @@ static enum status prepare_output(struct output *output, const char *directory, 
     output->crc = crc;
     snprintf(file, sizeof file, "%0*u.%s", digits, number,
              image_sniff(bytes, size) == IMAGE_PNG ? "png" : "jpg");
-    return path_join(directory, file, output->path, error);
+    return file_join(directory, file, output->path, error);
 }
 
 static enum status begin_directory(const char *path, struct error *error)
@@ -164,7 +163,7 @@ static enum status class_directory(struct unpacking *unpacking, uint32_t label, 
     char name[16];
     int digits = snprintf(name, sizeof name, "%u", unpacking->classes - 1);
     snprintf(name, sizeof name, "%0*u", digits, label);
-    enum status status = path_join(
+    enum status status = file_join(
         unpacking->directory, unpacking->names != NULL ? unpacking->names[label] : name, directory, error);
     if (status != STATUS_OK || unpacking->count[label] > 0)
         return status;
@@ -268,7 +267,7 @@ static enum status write_list(const struct unpacking *unpacking, const struct pa
 {
     char path[PATH_SIZE], *text = NULL;
     size_t size = 0;
-    enum status status = path_join(unpacking->directory, "pairs.tsv", path, error);
+    enum status status = file_join(unpacking->directory, "pairs.tsv", path, error);
     FILE *stream = open_memstream(&text, &size);
     if (stream == NULL)
         return error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for the list");

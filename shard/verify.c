@@ -1,6 +1,6 @@
 #include "shard/verify.h"
 
-#include "proto/path.h"
+#include "proto/file.h"
 #include "shard/pairs.h"
 #include "shard/shard.h"
 
@@ -135,9 +135,9 @@ static enum status verify_listed(struct verifier *verifier, const struct manifes
     status = verify_open_shard(verifier, &shard, error);
     shard_close(&shard);
     if (status == STATUS_OK)
-        status = path_join(manifest->directory, listed->file, path, error);
+        status = file_join(manifest->directory, listed->file, path, error);
     if (status == STATUS_OK)
-        status = path_crc(path, &bytes, &crc, error);
+        status = file_crc(path, FILE_LINKS_FOLLOWED, &bytes, &crc, error);
     if (status == STATUS_OK && (bytes != listed->bytes || crc != listed->crc))
         status =
             error_set(error, STATUS_DATA, path, "restore the file from a copy, or pack the dataset again",

@@ -1,68 +1,42 @@
 #include "worker/trace.h"
 
+#include "proto/output.h"
 #include "shard/hdf5/hdf5.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define TRACE_VERSION 1
 
 struct trace {
     struct h5_file file;
-    char path[1024];
-    char unfinished[1024]; /* what the file is called until it is complete */
+    char path[PATH_SIZE];
+    struct output output;
     uint32_t *draws; /* [draw_count][3] */
     size_t draw_count, draw_capacity;
 };
-
-static enum status storage_error(const char *path, const char *what, struct error *error)
-{
-    return error_set(error, STATUS_STORAGE, path, "check the run directory's space and permissions", "%s: %s",
-                     what, strerror(errno));
-}
 
 static enum status out_of_memory(struct error *error)
 {
     return error_set(error, STATUS_INTERNAL, "trace", NULL, "out of memory");
 }
 
-/* Several workers make the same directory at once. */
-static enum status make_directory(const char *path, struct error *error)
-{
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        return storage_error(path, "cannot make the directory", error);
-    }
-    return STATUS_OK;
-}
-
+/* Several workers make the same folder at once. */
 static enum status name_file(struct trace *trace, const char *run_dir, int64_t step, int rank,
                              struct error *error)
 {
-    char directory[1024];
-    enum status status = make_directory(run_dir, error);
-    snprintf(directory, sizeof directory, "%s/trace", run_dir);
+    char directory[PATH_SIZE], name[64];
+    snprintf(name, sizeof name, "trace/step-%09lld", (long long)step);
+    enum status status = file_join(run_dir, name, directory, error);
     if (status == STATUS_OK) {
-        status = make_directory(directory, error);
+        status = file_make_directory(directory, error);
     }
-    snprintf(directory, sizeof directory, "%s/trace/step-%09lld", run_dir, (long long)step);
+    snprintf(name, sizeof name, "worker-%d.h5", rank);
     if (status == STATUS_OK) {
-        status = make_directory(directory, error);
+        status = file_join(directory, name, trace->path, error);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    int length =
-        snprintf(trace->unfinished, sizeof trace->unfinished, "%s/worker-%d.h5.tmp", directory, rank);
-    if (length < 0 || (size_t)length >= sizeof trace->unfinished) {
-        return error_set(error, STATUS_STORAGE, run_dir, "use a shorter run.dir", "the path is too long");
-    }
-    memcpy(trace->path, trace->unfinished, (size_t)length - strlen(".tmp"));
-    return STATUS_OK;
+    return status == STATUS_OK ? output_prepare(&trace->output, trace->path, error) : status;
 }
 
 enum status trace_open(const char *run_dir, int64_t step, int rank, struct trace **created,
@@ -74,7 +48,7 @@ enum status trace_open(const char *run_dir, int64_t step, int rank, struct trace
     }
     enum status status = name_file(trace, run_dir, step, rank, error);
     if (status == STATUS_OK) {
-        status = h5_create_file(trace->unfinished, &trace->file, error);
+        status = h5_create_file(trace->output.written, &trace->file, error);
     }
     if (status != STATUS_OK) {
         free(trace);
@@ -384,17 +358,6 @@ enum status trace_crossing(struct trace *trace, const uint32_t *draws, size_t co
     return STATUS_OK;
 }
 
-static enum status sync_file(const char *path, struct error *error)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return storage_error(path, "cannot open what was written", error);
-    }
-    enum status status = fsync(file) == 0 ? STATUS_OK : storage_error(path, "cannot sync", error);
-    close(file);
-    return status;
-}
-
 enum status trace_close(struct trace *trace, struct error *error)
 {
     static const uint32_t none[3] = {0};
@@ -404,19 +367,9 @@ enum status trace_close(struct trace *trace, struct error *error)
     if (status == STATUS_OK) {
         status = h5_close_file(&trace->file, error);
     }
-    if (status == STATUS_OK) {
-        status = sync_file(trace->unfinished, error);
-    }
-    if (status == STATUS_OK && rename(trace->unfinished, trace->path) != 0) {
-        status = storage_error(trace->path, "cannot rename", error);
-    }
-    if (status != STATUS_OK) {
-        trace_abandon(trace);
-        return status;
-    }
-    free(trace->draws);
-    free(trace);
-    return STATUS_OK;
+    status = output_close(&trace->output, status, error);
+    trace_abandon(trace);
+    return status;
 }
 
 void trace_abandon(struct trace *trace)
@@ -425,7 +378,7 @@ void trace_abandon(struct trace *trace)
         return;
     }
     h5_close_file(&trace->file, NULL);
-    unlink(trace->unfinished);
+    output_close(&trace->output, STATUS_STORAGE, NULL);
     free(trace->draws);
     free(trace);
 }

@@ -91,9 +91,9 @@ static void take_config(const struct finder *finder, const char *checkpoint)
     char run[PATH_SIZE], path[PATH_SIZE];
     struct config config;
     struct error error;
-    enum status status = path_join(checkpoint, "../..", run, &error);
+    enum status status = file_join(checkpoint, "../..", run, &error);
     if (status == STATUS_OK) {
-        status = path_join(run, "config.yaml", path, &error);
+        status = file_join(run, "config.yaml", path, &error);
     }
     if (status == STATUS_OK) {
         status = config_load(path, NULL, 0, &config, &error);

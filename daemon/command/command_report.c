@@ -39,11 +39,13 @@ struct work {
 /* The configuration is shown as it stands, and read: neither has to succeed. */
 static void read_config(struct work *work)
 {
-    char path[1024], line[1400];
+    char path[PATH_SIZE], line[1400];
     size_t size;
     struct error failure = {0};
-    snprintf(path, sizeof path, "%s/config.yaml", work->run_dir);
-    enum status status = file_read(path, CONFIG_BYTES_MAX, &work->config_text, &size, &failure);
+    enum status status = file_join(work->run_dir, "config.yaml", path, &failure);
+    if (status == STATUS_OK) {
+        status = file_read(path, CONFIG_BYTES_MAX, &work->config_text, &size, &failure);
+    }
     if (status == STATUS_OK) {
         status = config_parse(work->config_text, path, NULL, 0, &work->config, &failure);
         work->config_read = status == STATUS_OK;
@@ -56,9 +58,11 @@ static void read_config(struct work *work)
 
 static enum status gather(struct work *work, struct error *error)
 {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/status.jsonl", work->run_dir);
-    enum status status = report_log_read(path, &work->log, error);
+    char path[PATH_SIZE];
+    enum status status = file_join(work->run_dir, "status.jsonl", path, error);
+    if (status == STATUS_OK) {
+        status = report_log_read(path, &work->log, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -120,13 +124,14 @@ static enum status write_images(const struct work *work, struct error *error)
     enum status status = file_make_directory(work->png, error);
     for (size_t i = 0; i < work->figures->count && status == STATUS_OK; i++) {
         const struct report_figure *figure = &work->figures->figure[i];
-        char path[1024];
+        char path[PATH_SIZE], name[64];
         if (plot_is_empty(&figure->plot)) {
             fprintf(stderr, "dail: no %s.png: %s\n", figure->id, figure->missing);
             continue;
         }
-        snprintf(path, sizeof path, "%s/%s.png", work->png, figure->id);
-        status = plot_file(&figure->plot, path, error);
+        snprintf(name, sizeof name, "%s.png", figure->id);
+        status = file_join(work->png, name, path, error);
+        status = status == STATUS_OK ? plot_file(&figure->plot, path, error) : status;
         written += status == STATUS_OK;
     }
     if (status == STATUS_OK) {
@@ -172,13 +177,14 @@ static enum status execute(const struct command_line *line, struct error *error)
                         .png = options->png,
                         .fast = options->fast,
                         .use = options->use};
-    char page[1024];
+    char page[PATH_SIZE];
+    enum status status = STATUS_OK;
     work.use.threads = options->use.threads > 0 ? options->use.threads : host_threads();
     if (!work.output && !work.png) {
-        snprintf(page, sizeof page, "%s/report.html", work.run_dir);
+        status = file_join(work.run_dir, "report.html", page, error);
         work.output = page;
     }
-    enum status status = run(&work, error);
+    status = status == STATUS_OK ? run(&work, error) : status;
     release(&work);
     return status;
 }

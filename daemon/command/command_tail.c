@@ -2,6 +2,7 @@
 #include "daemon/command/commands.h"
 #include "daemon/rank/signals.h"
 #include "daemon/tail/tail_render.h"
+#include "proto/file.h"
 #include "proto/status/status_log.h"
 
 #include <glob.h>
@@ -25,7 +26,7 @@ struct tail_options {
 
 struct tail {
     struct tail_options options;
-    char path[1024];
+    char path[PATH_SIZE];
     struct status_reader reader;
     struct status_summary summary;
     bool screen; /* drawing on a terminal */
@@ -55,20 +56,20 @@ static void find_newest(const char *pattern, char *path, size_t size, time_t *ne
     globfree(&found);
 }
 
-static void find_log(const char *argument, char *path, size_t size)
+/* In path[PATH_SIZE]. */
+static enum status find_log(const char *argument, char *path, struct error *error)
 {
-    struct stat file;
     time_t newest = 0;
     if (argument) {
-        bool folder = stat(argument, &file) == 0 && S_ISDIR(file.st_mode);
-        snprintf(path, size, folder ? "%s/status.jsonl" : "%s", argument);
-        return;
+        bool folder = file_is_directory(argument);
+        return file_join(folder ? argument : "", folder ? "status.jsonl" : argument, path, error);
     }
-    snprintf(path, size, "status.jsonl");
-    if (stat(path, &file) != 0) {
-        find_newest("runs/*/status.jsonl", path, size, &newest);
-        find_newest("build/runs/*/status.jsonl", path, size, &newest);
+    enum status status = file_join("", "status.jsonl", path, error);
+    if (!file_exists(path)) {
+        find_newest("runs/*/status.jsonl", path, PATH_SIZE, &newest);
+        find_newest("build/runs/*/status.jsonl", path, PATH_SIZE, &newest);
     }
+    return status;
 }
 
 static struct tail_view view_now(const struct tail *tail)
@@ -202,10 +203,14 @@ static enum status execute(const struct command_line *line, struct error *error)
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
     }
     tail->options = *(const struct tail_options *)line->values;
-    find_log(line->operand_count > 0 ? line->operands[0] : NULL, tail->path, sizeof tail->path);
+    enum status status = find_log(line->operand_count > 0 ? line->operands[0] : NULL, tail->path, error);
+    if (status != STATUS_OK) {
+        free(tail);
+        return status;
+    }
     status_reader_open(&tail->reader, tail->path);
     status_summary_init(&tail->summary);
-    enum status status = tail->options.once ? show_once(tail, error) : follow(tail, error);
+    status = tail->options.once ? show_once(tail, error) : follow(tail, error);
     status_reader_close(&tail->reader);
     free(tail);
     return status;

@@ -12,11 +12,13 @@
 
 enum status journal_open(const char *run_dir, struct journal *journal, struct error *error)
 {
-    char path[1024];
+    char path[PATH_SIZE];
     *journal = (struct journal){.records.descriptor = -1, .events.descriptor = -1};
     int descriptor;
     enum status status = file_make_directory(run_dir, error);
-    snprintf(path, sizeof path, "%s/daild.log", run_dir);
+    if (status == STATUS_OK) {
+        status = file_join(run_dir, "daild.log", path, error);
+    }
     if (status == STATUS_OK) {
         status = file_append(path, &descriptor, error);
     }
@@ -25,11 +27,12 @@ enum status journal_open(const char *run_dir, struct journal *journal, struct er
     }
     journal->log = fdopen(descriptor, "a");
     if (!journal->log) {
+        status = file_storage_error(error, path, "opening the log", errno);
         close(descriptor);
-        return file_storage_error(error, path, "opening the log", errno);
+        return status;
     }
-    snprintf(path, sizeof path, "%s/status.jsonl", run_dir);
-    return status_log_open(&journal->records, path, error);
+    status = file_join(run_dir, "status.jsonl", path, error);
+    return status == STATUS_OK ? status_log_open(&journal->records, path, error) : status;
 }
 
 void journal_close(struct journal *journal)
@@ -56,18 +59,20 @@ static double unix_seconds(void)
 enum status journal_open_events(const char *run_dir, int64_t step, struct journal *journal,
                                 struct error *error)
 {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/tensorboard", run_dir);
-    enum status status = event_log_open(&journal->events, path, unix_seconds(), step + 1, error);
+    char path[PATH_SIZE];
+    enum status status = file_join(run_dir, "tensorboard", path, error);
+    if (status == STATUS_OK) {
+        status = event_log_open(&journal->events, path, unix_seconds(), step + 1, error);
+    }
     journal->has_events = status == STATUS_OK;
     return status;
 }
 
 enum status journal_write_config(const char *run_dir, const char *text, struct error *error)
 {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/config.yaml", run_dir);
-    return file_write_atomic(path, text, strlen(text), error);
+    char path[PATH_SIZE];
+    enum status status = file_join(run_dir, "config.yaml", path, error);
+    return status == STATUS_OK ? file_write_atomic(path, text, strlen(text), error) : status;
 }
 
 static void tell_broken(struct journal *journal, const struct error *error)

@@ -5,7 +5,7 @@
 #define DAIL_DAEMON_REPORT_REPORT_MODEL_H
 
 #include "proto/config.h"
-#include "proto/path.h"
+#include "proto/file.h"
 #include "worker/evaluate/roc.h"
 #include "worker/evaluate/verification.h"
 

@@ -2,7 +2,7 @@
 #include "daemon/report/report_page.h"
 
 #include "daemon/report/html.h"
-#include "proto/path.h"
+#include "proto/file.h"
 #include "proto/text.h"
 #include "worker/checkpoint/checkpoint.h"
 

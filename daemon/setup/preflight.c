@@ -3,7 +3,6 @@
 #include "daemon/setup/resume.h"
 #include "daemon/setup/setup_make.h"
 #include "proto/file.h"
-#include "proto/path.h"
 #include "shard/verify.h"
 
 #include <errno.h>

@@ -1,12 +1,11 @@
 #include "daemon/setup/resume.h"
 
+#include "proto/file.h"
+
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define STEP_PREFIX "step-"
 
@@ -148,34 +147,32 @@ static int64_t step_of_name(const char *name)
 /* Renames to the first free one of "<path>.old", "<path>.old-1", ... */
 static enum status rename_aside(const char *path, struct error *error)
 {
-    char aside[1400];
-    struct stat there;
+    char aside[PATH_SIZE + 16];
     snprintf(aside, sizeof aside, "%s.old", path);
-    for (int i = 1; lstat(aside, &there) == 0 && i < 10000; i++) {
+    for (int i = 1; file_exists(aside) && i < 10000; i++) {
         snprintf(aside, sizeof aside, "%s.old-%d", path, i);
     }
-    if (rename(path, aside) != 0) {
-        return error_set(error, STATUS_STORAGE, path, "move it away by hand", "cannot set it aside: %s",
-                         strerror(errno));
+    enum status status = file_rename(path, aside, error);
+    if (status != STATUS_OK) {
+        error_advise(error, "move it away by hand");
     }
-    return STATUS_OK;
+    return status;
 }
 
 enum status resume_set_aside(const char *run_dir, int64_t step, int *moved, struct error *error)
 {
-    char directory[1024], path[1300];
+    char directory[PATH_SIZE], path[PATH_SIZE];
     *moved = 0;
-    snprintf(directory, sizeof directory, "%s/checkpoints", run_dir);
-    DIR *entries = opendir(directory);
+    enum status status = file_join(run_dir, "checkpoints", directory, error);
+    DIR *entries = status == STATUS_OK ? opendir(directory) : NULL;
     if (!entries) {
-        return STATUS_OK;
+        return status;
     }
-    enum status status = STATUS_OK;
     const struct dirent *entry;
     while (status == STATUS_OK && (entry = readdir(entries))) {
         if (step_of_name(entry->d_name) > step) {
-            snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
-            status = rename_aside(path, error);
+            status = file_join(directory, entry->d_name, path, error);
+            status = status == STATUS_OK ? rename_aside(path, error) : status;
             (*moved)++;
         }
     }

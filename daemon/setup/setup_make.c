@@ -1,6 +1,7 @@
 #include "daemon/setup/setup_make.h"
 
 #include "daemon/setup/resume.h"
+#include "proto/file.h"
 #include "worker/evaluate/verification.h"
 #include "worker/identity_file.h"
 #include "worker/interchange/state_dict.h"
@@ -21,9 +22,11 @@ static enum status out_of_memory(struct error *error)
 enum status setup_check_shard(const struct manifest *manifest, uint32_t i, struct error *error)
 {
     const struct manifest_shard *shard = &manifest->shards[i];
-    char path[2048];
+    char path[PATH_SIZE];
     struct stat file;
-    snprintf(path, sizeof path, "%s/%s", manifest->directory, shard->file);
+    if (file_join(manifest->directory, shard->file, path, error) != STATUS_OK) {
+        return STATUS_DATA;
+    }
     if (stat(path, &file) != 0) {
         return error_set(error, STATUS_DATA, path, "copy it there, or pack the dataset again",
                          "dataset %s lacks its shard %u: %s", manifest->name, i, strerror(errno));

@@ -1,6 +1,7 @@
 #include "daemon/supervisor/run_watch.h"
 
 #include "daemon/supervisor/launch.h"
+#include "proto/file.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -13,10 +14,11 @@ static void log_time(const struct run_watch *watch, struct timespec *changed)
 
 void run_watch_open(struct run_watch *watch, const char *run_dir)
 {
-    char path[1024];
+    char path[PATH_SIZE] = "";
     *watch = (struct run_watch){.checkpoint_step = -1, .sign = launch_clock()};
-    snprintf(watch->log_path, sizeof watch->log_path, "%s/daild.log", run_dir);
-    snprintf(path, sizeof path, "%s/status.jsonl", run_dir);
+    /* A name that is too long is refused by daild. */
+    file_join(run_dir, "daild.log", watch->log_path, NULL);
+    file_join(run_dir, "status.jsonl", path, NULL);
     log_time(watch, &watch->log_changed);
     status_reader_open(&watch->reader, path);
     struct status_record old;

@@ -4,6 +4,7 @@
 #ifndef DAIL_DAEMON_SUPERVISOR_RUN_WATCH_H
 #define DAIL_DAEMON_SUPERVISOR_RUN_WATCH_H
 
+#include "proto/file.h"
 #include "proto/status/status_log.h"
 
 #include <stdbool.h>
@@ -12,7 +13,7 @@
 
 struct run_watch {
     struct status_reader reader;
-    char log_path[1024];
+    char log_path[PATH_SIZE];
     struct timespec log_changed;
     double sign; /* when the coordinator last gave a heartbeat, by launch_clock */
     bool alive; /* it has given one */

@@ -6,7 +6,6 @@
 #include "daemon/supervisor/run_watch.h"
 #include "proto/file.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -60,7 +59,7 @@ struct attempt {
 /* One line on stderr and in <run_dir>/supervisor.log, which a run that has not begun has no place for. */
 static void say(const struct supervisor *supervisor, const char *format, ...)
 {
-    char line[1600], path[1100], stamp[32];
+    char line[1600], path[PATH_SIZE], stamp[32];
     time_t now = time(NULL);
     struct tm parts;
     va_list arguments;
@@ -68,9 +67,9 @@ static void say(const struct supervisor *supervisor, const char *format, ...)
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     fprintf(stderr, "dail run: %s\n", line);
-    snprintf(path, sizeof path, "%s/supervisor.log", supervisor->options->run_dir);
     int descriptor;
-    if (file_append(path, &descriptor, NULL) == STATUS_OK) {
+    if (file_join(supervisor->options->run_dir, "supervisor.log", path, NULL) == STATUS_OK &&
+        file_append(path, &descriptor, NULL) == STATUS_OK) {
         localtime_r(&now, &parts);
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
         dprintf(descriptor, "%s %s\n", stamp, line);

@@ -25,5 +25,5 @@ enum status run_path(const char *run, const struct config *config, const char *n
 {
     char start[PATH_SIZE];
     find_start(run, config->run.dir, start);
-    return path_join(start, named, path, error);
+    return file_join(start, named, path, error);
 }

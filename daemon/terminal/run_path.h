@@ -4,7 +4,7 @@
 #define DAIL_DAEMON_TERMINAL_RUN_PATH_H
 
 #include "proto/config.h"
-#include "proto/path.h"
+#include "proto/file.h"
 
 /* The path that the configuration of the run in folder `run` calls `named`, in path[PATH_SIZE]. A relative
  * one begins where the run was started: above the end of `run` that is config->run.dir. Where that does not

@@ -4,7 +4,6 @@
 #include "shard/hdf5/hdf5_description.h"
 #include "shard/hdf5/hdf5_library.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,18 +25,6 @@ enum status h5_write_fault(const struct h5_file *file, struct error *error, cons
 
 /* --- Files --- */
 
-/* Nothing that has the name is written to, least of all through a link: it is replaced. */
-static enum status make_room(const struct h5_file *file, struct error *error)
-{
-    char directory[sizeof file->path];
-    const char *slash = strrchr(file->path, '/');
-    snprintf(directory, sizeof directory, "%.*s", slash == NULL ? 0 : (int)(slash - file->path), file->path);
-    enum status status = file_refuse_links(directory, error);
-    if (status == STATUS_OK && unlink(file->path) != 0 && errno != ENOENT)
-        status = file_storage_error(error, file->path, "replacing the file", errno);
-    return status;
-}
-
 enum status h5_create_file(const char *path, struct h5_file *file, struct error *error)
 {
     H5_ALONE;
@@ -45,7 +32,8 @@ enum status h5_create_file(const char *path, struct h5_file *file, struct error 
     int length = snprintf(file->path, sizeof file->path, "%s", path);
     if (length < 0 || (size_t)length >= sizeof file->path)
         return h5_fault(file, error, "the path is too long");
-    enum status status = make_room(file, error);
+    /* Nothing that has the name is written to, least of all through a link: it is replaced. */
+    enum status status = file_make_way(path, error);
     if (status != STATUS_OK)
         return status;
     hid_t list = h5_access_list();

@@ -53,9 +53,9 @@ static enum status read_image(const void *context, uint64_t number, char *where,
     uint32_t label = faces->label[number];
     const struct folder_identity *identity = &faces->folder.identities[label];
     char directory[PATH_SIZE];
-    enum status status = path_join(faces->folder.path, identity->name, directory, error);
+    enum status status = file_join(faces->folder.path, identity->name, directory, error);
     if (status == STATUS_OK)
-        status = path_join(directory, identity->images[number - faces->first[label]], where, error);
+        status = file_join(directory, identity->images[number - faces->first[label]], where, error);
     return status == STATUS_OK ? pack_read_file(where, bytes, size, error) : status;
 }
 

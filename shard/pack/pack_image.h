@@ -3,7 +3,7 @@
 #ifndef DAIL_SHARD_PACK_PACK_IMAGE_H
 #define DAIL_SHARD_PACK_PACK_IMAGE_H
 
-#include "proto/path.h"
+#include "proto/file.h"
 #include "shard/pack/pack.h"
 
 /* How many images are in memory at a time: as many again while they are written. */

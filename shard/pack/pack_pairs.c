@@ -104,7 +104,7 @@ static enum status read_image(const void *context, uint64_t number, char *where,
                               size_t *size, struct error *error)
 {
     const struct import *import = context;
-    enum status status = path_join(import->wanted->folder, import->path[number], where, error);
+    enum status status = file_join(import->wanted->folder, import->path[number], where, error);
     return status == STATUS_OK ? pack_read_file(where, bytes, size, error) : status;
 }
 

@@ -126,7 +126,7 @@ static enum status arrange(void *context, const struct pack_arrangement *arrange
         style->warn(style->context,
                     "the set does not stay in memory: its records are first put in the order of "
                     "the shards, on disk");
-    enum status status = path_join(arrangement->directory, "records", path, error);
+    enum status status = file_join(arrangement->directory, "records", path, error);
     return status == STATUS_OK
                ? record_spool_create(path, &records->set, records->number, arrangement->shard,
                                      records->images, arrangement->shards, &records->spool, error)

@@ -41,7 +41,7 @@ static enum status set_path(const struct pack_pairs *wanted, char *path, struct 
         return error_set(error, STATUS_USAGE, wanted->name, "use letters, digits, '.', '_' and '-'",
                          "a verification set cannot have this name");
     snprintf(file, sizeof file, "%s.h5", wanted->name);
-    return path_join(wanted->directory, file, path, error);
+    return file_join(wanted->directory, file, path, error);
 }
 
 enum status pack_set_check(const struct pack_pairs *wanted, const struct pack_style *style,
@@ -51,7 +51,7 @@ enum status pack_set_check(const struct pack_pairs *wanted, const struct pack_st
     enum status status = pack_style_is_valid(style, error);
     if (status == STATUS_OK)
         status = set_path(wanted, path, error);
-    if (status == STATUS_OK && !wanted->force && path_exists(path))
+    if (status == STATUS_OK && !wanted->force && file_exists(path))
         status = error_set(error, STATUS_USAGE, path, "choose another name, or replace it with --force",
                            "the verification set exists already");
     return status;
@@ -179,7 +179,7 @@ enum status pack_set_finish(struct pack_set *set, struct pack_result *result, st
     if (status == STATUS_OK)
         status = pairs_write(pairs, path, error);
     if (status == STATUS_OK)
-        status = path_crc(path, &result->bytes, &crc, error);
+        status = file_crc(path, FILE_LINKS_FOLLOWED, &result->bytes, &crc, error);
     result->images = pairs->images;
     result->pairs = pairs->count;
     result->kept = set->kept;

@@ -4,12 +4,10 @@
 #include "shard/pack/pickle_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 128
@@ -436,16 +434,10 @@ static enum status run_machine(struct machine *machine, struct error *error)
 static enum status open_file(struct machine *machine, struct error *error)
 {
     struct pickle *pickle = machine->pickle;
-    struct stat status;
     machine->block = malloc(PICKLE_BLOCK);
     if (machine->block == NULL)
         return error_set(error, STATUS_INTERNAL, pickle->path, NULL, "no memory for the pickle");
-    pickle->descriptor = open(pickle->path, O_RDONLY | O_CLOEXEC);
-    if (pickle->descriptor < 0 || fstat(pickle->descriptor, &status) != 0 || !S_ISREG(status.st_mode))
-        return error_set(error, STATUS_DATA, pickle->path, "check the path and its permissions",
-                         "cannot read the file: %s", pickle->descriptor < 0 ? strerror(errno) : "it is none");
-    machine->size = (uint64_t)status.st_size;
-    return STATUS_OK;
+    return file_open(pickle->path, FILE_LINKS_FOLLOWED, &pickle->descriptor, &machine->size, error);
 }
 
 enum status pickle_open(const char *path, struct pickle *pickle, struct error *error)

@@ -1,13 +1,11 @@
 #include "shard/pack/record_set.h"
 
 #include "proto/file.h"
-#include "proto/path.h"
 #include "shard/pack/pack_image.h"
 #include "shard/pack/recordio.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,7 +39,7 @@ static enum status find_record(const char *folder, char *path, struct error *err
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         size_t length = strlen(entry->d_name);
         if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0 && found++ == 0)
-            status = path_join(folder, entry->d_name, path, error);
+            status = file_join(folder, entry->d_name, path, error);
     }
     closedir(directory);
     if (found != 1)
@@ -53,10 +51,10 @@ static enum status find_record(const char *folder, char *path, struct error *err
 
 static enum status choose_record(const char *source, char *path, struct error *error)
 {
-    if (!path_is_directory(source))
-        return path_join("", source, path, error);
-    enum status status = path_join(source, "train.rec", path, error);
-    return status == STATUS_OK && !path_exists(path) ? find_record(source, path, error) : status;
+    if (!file_is_directory(source))
+        return file_join("", source, path, error);
+    enum status status = file_join(source, "train.rec", path, error);
+    return status == STATUS_OK && !file_exists(path) ? find_record(source, path, error) : status;
 }
 
 /* "a/train.rec" -> "a/train.idx" */
@@ -66,7 +64,7 @@ static bool index_path(const char *path, char *index)
     if (length < 4 || strcmp(path + length - 4, ".rec") != 0)
         return false;
     snprintf(index, PATH_SIZE, "%.*s.idx", (int)length - 4, path);
-    return path_exists(index);
+    return file_exists(index);
 }
 
 /* --- Records --- */
@@ -172,9 +170,9 @@ static enum status read_property(struct record_set *set, struct error *error)
     char folder[PATH_SIZE], path[PATH_SIZE], *text;
     size_t size;
     unsigned classes = 0;
-    path_directory(set->path, folder);
-    enum status status = path_join(folder, "property", path, error);
-    if (status != STATUS_OK || !path_exists(path))
+    file_directory(set->path, folder);
+    enum status status = file_join(folder, "property", path, error);
+    if (status != STATUS_OK || !file_exists(path))
         return status;
     status = file_read(path, 4096, &text, &size, error);
     if (status != STATUS_OK)
@@ -204,6 +202,7 @@ static uint32_t digest(const struct record_set *set)
 enum status record_set_open(const char *path, struct record_set *set, struct error *error)
 {
     struct scan scan = {.set = set};
+    uint64_t bytes;
     *set = (struct record_set){.descriptor = -1};
     enum status status = choose_record(path, set->path, error);
     if (status == STATUS_OK)
@@ -216,10 +215,7 @@ enum status record_set_open(const char *path, struct record_set *set, struct err
         status = read_property(set, error);
     if (status == STATUS_OK) {
         set->digest = digest(set);
-        set->descriptor = open(set->path, O_RDONLY | O_CLOEXEC);
-        if (set->descriptor < 0)
-            status = error_set(error, STATUS_DATA, set->path, "check the path and its permissions",
-                               "cannot read the file: %s", strerror(errno));
+        status = file_open(set->path, FILE_LINKS_FOLLOWED, &set->descriptor, &bytes, error);
     }
     if (status != STATUS_OK)
         record_set_close(set);

@@ -1,5 +1,7 @@
 #include "shard/pack/recordio.h"
 
+#include "proto/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -7,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAGIC 0xced7230au
@@ -191,17 +192,14 @@ static enum status read_record(struct reader *reader, struct recordio_record *re
 
 static enum status open_reader(struct reader *reader, struct error *error)
 {
-    struct stat status;
     reader->block = malloc(BLOCK);
     if (reader->block == NULL)
         return error_set(error, STATUS_INTERNAL, reader->path, NULL, "no memory to read the file");
-    reader->descriptor = open(reader->path, O_RDONLY | O_CLOEXEC);
-    if (reader->descriptor < 0 || fstat(reader->descriptor, &status) != 0 || !S_ISREG(status.st_mode))
-        return error_set(error, STATUS_DATA, reader->path, "check the path and its permissions",
-                         "cannot read the file: %s", reader->descriptor < 0 ? strerror(errno) : "it is none");
-    reader->size = (uint64_t)status.st_size;
-    posix_fadvise(reader->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
-    return STATUS_OK;
+    enum status status =
+        file_open(reader->path, FILE_LINKS_FOLLOWED, &reader->descriptor, &reader->size, error);
+    if (status == STATUS_OK)
+        posix_fadvise(reader->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
+    return status;
 }
 
 enum status recordio_scan(const char *path,
@@ -276,8 +274,7 @@ enum status recordio_read_index(const char *path, uint64_t *count, uint64_t *mix
     uint64_t key, offset;
     *count = *mixed = 0;
     if (file == NULL)
-        return error_set(error, STATUS_DATA, path, "check the path and its permissions",
-                         "cannot read the file: %s", strerror(errno));
+        return file_data_error(error, path, errno);
     enum status status = STATUS_OK;
     while (status == STATUS_OK && fgets(line, sizeof line, file) != NULL) {
         if (sscanf(line, "%" SCNu64 "\t%" SCNu64 "%c", &key, &offset, &end) < 2 ||

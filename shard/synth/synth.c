@@ -94,7 +94,7 @@ static void print_overlap(const struct synth_config *config, const uint32_t *lab
 
 static enum status write_overlap(const struct synth_config *config, struct error *error)
 {
-    char path[1024];
+    char path[PATH_SIZE];
     char *text = NULL;
     size_t size = 0;
     uint32_t *label =
@@ -109,10 +109,10 @@ static enum status write_overlap(const struct synth_config *config, struct error
         print_overlap(config, label, file);
     if (file != NULL && fclose(file) != 0 && status == STATUS_OK)
         status = error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the overlap");
-    if (status == STATUS_OK) {
-        snprintf(path, sizeof path, "%s/overlap.tsv", config->directory);
+    if (status == STATUS_OK)
+        status = file_join(config->directory, "overlap.tsv", path, error);
+    if (status == STATUS_OK)
         status = file_write_atomic(path, text, size, error);
-    }
     free(label);
     free(text);
     return status;

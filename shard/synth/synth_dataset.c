@@ -67,19 +67,18 @@ static enum status write_shard(struct dataset_work *work, uint32_t index, size_t
     const struct manifest *manifest = &work->manifest;
     struct manifest_shard *entry = &work->manifest.shards[index];
     struct shard_writer *writer = NULL;
-    char path[1024];
+    char path[PATH_SIZE];
     char file[SHARD_NAME_MAX + 16];
     snprintf(file, sizeof file, "%s-%05u.h5", manifest->name, index);
-    if (snprintf(path, sizeof path, "%s/%s", work->config->directory, file) >= (int)sizeof path)
-        return error_set(error, STATUS_USAGE, work->config->directory, "choose a shorter path",
-                         "the path is too long");
+    enum status status = file_join(work->config->directory, file, path, error);
+    if (status != STATUS_OK)
+        return status;
     entry->file = strdup(file);
     if (entry->file == NULL)
         return no_memory(error);
     entry->images = (uint32_t)(end - begin);
-    enum status status =
-        shard_writer_create(path, manifest->name, manifest->dataset_id, index, manifest->shard_count,
-                            manifest->classes, manifest->encoding, &writer, error);
+    status = shard_writer_create(path, manifest->name, manifest->dataset_id, index, manifest->shard_count,
+                                 manifest->classes, manifest->encoding, &writer, error);
     if (status != STATUS_OK)
         return status;
     for (size_t at = begin; at < end && status == STATUS_OK; at += SYNTH_BATCH)
@@ -95,7 +94,7 @@ static enum status write_class_names(const struct dataset_work *work, struct err
 {
     const struct synth_config *config = work->config;
     const size_t capacity = (size_t)config->identities * SYNTH_CLASS_MAX;
-    char path[1024];
+    char path[PATH_SIZE];
     char *text = malloc(capacity);
     size_t size = 0;
     if (text == NULL)
@@ -105,8 +104,9 @@ static enum status write_class_names(const struct dataset_work *work, struct err
         synth_class_name(config, work->dataset, label, name);
         size += (size_t)snprintf(text + size, capacity - size, "%s\n", name);
     }
-    snprintf(path, sizeof path, "%s/%s", config->directory, work->manifest.class_names);
-    enum status status = file_write_atomic(path, text, size, error);
+    enum status status = file_join(config->directory, work->manifest.class_names, path, error);
+    if (status == STATUS_OK)
+        status = file_write_atomic(path, text, size, error);
     free(text);
     return status;
 }
@@ -147,7 +147,7 @@ enum status synth_dataset_write(const struct synth_config *config, int dataset,
                                 struct synth_progress *progress, struct error *error)
 {
     struct dataset_work work = {.config = config, .dataset = dataset, .progress = progress};
-    char path[1024];
+    char path[PATH_SIZE], file[SHARD_NAME_MAX + 8];
     enum status status = prepare(&work, error);
     const size_t images = work.manifest.images;
     const size_t shards = work.manifest.shard_count;
@@ -155,10 +155,11 @@ enum status synth_dataset_write(const struct synth_config *config, int dataset,
         status = write_shard(&work, (uint32_t)i, images * i / shards, images * (i + 1) / shards, error);
     if (status == STATUS_OK)
         status = write_class_names(&work, error);
-    if (status == STATUS_OK) {
-        snprintf(path, sizeof path, "%s/%s.yaml", config->directory, work.manifest.name);
+    snprintf(file, sizeof file, "%s.yaml", work.manifest.name);
+    if (status == STATUS_OK)
+        status = file_join(config->directory, file, path, error);
+    if (status == STATUS_OK)
         status = manifest_write(&work.manifest, path, error);
-    }
     manifest_close(&work.manifest);
     free(work.person);
     free(work.order);

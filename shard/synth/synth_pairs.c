@@ -1,5 +1,6 @@
 #include "shard/synth/synth_pairs.h"
 
+#include "proto/file.h"
 #include "shard/pairs.h"
 #include "shard/synth/synth_batch.h"
 #include "shard/synth/synth_people.h"
@@ -166,7 +167,7 @@ enum status synth_pairs_write(const struct synth_config *config, const char *nam
                               struct synth_progress *progress, struct error *error)
 {
     struct set_work work = {.config = config, .dataset = dataset};
-    char path[1024];
+    char path[PATH_SIZE], file[SYNTH_CLASS_MAX + 64];
     enum status status = prepare(&work, name, error);
     if (status == STATUS_OK) {
         for (uint32_t fold = 0; fold < SYNTH_FOLDS; fold++) {
@@ -175,10 +176,11 @@ enum status synth_pairs_write(const struct synth_config *config, const char *nam
         }
         status = gather_images(&work, progress, error);
     }
-    if (status == STATUS_OK) {
-        snprintf(path, sizeof path, "%s/%s.h5", config->directory, name);
+    snprintf(file, sizeof file, "%s.h5", name);
+    if (status == STATUS_OK)
+        status = file_join(config->directory, file, path, error);
+    if (status == STATUS_OK)
         status = pairs_write(&work.pairs, path, error);
-    }
     if (work.jobs != NULL)
         synth_batch_free(work.jobs, work.pairs.images);
     free(work.jobs);

@@ -1,7 +1,7 @@
 /* An InsightFace set in RecordIO to be imported: a byte and a word that tell how long the property file and
  * the index are (0: there is none), these two, then train.rec. Covers: shard/pack/recordio.c
  * shard/pack/record_set.c */
-#include "proto/path.h"
+#include "proto/file.h"
 #include "shard/pack/record_set.h"
 #include "shard/pack/recordio.h"
 #include "tests/fuzz/fuzz.h"

@@ -70,15 +70,15 @@ if [ -n "$DAIL_CRASH_ALL" ]; then
     second=$(every 2)
 else
     # In the order in which they come, but for `remove`: also the clearing of what the kill before it left.
-    coordinator="mkdir:1 open:1 fflush:1 fclose:1 fsync:1 open:2 fclose:2 remove:3 fsync:2 fsync:3 rename:1 fsync:4
-                 rename:2 prune:1 prune:4 prune:$(ends 0 prune)"
+    coordinator="mkdir:1 open:1 write:1 fsync:1 rename:1 fsync:3 open:2 write:2 rename:2 remove:3 fsync:6 rename:3
+                 fsync:7 rename:4 prune:1 prune:4 prune:$(ends 0 prune)"
     first="mkdir:2 open:1 fallocate:1 remove:1 open:2 write:1 write:100 fsync:1 open:4 write:$(ends 1 write)"
     second="mkdir:2 write:3"
 fi
 # kinds NAME: of a list of calls
 kinds() { for call in $1; do echo "${call%:*}"; done | sort -u | paste -s -d ' '; }
 is "every kind of the coordinator's calls is among those to die at" "$(kinds "$coordinator")" \
-    "$(cut -d ' ' -f 1 "$work/kinds.0" | sort -u | paste -s -d ' ')"
+    "$({ cut -d ' ' -f 1 "$work/kinds.0"; echo remove; } | sort -u | paste -s -d ' ')"
 is "and every kind of the first worker's" "$(kinds "$first")" "$(cut -d ' ' -f 1 "$work/kinds.1" | sort -u | paste -s -d ' ')"
 
 # --- Killed there ---

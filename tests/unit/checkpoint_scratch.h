@@ -2,6 +2,7 @@
 #ifndef DAIL_TESTS_UNIT_CHECKPOINT_SCRATCH_H
 #define DAIL_TESTS_UNIT_CHECKPOINT_SCRATCH_H
 
+#include "proto/file.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/checkpoint/checkpoint_file.h"
 
@@ -109,7 +110,7 @@ static inline int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     free_model(&fixture->model);
-    assert_int_equal(checkpoint_remove_tree(fixture->directory, NULL), STATUS_OK);
+    assert_int_equal(file_remove_tree(fixture->directory, NULL), STATUS_OK);
     free(fixture);
     return 0;
 }

@@ -109,10 +109,10 @@ static void test_directories(void **state)
     assert_int_equal(stat(deep, &info), 0);
     assert_true(S_ISDIR(info.st_mode));
     assert_int_equal(file_make_directory(deep, &error), STATUS_OK);
-    assert_int_equal(file_sync_directory(deep, &error), STATUS_OK);
+    assert_int_equal(file_sync(deep, &error), STATUS_OK);
     assert_int_equal(file_write_atomic(under(place, "plain"), "x", 1, &error), STATUS_OK);
     assert_int_equal(file_make_directory(under(place, "plain/below"), &error), STATUS_STORAGE);
-    assert_int_equal(file_sync_directory(under(place, "absent"), &error), STATUS_STORAGE);
+    assert_int_equal(file_sync(under(place, "absent"), &error), STATUS_STORAGE);
     assert_int_equal(file_write_atomic(under(place, "absent/x"), "x", 1, &error), STATUS_STORAGE);
 }
 
@@ -130,7 +130,7 @@ static void make_shared_folder(struct place *place, char *shared, size_t size)
 {
     snprintf(shared, size, "%s/shared", place->folder);
     assert_int_equal(mkdir(shared, 0777), 0);
-    assert_int_equal(chmod(shared, 01777), 0);
+    assert_int_equal(chmod(shared, 0777), 0);
 }
 
 static void make_link(const char *folder, const char *name, const char *target)
@@ -174,6 +174,29 @@ static void test_links_in_shared_folders_are_refused(void **state)
     assert_int_equal(access(under(place, "own/file"), F_OK), -1);
 }
 
+/* In a sticky folder, where no one can exchange another's links, the user's own are followed, and the folder's
+ * owner's; others' are not. */
+static void test_own_links_in_sticky_folders_are_followed(void **state)
+{
+    struct place *place = *state;
+    char shared[300], path[600];
+    struct error error;
+    make_shared_folder(place, shared, sizeof shared);
+    assert_int_equal(chmod(shared, 01777), 0);
+    assert_int_equal(file_make_directory(under(place, "own"), &error), STATUS_OK);
+    make_link(shared, "me", "../own");
+    snprintf(path, sizeof path, "%s/me/file", shared);
+    assert_int_equal(file_write_atomic(path, "x", 1, &error), STATUS_OK);
+    assert_int_equal(access(under(place, "own/file"), F_OK), 0);
+    snprintf(path, sizeof path, "%s/me", shared);
+    if (lchown(path, 65534, 65534) == 0) { /* root alone gives away */
+        refused(shared, "me/file");
+        assert_int_equal(chown(shared, 65534, 65534), 0);
+        snprintf(path, sizeof path, "%s/me/file", shared);
+        assert_int_equal(file_refuse_links(path, &error), STATUS_OK);
+    }
+}
+
 static void test_own_links_are_followed(void **state)
 {
     struct place *place = *state;
@@ -192,7 +215,7 @@ static void test_own_links_are_followed(void **state)
     free(bytes);
 }
 
-/* A link where a file is to be, even one that dangles, is replaced; what it leads to stays as it is. */
+/* Another's link where a file is to be is not followed, nor one under the file's temporary name. */
 static void test_files_are_made_anew(void **state)
 {
     struct place *place = *state;
@@ -205,6 +228,8 @@ static void test_files_are_made_anew(void **state)
     make_link(shared, "file", under(place, "victim"));
     make_link(shared, "file.tmp", under(place, "victim"));
     snprintf(path, sizeof path, "%s/file", shared);
+    assert_int_equal(file_write_atomic(path, "new", 3, &error), STATUS_STORAGE);
+    assert_int_equal(unlink(path), 0);
     assert_int_equal(file_write_atomic(path, "new", 3, &error), STATUS_OK);
     assert_int_equal(lstat(path, &info), 0);
     assert_true(S_ISREG(info.st_mode));
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_directories, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_directory_that_is_a_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_links_in_shared_folders_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_own_links_in_sticky_folders_are_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_own_links_are_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_are_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_have_the_users_mask, set_up, tear_down)};

@@ -226,7 +226,7 @@ static int write_to_full_disk(struct fixture *fixture, const char *directory)
                   STATUS_STORAGE;
         for (int file = 0; file < 2; file++) {
             faults += error[file].status != STATUS_STORAGE || !strstr(error[file].what, "no space") ||
-                      !strstr(error[file].next, "free space") || !strstr(error[file].where, directory) ||
+                      !strstr(error[file].next, "free some space") || !strstr(error[file].where, directory) ||
                       access(path[file], F_OK) == 0;
         }
     }
@@ -258,16 +258,6 @@ static void test_full_disk_is_a_storage_error(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void test_no_space_is_said(void **state)
-{
-    struct error error = {0};
-    (void)state;
-    assert_int_equal(checkpoint_storage_error("x", "cannot write", ENOSPC, &error), STATUS_STORAGE);
-    assert_non_null(strstr(error.what, "no space"));
-    assert_int_equal(checkpoint_storage_error("x", "cannot write", EIO, &error), STATUS_STORAGE);
-    assert_null(strstr(error.what, "no space"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,7 +268,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files_are_the_same_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_model_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk_is_a_storage_error, set_up, tear_down),
-        cmocka_unit_test(test_no_space_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,7 +185,7 @@ static void test_swollen(void **state)
     free(bytes);
     const uint8_t versions[2] = {1 << 3, 7};
     refused(write_bytes(scratch, versions, 2), "it has no graph");
-    refused(scratch->directory, "this is no file");
+    refused(scratch->directory, "this is no plain file");
 }
 
 static struct onnx_model *begin_model(const int64_t sides[3])

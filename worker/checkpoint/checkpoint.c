@@ -1,6 +1,7 @@
 /* The transaction: a checkpoint's way from ".tmp" to its name, and from there to its removal. */
 #include "worker/checkpoint/checkpoint.h"
 
+#include "proto/file.h"
 #include "worker/checkpoint/checkpoint_file.h"
 #include "worker/checkpoint/checkpoint_state.h"
 
@@ -11,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define PATH_SIZE 1024
 #define STEP_DIGITS 9
+/* What a checkpoint adds to its folder's path at most, with what marks it as unfinished or old. */
+#define STEP_NAME_SIZE 64
 
 void checkpoint_path(const char *run_dir, int64_t step, int temporary, char *path, size_t size)
 {
@@ -22,20 +23,18 @@ void checkpoint_path(const char *run_dir, int64_t step, int temporary, char *pat
              temporary ? ".tmp" : "");
 }
 
-static enum status checkpoints_directory(const char *run_dir, char *path, size_t size, struct error *error)
-{
-    return checkpoint_join(run_dir, "checkpoints", path, size, error);
-}
-
 enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error)
 {
     char parent[PATH_SIZE], path[PATH_SIZE];
-    enum status status = checkpoints_directory(run_dir, parent, sizeof parent - 64, error);
+    enum status status = file_join(run_dir, "checkpoints", parent, error);
+    if (status == STATUS_OK && strlen(parent) + STEP_NAME_SIZE > sizeof parent) {
+        status = file_storage_error(error, parent, "naming the checkpoint", ENAMETOOLONG);
+    }
     if (status == STATUS_OK) {
-        status = checkpoint_make_directory(parent, error);
+        status = file_make_directory(parent, error);
     }
     checkpoint_path(run_dir, step, 1, path, sizeof path);
-    return status == STATUS_OK ? checkpoint_make_directory(path, error) : status;
+    return status == STATUS_OK ? file_make_directory(path, error) : status;
 }
 
 /* Puts `complete` in the place of `final`, which may exist. Where the file system can, both change places at
@@ -47,20 +46,20 @@ static enum status put_in_place(const char *complete, const char *final, struct 
         return STATUS_OK;
     }
     if (errno != ENOTEMPTY && errno != EEXIST) {
-        return checkpoint_storage_error(final, "cannot rename", errno, error);
+        return file_storage_error(error, final, "renaming", errno);
     }
     if (renameat2(AT_FDCWD, complete, AT_FDCWD, final, RENAME_EXCHANGE) == 0) {
-        return checkpoint_remove_tree(complete, error);
+        return file_remove_tree(complete, error);
     }
     int length = snprintf(aside, sizeof aside, "%s.old.tmp", final);
     if (length < 0 || (size_t)length >= sizeof aside) {
         return error_set(error, STATUS_STORAGE, final, "use a shorter run.dir", "the path is too long");
     }
-    enum status status = checkpoint_remove_tree(aside, error);
+    enum status status = file_remove_tree(aside, error);
     if (status == STATUS_OK && (rename(final, aside) != 0 || rename(complete, final) != 0)) {
-        status = checkpoint_storage_error(final, "cannot rename", errno, error);
+        status = file_storage_error(error, final, "renaming", errno);
     }
-    return status == STATUS_OK ? checkpoint_remove_tree(aside, error) : status;
+    return status == STATUS_OK ? file_remove_tree(aside, error) : status;
 }
 
 enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state *state,
@@ -80,16 +79,16 @@ enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state
         status = checkpoint_write_commit(temporary, all, count + 1, error);
     }
     if (status == STATUS_OK) {
-        status = checkpoint_sync(temporary, error);
+        status = file_sync(temporary, error);
     }
     if (status == STATUS_OK) {
         status = put_in_place(temporary, final, error);
     }
     if (status == STATUS_OK) {
-        status = checkpoints_directory(run_dir, parent, sizeof parent, error);
+        status = file_join(run_dir, "checkpoints", parent, error);
     }
     if (status == STATUS_OK) {
-        status = checkpoint_sync(parent, error);
+        status = file_sync(parent, error);
     }
     *bytes = 0;
     for (size_t i = 0; i <= count && status == STATUS_OK; i++) {
@@ -103,7 +102,7 @@ void checkpoint_abandon(const char *run_dir, int64_t step)
 {
     char path[PATH_SIZE];
     checkpoint_path(run_dir, step, 1, path, sizeof path);
-    checkpoint_remove_tree(path, NULL);
+    file_remove_tree(path, NULL);
 }
 
 /* The step in "step-000000123", or -1 for any other name. */
@@ -133,14 +132,14 @@ static enum status list_steps(const char *run_dir, int remove_stale, int64_t **s
                               struct error *error)
 {
     char parent[PATH_SIZE], path[PATH_SIZE];
-    enum status status = checkpoints_directory(run_dir, parent, sizeof parent, error);
+    enum status status = file_join(run_dir, "checkpoints", parent, error);
     *steps = NULL;
     *count = 0;
     DIR *directory = status == STATUS_OK ? opendir(parent) : NULL;
     if (!directory) {
         return status != STATUS_OK || errno == ENOENT
                    ? status
-                   : checkpoint_storage_error(parent, "cannot list", errno, error);
+                   : file_storage_error(error, parent, "reading the folder", errno);
     }
     for (struct dirent *entry; status == STATUS_OK && (entry = readdir(directory)) != NULL;) {
         int64_t step = step_of(entry->d_name);
@@ -153,9 +152,9 @@ static enum status list_steps(const char *run_dir, int remove_stale, int64_t **s
             *steps = grown;
             (*steps)[(*count)++] = step;
         } else if (remove_stale && is_stale(entry->d_name)) {
-            status = checkpoint_join(parent, entry->d_name, path, sizeof path, error);
+            status = file_join(parent, entry->d_name, path, error);
             if (status == STATUS_OK) {
-                status = checkpoint_remove_tree(path, error);
+                status = file_remove_tree(path, error);
             }
         }
     }
@@ -175,29 +174,29 @@ enum status checkpoint_prepare(const char *run_dir, struct error *error)
     char parent[PATH_SIZE];
     int64_t *steps = NULL;
     size_t count;
-    enum status status = checkpoints_directory(run_dir, parent, sizeof parent, error);
+    enum status status = file_join(run_dir, "checkpoints", parent, error);
     if (status == STATUS_OK) {
-        status = checkpoint_make_directory(run_dir, error);
+        status = file_make_directory(run_dir, error);
     }
     if (status == STATUS_OK) {
-        status = checkpoint_make_directory(parent, error);
+        status = file_make_directory(parent, error);
     }
     if (status == STATUS_OK) {
         status = list_steps(run_dir, 1, &steps, &count, error);
     }
     free(steps);
-    return status == STATUS_OK ? checkpoint_sync(run_dir, error) : status;
+    return status == STATUS_OK ? file_sync(run_dir, error) : status;
 }
 
 static enum status remove_checkpoint(const char *path, struct error *error)
 {
     char away[PATH_SIZE + 16];
     snprintf(away, sizeof away, "%s.pruned.tmp", path);
-    enum status status = checkpoint_remove_tree(away, error);
+    enum status status = file_remove_tree(away, error);
     if (status == STATUS_OK && rename(path, away) != 0) {
-        status = checkpoint_storage_error(path, "cannot rename", errno, error);
+        status = file_storage_error(error, path, "renaming", errno);
     }
-    return status == STATUS_OK ? checkpoint_remove_tree(away, error) : status;
+    return status == STATUS_OK ? file_remove_tree(away, error) : status;
 }
 
 /* Whether the checkpoint `steps[i]` (newest first) is the first one of its stretch of `every` steps. */
@@ -268,13 +267,13 @@ enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
 
 enum status checkpoint_find(const char *argument, char *path, size_t size, struct error *error)
 {
-    struct stat folder;
-    snprintf(path, size, "%s/checkpoints", argument);
-    if (stat(path, &folder) != 0) {
+    char parent[PATH_SIZE];
+    enum status status = file_join(argument, "checkpoints", parent, error);
+    if (status != STATUS_OK || !file_is_directory(parent)) {
         snprintf(path, size, "%s", argument);
-        return STATUS_OK;
+        return status;
     }
-    enum status status = checkpoint_newest(argument, path, size, NULL, NULL, error);
+    status = checkpoint_newest(argument, path, size, NULL, NULL, error);
     if (status == STATUS_OK && path[0] == '\0') {
         status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
     }
@@ -288,12 +287,13 @@ static enum status verify_part(const char *path, const struct checkpoint_part *p
     char file[PATH_SIZE];
     uint64_t bytes;
     uint32_t crc = part->crc;
-    enum status status = checkpoint_join(path, part->file, file, sizeof file, error);
+    enum status status = file_join(path, part->file, file, error);
     if (status == STATUS_OK) {
-        status =
-            deep ? checkpoint_file_crc(file, &bytes, &crc, error) : checkpoint_file_size(file, &bytes, error);
+        status = deep ? file_crc(file, FILE_LINKS_REFUSED, &bytes, &crc, error)
+                      : file_size(file, FILE_LINKS_REFUSED, &bytes, error);
     }
     if (status != STATUS_OK) {
+        error_advise(error, next);
         return status;
     }
     if (bytes != part->bytes) {

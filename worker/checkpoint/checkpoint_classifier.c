@@ -1,12 +1,11 @@
 /* classifier-<dataset>.<part>-of-<parts>.h5: class rows and their momenta. */
+#include "proto/file.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/checkpoint/checkpoint_file.h"
 
 #include "shard/hdf5/hdf5.h"
 
 #include <stdio.h>
-
-#define PATH_SIZE 1024
 
 static enum status write_rows(struct h5_file *file, uint32_t classes, int embedding,
                               const struct classifier_block *block, struct error *error)
@@ -42,7 +41,7 @@ enum status checkpoint_write_classifier(const char *directory, const char *datas
     enum status status = checkpoint_name_classifier(directory, dataset, (uint32_t)block->part + 1,
                                                     (uint32_t)block->parts, name, sizeof name, error);
     if (status == STATUS_OK) {
-        status = checkpoint_join(directory, name, path, sizeof path, error);
+        status = file_join(directory, name, path, error);
     }
     if (status == STATUS_OK) {
         uint64_t values = (uint64_t)(block->row_end - block->row_begin) * (uint64_t)embedding;
@@ -124,7 +123,7 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
     enum status status =
         checkpoint_name_classifier(path, dataset->name, part, dataset->parts, name, sizeof name, error);
     if (status == STATUS_OK) {
-        status = checkpoint_join(path, name, full, sizeof full, error);
+        status = file_join(path, name, full, error);
     }
     if (status == STATUS_OK) {
         status = h5_open_file(full, &file, error);

@@ -1,4 +1,4 @@
-/* Files and directories as checkpoints need them: written so that they last, measured, removed. Private to
+/* The files of a checkpoint: whether there is room for them, how they are called and finished. Private to
  * checkpoints. Errors are STATUS_STORAGE; a full disk is said to be one.
  */
 #ifndef DAIL_WORKER_CHECKPOINT_CHECKPOINT_FILE_H
@@ -11,10 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* STATUS_STORAGE for a failed system call (`number`: its errno); ENOSPC and EDQUOT become "no space". */
-enum status checkpoint_storage_error(const char *path, const char *what, int number, struct error *error);
-
-/* The same for a file whose writing failed in a library that may have lost the errno: asks the file system
+/* STATUS_STORAGE for a file whose writing failed in a library that may have lost the errno: asks the file system
  * whether it is full. `error` holds the library's error. */
 enum status checkpoint_explain_failure(const char *path, struct error *error);
 
@@ -22,17 +19,6 @@ enum status checkpoint_explain_failure(const char *path, struct error *error);
  * asked: afterwards there is no file. HDF5 cannot close a file that it cannot write, and would
  * hold what it has of it for the life of the process: better not to begin. */
 enum status checkpoint_try_space(const char *path, uint64_t bytes, struct error *error);
-
-enum status checkpoint_make_directory(const char *path, struct error *error);
-
-/* Syncs a file or a directory to the disk. */
-enum status checkpoint_sync(const char *path, struct error *error);
-
-/* Size and crc32 of a regular file (never through a symbolic link). STATUS_DATA if it cannot be read. */
-enum status checkpoint_file_crc(const char *path, uint64_t *bytes, uint32_t *crc, struct error *error);
-
-/* Size of a regular file. STATUS_DATA if there is none. */
-enum status checkpoint_file_size(const char *path, uint64_t *bytes, struct error *error);
 
 /* Syncs `directory`/`file` and fills `part` with its size and crc. */
 enum status checkpoint_finish_part(const char *directory, const char *file, struct checkpoint_part *part,
@@ -50,12 +36,5 @@ bool checkpoint_name_is_plain(const char *name);
  * plain. */
 enum status checkpoint_name_classifier(const char *directory, const char *dataset, uint32_t part,
                                        uint32_t parts, char *file, size_t size, struct error *error);
-
-/* "directory/file". STATUS_STORAGE if it does not fit. */
-enum status checkpoint_join(const char *directory, const char *file, char *path, size_t size,
-                            struct error *error);
-
-/* Removes a directory and all in it; one that is not there is no error. Follows no link. */
-enum status checkpoint_remove_tree(const char *path, struct error *error);
 
 #endif

@@ -1,4 +1,5 @@
 /* model.h5: backbone, domain head and their momenta. */
+#include "proto/file.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/checkpoint/checkpoint_file.h"
 
@@ -6,8 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define PATH_SIZE 1024
 
 static void copy_dims(uint64_t *dims, const size_t *shape, int rank)
 {
@@ -100,7 +99,7 @@ enum status checkpoint_write_model(const char *directory, const struct checkpoin
 {
     char path[PATH_SIZE];
     struct h5_file file = {0};
-    enum status status = checkpoint_join(directory, "model.h5", path, sizeof path, error);
+    enum status status = file_join(directory, "model.h5", path, error);
     if (status == STATUS_OK) {
         status = checkpoint_try_space(path, model_bytes(model), error);
     }
@@ -122,7 +121,7 @@ enum status checkpoint_write_model(const char *directory, const struct checkpoin
 static enum status open_model(const char *path, struct h5_file *file, struct error *error)
 {
     char name[PATH_SIZE];
-    enum status status = checkpoint_join(path, "model.h5", name, sizeof name, error);
+    enum status status = file_join(path, "model.h5", name, error);
     if (status == STATUS_OK) {
         status = h5_open_file(name, file, error);
     }

@@ -5,12 +5,10 @@
 #include "worker/checkpoint/checkpoint_file.h"
 #include "worker/checkpoint/checkpoint_yaml.h"
 
-#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define PATH_SIZE 1024
 #define FORMAT_SIZE 32
 
 static const char state_format[] = "state";
@@ -28,32 +26,19 @@ void checkpoint_state_free(struct checkpoint_state *state)
     state->dataset_count = 0;
 }
 
-static enum status open_text(const char *path, FILE **file, struct error *error)
+/* Makes the file of what was printed to `file`, a stream of open_memstream; NULL: there was no memory for one. */
+static enum status write_text(FILE *file, char **text, const size_t *size, const char *directory,
+                              const char *name, struct error *error)
 {
-    int descriptor;
-    enum status status = file_create(path, &descriptor, error);
-    if (status != STATUS_OK) {
-        return status;
+    char path[PATH_SIZE];
+    bool printed = file && ferror(file) == 0;
+    printed = file && fclose(file) == 0 && printed;
+    enum status status = file_join(directory, name, path, error);
+    if (status == STATUS_OK) {
+        status = printed ? file_write_atomic(path, *text, *size, error) : out_of_memory(path, error);
     }
-    *file = fdopen(descriptor, "wb");
-    if (!*file) {
-        close(descriptor);
-        return out_of_memory(path, error);
-    }
-    return STATUS_OK;
-}
-
-/* Flushes and closes; the first failure of the stream shows here at the latest. */
-static enum status close_text(FILE *file, const char *path, struct error *error)
-{
-    errno = 0;
-    int failed = fflush(file) != 0 || ferror(file);
-    int number = errno;
-    if (fclose(file) != 0 && !failed) {
-        failed = 1;
-        number = errno;
-    }
-    return failed ? checkpoint_storage_error(path, "cannot write", number ? number : EIO, error) : STATUS_OK;
+    free(*text);
+    return status;
 }
 
 static void print_state(FILE *file, const struct checkpoint_state *state)
@@ -86,17 +71,13 @@ static void print_state(FILE *file, const struct checkpoint_state *state)
 enum status checkpoint_write_state(const char *directory, const struct checkpoint_state *state,
                                    struct checkpoint_part *part, struct error *error)
 {
-    char path[PATH_SIZE];
-    FILE *file;
-    enum status status = checkpoint_join(directory, "state.yaml", path, sizeof path, error);
-    if (status == STATUS_OK) {
-        status = open_text(path, &file, error);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file) {
+        print_state(file, state);
     }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    print_state(file, state);
-    status = close_text(file, path, error);
+    enum status status = write_text(file, &text, &size, directory, "state.yaml", error);
     return status == STATUS_OK ? checkpoint_finish_part(directory, "state.yaml", part, error) : status;
 }
 
@@ -211,7 +192,7 @@ enum status checkpoint_read_state(const char *path, struct checkpoint_state *sta
     char file[PATH_SIZE];
     struct checkpoint_yaml yaml;
     *state = (struct checkpoint_state){0};
-    enum status status = checkpoint_join(path, "state.yaml", file, sizeof file, error);
+    enum status status = file_join(path, "state.yaml", file, error);
     if (status == STATUS_OK) {
         status = checkpoint_yaml_open(file, &yaml, error);
     }
@@ -238,7 +219,7 @@ static enum status check_parts(const char *directory, const struct checkpoint_pa
     for (size_t i = 0; i < count; i++) {
         char path[PATH_SIZE];
         uint64_t bytes = 0;
-        enum status status = checkpoint_join(directory, parts[i].file, path, sizeof path, error);
+        enum status status = file_join(directory, parts[i].file, path, error);
         if (status != STATUS_OK) {
             return status;
         }
@@ -247,7 +228,7 @@ static enum status check_parts(const char *directory, const struct checkpoint_pa
             return error_set(error, STATUS_STORAGE, directory, NULL,
                              "the part \"%s\" was written twice, or is no plain file name", parts[i].file);
         }
-        if (checkpoint_file_size(path, &bytes, NULL) != STATUS_OK || bytes != parts[i].bytes) {
+        if (file_size(path, FILE_LINKS_REFUSED, &bytes, NULL) != STATUS_OK || bytes != parts[i].bytes) {
             return error_set(error, STATUS_STORAGE, path, "check that all ranks see the same run.dir",
                              "the file has %llu bytes where a worker wrote %llu", (unsigned long long)bytes,
                              (unsigned long long)parts[i].bytes);
@@ -256,18 +237,8 @@ static enum status check_parts(const char *directory, const struct checkpoint_pa
     return STATUS_OK;
 }
 
-static enum status print_commit(const char *directory, const struct checkpoint_part *parts, size_t count,
-                                struct error *error)
+static void print_commit(FILE *file, const struct checkpoint_part *parts, size_t count)
 {
-    char path[PATH_SIZE];
-    FILE *file;
-    enum status status = checkpoint_join(directory, "COMMIT", path, sizeof path, error);
-    if (status == STATUS_OK) {
-        status = open_text(path, &file, error);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
     fprintf(file, "dail_format: %s\nversion: %d\nfiles:%s\n", commit_format, CHECKPOINT_VERSION,
             count == 0 ? " []" : "");
     for (size_t i = 0; i < count; i++) {
@@ -275,8 +246,6 @@ static enum status print_commit(const char *directory, const struct checkpoint_p
         checkpoint_yaml_quote(file, parts[i].file);
         fprintf(file, ", bytes: %llu, crc: %u}\n", (unsigned long long)parts[i].bytes, parts[i].crc);
     }
-    status = close_text(file, path, error);
-    return status == STATUS_OK ? checkpoint_sync(path, error) : status;
 }
 
 enum status checkpoint_write_commit(const char *directory, const struct checkpoint_part *parts, size_t count,
@@ -290,7 +259,13 @@ enum status checkpoint_write_commit(const char *directory, const struct checkpoi
     qsort(sorted, count, sizeof *sorted, compare_parts);
     enum status status = check_parts(directory, sorted, count, error);
     if (status == STATUS_OK) {
-        status = print_commit(directory, sorted, count, error);
+        char *text = NULL;
+        size_t size = 0;
+        FILE *file = open_memstream(&text, &size);
+        if (file) {
+            print_commit(file, sorted, count);
+        }
+        status = write_text(file, &text, &size, directory, "COMMIT", error);
     }
     free(sorted);
     return status;
@@ -332,7 +307,7 @@ enum status checkpoint_read_commit(const char *path, struct checkpoint_part **pa
         {"files", YAML_KIND_SEQUENCE, &files, 0, 0},
     };
     *parts = NULL;
-    enum status status = checkpoint_join(path, "COMMIT", file, sizeof file, error);
+    enum status status = file_join(path, "COMMIT", file, error);
     if (status == STATUS_OK) {
         status = checkpoint_yaml_open(file, &yaml, error);
     }

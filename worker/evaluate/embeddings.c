@@ -1,7 +1,6 @@
 #include "worker/evaluate/embeddings.h"
 
-#include "proto/file.h"
-#include "proto/path.h"
+#include "proto/output.h"
 #include "shard/hdf5/hdf5.h"
 
 #include <stdio.h>
@@ -14,7 +13,8 @@
 #define NAME_CHUNK 65536
 
 struct embeddings_writer {
-    char path[PATH_SIZE], temporary[PATH_SIZE];
+    char path[PATH_SIZE];
+    struct output output;
     struct embeddings_config config;
     size_t embedding;
     struct h5_file file;
@@ -136,17 +136,13 @@ static enum status begin(struct embeddings_writer *writer, struct error *error)
     if (!writer->values) {
         return error_set(error, STATUS_INTERNAL, writer->path, NULL, "no memory for embeddings");
     }
-    int length = snprintf(writer->temporary, sizeof writer->temporary, "%s.tmp", writer->path);
-    if (length < 0 || (size_t)length >= sizeof writer->temporary) {
-        writer->temporary[0] = '\0';
-        return error_set(error, STATUS_USAGE, writer->path, "use a shorter path", "the path is too long");
+    enum status status = output_prepare(&writer->output, writer->path, error);
+    if (status == STATUS_OK) {
+        status = h5_create_file(writer->output.written, &writer->file, error);
     }
-    enum status status = h5_create_file(writer->temporary, &writer->file, error);
-    if (status != STATUS_OK) {
-        writer->temporary[0] = '\0'; /* what has the name is not ours to remove */
-        return status;
+    if (status == STATUS_OK) {
+        status = write_attributes(writer, error);
     }
-    status = write_attributes(writer, error);
     if (status == STATUS_OK) {
         status = create_arrays(writer, error);
     }
@@ -233,9 +229,7 @@ void embeddings_abandon(struct embeddings_writer *writer)
         return;
     }
     close_arrays(writer, NULL);
-    if (writer->temporary[0] != '\0') {
-        unlink(writer->temporary);
-    }
+    output_close(&writer->output, STATUS_STORAGE, NULL);
     release(writer);
 }
 
@@ -244,16 +238,7 @@ enum status embeddings_finish(struct embeddings_writer *writer, struct error *er
     enum status status = flush(writer, error);
     enum status closed = close_arrays(writer, status == STATUS_OK ? error : NULL);
     status = status == STATUS_OK ? closed : status;
-    if (status == STATUS_OK) {
-        status = path_sync(writer->temporary, error);
-    }
-    if (status == STATUS_OK) {
-        status = path_rename(writer->temporary, writer->path, error);
-    }
-    if (status != STATUS_OK) {
-        embeddings_abandon(writer);
-        return status;
-    }
+    status = output_close(&writer->output, status, error);
     release(writer);
-    return STATUS_OK;
+    return status;
 }

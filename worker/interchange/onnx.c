@@ -1,7 +1,6 @@
 #include "worker/interchange/onnx.h"
 
-#include "proto/file.h"
-#include "proto/path.h"
+#include "proto/output.h"
 
 #include "onnx.pb-c.h"
 
@@ -11,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FORMAT_VERSION 7
 #define OPERATOR_SET 13
@@ -324,38 +322,23 @@ static void order_bytes(Onnx__GraphProto *graph)
     }
 }
 
-static enum status write_to(const struct onnx_model *model, const char *path, struct error *error)
+static enum status write_to(const struct onnx_model *model, struct output *output, struct error *error)
 {
-    int descriptor;
-    enum status status = file_create(path, &descriptor, error);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct sink sink = {.base = {.append = sink_append}, .file = fdopen(descriptor, "wb")};
+    struct sink sink = {.base = {.append = sink_append}, .file = fdopen(output->descriptor, "wb")};
     if (!sink.file) {
-        close(descriptor);
-        unlink(path);
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to write the model");
+        return error_set(error, STATUS_INTERNAL, output->path, NULL, "no memory to write the model");
     }
     onnx__model_proto__pack_to_buffer(model->message, &sink.base);
+    output->descriptor = -1; /* closed with the stream */
     if (fclose(sink.file) != 0 && sink.failure == 0) {
         sink.failure = errno;
     }
-    status =
-        sink.failure == 0 ? path_sync(path, error) : file_storage_error(error, path, "writing", sink.failure);
-    if (status != STATUS_OK) {
-        unlink(path);
-    }
-    return status;
+    return sink.failure == 0 ? STATUS_OK : file_storage_error(error, output->path, "writing", sink.failure);
 }
 
 enum status onnx_write(struct onnx_model *model, const char *path, struct error *error)
 {
-    char temporary[PATH_SIZE];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || (size_t)length >= sizeof temporary) {
-        return error_set(error, STATUS_USAGE, path, "use a shorter path", "the path is too long");
-    }
+    struct output output;
     if (model->failed) {
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the model");
     }
@@ -364,13 +347,9 @@ enum status onnx_write(struct onnx_model *model, const char *path, struct error 
                          "the model has more than the 2 GiB that an ONNX file can hold");
     }
     order_bytes(model->message->graph);
-    enum status status = write_to(model, temporary, error);
-    if (status != STATUS_OK) {
-        return status;
+    enum status status = output_open(&output, path, error);
+    if (status == STATUS_OK) {
+        status = write_to(model, &output, error);
     }
-    status = path_rename(temporary, path, error);
-    if (status != STATUS_OK) {
-        unlink(temporary);
-    }
-    return status;
+    return output_close(&output, status, error);
 }

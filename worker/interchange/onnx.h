@@ -39,7 +39,7 @@ void onnx_set_ints(struct onnx_model *model, const char *name, const int64_t *va
 /* Calls the last node and its output otherwise. */
 void onnx_rename_node(struct onnx_model *model, const char *name);
 
-/* Writes the model, once: under "<path>.tmp", synced, renamed. STATUS_STORAGE; STATUS_USAGE beyond 2 GiB,
+/* Writes the model, once: see proto/output.h. STATUS_STORAGE; STATUS_USAGE beyond 2 GiB,
  * which no reader of protobuf takes; STATUS_INTERNAL if memory ran out. */
 enum status onnx_write(struct onnx_model *model, const char *path, struct error *error);
 

@@ -1,13 +1,12 @@
 #include "worker/interchange/onnx_file.h"
 
+#include "proto/file.h"
 #include "worker/interchange/widen.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define NEXT "export the model again, by dail export or PyTorch"
@@ -42,23 +41,16 @@ static enum status read_whole(int descriptor, const char *path, uint8_t *bytes, 
 
 static enum status load(const char *path, uint8_t **bytes, size_t *size, struct error *error)
 {
-    struct stat status;
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0 || fstat(descriptor, &status) != 0) {
-        const int failure = errno;
-        if (descriptor >= 0) {
-            close(descriptor);
-        }
-        return error_set(error, STATUS_DATA, path, "check the path and its permissions",
-                         "cannot read the file: %s", strerror(failure));
+    int descriptor;
+    uint64_t whole = 0;
+    enum status result = file_open(path, FILE_LINKS_FOLLOWED, &descriptor, &whole, error);
+    if (result != STATUS_OK) {
+        return result;
     }
-    enum status result = STATUS_OK;
-    if (!S_ISREG(status.st_mode)) {
-        result = error_set(error, STATUS_DATA, path, "name an ONNX file", "this is no file");
-    } else if (status.st_size > INT32_MAX) { /* protobuf's own limit */
+    if (whole > INT32_MAX) { /* protobuf's own limit */
         result = bad_file(path, "this is no ONNX model: it has more than 2 GiB", error);
     }
-    *size = (size_t)status.st_size;
+    *size = (size_t)whole;
     if (result == STATUS_OK) {
         *bytes = malloc(*size + 1);
         result = *bytes ? read_whole(descriptor, path, *bytes, *size, error)

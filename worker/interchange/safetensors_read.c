@@ -1,16 +1,15 @@
 #include "worker/interchange/safetensors.h"
 
+#include "proto/file.h"
 #include "worker/interchange/widen.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define NEXT "write the file again, by the safetensors library or dail export"
@@ -53,18 +52,8 @@ static enum status read_bytes(const struct safetensors *file, uint64_t offset, v
 
 static enum status open_file(const char *path, struct safetensors *file, uint64_t *size, struct error *error)
 {
-    struct stat status;
     snprintf(file->path, sizeof file->path, "%s", path);
-    file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0) {
-        return error_set(error, STATUS_DATA, path, "check the path and its permissions",
-                         "cannot read the file: %s", strerror(errno));
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return error_set(error, STATUS_DATA, path, "name a safetensors file", "this is no file");
-    }
-    *size = (uint64_t)status.st_size;
-    return STATUS_OK;
+    return file_open(path, FILE_LINKS_FOLLOWED, &file->descriptor, size, error);
 }
 
 /* --- The header --- */

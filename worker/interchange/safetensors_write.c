@@ -1,7 +1,6 @@
 #include "worker/interchange/safetensors.h"
 
-#include "proto/file.h"
-#include "proto/path.h"
+#include "proto/output.h"
 
 #include <endian.h>
 #include <jansson.h>
@@ -9,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The header is filled up with blanks so that the arrays begin at a multiple of this. */
 #define ALIGNMENT 8
@@ -17,8 +15,8 @@
 #define PIECE 8192
 
 struct safetensors_writer {
-    char path[PATH_SIZE], temporary[PATH_SIZE];
-    int descriptor;
+    char path[PATH_SIZE];
+    struct output output;
     uint64_t left; /* bytes still to be appended */
 };
 
@@ -62,28 +60,19 @@ static enum status write_header(struct safetensors_writer *writer, const char *h
 {
     size_t length = strlen(header), blanks = (ALIGNMENT - length % ALIGNMENT) % ALIGNMENT;
     const uint64_t coded = htole64(length + blanks);
-    enum status status = file_write_all(writer->descriptor, &coded, sizeof coded, writer->temporary, error);
+    enum status status = file_write_all(writer->output.descriptor, &coded, sizeof coded, writer->path, error);
     if (status == STATUS_OK) {
-        status = file_write_all(writer->descriptor, header, length, writer->temporary, error);
+        status = file_write_all(writer->output.descriptor, header, length, writer->path, error);
     }
     return status == STATUS_OK
-               ? file_write_all(writer->descriptor, "        ", blanks, writer->temporary, error)
+               ? file_write_all(writer->output.descriptor, "        ", blanks, writer->path, error)
                : status;
 }
 
 static enum status begin(struct safetensors_writer *writer, const char *header, struct error *error)
 {
-    int length = snprintf(writer->temporary, sizeof writer->temporary, "%s.tmp", writer->path);
-    if (length < 0 || (size_t)length >= sizeof writer->temporary) {
-        writer->temporary[0] = '\0';
-        return error_set(error, STATUS_USAGE, writer->path, "use a shorter path", "the path is too long");
-    }
-    enum status status = file_create(writer->temporary, &writer->descriptor, error);
-    if (status != STATUS_OK) {
-        writer->temporary[0] = '\0';
-        return status;
-    }
-    return write_header(writer, header, error);
+    enum status status = output_open(&writer->output, writer->path, error);
+    return status == STATUS_OK ? write_header(writer, header, error) : status;
 }
 
 enum status safetensors_create(const char *path, const struct safetensors_array *arrays, size_t count,
@@ -101,7 +90,6 @@ enum status safetensors_create(const char *path, const struct safetensors_array 
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the file's header");
     }
     snprintf(writer->path, sizeof writer->path, "%s", path);
-    writer->descriptor = -1;
     writer->left = bytes;
     status = begin(writer, header, error);
     free(header);
@@ -120,7 +108,7 @@ static enum status append(struct safetensors_writer *writer, const void *bytes, 
         return error_set(error, STATUS_INTERNAL, writer->path, NULL, "more values than were announced");
     }
     writer->left -= size;
-    return file_write_all(writer->descriptor, bytes, size, writer->temporary, error);
+    return file_write_all(writer->output.descriptor, bytes, size, writer->path, error);
 }
 
 enum status safetensors_append_floats(struct safetensors_writer *writer, const float *values, size_t count,
@@ -155,12 +143,7 @@ void safetensors_abandon(struct safetensors_writer *writer)
     if (!writer) {
         return;
     }
-    if (writer->descriptor >= 0) {
-        close(writer->descriptor);
-    }
-    if (writer->temporary[0] != '\0') {
-        unlink(writer->temporary);
-    }
+    output_close(&writer->output, STATUS_STORAGE, NULL);
     free(writer);
 }
 
@@ -170,15 +153,7 @@ enum status safetensors_finish(struct safetensors_writer *writer, struct error *
     if (writer->left > 0) {
         status = error_set(error, STATUS_INTERNAL, writer->path, NULL, "fewer values than were announced");
     }
-    if (status == STATUS_OK) {
-        status = path_sync(writer->temporary, error);
-    }
-    if (status == STATUS_OK) {
-        status = path_rename(writer->temporary, writer->path, error);
-    }
-    if (status == STATUS_OK) {
-        writer->temporary[0] = '\0';
-    }
+    status = output_close(&writer->output, status, error);
     safetensors_abandon(writer);
     return status;
 }

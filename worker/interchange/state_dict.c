@@ -1,6 +1,6 @@
 #include "worker/interchange/state_dict.h"
 
-#include "proto/path.h"
+#include "proto/output.h"
 #include "proto/text.h"
 #include "shard/hdf5/hdf5.h"
 #include "worker/interchange/safetensors.h"
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TRACKED "num_batches_tracked"
 #define VARIANCE "running_var"
@@ -166,33 +165,21 @@ static enum status write_arrays(struct h5_file *file, const struct backbone *bac
 
 enum status state_dict_write_hdf5(const struct backbone *backbone, const char *path, struct error *error)
 {
-    char temporary[PATH_SIZE];
+    struct output output = {0};
     struct h5_file file = {0};
     float *buffer;
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || (size_t)length >= sizeof temporary) {
-        return error_set(error, STATUS_USAGE, path, "use a shorter path", "the path is too long");
-    }
     enum status status = make_buffer(backbone->net, &buffer, error);
     if (status == STATUS_OK) {
-        status = h5_create_file(temporary, &file, error);
+        status = output_prepare(&output, path, error);
     }
-    if (status != STATUS_OK) {
-        free(buffer);
-        return status;
+    if (status == STATUS_OK) {
+        status = h5_create_file(output.written, &file, error);
     }
-    status = write_arrays(&file, backbone, buffer, error);
+    if (status == STATUS_OK) {
+        status = write_arrays(&file, backbone, buffer, error);
+    }
     free(buffer);
     enum status closed = h5_close_file(&file, status == STATUS_OK ? error : NULL);
     status = status == STATUS_OK ? closed : status;
-    if (status == STATUS_OK) {
-        status = path_sync(temporary, error);
-    }
-    if (status == STATUS_OK) {
-        status = path_rename(temporary, path, error);
-    }
-    if (status != STATUS_OK) {
-        unlink(temporary);
-    }
-    return status;
+    return output_close(&output, status, error);
 }
