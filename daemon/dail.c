@@ -1,6 +1,7 @@
 /* dail: the command line. One process that never initialises MPI, so that it runs on a login node. */
 #include "daemon/command/commands.h"
 #include "daemon/terminal/lost_output.h"
+#include "proto/text.h"
 
 #include <locale.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ static enum status unknown_command(const char *name, struct error *error)
     for (; commands[count] && count < sizeof names / sizeof *names; count++) {
         names[count] = commands[count]->name;
     }
-    const char *nearest = option_nearest(name, names, count, sizeof *names);
+    const char *nearest = text_nearest(name, names, count, sizeof *names);
     return error_set(error, STATUS_USAGE, name, "dail --help lists the commands", "unknown command%s%s",
                      nearest ? "; the nearest is " : "", nearest ? nearest : "");
 }

@@ -4,7 +4,6 @@
 #include "proto/config_table.h"
 #include "proto/config_value.h"
 #include "proto/file.h"
-#include "proto/yaml_depth.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,8 +14,17 @@ enum { CONFIG_KEY_MAX = 128, CONFIG_FILE_MAX = 1 << 20 };
 /* A YAML text being read into a configuration. */
 struct reading {
     struct config *config;
-    struct config_source source;
+    struct strict_yaml yaml;
 };
+
+static struct reading reading_of(struct config *config, const char *name, bool has_lines)
+{
+    return (struct reading){.config = config,
+                            .yaml = {.name = name,
+                                     .has_lines = has_lines,
+                                     .status = STATUS_USAGE,
+                                     .next = "daild --print-config lists every key and its form"}};
+}
 
 static const struct config_row *find_row(const char *key)
 {
@@ -45,14 +53,12 @@ static bool is_group(const char *key)
 static enum status refuse_key(const struct reading *reading, const yaml_node_t *node, const char *key,
                               struct error *error)
 {
-    char where[256], next[256], nearest[CONFIG_KEY_MAX];
-    config_where(&reading->source, node, where, sizeof where);
-    if (config_nearest(key, nearest, sizeof nearest)) {
+    char next[CONFIG_KEY_MAX + 32], nearest[CONFIG_KEY_MAX];
+    bool near = config_nearest(key, nearest, sizeof nearest);
+    if (near) {
         snprintf(next, sizeof next, "did you mean %s?", nearest);
-    } else {
-        snprintf(next, sizeof next, "daild --print-config lists every key");
     }
-    return error_set(error, STATUS_USAGE, where, next, "unknown key %s", key);
+    return strict_yaml_fault(&reading->yaml, node, near ? next : NULL, error, "unknown key %s", key);
 }
 
 static enum status read_mapping(struct reading *reading, const char *prefix, const yaml_node_t *mapping,
@@ -62,7 +68,6 @@ static enum status read_mapping(struct reading *reading, const char *prefix, con
 static enum status read_key(struct reading *reading, const char *key, const yaml_node_t *key_node,
                             const yaml_node_t *value, struct error *error)
 {
-    char where[256];
     const struct config_row *row = find_row(key);
     if (!row && value->type != YAML_MAPPING_NODE) {
         row = config_short_row(key);
@@ -71,44 +76,12 @@ static enum status read_key(struct reading *reading, const char *key, const yaml
         return refuse_key(reading, key_node, key, error);
     }
     if (!row && value->type != YAML_MAPPING_NODE) {
-        config_where(&reading->source, value, where, sizeof where);
-        return error_set(error, STATUS_USAGE, where, "daild --print-config shows the form",
-                         "%s: expected a group of keys", key);
+        return strict_yaml_fault(&reading->yaml, value, NULL, error, "%s: expected a group of keys", key);
     }
     if (!row) {
         return read_mapping(reading, key, value, error);
     }
-    return config_value_set(reading->config, row, &reading->source, value, error);
-}
-
-static const char *key_text(const struct reading *reading, const yaml_node_pair_t *pair)
-{
-    const yaml_node_t *name = yaml_document_get_node(reading->source.document, pair->key);
-    return name->type == YAML_SCALAR_NODE ? (const char *)name->data.scalar.value : "(no name)";
-}
-
-/* A key of a mapping must be a plain word, and its only one of that name. */
-static enum status check_key(const struct reading *reading, const yaml_node_t *mapping,
-                             const yaml_node_pair_t *pair, const char *key, struct error *error)
-{
-    char where[256];
-    const yaml_node_t *name = yaml_document_get_node(reading->source.document, pair->key);
-    const char *text = key_text(reading, pair);
-    config_where(&reading->source, name, where, sizeof where);
-    if (name->type != YAML_SCALAR_NODE || strlen(text) != name->data.scalar.length) {
-        return error_set(error, STATUS_USAGE, where, "daild --print-config lists every key",
-                         "a key that is no plain word");
-    }
-    if (strchr(text, '.')) {
-        return error_set(error, STATUS_USAGE, where, "write a group and its keys below it",
-                         "%s: dots part keys in --set alone", key);
-    }
-    for (const yaml_node_pair_t *other = mapping->data.mapping.pairs.start; other < pair; other++) {
-        if (strcmp(key_text(reading, other), text) == 0) {
-            return error_set(error, STATUS_USAGE, where, "keep one of them", "%s is given twice", key);
-        }
-    }
-    return STATUS_OK;
+    return config_value_set(reading->config, row, &reading->yaml, value, error);
 }
 
 static enum status read_mapping(struct reading *reading, const char *prefix, const yaml_node_t *mapping,
@@ -118,90 +91,40 @@ static enum status read_mapping(struct reading *reading, const char *prefix, con
     for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
          pair < mapping->data.mapping.pairs.top && status == STATUS_OK; pair++) {
         char key[CONFIG_KEY_MAX];
-        yaml_node_t *name = yaml_document_get_node(reading->source.document, pair->key);
-        yaml_node_t *value = yaml_document_get_node(reading->source.document, pair->value);
-        /* Longer than any key of ours: cut, and so unknown. */
-        snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", key_text(reading, pair));
-        status = check_key(reading, mapping, pair, key, error);
-        if (status == STATUS_OK) {
-            status = read_key(reading, key, name, value, error);
+        const char *text;
+        const yaml_node_t *name = yaml_document_get_node(&reading->yaml.document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(&reading->yaml.document, pair->value);
+        struct strict_yaml group = reading->yaml;
+        group.within = *prefix ? prefix : NULL;
+        status = strict_yaml_key(&group, mapping, pair, &text, error);
+        if (status != STATUS_OK) {
+            return status;
         }
+        /* Longer than any key of ours: cut, and so unknown. */
+        snprintf(key, sizeof key, "%s%s%s", prefix, *prefix ? "." : "", text);
+        status = strchr(text, '.')
+                     ? strict_yaml_fault(&reading->yaml, name, "write a group and its keys below it", error,
+                                         "%s: dots part keys in --set alone", key)
+                     : read_key(reading, key, name, value, error);
     }
-    return status;
-}
-
-static enum status refuse_yaml(const yaml_parser_t *parser, const char *name, struct error *error)
-{
-    char where[256];
-    snprintf(where, sizeof where, "%s:%zu", name, parser->problem_mark.line + 1);
-    return error_set(error, STATUS_USAGE, where, "mend the YAML", "not readable as YAML: %s",
-                     parser->problem ? parser->problem : "unknown problem");
-}
-
-/* After the first document there must be nothing. */
-static enum status check_last(yaml_parser_t *parser, const char *name, struct error *error)
-{
-    yaml_document_t second;
-    char where[256];
-    if (!yaml_parser_load(parser, &second)) {
-        return refuse_yaml(parser, name, error);
-    }
-    const yaml_node_t *root = yaml_document_get_root_node(&second);
-    enum status status = STATUS_OK;
-    if (root) {
-        snprintf(where, sizeof where, "%s:%zu", name, root->start_mark.line + 1);
-        status = error_set(error, STATUS_USAGE, where, "keep one document",
-                           "a second YAML document, which would not be read");
-    }
-    yaml_document_delete(&second);
-    return status;
-}
-
-/* Parses the one YAML document of a text; an empty text has no root. On success the caller deletes *document.
- */
-static enum status load_document(const char *text, const char *name, yaml_document_t *document,
-                                 yaml_node_t **root, struct error *error)
-{
-    yaml_parser_t parser;
-    if (!yaml_depth_is_bounded(text, strlen(text))) {
-        return error_set(error, STATUS_USAGE, name, "mend the YAML", "not readable as YAML: %s",
-                         YAML_TOO_DEEP);
-    }
-    if (!yaml_parser_initialize(&parser)) {
-        return error_set(error, STATUS_INTERNAL, name, NULL, "out of memory");
-    }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
-    if (!yaml_parser_load(&parser, document)) {
-        refuse_yaml(&parser, name, error);
-        yaml_parser_delete(&parser);
-        return STATUS_USAGE;
-    }
-    *root = yaml_document_get_root_node(document);
-    enum status status = *root ? check_last(&parser, name, error) : STATUS_OK;
-    if (status != STATUS_OK) {
-        yaml_document_delete(document);
-    }
-    yaml_parser_delete(&parser);
     return status;
 }
 
 static enum status read_text(struct config *config, const char *text, const char *name, struct error *error)
 {
-    yaml_document_t document;
-    yaml_node_t *root;
-    enum status status = load_document(text, name, &document, &root, error);
+    const yaml_node_t *root;
+    struct reading reading = reading_of(config, name, true);
+    enum status status = strict_yaml_parse(&reading.yaml, text, strlen(text), &root, error);
     if (status != STATUS_OK) {
         return status;
     }
-    struct reading reading = {.config = config,
-                              .source = {.document = &document, .name = name, .has_lines = true}};
     if (root && root->type != YAML_MAPPING_NODE) {
-        status = error_set(error, STATUS_USAGE, name, "see etc/dail.yaml for the form",
-                           "expected keys and values");
+        status = strict_yaml_fault(&reading.yaml, NULL, "see etc/dail.yaml for the form", error,
+                                   "expected keys and values");
     } else if (root) {
         status = read_mapping(&reading, "", root, error);
     }
-    yaml_document_delete(&document);
+    strict_yaml_close(&reading.yaml);
     return status;
 }
 
@@ -209,17 +132,16 @@ static enum status read_text(struct config *config, const char *text, const char
 static enum status set_key(struct config *config, const char *key, const char *text, const char *name,
                            struct error *error)
 {
-    yaml_document_t document;
-    yaml_node_t *root;
-    enum status status = load_document(text, name, &document, &root, error);
+    const yaml_node_t *root;
+    struct reading reading = reading_of(config, name, false);
+    enum status status = strict_yaml_parse(&reading.yaml, text, strlen(text), &root, error);
     if (status != STATUS_OK) {
         return status;
     }
-    struct reading reading = {.config = config, .source = {.document = &document, .name = name}};
     yaml_node_t empty = {.type = YAML_SCALAR_NODE};
     empty.data.scalar.value = (unsigned char *)"";
     status = read_key(&reading, key, root ? root : &empty, root ? root : &empty, error);
-    yaml_document_delete(&document);
+    strict_yaml_close(&reading.yaml);
     return status;
 }
 

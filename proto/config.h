@@ -1,7 +1,8 @@
 /* The configuration: one table (config.c) of key, type, range, default and meaning drives the strict YAML
  * reader, `--set`, `--print-config` and the help text, so that they cannot drift apart.
  *
- * Paths are as the user wrote them, relative to the working directory.
+ * Paths are as the user wrote them, relative to the working directory; ~ and ~/ at the beginning of one are the home
+ * folder.
  */
 #ifndef DAIL_PROTO_CONFIG_H
 #define DAIL_PROTO_CONFIG_H

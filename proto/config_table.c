@@ -1,5 +1,7 @@
 #include "proto/config_table.h"
 
+#include "proto/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +10,7 @@
 
 static const struct config_row rows[] = {
     {"run.name", CONFIG_STRING, OFFSET(run.name), 0, 0, 0, NULL, "dail", false, "the run's name, for people"},
-    {"run.dir", CONFIG_STRING, OFFSET(run.dir), 0, 0, 0, NULL, NULL, false,
+    {"run.dir", CONFIG_PATH, OFFSET(run.dir), 0, 0, 0, NULL, NULL, false,
      "folder of logs, checkpoints and traces; by default build/runs/ and the run's name"},
     {"run.seed", CONFIG_UINT64, OFFSET(run.seed), 0, 0, 9e18, NULL, "1", true,
      "every random draw depends on it"},
@@ -21,7 +23,7 @@ static const struct config_row rows[] = {
      "mirror every other image at random"},
     {"data.augment.shift", CONFIG_INT, OFFSET(data.augment_shift), 0, 0, 64, NULL, "0", true,
      "move images at random by up to so many pixels each way"},
-    {"validation", CONFIG_STRING_LIST, OFFSET(validation.paths), OFFSET(validation.count), 0, 0, NULL, "[]",
+    {"validation", CONFIG_PATH_LIST, OFFSET(validation.paths), OFFSET(validation.count), 0, 0, NULL, "[]",
      false, "verification sets, as pairs files"},
     {"model.arch", CONFIG_STRING, OFFSET(model.arch), 0, 0, 0,
      "iresnet10|iresnet18|iresnet34|iresnet50|iresnet100|iresnet200", "iresnet50", true, "the backbone"},
@@ -33,7 +35,7 @@ static const struct config_row rows[] = {
      "scales the number of channels; 0.25 for small experiments"},
     {"model.dropout", CONFIG_DOUBLE, OFFSET(model.dropout), 0, 0, 0.95, NULL, "0", true,
      "probability of a zero before the last layer"},
-    {"model.init", CONFIG_STRING, OFFSET(model.init), 0, 0, 0, NULL, "random", true,
+    {"model.init", CONFIG_PATH, OFFSET(model.init), 0, 0, 0, NULL, "random", true,
      "random, a checkpoint (backbone and matching class rows), or an iresnet's .safetensors or .onnx"},
     {"loss.margin", CONFIG_MARGIN, OFFSET(loss.margin), 0, -10, 10, NULL, "cm", true,
      "softmax, sphereface, arcface, cosface, cm, or [m1, m2, m3] of cos(m1 t + m2) - m3"},
@@ -86,7 +88,7 @@ static const struct config_row rows[] = {
      "the newest so many checkpoints stay; 0: all; `keep: 3` is short for this"},
     {"checkpoint.keep.every_epochs", CONFIG_INT, OFFSET(checkpoint.keep.every_epochs), 0, 0, 1e6, NULL, "0",
      false, "and the checkpoint at the end of each so many epochs stays for good; 0: none"},
-    {"checkpoint.resume", CONFIG_STRING, OFFSET(checkpoint.resume), 0, 0, 0, NULL, "auto", false,
+    {"checkpoint.resume", CONFIG_PATH, OFFSET(checkpoint.resume), 0, 0, 0, NULL, "auto", false,
      "auto: go on from run.dir's newest checkpoint; never; or a checkpoint"},
     {"eval.every_steps", CONFIG_INT, OFFSET(eval.every_steps), 0, 0, 1e9, NULL, "0", false,
      "steps between two verifications; 0: at the end alone"},
@@ -173,6 +175,9 @@ void config_expected(const struct config_row *row, char *text, size_t size)
     case CONFIG_STRING:
         snprintf(text, size, "a text");
         break;
+    case CONFIG_PATH:
+        snprintf(text, size, "a path (~ is one's own home folder)");
+        break;
     case CONFIG_INT:
     case CONFIG_INT64:
     case CONFIG_UINT64:
@@ -190,8 +195,8 @@ void config_expected(const struct config_row *row, char *text, size_t size)
     case CONFIG_DATASETS:
         snprintf(text, size, "a list of manifests, each a path or {manifest, weight}");
         break;
-    case CONFIG_STRING_LIST:
-        snprintf(text, size, "a list of texts");
+    case CONFIG_PATH_LIST:
+        snprintf(text, size, "a list of paths");
         break;
     case CONFIG_INT_LIST:
         snprintf(text, size, "a list of integers from %g to %g", row->min, row->max);
@@ -207,35 +212,10 @@ void config_expected(const struct config_row *row, char *text, size_t size)
     }
 }
 
-/* Levenshtein's distance, one row at a time; texts longer than the row count as far. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t previous[128];
-    size_t columns = strlen(b);
-    if (columns >= sizeof previous / sizeof previous[0]) {
-        return columns;
-    }
-    for (size_t j = 0; j <= columns; j++) {
-        previous[j] = j;
-    }
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = previous[0];
-        previous[0] = i;
-        for (size_t j = 1; j <= columns; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = previous[j];
-            best = best < previous[j] + 1 ? best : previous[j] + 1;
-            best = best < previous[j - 1] + 1 ? best : previous[j - 1] + 1;
-            previous[j] = best;
-        }
-    }
-    return previous[columns];
-}
-
 /* How far a row's key is from `key`; the right word in the wrong place is near too. */
 static size_t key_distance(const char *key, const char *candidate)
 {
-    size_t distance = edit_distance(key, candidate);
+    size_t distance = text_distance(key, candidate);
     const char *leaf = strrchr(candidate, '.');
     const char *own_leaf = strrchr(key, '.');
     bool same_leaf = leaf && strcmp(leaf + 1, own_leaf ? own_leaf + 1 : key) == 0;

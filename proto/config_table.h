@@ -6,6 +6,7 @@
 
 enum config_type {
     CONFIG_STRING, /* char * */
+    CONFIG_PATH, /* char *; ~ at its beginning is the home folder */
     CONFIG_INT, /* int */
     CONFIG_AUTO, /* int: "auto" is 0 */
     CONFIG_INT64, /* int64_t */
@@ -14,7 +15,7 @@ enum config_type {
     CONFIG_BOOL, /* bool */
     CONFIG_CHOICE, /* an enum: index into choices */
     CONFIG_DATASETS, /* struct config_dataset *, size_t */
-    CONFIG_STRING_LIST, /* char **, size_t */
+    CONFIG_PATH_LIST, /* char **, size_t; likewise */
     CONFIG_INT_LIST, /* int *, size_t */
     CONFIG_DOUBLE_LIST, /* double *, size_t */
     CONFIG_MARGIN /* double[3]: a name or three numbers */

@@ -1,7 +1,7 @@
 #include "proto/config_value.h"
 
-#include <errno.h>
-#include <math.h>
+#include "proto/file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,53 +15,18 @@ static const void *member_const(const struct config *config, size_t offset)
     return (const char *)config + offset;
 }
 
-void config_where(const struct config_source *source, const yaml_node_t *node, char *where, size_t size)
-{
-    if (source->has_lines) {
-        snprintf(where, size, "%s:%zu", source->name, node->start_mark.line + 1);
-    } else {
-        snprintf(where, size, "%s", source->name);
-    }
-}
-
-static enum status refuse(const struct config_row *row, const struct config_source *source,
+static enum status refuse(const struct config_row *row, const struct strict_yaml *yaml,
                           const yaml_node_t *node, struct error *error)
 {
-    char where[256], expected[256];
-    config_where(source, node, where, sizeof where);
+    char expected[256];
     config_expected(row, expected, sizeof expected);
-    const char *found = node->type == YAML_SCALAR_NODE    ? (const char *)node->data.scalar.value
-                        : node->type == YAML_MAPPING_NODE ? "a mapping"
-                                                          : "a list";
-    return error_set(error, STATUS_USAGE, where, "see daild --print-config", "%s: expected %s, found '%s'",
-                     row->key, expected, found);
-}
-
-static const char *scalar(const yaml_node_t *node)
-{
-    if (!node || node->type != YAML_SCALAR_NODE ||
-        strlen((const char *)node->data.scalar.value) != node->data.scalar.length) {
-        return NULL;
-    }
-    return (const char *)node->data.scalar.value;
-}
-
-/* A quoted text is never a number or a truth value. */
-static bool is_plain(const yaml_node_t *node)
-{
-    return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    return strict_yaml_expected(yaml, node, row->key, expected, error);
 }
 
 static bool parse_integer(const yaml_node_t *node, double min, double max, int64_t *value)
 {
-    const char *text = scalar(node);
-    char *end;
-    if (!text || !is_plain(node) || *text == '\0') {
-        return false;
-    }
-    errno = 0;
-    long long parsed = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || (double)parsed < min || (double)parsed > max) {
+    int64_t parsed;
+    if (!strict_yaml_integer(node, &parsed) || (double)parsed < min || (double)parsed > max) {
         return false;
     }
     *value = parsed;
@@ -70,26 +35,11 @@ static bool parse_integer(const yaml_node_t *node, double min, double max, int64
 
 static bool parse_number(const yaml_node_t *node, double min, double max, double *value)
 {
-    const char *text = scalar(node);
-    char *end;
-    if (!text || !is_plain(node) || *text == '\0' || strpbrk(text, "xXnN")) {
-        return false;
-    }
-    double parsed = strtod(text, &end);
-    if (*end != '\0' || !isfinite(parsed) || parsed < min || parsed > max) {
+    double parsed;
+    if (!strict_yaml_number(node, &parsed) || parsed < min || parsed > max) {
         return false;
     }
     *value = parsed;
-    return true;
-}
-
-static bool parse_bool(const yaml_node_t *node, bool *value)
-{
-    const char *text = scalar(node);
-    if (!text || !is_plain(node) || (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)) {
-        return false;
-    }
-    *value = text[0] == 't';
     return true;
 }
 
@@ -111,20 +61,24 @@ static int find_choice(const char *words, const char *text)
 
 static bool set_string(struct config *config, const struct config_row *row, const yaml_node_t *node)
 {
-    const char *text = scalar(node);
+    const char *text = strict_yaml_text(node);
     char **value = member(config, row->offset);
     if (!text || *text == '\0' || (row->choices && find_choice(row->choices, text) < 0)) {
         return false;
     }
+    char *copy = row->type == CONFIG_PATH ? file_expand_home(text) : strdup(text);
+    if (!copy) {
+        return false;
+    }
     free(*value);
-    *value = strdup(text);
-    return *value != NULL;
+    *value = copy;
+    return true;
 }
 
 static bool set_integer(struct config *config, const struct config_row *row, const yaml_node_t *node)
 {
     int64_t value = 0;
-    const char *text = scalar(node);
+    const char *text = strict_yaml_text(node);
     bool automatic = row->type == CONFIG_AUTO && text && strcmp(text, "auto") == 0;
     if (!automatic && !parse_integer(node, row->min, row->max, &value)) {
         return false;
@@ -141,7 +95,7 @@ static bool set_integer(struct config *config, const struct config_row *row, con
 
 static bool set_choice(struct config *config, const struct config_row *row, const yaml_node_t *node)
 {
-    const char *text = scalar(node);
+    const char *text = strict_yaml_text(node);
     int index = text ? find_choice(row->choices, text) : -1;
     if (index < 0) {
         return false;
@@ -155,27 +109,25 @@ _Static_assert(sizeof(enum config_scope) == sizeof(unsigned), "choices are store
 _Static_assert(sizeof(enum config_schedule) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_domain_schedule) == sizeof(unsigned), "choices are stored as unsigned");
 
-static bool set_margin(struct config *config, const struct config_row *row, yaml_document_t *document,
+static bool set_margin(struct config *config, const struct config_row *row, const struct strict_yaml *yaml,
                        const yaml_node_t *node)
 {
     double *margin = member(config, row->offset);
     double parsed[3];
     size_t count;
     const struct config_margin *names = config_margins(&count);
-    const char *text = scalar(node);
+    const char *text = strict_yaml_text(node);
     for (size_t i = 0; text && i < count; i++) {
         if (strcmp(text, names[i].name) == 0) {
             memcpy(margin, names[i].margin, sizeof names[i].margin);
             return true;
         }
     }
-    if (node->type != YAML_SEQUENCE_NODE ||
-        node->data.sequence.items.top - node->data.sequence.items.start != 3) {
+    if (node->type != YAML_SEQUENCE_NODE || strict_yaml_length(node) != 3) {
         return false;
     }
-    for (int i = 0; i < 3; i++) {
-        yaml_node_t *item = yaml_document_get_node(document, node->data.sequence.items.start[i]);
-        if (!parse_number(item, row->min, row->max, &parsed[i])) {
+    for (size_t i = 0; i < 3; i++) {
+        if (!parse_number(strict_yaml_item(yaml, node, i), row->min, row->max, &parsed[i])) {
             return false;
         }
     }
@@ -184,34 +136,29 @@ static bool set_margin(struct config *config, const struct config_row *row, yaml
 }
 
 /* One entry of data.datasets: a path, or {manifest, weight}. */
-static bool parse_dataset(yaml_document_t *document, const yaml_node_t *node, const struct config_row *row,
-                          struct config_dataset *dataset)
+static enum status read_dataset(const struct strict_yaml *yaml, const yaml_node_t *node,
+                                const struct config_row *row, struct config_dataset *dataset,
+                                struct error *error)
 {
-    const char *path = scalar(node);
+    const char *text = strict_yaml_text(node);
+    char *path = text ? strdup(text) : NULL;
     dataset->weight = 1;
-    bool weight_seen = false;
+    const struct strict_yaml_field fields[] = {
+        {"manifest", STRICT_YAML_TEXT, &path, 0, 0, 0, false},
+        {"weight", STRICT_YAML_DOUBLE, &dataset->weight, 0, (int64_t)row->min, (uint64_t)row->max, true},
+    };
+    enum status status = STATUS_OK;
     if (node->type == YAML_MAPPING_NODE) {
-        for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
-             pair++) {
-            const char *key = scalar(yaml_document_get_node(document, pair->key));
-            yaml_node_t *value = yaml_document_get_node(document, pair->value);
-            if (key && strcmp(key, "manifest") == 0 && !path) {
-                path = scalar(value);
-            } else if (key && strcmp(key, "weight") == 0 && !weight_seen) {
-                weight_seen = true;
-                if (!parse_number(value, row->min, row->max, &dataset->weight)) {
-                    return false;
-                }
-            } else {
-                return false;
-            }
-        }
+        struct strict_yaml entry = *yaml;
+        entry.within = row->key;
+        status = strict_yaml_fields(&entry, node, fields, sizeof fields / sizeof *fields, error);
     }
-    if (!path || *path == '\0') {
-        return false;
+    if (status == STATUS_OK) {
+        dataset->manifest = path && *path != '\0' ? file_expand_home(path) : NULL;
+        status = dataset->manifest ? STATUS_OK : refuse(row, yaml, node, error);
     }
-    dataset->manifest = strdup(path);
-    return dataset->manifest != NULL;
+    free(path);
+    return status;
 }
 
 static size_t element_size(enum config_type type)
@@ -219,7 +166,7 @@ static size_t element_size(enum config_type type)
     switch (type) {
     case CONFIG_DATASETS:
         return sizeof(struct config_dataset);
-    case CONFIG_STRING_LIST:
+    case CONFIG_PATH_LIST:
         return sizeof(char *);
     case CONFIG_INT_LIST:
         return sizeof(int);
@@ -228,17 +175,14 @@ static size_t element_size(enum config_type type)
     }
 }
 
-static bool parse_element(yaml_document_t *document, const yaml_node_t *node, const struct config_row *row,
-                          void *element)
+static bool parse_element(const yaml_node_t *node, const struct config_row *row, void *element)
 {
     int64_t integer;
     const char *text;
     switch (row->type) {
-    case CONFIG_DATASETS:
-        return parse_dataset(document, node, row, element);
-    case CONFIG_STRING_LIST:
-        text = scalar(node);
-        return text && *text != '\0' && (*(char **)element = strdup(text)) != NULL;
+    case CONFIG_PATH_LIST:
+        text = strict_yaml_text(node);
+        return text && *text != '\0' && (*(char **)element = file_expand_home(text)) != NULL;
     case CONFIG_INT_LIST:
         if (!parse_integer(node, row->min, row->max, &integer)) {
             return false;
@@ -250,36 +194,40 @@ static bool parse_element(yaml_document_t *document, const yaml_node_t *node, co
     }
 }
 
-static bool set_list(struct config *config, const struct config_row *row, yaml_document_t *document,
-                     const yaml_node_t *node)
+static enum status set_list(struct config *config, const struct config_row *row,
+                            const struct strict_yaml *yaml, const yaml_node_t *node, struct error *error)
 {
     if (node->type != YAML_SEQUENCE_NODE) {
-        return false;
+        return refuse(row, yaml, node, error);
     }
-    size_t size = element_size(row->type);
-    size_t count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    size_t size = element_size(row->type), count = strict_yaml_length(node);
     char *elements = calloc(count + 1, size);
     if (!elements) {
-        return false;
+        return error_set(error, STATUS_INTERNAL, row->key, NULL, "out of memory");
     }
     config_value_free(config, row);
     *(void **)member(config, row->offset) = elements;
     size_t *filled = member(config, row->count_offset);
-    for (*filled = 0; *filled < count; ++*filled) {
-        yaml_node_t *item = yaml_document_get_node(document, node->data.sequence.items.start[*filled]);
-        if (!parse_element(document, item, row, elements + *filled * size)) {
-            return false;
+    enum status status = STATUS_OK;
+    for (*filled = 0; *filled < count && status == STATUS_OK; *filled += status == STATUS_OK) {
+        const yaml_node_t *item = strict_yaml_item(yaml, node, *filled);
+        void *element = elements + *filled * size;
+        if (row->type == CONFIG_DATASETS) {
+            status = read_dataset(yaml, item, row, element, error);
+        } else if (!parse_element(item, row, element)) {
+            status = refuse(row, yaml, item, error);
         }
     }
-    return true;
+    return status;
 }
 
 enum status config_value_set(struct config *config, const struct config_row *row,
-                             const struct config_source *source, const yaml_node_t *node, struct error *error)
+                             const struct strict_yaml *yaml, const yaml_node_t *node, struct error *error)
 {
     bool fits = false;
     switch (row->type) {
     case CONFIG_STRING:
+    case CONFIG_PATH:
         fits = set_string(config, row, node);
         break;
     case CONFIG_INT:
@@ -292,33 +240,32 @@ enum status config_value_set(struct config *config, const struct config_row *row
         fits = parse_number(node, row->min, row->max, member(config, row->offset));
         break;
     case CONFIG_BOOL:
-        fits = parse_bool(node, member(config, row->offset));
+        fits = strict_yaml_bool(node, member(config, row->offset));
         break;
     case CONFIG_CHOICE:
         fits = set_choice(config, row, node);
         break;
     case CONFIG_MARGIN:
-        fits = set_margin(config, row, source->document, node);
+        fits = set_margin(config, row, yaml, node);
         break;
     case CONFIG_DATASETS:
-    case CONFIG_STRING_LIST:
+    case CONFIG_PATH_LIST:
     case CONFIG_INT_LIST:
     case CONFIG_DOUBLE_LIST:
-        fits = set_list(config, row, source->document, node);
-        break;
+        return set_list(config, row, yaml, node, error);
     }
-    return fits ? STATUS_OK : refuse(row, source, node, error);
+    return fits ? STATUS_OK : refuse(row, yaml, node, error);
 }
 
 void config_value_free(struct config *config, const struct config_row *row)
 {
     void **value = member(config, row->offset);
-    if (row->type == CONFIG_STRING) {
+    if (row->type == CONFIG_STRING || row->type == CONFIG_PATH) {
         free(*value);
         *value = NULL;
         return;
     }
-    if (row->type != CONFIG_DATASETS && row->type != CONFIG_STRING_LIST && row->type != CONFIG_INT_LIST &&
+    if (row->type != CONFIG_DATASETS && row->type != CONFIG_PATH_LIST && row->type != CONFIG_INT_LIST &&
         row->type != CONFIG_DOUBLE_LIST) {
         return;
     }
@@ -326,7 +273,7 @@ void config_value_free(struct config *config, const struct config_row *row)
     for (size_t i = 0; *value && i < *count; i++) {
         if (row->type == CONFIG_DATASETS) {
             free(((struct config_dataset *)*value)[i].manifest);
-        } else if (row->type == CONFIG_STRING_LIST) {
+        } else if (row->type == CONFIG_PATH_LIST) {
             free(((char **)*value)[i]);
         }
     }
@@ -348,53 +295,6 @@ static void print_number(FILE *stream, double value)
     fputs(text, stream);
 }
 
-/* The code point at *text, which is UTF-8 (libyaml saw to it), and moves on to the next. */
-static uint32_t next_point(const char **text)
-{
-    unsigned char lead = (unsigned char)*(*text)++;
-    uint32_t point = lead < 0x80   ? lead
-                     : lead < 0xe0 ? lead & 0x1fu
-                     : lead < 0xf0 ? lead & 0x0fu
-                                   : lead & 0x07u;
-    while (((unsigned char)**text & 0xc0) == 0x80) {
-        point = point << 6 | ((unsigned char)*(*text)++ & 0x3fu);
-    }
-    return point;
-}
-
-/* What a double quoted YAML text may hold as it is. */
-static bool is_printable(uint32_t point)
-{
-    bool line_end = point == 0x2028 || point == 0x2029;
-    return (point >= 0x20 && point < 0x7f) ||
-           (point >= 0xa0 && point <= 0xfffd && point != 0xfeff && !line_end) || point >= 0x10000;
-}
-
-/* Plain where YAML reads it back as the same text, else in double quotes. */
-static void print_text(FILE *stream, const char *text)
-{
-    bool plain = *text != '\0';
-    for (const char *c = text; *c != '\0'; c++) {
-        plain = plain && (strchr("._/+-", *c) || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
-                          (*c >= 'A' && *c <= 'Z'));
-    }
-    if (plain && text[0] != '-') {
-        fputs(text, stream);
-        return;
-    }
-    fputc('"', stream);
-    while (*text != '\0') {
-        const char *begin = text;
-        uint32_t point = next_point(&text);
-        if (is_printable(point)) {
-            fprintf(stream, "%s%.*s", point == '"' || point == '\\' ? "\\" : "", (int)(text - begin), begin);
-        } else {
-            fprintf(stream, "\\u%04x", point);
-        }
-    }
-    fputc('"', stream);
-}
-
 static void print_choice(FILE *stream, const char *words, unsigned index)
 {
     for (; index > 0; index--) {
@@ -409,16 +309,16 @@ static void print_element(FILE *stream, const struct config_row *row, const void
     if (row->type == CONFIG_DATASETS) {
         const struct config_dataset *dataset = (const struct config_dataset *)list + i;
         if (dataset->weight == 1.0) {
-            print_text(stream, dataset->manifest);
+            strict_yaml_print(stream, dataset->manifest);
             return;
         }
         fputs("{manifest: ", stream);
-        print_text(stream, dataset->manifest);
+        strict_yaml_print(stream, dataset->manifest);
         fputs(", weight: ", stream);
         print_number(stream, dataset->weight);
         fputs("}", stream);
-    } else if (row->type == CONFIG_STRING_LIST) {
-        print_text(stream, ((char *const *)list)[i]);
+    } else if (row->type == CONFIG_PATH_LIST) {
+        strict_yaml_print(stream, ((char *const *)list)[i]);
     } else if (row->type == CONFIG_INT_LIST) {
         fprintf(stream, "%d", ((const int *)list)[i]);
     } else {
@@ -449,7 +349,8 @@ void config_value_print(const struct config *config, const struct config_row *ro
     const void *value = member_const(config, row->offset);
     switch (row->type) {
     case CONFIG_STRING:
-        print_text(stream, *(char *const *)value);
+    case CONFIG_PATH:
+        strict_yaml_print(stream, *(char *const *)value);
         return;
     case CONFIG_AUTO:
         if (*(const int *)value == 0) {
@@ -480,7 +381,7 @@ void config_value_print(const struct config *config, const struct config_row *ro
         print_margin(stream, value);
         return;
     case CONFIG_DATASETS:
-    case CONFIG_STRING_LIST:
+    case CONFIG_PATH_LIST:
     case CONFIG_INT_LIST:
     case CONFIG_DOUBLE_LIST:
         break;

@@ -1,9 +1,11 @@
 #include "proto/file.h"
 
 #include "proto/output.h"
+#include "proto/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,18 @@ void file_directory(const char *path, char *directory)
     } else {
         snprintf(directory, PATH_SIZE, "%.*s", slash == path ? 1 : (int)(slash - path), path);
     }
+}
+
+char *file_expand_home(const char *path)
+{
+    if (path[0] != '~') {
+        return strdup(path);
+    }
+    const char *home = getenv("HOME");
+    const struct passwd *user = home ? NULL : getpwuid(getuid());
+    home = user ? user->pw_dir : home;
+    bool own = path[1] == '\0' || path[1] == '/';
+    return own && home && home[0] == '/' ? text_format("%s%s", home, path + 1) : NULL;
 }
 
 bool file_exists(const char *path)

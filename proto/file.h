@@ -20,6 +20,11 @@ enum status file_join(const char *directory, const char *name, char *path, struc
 /* The folder of `path` ("." if it names none) in directory[PATH_SIZE]. */
 void file_directory(const char *path, char *directory);
 
+/* A copy of `path` with the home folder for a ~ that stands alone or before a slash at its beginning, as the shell
+ * does it; the caller frees it. A folder of that name is ./~. NULL for another's home (~name), where there is no home,
+ * and when memory runs out. */
+char *file_expand_home(const char *path);
+
 /* Whether something is there under that name, be it a link that leads nowhere. */
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);

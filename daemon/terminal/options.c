@@ -1,6 +1,7 @@
 #include "daemon/terminal/options.h"
 
 #include "proto/config_table.h"
+#include "proto/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -12,45 +13,6 @@
 #define NEAREST_WORD_MAX 64
 /* Choices of one option. */
 #define OPTION_WORDS_MAX 32
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[NEAREST_WORD_MAX + 1];
-    size_t length = smaller(strlen(b), NEAREST_WORD_MAX);
-    for (size_t j = 0; j <= length; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < length; j++) {
-            size_t replaced = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = smaller(replaced, smaller(row[j], row[j + 1]) + 1);
-        }
-    }
-    return row[length];
-}
-
-const char *option_nearest(const char *word, const char *const *candidates, size_t count, size_t stride)
-{
-    const char *nearest = NULL;
-    size_t least = strlen(word) / 2 + 2;
-    for (size_t i = 0; i < count; i++) {
-        const char *candidate = *(const char *const *)(const void *)((const char *)candidates + i * stride);
-        size_t distance = edit_distance(word, candidate);
-        if (distance < least) {
-            least = distance;
-            nearest = candidate;
-        }
-    }
-    return nearest;
-}
 
 /* The words of `choices` one by one; returns how many. */
 static size_t part_words(const char *choices, char words[OPTION_WORDS_MAX][NEAREST_WORD_MAX])
@@ -87,7 +49,7 @@ enum status option_choose(const char *name, const char *choices, const char *wor
                                  words[i]);
         used = used < sizeof expected ? used : sizeof expected - 1;
     }
-    const char *nearest = option_nearest(word, candidates, count, sizeof *candidates);
+    const char *nearest = text_nearest(word, candidates, count, sizeof *candidates);
     return error_set(error, STATUS_USAGE, word, NULL, "%s takes %s%s%s", name, expected,
                      nearest ? "; the nearest is " : "", nearest ? nearest : "");
 }
@@ -364,7 +326,7 @@ enum status option_unknown(const struct option_spec *specs, const char *argument
     }
     snprintf(word, sizeof word, "%s", argument + strspn(argument, "-"));
     word[strcspn(word, "=")] = '\0';
-    const char *nearest = count > 0 ? option_nearest(word, &specs[0].name, count, sizeof *specs) : NULL;
+    const char *nearest = count > 0 ? text_nearest(word, &specs[0].name, count, sizeof *specs) : NULL;
     return error_set(error, STATUS_USAGE, argument, "--help lists the options", "unknown option%s%s",
                      nearest ? "; the nearest is --" : "", nearest ? nearest : "");
 }

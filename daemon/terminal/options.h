@@ -103,8 +103,4 @@ enum status option_unknown(const struct option_spec *specs, const char *argument
 enum status option_choose(const char *name, const char *choices, const char *word, int *index,
                           struct error *error);
 
-/* The candidate nearest to `word` by edit distance; NULL if all are far away. `candidates` are read with a
- * stride of `stride` bytes, so that the first member of a table's rows can serve. */
-const char *option_nearest(const char *word, const char *const *candidates, size_t count, size_t stride);
-
 #endif

@@ -1,5 +1,5 @@
 /* The small files of a checkpoint, parted by a zero byte: COMMIT and state.yaml.
- * Covers: worker/checkpoint/checkpoint_state.c worker/checkpoint/checkpoint_yaml.c */
+ * Covers: worker/checkpoint/checkpoint_state.c proto/strict_yaml.c */
 #include "tests/fuzz/fuzz.h"
 #include "worker/checkpoint/checkpoint.h"
 

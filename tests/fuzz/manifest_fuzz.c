@@ -1,5 +1,5 @@
 /* A manifest, and behind a zero byte its file of class names.
- * Covers: shard/manifest.c shard/manifest_yaml.c */
+ * Covers: shard/manifest.c shard/manifest_yaml.c proto/strict_yaml.c proto/strict_yaml_write.c */
 #include "shard/manifest.h"
 #include "tests/fuzz/fuzz.h"
 

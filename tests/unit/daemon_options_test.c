@@ -2,6 +2,7 @@
 #include "daemon/command/commands.h"
 #include "daemon/terminal/command_help.h"
 #include "daemon/terminal/roff.h"
+#include "proto/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -349,9 +350,9 @@ static void finds_the_nearest_word(void **state)
     (void)state;
     static const char *const words[] = {"synth", "pack", "verify", "info", "tail", "eval"};
     size_t count = sizeof words / sizeof *words;
-    assert_string_equal(option_nearest("verfiy", words, count, sizeof *words), "verify");
-    assert_string_equal(option_nearest("tali", words, count, sizeof *words), "tail");
-    assert_null(option_nearest("quxquxqux", words, count, sizeof *words));
+    assert_string_equal(text_nearest("verfiy", words, count, sizeof *words), "verify");
+    assert_string_equal(text_nearest("tali", words, count, sizeof *words), "tail");
+    assert_null(text_nearest("quxquxqux", words, count, sizeof *words));
 }
 
 int main(void)

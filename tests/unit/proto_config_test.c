@@ -124,7 +124,12 @@ static void test_refusals(void **state)
         {ONE_SET "validaton: []\n", "test.yaml:3", {"validaton", "validation"}},
         {ONE_SET "modle: {arch: iresnet18}\n", "test.yaml:3", {"modle", "model"}},
         {ONE_SET "domain: {hiden: []}\n", "test.yaml:3", {"domain.hiden", "domain.hidden"}},
-        {"data:\n  datasets:\n  - {manifest: a, wieght: 2}\n", "test.yaml:3", {"data.datasets"}},
+        {"data:\n  datasets:\n  - {manifest: a, wieght: 2}\n",
+         "test.yaml:3",
+         {"unknown key data.datasets.wieght", "did you mean weight?"}},
+        {"data:\n  datasets:\n  - a\n  - manifest: b\n    weigth: 2\n",
+         "test.yaml:5",
+         {"unknown key data.datasets.weigth", "did you mean weight?"}},
         /* wrong types */
         {ONE_SET "batch: {lane: many}\n", "test.yaml:3", {"batch.lane", "integer", "many"}},
         {ONE_SET "batch: {lane: 1.5}\n", "test.yaml:3", {"batch.lane", "integer"}},
@@ -146,6 +151,12 @@ static void test_refusals(void **state)
         {ONE_SET "model: {arch: resnet50}\n", "test.yaml:3", {"model.arch", "iresnet50"}},
         {ONE_SET "run: {name: \"a\\0b\"}\n", "test.yaml:3", {"run.name"}},
         {ONE_SET "run: {name: ''}\n", "test.yaml:3", {"run.name"}},
+        /* null is no name, nor is another's home folder */
+        {ONE_SET "run: {name: null}\n", "test.yaml:3", {"run.name", "null"}},
+        {ONE_SET "run: {dir: ~}\n", "test.yaml:3", {"run.dir", "found '~'"}},
+        {ONE_SET "run: {dir: ~nobody/runs}\n", "test.yaml:3", {"run.dir", "one's own home"}},
+        {"data: {datasets: [a.yaml, NULL]}\n", "test.yaml:1", {"data.datasets"}},
+        {"data: {datasets: [{manifest: null}]}\n", "test.yaml:1", {"data.datasets.manifest"}},
         {"- a\n- b\n", "test.yaml", {"expected"}},
         {"data:\n  datasets:\n  - {weight: 2}\n", "test.yaml:3", {"data.datasets"}},
         {"data:\n  datasets:\n  - {manifest: a, weight: -1}\n", "test.yaml:3", {"data.datasets"}},
@@ -484,6 +495,51 @@ static void test_load(void **state)
     rmdir(folder);
 }
 
+/* As the shell does it: in the file, in --set, in every key that names a path; anywhere else ~ is a letter. */
+static void test_home_folder(void **state)
+{
+    static const char text[] = "run: {dir: ~/runs/a, name: ~a}\n"
+                               "data: {datasets: [~/a.yaml, {manifest: ~/b.yaml}, c/~/d.yaml, ./~]}\n"
+                               "validation: [~/v.h5]\nmodel: {init: '~'}\n";
+    static const char *const overrides[] = {"checkpoint.resume=~/old"};
+    struct config c;
+    struct error error;
+    (void)state;
+    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+    setenv("HOME", "/home/me", 1);
+    assert_int_equal(config_parse(text, "test.yaml", overrides, 1, &c, &error), STATUS_OK);
+    assert_string_equal(c.run.dir, "/home/me/runs/a");
+    assert_string_equal(c.run.name, "~a");
+    assert_string_equal(c.data.datasets[0].manifest, "/home/me/a.yaml");
+    assert_string_equal(c.data.datasets[1].manifest, "/home/me/b.yaml");
+    assert_string_equal(c.data.datasets[2].manifest, "c/~/d.yaml");
+    assert_string_equal(c.data.datasets[3].manifest, "./~");
+    assert_string_equal(c.validation.paths[0], "/home/me/v.h5");
+    assert_string_equal(c.model.init, "/home/me");
+    assert_string_equal(c.checkpoint.resume, "/home/me/old");
+    config_free(&c);
+    if (home) {
+        setenv("HOME", home, 1);
+    }
+    free(home);
+}
+
+/* What YAML would read back as nothing is printed in quotes. */
+static void test_null_reads_back(void **state)
+{
+    struct config c, again;
+    struct error error;
+    (void)state;
+    assert_int_equal(parse(ONE_SET "run: {name: 'null', dir: \"./~\"}\n", &c, &error), STATUS_OK);
+    char *text = config_format(&c, false);
+    assert_int_equal(parse(text, &again, &error), STATUS_OK);
+    assert_string_equal(again.run.name, "null");
+    assert_string_equal(again.run.dir, "./~");
+    free(text);
+    config_free(&c);
+    config_free(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults),
@@ -491,6 +547,8 @@ int main(void)
                                        cmocka_unit_test(test_margins_by_name),
                                        cmocka_unit_test(test_datasets_with_weights),
                                        cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_home_folder),
+                                       cmocka_unit_test(test_null_reads_back),
                                        cmocka_unit_test(test_depth_is_bounded),
                                        cmocka_unit_test(test_overrides),
                                        cmocka_unit_test(test_bad_overrides),

@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+#include <string.h>
+
 static void test_ending(void **state)
 {
     (void)state;
@@ -41,6 +44,35 @@ static void test_copy(void **state)
     assert_string_equal(text, "");
 }
 
+static void test_distance(void **state)
+{
+    char long_a[300], long_b[300];
+    (void)state;
+    assert_int_equal(text_distance("", ""), 0);
+    assert_int_equal(text_distance("", "abc"), 3);
+    assert_int_equal(text_distance("kitten", "sitting"), 3);
+    assert_int_equal(text_distance("sitting", "kitten"), 3);
+    assert_int_equal(text_distance("weight", "wieght"), 2);
+    memset(long_a, 'a', sizeof long_a);
+    memset(long_b, 'b', sizeof long_b);
+    long_a[299] = long_b[299] = '\0';
+    assert_int_equal(text_distance(long_a, long_b), 127);
+    assert_int_equal(text_distance(long_a, ""), 127);
+}
+
+static void test_format(void **state)
+{
+    char wide[5000], *text = text_format("%s-%d", "seven", 7);
+    (void)state;
+    assert_string_equal(text, "seven-7");
+    free(text);
+    memset(wide, 'w', sizeof wide);
+    wide[sizeof wide - 1] = '\0';
+    text = text_format("%s%s", wide, wide);
+    assert_int_equal(strlen(text), 2 * strlen(wide));
+    free(text);
+}
+
 static void is_shown(double seconds, const char *expected)
 {
     char text[32];
@@ -65,6 +97,7 @@ static void test_duration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_copy), cmocka_unit_test(test_ending),
+                                       cmocka_unit_test(test_distance), cmocka_unit_test(test_format),
                                        cmocka_unit_test(test_duration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

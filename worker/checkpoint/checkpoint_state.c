@@ -2,14 +2,16 @@
 
 #include "proto/config.h"
 #include "proto/file.h"
+#include "proto/strict_yaml.h"
 #include "worker/checkpoint/checkpoint_file.h"
-#include "worker/checkpoint/checkpoint_yaml.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FORMAT_SIZE 32
+/* COMMIT has a line of a hundred bytes for each part of a classifier. */
+#define YAML_BYTES_MAX ((size_t)1 << 24)
 
 static const char state_format[] = "state";
 static const char commit_format[] = "checkpoint";
@@ -44,16 +46,16 @@ static enum status write_text(FILE *file, char **text, const size_t *size, const
 static void print_state(FILE *file, const struct checkpoint_state *state)
 {
     fprintf(file, "dail_format: %s\nversion: %d\nprogram: ", state_format, CHECKPOINT_VERSION);
-    checkpoint_yaml_quote(file, state->version);
+    strict_yaml_quote(file, state->version);
     fprintf(file, "\nstep: %lld\nsteps: %lld\nsteps_per_epoch: %lld\n", (long long)state->step,
             (long long)state->steps, (long long)state->steps_per_epoch);
     fprintf(file, "lanes: %d\nworkers: %d\nlane_batch: %d\n", state->lanes, state->workers,
             state->lane_batch);
     fprintf(file, "skips: %d\nevaluate: %d\n", state->skips, state->evaluate);
     fprintf(file, "seed: %llu\ndigest: ", (unsigned long long)state->seed);
-    checkpoint_yaml_quote(file, state->digest);
+    strict_yaml_quote(file, state->digest);
     fprintf(file, "\narch: ");
-    checkpoint_yaml_quote(file, state->arch);
+    strict_yaml_quote(file, state->arch);
     fprintf(file, "\ninput: %d\nembedding: %d\nwidth: %.17g\ndropout: %.17g\nhidden: [", state->input,
             state->embedding, state->width, state->dropout);
     for (size_t i = 0; i < state->hidden_count; i++) {
@@ -63,7 +65,7 @@ static void print_state(FILE *file, const struct checkpoint_state *state)
     for (size_t i = 0; i < state->dataset_count; i++) {
         const struct checkpoint_dataset *dataset = &state->datasets[i];
         fprintf(file, "  - {name: ");
-        checkpoint_yaml_quote(file, dataset->name);
+        strict_yaml_quote(file, dataset->name);
         fprintf(file, ", id: %u, classes: %u, parts: %u}\n", dataset->id, dataset->classes, dataset->parts);
     }
 }
@@ -81,54 +83,52 @@ enum status checkpoint_write_state(const char *directory, const struct checkpoin
     return status == STATUS_OK ? checkpoint_finish_part(directory, "state.yaml", part, error) : status;
 }
 
-static enum status read_hidden(struct checkpoint_yaml *yaml, const yaml_node_t *hidden,
+static enum status read_hidden(const struct strict_yaml *yaml, const yaml_node_t *hidden,
                                struct checkpoint_state *state, struct error *error)
 {
-    state->hidden_count = checkpoint_yaml_length(hidden);
+    state->hidden_count = strict_yaml_length(hidden);
     if (state->hidden_count > CHECKPOINT_HIDDEN_MAX) {
-        return error_set(error, STATUS_DATA, yaml->path, NULL, "hidden: at most %d layers were expected",
-                         CHECKPOINT_HIDDEN_MAX);
+        return strict_yaml_fault(yaml, hidden, NULL, error, "hidden: expected at most %d layers",
+                                 CHECKPOINT_HIDDEN_MAX);
     }
     enum status status = STATUS_OK;
     for (size_t i = 0; i < state->hidden_count && status == STATUS_OK; i++) {
-        struct yaml_field field = {"hidden", YAML_KIND_INT, &state->hidden[i], 0, 1};
-        status = checkpoint_yaml_scalar(yaml, checkpoint_yaml_item(yaml, hidden, i), &field, error);
+        const struct strict_yaml_field field = {"hidden", STRICT_YAML_INT, &state->hidden[i], 0, 1, 0, false};
+        status = strict_yaml_value(yaml, strict_yaml_item(yaml, hidden, i), &field, error);
     }
     return status;
 }
 
-static enum status read_datasets(struct checkpoint_yaml *yaml, const yaml_node_t *datasets,
+static enum status read_datasets(const struct strict_yaml *yaml, const yaml_node_t *datasets,
                                  struct checkpoint_state *state, struct error *error)
 {
-    size_t count = checkpoint_yaml_length(datasets);
+    size_t count = strict_yaml_length(datasets);
     state->datasets = calloc(count + 1, sizeof *state->datasets);
     if (!state->datasets) {
-        return out_of_memory(yaml->path, error);
+        return out_of_memory(yaml->name, error);
     }
     state->dataset_count = count;
-    for (size_t i = 0; i < count; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct checkpoint_dataset *dataset = &state->datasets[i];
-        struct yaml_field fields[] = {
-            {"name", YAML_KIND_TEXT, dataset->name, sizeof dataset->name, 0},
-            {"id", YAML_KIND_UINT32, &dataset->id, 0, 0},
-            {"classes", YAML_KIND_UINT32, &dataset->classes, 0, 1},
-            {"parts", YAML_KIND_UINT32, &dataset->parts, 0, 1},
+        const struct strict_yaml_field fields[] = {
+            {"name", STRICT_YAML_NAME, dataset->name, sizeof dataset->name, 0, 0, false},
+            {"id", STRICT_YAML_UINT32, &dataset->id, 0, 0, 0, false},
+            {"classes", STRICT_YAML_UINT32, &dataset->classes, 0, 1, 0, false},
+            {"parts", STRICT_YAML_UINT32, &dataset->parts, 0, 1, 0, false},
         };
-        enum status status = checkpoint_yaml_fields(yaml, checkpoint_yaml_item(yaml, datasets, i), fields,
-                                                    sizeof fields / sizeof *fields, error);
+        const yaml_node_t *item = strict_yaml_item(yaml, datasets, i);
+        status = strict_yaml_fields(yaml, item, fields, sizeof fields / sizeof *fields, error);
         if (status == STATUS_OK && !checkpoint_name_is_plain(dataset->name)) {
-            status = error_set(error, STATUS_DATA, yaml->path, NULL,
-                               "name: dataset %zu's name cannot be part of a file's name", i);
-        }
-        if (status != STATUS_OK) {
-            return status;
+            status = strict_yaml_fault(yaml, item, NULL, error,
+                                       "name: dataset %zu's name cannot be part of a file's name", i);
         }
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* What a configuration allows at most: whoever opens a checkpoint makes a network of these sizes. */
-static enum status check_sizes(const struct checkpoint_yaml *yaml, const struct checkpoint_state *state,
+static enum status check_sizes(const struct strict_yaml *yaml, const struct checkpoint_state *state,
                                struct error *error)
 {
     int hidden = 1;
@@ -138,45 +138,53 @@ static enum status check_sizes(const struct checkpoint_yaml *yaml, const struct 
     if (state->input > CONFIG_INPUT_MAX || state->embedding > CONFIG_EMBEDDING_MAX ||
         state->width > CONFIG_WIDTH_MAX || state->dropout >= 1 || hidden > CONFIG_HIDDEN_MAX) {
         return error_set(
-            error, STATUS_DATA, yaml->path, "resume from another checkpoint",
+            error, STATUS_DATA, yaml->name, "resume from another checkpoint",
             "no network has input %d, embedding %d, width %g, dropout %g and hidden layers of %d",
             state->input, state->embedding, state->width, state->dropout, hidden);
     }
     return STATUS_OK;
 }
 
-static enum status read_document(struct checkpoint_yaml *yaml, struct checkpoint_state *state,
-                                 struct error *error)
+/* Of the file `path`, which must outlive it. */
+static struct strict_yaml yaml_of(const char *path)
+{
+    return (struct strict_yaml){.name = path,
+                                .has_lines = true,
+                                .status = STATUS_DATA,
+                                .next = "the checkpoint is damaged: resume from an earlier one"};
+}
+
+static enum status read_document(const struct strict_yaml *yaml, const yaml_node_t *root,
+                                 struct checkpoint_state *state, struct error *error)
 {
     char format[FORMAT_SIZE];
     int version;
-    yaml_node_t *hidden, *datasets;
-    struct yaml_field fields[] = {
-        {"dail_format", YAML_KIND_TEXT, format, sizeof format, 0},
-        {"version", YAML_KIND_INT, &version, 0, 1},
-        {"program", YAML_KIND_TEXT, state->version, sizeof state->version, 0},
-        {"step", YAML_KIND_INT64, &state->step, 0, 0},
-        {"steps", YAML_KIND_INT64, &state->steps, 0, 0},
-        {"steps_per_epoch", YAML_KIND_INT64, &state->steps_per_epoch, 0, 0},
-        {"lanes", YAML_KIND_INT, &state->lanes, 0, 1},
-        {"workers", YAML_KIND_INT, &state->workers, 0, 1},
-        {"lane_batch", YAML_KIND_INT, &state->lane_batch, 0, 1},
-        {"skips", YAML_KIND_INT, &state->skips, 0, 0},
-        {"evaluate", YAML_KIND_INT, &state->evaluate, 0, 0},
-        {"seed", YAML_KIND_UINT64, &state->seed, 0, 0},
-        {"digest", YAML_KIND_TEXT, state->digest, sizeof state->digest, 0},
-        {"arch", YAML_KIND_TEXT, state->arch, sizeof state->arch, 0},
-        {"input", YAML_KIND_INT, &state->input, 0, 1},
-        {"embedding", YAML_KIND_INT, &state->embedding, 0, 1},
-        {"width", YAML_KIND_DOUBLE, &state->width, 0, 0},
-        {"dropout", YAML_KIND_DOUBLE, &state->dropout, 0, 0},
-        {"hidden", YAML_KIND_SEQUENCE, &hidden, 0, 0},
-        {"datasets", YAML_KIND_SEQUENCE, &datasets, 0, 0},
+    const yaml_node_t *hidden, *datasets;
+    const struct strict_yaml_field fields[] = {
+        {"dail_format", STRICT_YAML_NAME, format, sizeof format, 0, 0, false},
+        {"version", STRICT_YAML_INT, &version, 0, 1, 0, false},
+        {"program", STRICT_YAML_NAME, state->version, sizeof state->version, 0, 0, false},
+        {"step", STRICT_YAML_INT64, &state->step, 0, 0, 0, false},
+        {"steps", STRICT_YAML_INT64, &state->steps, 0, 0, 0, false},
+        {"steps_per_epoch", STRICT_YAML_INT64, &state->steps_per_epoch, 0, 0, 0, false},
+        {"lanes", STRICT_YAML_INT, &state->lanes, 0, 1, 0, false},
+        {"workers", STRICT_YAML_INT, &state->workers, 0, 1, 0, false},
+        {"lane_batch", STRICT_YAML_INT, &state->lane_batch, 0, 1, 0, false},
+        {"skips", STRICT_YAML_INT, &state->skips, 0, 0, 0, false},
+        {"evaluate", STRICT_YAML_INT, &state->evaluate, 0, 0, 0, false},
+        {"seed", STRICT_YAML_UINT64, &state->seed, 0, 0, 0, false},
+        {"digest", STRICT_YAML_NAME, state->digest, sizeof state->digest, 0, 0, false},
+        {"arch", STRICT_YAML_NAME, state->arch, sizeof state->arch, 0, 0, false},
+        {"input", STRICT_YAML_INT, &state->input, 0, 1, 0, false},
+        {"embedding", STRICT_YAML_INT, &state->embedding, 0, 1, 0, false},
+        {"width", STRICT_YAML_DOUBLE, &state->width, 0, 0, 0, false},
+        {"dropout", STRICT_YAML_DOUBLE, &state->dropout, 0, 0, 0, false},
+        {"hidden", STRICT_YAML_LIST, &hidden, 0, 0, 0, false},
+        {"datasets", STRICT_YAML_LIST, &datasets, 0, 0, 0, false},
     };
-    enum status status = checkpoint_yaml_fields(yaml, checkpoint_yaml_root(yaml), fields,
-                                                sizeof fields / sizeof *fields, error);
+    enum status status = strict_yaml_version(yaml, root, state_format, CHECKPOINT_VERSION, error);
     if (status == STATUS_OK) {
-        status = checkpoint_yaml_version(yaml->path, format, state_format, version, error);
+        status = strict_yaml_fields(yaml, root, fields, sizeof fields / sizeof *fields, error);
     }
     if (status == STATUS_OK) {
         status = read_hidden(yaml, hidden, state, error);
@@ -190,17 +198,18 @@ static enum status read_document(struct checkpoint_yaml *yaml, struct checkpoint
 enum status checkpoint_read_state(const char *path, struct checkpoint_state *state, struct error *error)
 {
     char file[PATH_SIZE];
-    struct checkpoint_yaml yaml;
+    const yaml_node_t *root;
+    struct strict_yaml yaml = yaml_of(file);
     *state = (struct checkpoint_state){0};
     enum status status = file_join(path, "state.yaml", file, error);
     if (status == STATUS_OK) {
-        status = checkpoint_yaml_open(file, &yaml, error);
+        status = strict_yaml_open(&yaml, YAML_BYTES_MAX, &root, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    status = read_document(&yaml, state, error);
-    checkpoint_yaml_close(&yaml);
+    status = read_document(&yaml, root, state, error);
+    strict_yaml_close(&yaml);
     if (status != STATUS_OK) {
         checkpoint_state_free(state);
     }
@@ -243,7 +252,7 @@ static void print_commit(FILE *file, const struct checkpoint_part *parts, size_t
             count == 0 ? " []" : "");
     for (size_t i = 0; i < count; i++) {
         fprintf(file, "  - {file: ");
-        checkpoint_yaml_quote(file, parts[i].file);
+        strict_yaml_quote(file, parts[i].file);
         fprintf(file, ", bytes: %llu, crc: %u}\n", (unsigned long long)parts[i].bytes, parts[i].crc);
     }
 }
@@ -271,60 +280,66 @@ enum status checkpoint_write_commit(const char *directory, const struct checkpoi
     return status;
 }
 
-static enum status read_parts(struct checkpoint_yaml *yaml, const yaml_node_t *files,
+static enum status read_parts(const struct strict_yaml *yaml, const yaml_node_t *files,
                               struct checkpoint_part *parts, struct error *error)
 {
-    size_t count = checkpoint_yaml_length(files);
-    for (size_t i = 0; i < count; i++) {
-        struct yaml_field fields[] = {
-            {"file", YAML_KIND_TEXT, parts[i].file, sizeof parts[i].file, 0},
-            {"bytes", YAML_KIND_UINT64, &parts[i].bytes, 0, 0},
-            {"crc", YAML_KIND_UINT32, &parts[i].crc, 0, 0},
+    size_t count = strict_yaml_length(files);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct strict_yaml_field fields[] = {
+            {"file", STRICT_YAML_NAME, parts[i].file, sizeof parts[i].file, 0, 0, false},
+            {"bytes", STRICT_YAML_UINT64, &parts[i].bytes, 0, 0, 0, false},
+            {"crc", STRICT_YAML_UINT32, &parts[i].crc, 0, 0, 0, false},
         };
-        enum status status = checkpoint_yaml_fields(yaml, checkpoint_yaml_item(yaml, files, i), fields,
-                                                    sizeof fields / sizeof *fields, error);
+        const yaml_node_t *item = strict_yaml_item(yaml, files, i);
+        status = strict_yaml_fields(yaml, item, fields, sizeof fields / sizeof *fields, error);
         if (status == STATUS_OK && !checkpoint_name_is_plain(parts[i].file)) {
-            status = error_set(error, STATUS_DATA, yaml->path, "the checkpoint is not one of this program's",
-                               "file %zu is outside of the checkpoint's directory", i);
-        }
-        if (status != STATUS_OK) {
-            return status;
+            status = strict_yaml_fault(yaml, item, "the checkpoint is not one of this program's", error,
+                                       "file %zu is outside of the checkpoint's directory", i);
         }
     }
-    return STATUS_OK;
+    return status;
+}
+
+static enum status read_list(const struct strict_yaml *yaml, const yaml_node_t *root,
+                             struct checkpoint_part **parts, size_t *count, struct error *error)
+{
+    char format[FORMAT_SIZE];
+    int version;
+    const yaml_node_t *files;
+    const struct strict_yaml_field fields[] = {
+        {"dail_format", STRICT_YAML_NAME, format, sizeof format, 0, 0, false},
+        {"version", STRICT_YAML_INT, &version, 0, 1, 0, false},
+        {"files", STRICT_YAML_LIST, &files, 0, 0, 0, false},
+    };
+    enum status status = strict_yaml_version(yaml, root, commit_format, CHECKPOINT_VERSION, error);
+    if (status == STATUS_OK) {
+        status = strict_yaml_fields(yaml, root, fields, sizeof fields / sizeof *fields, error);
+    }
+    if (status == STATUS_OK) {
+        *count = strict_yaml_length(files);
+        *parts = calloc(*count + 1, sizeof **parts);
+        status = *parts ? read_parts(yaml, files, *parts, error) : out_of_memory(yaml->name, error);
+    }
+    return status;
 }
 
 enum status checkpoint_read_commit(const char *path, struct checkpoint_part **parts, size_t *count,
                                    struct error *error)
 {
-    char file[PATH_SIZE], format[FORMAT_SIZE];
-    int version;
-    yaml_node_t *files;
-    struct checkpoint_yaml yaml;
-    struct yaml_field fields[] = {
-        {"dail_format", YAML_KIND_TEXT, format, sizeof format, 0},
-        {"version", YAML_KIND_INT, &version, 0, 1},
-        {"files", YAML_KIND_SEQUENCE, &files, 0, 0},
-    };
+    char file[PATH_SIZE];
+    const yaml_node_t *root;
+    struct strict_yaml yaml = yaml_of(file);
     *parts = NULL;
     enum status status = file_join(path, "COMMIT", file, error);
     if (status == STATUS_OK) {
-        status = checkpoint_yaml_open(file, &yaml, error);
+        status = strict_yaml_open(&yaml, YAML_BYTES_MAX, &root, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    status = checkpoint_yaml_fields(&yaml, checkpoint_yaml_root(&yaml), fields,
-                                    sizeof fields / sizeof *fields, error);
-    if (status == STATUS_OK) {
-        status = checkpoint_yaml_version(file, format, commit_format, version, error);
-    }
-    if (status == STATUS_OK) {
-        *count = checkpoint_yaml_length(files);
-        *parts = calloc(*count + 1, sizeof **parts);
-        status = *parts ? read_parts(&yaml, files, *parts, error) : out_of_memory(path, error);
-    }
-    checkpoint_yaml_close(&yaml);
+    status = read_list(&yaml, root, parts, count, error);
+    strict_yaml_close(&yaml);
     if (status != STATUS_OK) {
         free(*parts);
         *parts = NULL;
