@@ -2,7 +2,7 @@
 #ifndef DAIL_WORKER_OPTIMIZER_H
 #define DAIL_WORKER_OPTIMIZER_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 
 #include <stddef.h>
 #include <stdint.h>

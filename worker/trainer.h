@@ -7,7 +7,7 @@
 #ifndef DAIL_WORKER_TRAINER_H
 #define DAIL_WORKER_TRAINER_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "shard/manifest.h"
 #include "worker/blame.h"
 #include "worker/exchange/bucket.h"

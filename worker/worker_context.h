@@ -2,7 +2,7 @@
 #ifndef DAIL_WORKER_WORKER_CONTEXT_H
 #define DAIL_WORKER_WORKER_CONTEXT_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "proto/message.h"
 #include "worker/exchange/exchange.h"
 

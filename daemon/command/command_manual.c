@@ -7,7 +7,7 @@
 #include "daemon/terminal/daild_command.h"
 #include "daemon/terminal/roff.h"
 #include "daemon/terminal/status_page.h"
-#include "proto/config_table.h"
+#include "proto/config/config_table.h"
 
 #include <stdio.h>
 #include <string.h>

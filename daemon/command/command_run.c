@@ -2,7 +2,7 @@
 #include "daemon/command/commands.h"
 #include "daemon/rank/host.h"
 #include "daemon/supervisor/supervisor.h"
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "worker/checkpoint/checkpoint.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "daemon/command/commands.h"
 #include "daemon/terminal/daild_command.h"
-#include "proto/config_table.h"
+#include "proto/config/config_table.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 #ifndef DAIL_DAEMON_REPORT_REPORT_MODEL_H
 #define DAIL_DAEMON_REPORT_REPORT_MODEL_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "proto/file.h"
 #include "worker/evaluate/roc.h"
 #include "worker/evaluate/verification.h"

@@ -4,7 +4,7 @@
 #ifndef DAIL_DAEMON_SETUP_SETUP_H
 #define DAIL_DAEMON_SETUP_SETUP_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "proto/error.h"
 #include "shard/manifest.h"
 

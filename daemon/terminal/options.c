@@ -1,6 +1,6 @@
 #include "daemon/terminal/options.h"
 
-#include "proto/config_table.h"
+#include "proto/config/config_table.h"
 #include "proto/text.h"
 
 #include <ctype.h>

@@ -3,7 +3,7 @@
 #ifndef DAIL_DAEMON_TERMINAL_RUN_PATH_H
 #define DAIL_DAEMON_TERMINAL_RUN_PATH_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "proto/file.h"
 
 /* The path that the configuration of the run in folder `run` calls `named`, in path[PATH_SIZE]. A relative

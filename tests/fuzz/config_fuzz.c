@@ -1,6 +1,6 @@
 /* The configuration: a file, then overrides, parted by zero bytes.
- * Covers: proto/config.c proto/config_value.c proto/config_table.c */
-#include "proto/config.h"
+ * Covers: proto/config/config.c proto/config/config_value.c proto/config/config_table.c */
+#include "proto/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { OVERRIDES_MAX = 8 };

@@ -1,6 +1,6 @@
 /* The configuration: defaults, strict reading, rules across keys, and what is printed reads back the same. */
-#include "proto/config.h"
-#include "proto/config_table.h"
+#include "proto/config/config.h"
+#include "proto/config/config_table.h"
 #include "proto/file.h"
 
 #include <fcntl.h>

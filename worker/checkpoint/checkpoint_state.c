@@ -1,6 +1,6 @@
 #include "worker/checkpoint/checkpoint_state.h"
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "proto/file.h"
 #include "proto/strict_yaml.h"
 #include "worker/checkpoint/checkpoint_file.h"

@@ -4,7 +4,7 @@
 #ifndef DAIL_WORKER_MEASURE_BENCH_H
 #define DAIL_WORKER_MEASURE_BENCH_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 #include "proto/error.h"
 #include "worker/measure/prediction.h"
 #include "worker/nn/iresnet.h"

@@ -1,9 +1,9 @@
 /* One value of the configuration: from a YAML node into struct config, and back to text. Private to proto/.
  */
-#ifndef DAIL_PROTO_CONFIG_VALUE_H
-#define DAIL_PROTO_CONFIG_VALUE_H
+#ifndef DAIL_PROTO_CONFIG_CONFIG_VALUE_H
+#define DAIL_PROTO_CONFIG_CONFIG_VALUE_H
 
-#include "proto/config_table.h"
+#include "proto/config/config_table.h"
 #include "proto/strict_yaml.h"
 
 /* Sets the row's member from `node`, freeing what was there. STATUS_USAGE says what was expected. */

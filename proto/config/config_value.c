@@ -1,4 +1,4 @@
-#include "proto/config_value.h"
+#include "proto/config/config_value.h"
 
 #include "proto/file.h"
 

@@ -4,8 +4,8 @@
  * Paths are as the user wrote them, relative to the working directory; ~ and ~/ at the beginning of one are the home
  * folder.
  */
-#ifndef DAIL_PROTO_CONFIG_H
-#define DAIL_PROTO_CONFIG_H
+#ifndef DAIL_PROTO_CONFIG_CONFIG_H
+#define DAIL_PROTO_CONFIG_CONFIG_H
 
 #include "proto/error.h"
 

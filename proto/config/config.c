@@ -1,8 +1,8 @@
 /* Reading a configuration: the file, then the overrides, then the rules across keys. See config.h. */
-#include "proto/config.h"
+#include "proto/config/config.h"
 
-#include "proto/config_table.h"
-#include "proto/config_value.h"
+#include "proto/config/config_table.h"
+#include "proto/config/config_value.h"
 #include "proto/file.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "proto/config_table.h"
+#include "proto/config/config_table.h"
 
 #include "proto/text.h"
 

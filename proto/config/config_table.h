@@ -1,8 +1,8 @@
 /* The one table of configuration keys: for proto/ itself, and for what documents them. */
-#ifndef DAIL_PROTO_CONFIG_TABLE_H
-#define DAIL_PROTO_CONFIG_TABLE_H
+#ifndef DAIL_PROTO_CONFIG_CONFIG_TABLE_H
+#define DAIL_PROTO_CONFIG_CONFIG_TABLE_H
 
-#include "proto/config.h"
+#include "proto/config/config.h"
 
 enum config_type {
     CONFIG_STRING, /* char * */
