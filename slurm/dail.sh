@@ -54,13 +54,19 @@ threads=${SLURM_CPUS_PER_TASK:-1}
 restart=${SLURM_RESTART_COUNT:-0}
 launcher=${DAIL_LAUNCHER:-$(command -v mpirun >/dev/null && echo mpirun || echo srun)}
 export OMP_NUM_THREADS=$threads
+version=
+[ "$launcher" != mpirun ] || version=$(mpirun --version 2>&1)
 
-# launch RANKS COMMAND...
+# launch RANKS COMMAND... by the options of each MPI. Intel's mpirun is a shell script, which USR1 would end.
 launch() {
     local ranks=$1
     shift
-    case $launcher:${DAIL_BIND:-1} in
-    mpirun:0) exec mpirun -n "$ranks" --bind-to none "$@" ;;
+    case $launcher:${DAIL_BIND:-1}:$version in
+    mpirun:0:*Intel*) exec mpiexec.hydra -n "$ranks" -genv I_MPI_PIN 0 "$@" ;;
+    mpirun:*:*Intel*) exec mpiexec.hydra -n "$ranks" -genv I_MPI_PIN_CELL core -genv I_MPI_PIN_DOMAIN "$threads" "$@" ;;
+    mpirun:0:*HYDRA*) exec mpirun -n "$ranks" -bind-to none "$@" ;;
+    mpirun:*:*HYDRA*) exec mpirun -n "$ranks" -bind-to "core:$threads" "$@" ;;
+    mpirun:0:*) exec mpirun -n "$ranks" --bind-to none "$@" ;;
     mpirun:*) exec mpirun -n "$ranks" --map-by "slot:PE=$threads" --bind-to core "$@" ;;
     srun:*) exec srun --ntasks="$ranks" --cpus-per-task="$threads" ${DAIL_MPI:+--mpi="$DAIL_MPI"} "$@" ;;
     esac

@@ -10,7 +10,9 @@ mkdir "$work/bin"
 # Asks the real daild for its configuration; as a run, ends with $CODE, after the log's last word where $SAYS has one.
 cat >"$work/bin/mpirun" <<'END'
 #!/bin/bash
+[ "$1" != --version ] || { echo "$VERSION"; exit; }
 ranks=$2
+echo "${0##*/} $*" >"$DONE.words"
 while [ "${1##*/}" != daild ]; do shift; done
 case " $* " in *" --print-config "*) exec "$@" ;; esac
 echo "$ranks ranks: $*" >>"$DONE"
@@ -19,13 +21,14 @@ echo "$ranks ranks: $*" >>"$DONE"
 [ -z "$HANGS" ] || exec sleep 600
 exit "$CODE"
 END
+cp "$work/bin/mpirun" "$work/bin/mpiexec.hydra"
 cat >"$work/bin/scontrol" <<'END'
 #!/bin/sh
 echo "scontrol $*" >>"$DONE"
 END
 printf '#!/bin/sh\n' | tee "$work/bin/squeue" >"$work/bin/scancel"
 chmod +x "$work"/bin/*
-export DONE="$work/done" RUN="$work/run" CODE=0 SAYS='' HANGS='' SILENT=''
+export VERSION='mpirun (Open MPI) 4.1.4' DONE="$work/done" RUN="$work/run" CODE=0 SAYS='' HANGS='' SILENT=''
 
 # batch [OPTION of daild...]: dail.sh as Slurm starts it
 batch() {
@@ -104,4 +107,16 @@ tasks=1 batch
 ends "one task" $? 2 0 "ended: a coordinator and a worker need two tasks: sbatch --ntasks=3"
 batch --set optimizer.learning=1
 ends "a mistake in the configuration" $? 2 0 "ended: the configuration does not stand (see above)"
+# --- Each MPI's own options ---
+
+# started_by MPI WORDS: how the last run was started, but for the number of ranks and their command line
+started_by() { is "which is started by $1" "$(sed 's| [^ ]*/daild .*||; s| -n [0-9]* | |' "$DONE.words")" "$2"; }
+batch
+started_by "Open MPI" "mpirun --map-by slot:PE=2 --bind-to core"
+VERSION='HYDRA build details:' batch
+started_by "MPICH" "mpirun -bind-to core:2"
+VERSION='Intel(R) MPI Library for Linux* OS, Version 2021.16' batch
+started_by "Intel MPI" "mpiexec.hydra -genv I_MPI_PIN_CELL core -genv I_MPI_PIN_DOMAIN 2"
+DAIL_BIND=0 VERSION='HYDRA build details:' batch
+started_by "MPICH without binding" "mpirun -bind-to none"
 finish
