@@ -1,6 +1,7 @@
 #include "shard/dataset_writer.h"
 
 #include "proto/file.h"
+#include "proto/thread.h"
 #include "shard/dataset_journal.h"
 #include "shard/manifest.h"
 #include "shard/shard.h"
@@ -324,12 +325,12 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
         .images = state->images, .kept = (uint32_t)(writer->tally.kept - writer->kept_before)};
     writer->finishing.shard = writer->shard;
     writer->shard = NULL;
-    if (pthread_create(&writer->finishing.thread, NULL, finish_shard, &writer->finishing) != 0) {
+    status =
+        thread_start(&writer->finishing.thread, finish_shard, &writer->finishing, writer->plan.name, error);
+    writer->finishing.running = status == STATUS_OK;
+    if (status != STATUS_OK)
         shard_writer_abandon(writer->finishing.shard);
-        return error_set(error, STATUS_INTERNAL, writer->plan.name, NULL, "no thread can be started");
-    }
-    writer->finishing.running = true;
-    return STATUS_OK;
+    return status;
 }
 
 /* Moves on by one image, and to the next shard when this one has its share. */

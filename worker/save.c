@@ -1,9 +1,10 @@
 #include "worker/save.h"
 
+#include "proto/clock.h"
+#include "proto/thread.h"
 #include "worker/checkpoint/checkpoint.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +100,7 @@ static enum status write_blocks(struct save *save)
 
 static void write_parts(struct save *save)
 {
-    double begin = trainer_clock();
+    double begin = clock_monotonic();
     save->part_count = 0;
     save->failure = (struct error){0};
     enum status status = checkpoint_begin(save->run_dir, save->moment.step, &save->failure);
@@ -110,7 +111,7 @@ static void write_parts(struct save *save)
         status = write_blocks(save);
     }
     save->failure.status = status;
-    save->seconds = trainer_clock() - begin;
+    save->seconds = clock_monotonic() - begin;
 }
 
 static void *save_thread(void *context)
@@ -164,23 +165,14 @@ static bool lay_out(struct save *save)
     return complete;
 }
 
-/* Signals are the main thread's. */
 static enum status start_thread(struct save *save, struct error *error)
 {
-    sigset_t all, before;
     pthread_mutex_init(&save->lock, NULL);
     pthread_cond_init(&save->wake, NULL);
     save->lock_made = true;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&save->thread, NULL, save_thread, save);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
-        return error_set(error, STATUS_INTERNAL, "checkpoint", "check the limit of processes (ulimit -u)",
-                         "cannot start a thread");
-    }
-    save->thread_runs = true;
-    return STATUS_OK;
+    enum status status = thread_start(&save->thread, save_thread, save, "checkpoint", error);
+    save->thread_runs = status == STATUS_OK;
+    return status;
 }
 
 enum status save_create(struct trainer *trainer, struct save **save, struct error *error)
@@ -264,7 +256,7 @@ void save_begin(struct save *save, const struct save_moment *moment, double sinc
     }
     save->moment = *moment;
     save->pending_step = moment->step;
-    save->stall = trainer_clock() - since;
+    save->stall = clock_monotonic() - since;
     pthread_mutex_lock(&save->lock);
     save->phase = SAVE_WRITING;
     pthread_cond_broadcast(&save->wake);

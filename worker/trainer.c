@@ -1,5 +1,6 @@
 #include "worker/trainer.h"
 
+#include "proto/clock.h"
 #include "proto/random.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/identity_file.h"
@@ -8,19 +9,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Micro-batches that the loader keeps ready ahead of each lane. */
 #define TRAINER_LOADER_DEPTH 2
 /* Images used to measure the network's speed: enough to fill the kernels' blocks, few enough to be quick. */
 #define TRAINER_MEASURE_IMAGES 16
-
-double trainer_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static enum status out_of_memory(struct error *error)
 {
@@ -395,10 +388,10 @@ double trainer_measure(struct trainer *trainer)
     iresnet_weights_changed(trainer->net);
     double seconds = 0;
     for (int pass = 0; pass < 2; pass++) { /* the first one only touches memory */
-        double begin = trainer_clock();
+        double begin = clock_monotonic();
         iresnet_forward(trainer->net, batch, trainer->empty_image, NULL, trainer->embedding, NULL);
         iresnet_backward(trainer->net, batch, trainer->grad_embedding, NULL);
-        seconds = trainer_clock() - begin;
+        seconds = clock_monotonic() - begin;
     }
     iresnet_zero_gradient(trainer->net);
     memset(trainer->empty_image, 0, count * sizeof(float));

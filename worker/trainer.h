@@ -116,7 +116,4 @@ double trainer_measure(struct trainer *trainer);
 enum status trainer_step(struct trainer *trainer, int64_t step, struct step_control *control,
                          struct step_result *result, struct error *error);
 
-/* Seconds on a clock that only goes forward. */
-double trainer_clock(void);
-
 #endif

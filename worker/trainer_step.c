@@ -1,4 +1,5 @@
 /* One step of training. See trainer.h, and "One step" in this folder's README. */
+#include "proto/clock.h"
 #include "proto/random.h"
 #include "worker/optimizer.h"
 #include "worker/trainer.h"
@@ -91,12 +92,12 @@ static const struct micro_batch *next_micro_batch(struct step *step, int lane, s
 {
     struct trainer *trainer = step->trainer;
     const struct micro_batch *batch = NULL;
-    double begin = trainer_clock();
+    double begin = clock_monotonic();
     set_phase(trainer, PHASE_DATA);
     if (step->failure == STATUS_OK && trainer->loader) {
         step->failure = loader_next(trainer->loader, lane, wait_for_data, trainer, &batch, step->error);
     }
-    step->seconds_data += trainer_clock() - begin;
+    step->seconds_data += clock_monotonic() - begin;
     if (step->failure != STATUS_OK || !trainer->loader) {
         *stand_in = (struct micro_batch){
             .lane = lane, .image = trainer->empty_image, .sample = trainer->empty_sample};
@@ -339,7 +340,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
                          struct step_result *result, struct error *error)
 {
     const struct config *config = trainer->config;
-    double begin = trainer_clock();
+    double begin = clock_monotonic();
     double waited = trainer->exchange->seconds_waited;
     double hidden = trainer->exchange->seconds_hidden;
     uint64_t bytes = trainer->exchange->bytes;
@@ -377,7 +378,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     result->seconds_exchange = trainer->exchange->seconds_waited - waited;
     result->seconds_hidden = trainer->exchange->seconds_hidden - hidden;
     result->bytes = (double)(trainer->exchange->bytes - bytes);
-    result->seconds_compute = trainer_clock() - begin - result->seconds_data - result->seconds_exchange;
+    result->seconds_compute = clock_monotonic() - begin - result->seconds_data - result->seconds_exchange;
     if (status == STATUS_OK && step.failure != STATUS_OK) {
         *error = first_error;
         return step.failure;

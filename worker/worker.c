@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include "proto/clock.h"
 #include "worker/evaluate/evaluation.h"
 #include "worker/restore.h"
 #include "worker/worker_checkpoint.h"
@@ -74,7 +75,7 @@ static enum status open_validation(struct worker *worker, struct error *error)
 static void begin_window(struct worker *worker)
 {
     memset(&worker->window, 0, sizeof worker->window);
-    worker->window.begin = trainer_clock();
+    worker->window.begin = clock_monotonic();
 }
 
 static enum status report_step(struct worker *worker, const struct step_result *result, struct error *error)
@@ -104,7 +105,7 @@ static enum status report_step(struct worker *worker, const struct step_result *
                                        .lr = result->lr,
                                        .grad_norm = result->grad_norm,
                                        .images_per_second = steps * (double)trainer->global_batch /
-                                                            (trainer_clock() - worker->window.begin),
+                                                            (clock_monotonic() - worker->window.begin),
                                        .seconds_data = worker->window.data / steps,
                                        .seconds_compute = worker->window.compute / steps,
                                        .seconds_exchange = worker->window.exchange / steps,
@@ -291,13 +292,13 @@ static enum status live(struct worker *worker, struct error *error)
 
 static bool is_written_or_late(const struct worker *worker)
 {
-    return !save_is_writing(worker->save) || trainer_clock() >= worker->pause_end;
+    return !save_is_writing(worker->save) || clock_monotonic() >= worker->pause_end;
 }
 
 /* What is being written counts, whatever came after it: but a disk that hangs keeps nobody for ever. */
 static void finish_writing(struct worker *worker)
 {
-    worker->pause_end = trainer_clock() + LAST_WRITE_SECONDS;
+    worker->pause_end = clock_monotonic() + LAST_WRITE_SECONDS;
     if (worker->save && worker_wait(worker, is_written_or_late, PHASE_CHECKPOINT, NULL) == STATUS_OK) {
         save_report(worker->save, &worker->context->link, NULL);
     }

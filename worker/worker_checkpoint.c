@@ -1,5 +1,6 @@
 #include "worker/worker_checkpoint.h"
 
+#include "proto/clock.h"
 #include "worker/worker_messages.h"
 
 /* When there is no later step, a checkpoint that could not be written is tried again so often, after pauses
@@ -15,7 +16,7 @@ static bool is_settled(const struct worker *worker)
 enum status worker_begin_checkpoint(struct worker *worker, int64_t step, int skips, bool evaluation_due,
                                     struct error *error)
 {
-    double begin = trainer_clock();
+    double begin = clock_monotonic();
     worker->trainer.phase = PHASE_CHECKPOINT;
     worker_progress(worker, PHASE_CHECKPOINT);
     enum status status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
@@ -28,7 +29,7 @@ enum status worker_begin_checkpoint(struct worker *worker, int64_t step, int ski
 
 static bool has_paused(const struct worker *worker)
 {
-    return trainer_clock() >= worker->pause_end;
+    return clock_monotonic() >= worker->pause_end;
 }
 
 enum status worker_finish_checkpoint(struct worker *worker, int64_t step, int skips, bool evaluation_due,
@@ -45,7 +46,7 @@ enum status worker_finish_checkpoint(struct worker *worker, int64_t step, int sk
             *error = (struct error){.status = STATUS_STORAGE};
             return STATUS_STORAGE;
         }
-        worker->pause_end = trainer_clock() + pause;
+        worker->pause_end = clock_monotonic() + pause;
         pause *= 2;
         status = worker_wait(worker, has_paused, PHASE_CHECKPOINT, error);
         if (status == STATUS_OK) {

@@ -1,5 +1,7 @@
 #include "worker/worker_messages.h"
 
+#include "proto/clock.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,7 +20,7 @@ static void send_heartbeat(struct worker *worker, enum message_phase phase, bool
     if (context->progress) {
         context->progress(context->progress_context, worker->step + 1, phase, waiting);
     }
-    double now = trainer_clock();
+    double now = clock_monotonic();
     if (worker->save) {
         save_report(worker->save, &worker->context->link, NULL); /* as below */
     }

@@ -2,12 +2,12 @@
 #include "daemon/command/commands.h"
 #include "daemon/rank/host.h"
 #include "daemon/report/report_page.h"
+#include "proto/clock.h"
 #include "proto/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A configuration larger than this is none. */
 #define CONFIG_BYTES_MAX (1 << 20)
@@ -89,10 +89,8 @@ static enum status draw(struct work *work, struct error *error)
 
 static enum status write_page(const struct work *work, struct error *error)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     const struct report report = {.run_dir = work->run_dir,
-                                  .now = (double)now.tv_sec,
+                                  .now = clock_unix(),
                                   .log = &work->log,
                                   .model = work->model_made ? &work->model : NULL,
                                   .figures = work->figures,

@@ -2,6 +2,7 @@
 #include "daemon/command/commands.h"
 #include "daemon/rank/signals.h"
 #include "daemon/tail/tail_render.h"
+#include "proto/clock.h"
 #include "proto/file.h"
 #include "proto/status/status_log.h"
 
@@ -31,13 +32,6 @@ struct tail {
     struct status_summary summary;
     bool screen; /* drawing on a terminal */
 };
-
-static double wall_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* The log of the run that was written to last, among those below `pattern`. */
 static void find_newest(const char *pattern, char *path, size_t size, time_t *newest)
@@ -79,7 +73,7 @@ static struct tail_view view_now(const struct tail *tail)
                              .columns = COLUMNS_DEFAULT,
                              .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
                              .color = tail->screen && !getenv("NO_COLOR"),
-                             .now = wall_clock(),
+                             .now = clock_unix(),
                              .stale = tail->options.stale};
     if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
         view.columns = window.ws_col > COLUMNS_MIN ? window.ws_col : COLUMNS_MIN;

@@ -4,6 +4,7 @@
 #include "daemon/coordinator/coordinator_handle.h"
 #include "daemon/coordinator/coordinator_liveness.h"
 #include "daemon/coordinator/coordinator_state.h"
+#include "proto/clock.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -33,7 +34,7 @@ static enum status coordinator_open(struct coordinator *coordinator,
         return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
     }
     for (size_t w = 0; w < workers; w++) {
-        coordinator->view[w].heard = coordinator_clock();
+        coordinator->view[w].heard = clock_monotonic();
     }
     enum status status = lease_assignment_open(context, &coordinator->leases, error);
     return status == STATUS_OK ? checkpoint_writer_open(context->setup, &coordinator->checkpoints, error)
@@ -62,7 +63,7 @@ static void drain(struct coordinator *coordinator)
             return;
         }
         if (status == STATUS_OK) {
-            coordinator->view[worker].heard = coordinator_clock();
+            coordinator->view[worker].heard = clock_monotonic();
             status = coordinator_handle(coordinator, worker, &message, &error);
             message_free(&message);
         }
@@ -105,7 +106,7 @@ static enum status forward_requests(struct coordinator *coordinator, struct erro
 
 static void send_heartbeat(struct coordinator *coordinator)
 {
-    double now = coordinator_clock();
+    double now = clock_monotonic();
     watchdog_progress(coordinator->context->watchdog, coordinator->step, PHASE_START, false);
     if (now - coordinator->touched >= TOUCH_SECONDS) {
         coordinator->touched = now;
@@ -139,7 +140,7 @@ static bool serve(struct coordinator *coordinator)
         coordinator_check_writing(coordinator);
         double patience = coordinator->started ? LEAVE_SECONDS + LEAVE_STEPS * coordinator->step_seconds
                                                : LEAVE_SECONDS_UNSTARTED;
-        if (coordinator->failed && coordinator_clock() - coordinator->failed_since > patience) {
+        if (coordinator->failed && clock_monotonic() - coordinator->failed_since > patience) {
             return false;
         }
         nanosleep(&pause, NULL);

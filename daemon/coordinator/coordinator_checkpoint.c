@@ -1,5 +1,7 @@
 #include "daemon/coordinator/coordinator_checkpoint.h"
 
+#include "proto/clock.h"
+
 #include <stdio.h>
 
 /* A checkpoint that could not be written is tried again after so many seconds, and twice as many each time.
@@ -28,7 +30,7 @@ static void take_failure(struct coordinator *coordinator, const struct checkpoin
     }
     wait = wait < RETRY_SECONDS_MAX ? wait : RETRY_SECONDS_MAX;
     coordinator->saved.failures++;
-    coordinator->saved.retry = coordinator_clock() + wait;
+    coordinator->saved.retry = clock_monotonic() + wait;
     coordinator->saved.failed_step = outcome->step;
     coordinator->saved.failure = *failure;
     if (outcome->culprit >= 0) {
@@ -67,7 +69,7 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
 {
     struct checkpoint_outcome outcome;
     struct error failure = {0};
-    double begin = coordinator_clock();
+    double begin = clock_monotonic();
     enum status status =
         checkpoint_writer_saved(&coordinator->checkpoints, worker, saved, &outcome, &failure);
     if (status != STATUS_OK) {
@@ -77,7 +79,7 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     if (!outcome.settled) {
         return STATUS_OK;
     }
-    double now = coordinator_clock();
+    double now = clock_monotonic();
     outcome.seconds += outcome.stall + now - begin;
     coordinator->saved.requested = false;
     coordinator->saved.settled = now;
@@ -121,7 +123,7 @@ static int find_writing(const struct coordinator *coordinator, int *others)
 
 void coordinator_check_writing(struct coordinator *coordinator)
 {
-    double now = coordinator_clock();
+    double now = clock_monotonic();
     if (!is_awaited(coordinator)) {
         coordinator->saved.awaited = 0;
         coordinator->saved.awaited_told = false;
@@ -152,7 +154,7 @@ void coordinator_check_writing(struct coordinator *coordinator)
 bool coordinator_requests_checkpoint(struct coordinator *coordinator)
 {
     double every = coordinator->setup->config.checkpoint.every_minutes * 60;
-    double now = coordinator_clock();
+    double now = clock_monotonic();
     bool due = every > 0 && now - coordinator->saved.settled > every;
     bool again = coordinator->saved.failures > 0 && now > coordinator->saved.retry;
     if (coordinator->saved.requested || (!due && !again)) {

@@ -1,6 +1,7 @@
 #include "daemon/coordinator/coordinator_handshake.h"
 
 #include "daemon/coordinator/placement.h"
+#include "proto/clock.h"
 #include "worker/loss/classifier.h"
 
 #include <stdio.h>
@@ -128,6 +129,6 @@ enum status coordinator_handshake(struct coordinator *coordinator, struct error 
         status = send_start(coordinator, error);
     }
     coordinator->started = status == STATUS_OK;
-    coordinator->begun = coordinator->saved.settled = coordinator_clock();
+    coordinator->begun = coordinator->saved.settled = clock_monotonic();
     return status;
 }

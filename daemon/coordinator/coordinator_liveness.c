@@ -1,5 +1,7 @@
 #include "daemon/coordinator/coordinator_liveness.h"
 
+#include "proto/clock.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,7 +56,7 @@ static enum status check_worker(const struct coordinator *coordinator, int worke
 {
     const struct worker_view *view = &coordinator->view[worker];
     double allowed = coordinator->setup->config.runtime.liveness_seconds;
-    double unheard = coordinator_clock() - view->heard; /* over MPI */
+    double unheard = clock_monotonic() - view->heard; /* over MPI */
     struct watchdog_heartbeat heartbeat;
     watchdog_look(coordinator->context->watchdog, worker, &heartbeat);
     char last[64];
@@ -135,7 +137,7 @@ void coordinator_check_datagrams(struct coordinator *coordinator)
     size_t used = 0;
     struct watchdog *watchdog = coordinator->context->watchdog;
     if (!watchdog || !coordinator->started || coordinator->datagrams_checked ||
-        coordinator_clock() - coordinator->begun < DATAGRAM_SECONDS) {
+        clock_monotonic() - coordinator->begun < DATAGRAM_SECONDS) {
         return;
     }
     coordinator->datagrams_checked = true;
@@ -196,7 +198,7 @@ static bool is_gone(const struct message_hello *hello)
 enum status coordinator_check_departed(struct coordinator *coordinator, int *worker, struct error *error)
 {
     struct watchdog *watchdog = coordinator->context->watchdog;
-    double now = coordinator_clock();
+    double now = clock_monotonic();
     if (!watchdog || !*coordinator->context->stop_signal || coordinator->departed_checked) {
         return STATUS_OK;
     }

@@ -1,14 +1,8 @@
 #include "daemon/coordinator/coordinator_state.h"
 
-#include <stdio.h>
-#include <time.h>
+#include "proto/clock.h"
 
-double coordinator_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
+#include <stdio.h>
 
 void coordinator_name_worker(const struct coordinator *coordinator, int worker, char *text, size_t size)
 {
@@ -41,7 +35,7 @@ void coordinator_fail(struct coordinator *coordinator, int worker, const struct 
     journal_fault(coordinator->journal, worker + 1, host, line);
     if (!coordinator->failed) {
         coordinator->failed = true;
-        coordinator->failed_since = coordinator_clock();
+        coordinator->failed_since = clock_monotonic();
         coordinator->fault = told;
     }
 }

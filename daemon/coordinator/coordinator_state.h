@@ -59,9 +59,6 @@ struct coordinator {
     } report;
 };
 
-/* Seconds on a clock that only goes forward. */
-double coordinator_clock(void);
-
 /* "rank 3@node17" */
 void coordinator_name_worker(const struct coordinator *coordinator, int worker, char *text, size_t size);
 

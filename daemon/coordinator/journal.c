@@ -1,6 +1,7 @@
 #include "daemon/coordinator/journal.h"
 
 #include "daemon/coordinator/tensorboard.h"
+#include "proto/clock.h"
 #include "proto/file.h"
 
 #include <errno.h>
@@ -49,20 +50,13 @@ void journal_close(struct journal *journal)
     *journal = (struct journal){.records.descriptor = -1, .events.descriptor = -1};
 }
 
-static double unix_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 enum status journal_open_events(const char *run_dir, int64_t step, struct journal *journal,
                                 struct error *error)
 {
     char path[PATH_SIZE];
     enum status status = file_join(run_dir, "tensorboard", path, error);
     if (status == STATUS_OK) {
-        status = event_log_open(&journal->events, path, unix_seconds(), step + 1, error);
+        status = event_log_open(&journal->events, path, clock_unix(), step + 1, error);
     }
     journal->has_events = status == STATUS_OK;
     return status;
@@ -99,7 +93,7 @@ static void write_events(struct journal *journal, const struct status_record *re
     int64_t step;
     size_t count = tensorboard_scalars(record, &step, scalars);
     if (count > 0 &&
-        event_log_scalars(&journal->events, unix_seconds(), step, scalars, count, &error) != STATUS_OK) {
+        event_log_scalars(&journal->events, clock_unix(), step, scalars, count, &error) != STATUS_OK) {
         tell_broken(journal, &error);
     }
 }

@@ -4,20 +4,20 @@
 #include "daemon/rank/interface.h"
 #include "daemon/rank/launcher.h"
 #include "daemon/rank/stray_daemon.h"
+#include "proto/clock.h"
 #include "proto/message.h"
+#include "proto/thread.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Beats within liveness_seconds, and the longest time between two. */
@@ -72,13 +72,6 @@ struct watchdog {
     /* Of the thread alone. */
     double tick, sent_at, ending_at, orphaned_at;
 };
-
-static double clock_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* --- Datagrams --- */
 
@@ -251,7 +244,7 @@ static void judge(struct watchdog *watchdog)
 static void tick(struct watchdog *watchdog)
 {
     double interval = watchdog->liveness / HEARTBEATS;
-    double now = clock_seconds();
+    double now = clock_monotonic();
     double passed = now - watchdog->tick;
     interval = interval < HEARTBEAT_SECONDS_MAX ? interval : HEARTBEAT_SECONDS_MAX;
     watchdog->tick = now;
@@ -281,7 +274,7 @@ static void tick(struct watchdog *watchdog)
 static void *watch(void *context)
 {
     struct watchdog *watchdog = context;
-    watchdog->tick = clock_seconds();
+    watchdog->tick = clock_monotonic();
     watchdog->sent_at = -HEARTBEAT_SECONDS_MAX;
     while (!atomic_load(&watchdog->closing)) {
         struct pollfd wait = {.fd = watchdog->socket, .events = POLLIN};
@@ -289,17 +282,6 @@ static void *watch(void *context)
         poll(&wait, 1, TICK_MILLISECONDS);
     }
     return NULL;
-}
-
-/* Signals are the main thread's. */
-static int start_thread(struct watchdog *watchdog)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&watchdog->thread, NULL, watch, watchdog);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
 }
 
 /* --- Start and end --- */
@@ -344,13 +326,13 @@ static enum status create(int rank, int peers, double liveness, struct watchdog 
 
 static enum status start(struct watchdog **watchdog, struct error *error)
 {
-    if (start_thread(*watchdog) == 0) {
-        return STATUS_OK;
+    enum status status = thread_start(&(*watchdog)->thread, watch, *watchdog, "watchdog", error);
+    if (status != STATUS_OK) {
+        free((*watchdog)->peer);
+        free(*watchdog);
+        *watchdog = NULL;
     }
-    free((*watchdog)->peer);
-    free(*watchdog);
-    *watchdog = NULL;
-    return error_set(error, STATUS_INTERNAL, "watchdog", NULL, "its thread cannot be started");
+    return status;
 }
 
 /* This host's addresses that MPI would use, without those that exist on this host alone; were none left, all.
@@ -379,7 +361,7 @@ static void tell_addresses(struct watchdog_address *address)
 static void draw_nonce(unsigned char nonce[WATCHDOG_NONCE_SIZE])
 {
     if (getrandom(nonce, WATCHDOG_NONCE_SIZE, 0) != WATCHDOG_NONCE_SIZE) {
-        uint64_t instead[2] = {(uint64_t)getpid(), (uint64_t)(clock_seconds() * 1e9)};
+        uint64_t instead[2] = {(uint64_t)getpid(), (uint64_t)(clock_monotonic() * 1e9)};
         memcpy(nonce, instead, WATCHDOG_NONCE_SIZE);
     }
 }

@@ -1,5 +1,7 @@
 #include "daemon/supervisor/launch.h"
 
+#include "proto/clock.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,13 +14,6 @@
 
 #define POLL_NANOSECONDS 20000000L
 #define CANNOT_EXECUTE 127
-
-double launch_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void pause_briefly(void)
 {
@@ -82,7 +77,7 @@ bool launch_read(const char *const *argv, double seconds, char *text, size_t siz
     pid_t process = start(argv, ends[1]);
     close(ends[1]);
     bool ended = false;
-    for (double end = launch_clock() + seconds; process > 0 && !ended && launch_clock() < end;) {
+    for (double end = clock_monotonic() + seconds; process > 0 && !ended && clock_monotonic() < end;) {
         ended = launch_ended(process, code);
         if (!ended) {
             pause_briefly();
@@ -111,7 +106,7 @@ void launch_end(pid_t process, double seconds)
 {
     int code;
     kill(process, SIGTERM);
-    for (double end = launch_clock() + seconds; launch_clock() < end; pause_briefly()) {
+    for (double end = clock_monotonic() + seconds; clock_monotonic() < end; pause_briefly()) {
         if (launch_ended(process, &code)) {
             return;
         }
@@ -160,7 +155,7 @@ static void kill_children(void)
 
 void launch_sweep(double seconds)
 {
-    for (double end = launch_clock() + seconds; launch_clock() < end; pause_briefly()) {
+    for (double end = clock_monotonic() + seconds; clock_monotonic() < end; pause_briefly()) {
         kill_children();
         pid_t reaped;
         while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0) {

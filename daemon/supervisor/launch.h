@@ -34,7 +34,4 @@ void launch_end(pid_t process, double seconds);
 /* Kills and reaps every child of this process, orphans included, until none is left or `seconds` are over. */
 void launch_sweep(double seconds);
 
-/* Seconds on a clock that only goes forward. */
-double launch_clock(void);
-
 #endif

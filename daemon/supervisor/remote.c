@@ -1,6 +1,7 @@
 #include "daemon/supervisor/remote.h"
 
 #include "daemon/supervisor/launch.h"
+#include "proto/clock.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -93,7 +94,7 @@ void remote_run(const struct remote_agent *agent, struct host_list *hosts, const
         host->answers = process[i] > 0;
         running += host->answers;
     }
-    for (double end = launch_clock() + seconds; running > 0 && launch_clock() < end;) {
+    for (double end = clock_monotonic() + seconds; running > 0 && clock_monotonic() < end;) {
         nanosleep(&(struct timespec){.tv_nsec = (long)(POLL_SECONDS * 1e9)}, NULL);
         for (size_t i = 0; i < hosts->count; i++) {
             int status;

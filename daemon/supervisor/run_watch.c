@@ -1,6 +1,7 @@
 #include "daemon/supervisor/run_watch.h"
 
 #include "daemon/supervisor/launch.h"
+#include "proto/clock.h"
 #include "proto/file.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ static void log_time(const struct run_watch *watch, struct timespec *changed)
 void run_watch_open(struct run_watch *watch, const char *run_dir)
 {
     char path[PATH_SIZE] = "";
-    *watch = (struct run_watch){.checkpoint_step = -1, .sign = launch_clock()};
+    *watch = (struct run_watch){.checkpoint_step = -1, .sign = clock_monotonic()};
     /* A name that is too long is refused by daild. */
     file_join(run_dir, "daild.log", watch->log_path, NULL);
     file_join(run_dir, "status.jsonl", path, NULL);
@@ -64,7 +65,7 @@ void run_watch_look(struct run_watch *watch)
     log_time(watch, &changed);
     if (changed.tv_sec != watch->log_changed.tv_sec || changed.tv_nsec != watch->log_changed.tv_nsec) {
         watch->log_changed = changed;
-        watch->sign = launch_clock();
+        watch->sign = clock_monotonic();
         watch->alive = true;
     }
     struct status_record record;

@@ -4,6 +4,7 @@
 #include "daemon/supervisor/mpirun.h"
 #include "daemon/supervisor/remote.h"
 #include "daemon/supervisor/run_watch.h"
+#include "proto/clock.h"
 #include "proto/file.h"
 
 #include <signal.h>
@@ -104,7 +105,7 @@ static void wait_a_moment(struct supervisor *supervisor, pid_t mpirun)
 
 static void wait_before_restart(struct supervisor *supervisor, double seconds)
 {
-    for (double end = launch_clock() + seconds; launch_clock() < end && !supervisor->stop_asked;) {
+    for (double end = clock_monotonic() + seconds; clock_monotonic() < end && !supervisor->stop_asked;) {
         wait_a_moment(supervisor, 0);
     }
 }
@@ -193,7 +194,7 @@ static void new_tag(struct supervisor *supervisor)
 {
     uint64_t random = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
-        random ^= (uint64_t)launch_clock();
+        random ^= (uint64_t)clock_monotonic();
     }
     snprintf(supervisor->tag, sizeof supervisor->tag, "%016llx", (unsigned long long)random);
 }
@@ -216,7 +217,7 @@ static void sweep(struct supervisor *supervisor)
 static bool is_stuck(const struct supervisor *supervisor, const struct attempt *attempt, double *stopped)
 {
     double liveness = supervisor->options->liveness_seconds;
-    double now = launch_clock();
+    double now = clock_monotonic();
     double silence = SILENCE_FACTOR * liveness;
     silence = silence > SILENCE_SECONDS_MIN ? silence : SILENCE_SECONDS_MIN;
     if (!attempt->watch.stopped) {

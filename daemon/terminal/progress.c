@@ -1,33 +1,26 @@
 #include "daemon/terminal/progress.h"
 
+#include "proto/clock.h"
 #include "proto/text.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BAR_WIDTH 30
 #define TERMINAL_SECONDS 0.1
 #define PLAIN_SECONDS 5.0
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 void progress_begin(struct progress *progress, const char *what, const char *unit)
 {
     *progress = (struct progress){.what = what, .unit = unit, .terminal = isatty(STDERR_FILENO) == 1};
-    progress->begin = now();
+    progress->begin = clock_monotonic();
     progress->last = progress->begin;
 }
 
 double progress_seconds(const struct progress *progress)
 {
-    return now() - progress->begin;
+    return clock_monotonic() - progress->begin;
 }
 
 static void show(struct progress *progress)
@@ -59,7 +52,7 @@ void progress_update(void *context, uint64_t done, uint64_t total)
     struct progress *progress = context;
     progress->done = done < total ? done : total;
     progress->total = total;
-    double time = now();
+    double time = clock_monotonic();
     if (time - progress->last < (progress->terminal ? TERMINAL_SECONDS : PLAIN_SECONDS))
         return;
     progress->last = time;

@@ -1,5 +1,6 @@
 #include "proto/status/status_log.h"
 
+#include "proto/clock.h"
 #include "proto/file.h"
 
 #include <errno.h>
@@ -7,17 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { READ_SIZE = 65536 };
-
-static double unix_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* Where seq goes on: one more than the last whole record's. */
 static int64_t seq_after(const char *path)
@@ -68,7 +61,7 @@ enum status status_log_open(struct status_log *log, const char *path, struct err
 static char *format_line(const struct status_log *log, const struct status_record *record)
 {
     struct status_record headed = *record;
-    headed.head.t = unix_seconds();
+    headed.head.t = clock_unix();
     headed.head.seq = log->next_seq;
     json_t *object = status_record_json(&headed);
     char *line = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;

@@ -1,11 +1,12 @@
 /* Where a pass's time goes, and what its layers are said to take. */
 #include "worker/nn/iresnet.h"
 
+#include "proto/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -28,22 +29,15 @@ static struct iresnet *small_network(void)
     return net;
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static double both_passes(struct iresnet *net)
 {
     static float image[BATCH * INPUT * INPUT * 3], embedding[BATCH * EMBEDDING];
     for (int i = 0; i < BATCH * INPUT * INPUT * 3; i++)
         image[i] = (float)(i % 17) / 17.0f;
-    double begin = now();
+    double begin = clock_monotonic();
     iresnet_forward(net, BATCH, image, NULL, embedding, NULL);
     iresnet_backward(net, BATCH, embedding, NULL);
-    return now() - begin;
+    return clock_monotonic() - begin;
 }
 
 static double sum_of(const struct profile *profile)

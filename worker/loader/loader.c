@@ -1,5 +1,6 @@
 #include "worker/loader/loader.h"
 
+#include "proto/thread.h"
 #include "worker/loader/augment.h"
 #include "worker/loader/loader_thread.h"
 
@@ -55,7 +56,6 @@ static enum status allocate(struct loader *loader, struct error *error)
 /* Signals are the main thread's business. */
 static enum status start_thread(struct loader *loader, struct error *error)
 {
-    sigset_t all, before;
     pthread_condattr_t attributes;
     pthread_mutex_init(&loader->lock, NULL);
     pthread_condattr_init(&attributes);
@@ -64,16 +64,9 @@ static enum status start_thread(struct loader *loader, struct error *error)
     pthread_cond_init(&loader->wake_caller, &attributes);
     pthread_condattr_destroy(&attributes);
     loader->lock_made = true;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&loader->thread, NULL, loader_thread, loader);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
-        return error_set(error, STATUS_INTERNAL, "loader", "check the limit of processes (ulimit -u)",
-                         "cannot start a thread");
-    }
-    loader->thread_runs = true;
-    return STATUS_OK;
+    enum status status = thread_start(&loader->thread, loader_thread, loader, "loader", error);
+    loader->thread_runs = status == STATUS_OK;
+    return status;
 }
 
 enum status loader_create(const struct loader_config *config, struct loader **created, struct error *error)

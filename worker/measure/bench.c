@@ -1,5 +1,6 @@
 #include "worker/measure/bench.h"
 
+#include "proto/clock.h"
 #include "worker/trainer.h"
 
 #include <stdio.h>
@@ -56,7 +57,7 @@ static void enter_phase(void *context, enum message_phase phase)
     if (phase == watch->phase) {
         return;
     }
-    double now = trainer_clock();
+    double now = clock_monotonic();
     watch->seconds[watch->phase] += now - watch->since;
     watch->phase = phase;
     watch->since = now;
@@ -81,7 +82,7 @@ static void record_sum(void *context, size_t count)
     }
     bool backward = watch->phase == PHASE_BACKWARD || watch->phase == PHASE_EXCHANGE;
     bench->buckets[bench->bucket_count++] =
-        (struct prediction_bucket){.ready = backward ? trainer_clock() - watch->backward_begin : 0,
+        (struct prediction_bucket){.ready = backward ? clock_monotonic() - watch->backward_begin : 0,
                                    .bytes = (double)count * sizeof(float)};
 }
 
@@ -91,10 +92,10 @@ static enum status run_step(struct watch *watch, int64_t number, double *seconds
     struct step_result result;
     watch->bench->bucket_count = 0;
     watch->phase = PHASE_UPDATE; /* a step begins with what is left of the last update: zero gradients */
-    watch->since = trainer_clock();
+    watch->since = clock_monotonic();
     double begin = watch->since;
     enum status status = trainer_step(&watch->trainer, number, &control, &result, error);
-    double end = trainer_clock();
+    double end = clock_monotonic();
     watch->seconds[watch->phase] += end - watch->since;
     *seconds = end - begin;
     if (status == STATUS_OK && result.skipped) {

@@ -1,5 +1,6 @@
 #include "worker/measure/bench_machine.h"
 
+#include "proto/clock.h"
 #include "worker/trainer.h"
 
 #include <cblas.h>
@@ -38,24 +39,24 @@ static float *thread_memory(int threads, size_t bytes)
 static double sgemm_seconds(float *memory, int threads)
 {
     size_t matrix = (size_t)SIDE * SIDE;
-    double begin = trainer_clock();
+    double begin = clock_monotonic();
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int thread = 0; thread < threads; thread++) {
         float *own = memory + (size_t)thread * 2 * matrix;
         multiply(own, own + matrix);
     }
-    return trainer_clock() - begin;
+    return clock_monotonic() - begin;
 }
 
 static double copy_seconds(float *memory, int threads)
 {
-    double begin = trainer_clock();
+    double begin = clock_monotonic();
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int thread = 0; thread < threads; thread++) {
         char *own = (char *)memory + (size_t)thread * 2 * COPY_BYTES;
         memcpy(own + COPY_BYTES, own, COPY_BYTES);
     }
-    return trainer_clock() - begin;
+    return clock_monotonic() - begin;
 }
 
 static double best(double (*seconds)(float *memory, int threads), float *memory, int threads)

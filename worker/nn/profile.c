@@ -1,15 +1,9 @@
 #include "worker/nn/profile.h"
 
+#include "proto/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 enum status profile_create(size_t layers, struct profile *profile, struct error *error)
 {
@@ -33,14 +27,14 @@ void profile_reset(struct profile *profile)
 void profile_start(struct profile *profile)
 {
     if (profile)
-        profile->last = now();
+        profile->last = clock_monotonic();
 }
 
 void profile_lap(struct profile *profile, size_t layer, enum profile_phase phase)
 {
     if (!profile)
         return;
-    double time = now();
+    double time = clock_monotonic();
     profile->seconds[layer][phase] += time - profile->last;
     profile->last = time;
 }
