@@ -64,7 +64,7 @@ int main(int argc, char **argv)
         status = lost_output_check(&error);
     }
     if (error.status != STATUS_OK) {
-        char line[1400];
+        char line[ERROR_LINE_SIZE];
         fprintf(stderr, "dail: %s\n", error_format(&error, line, sizeof line));
     }
     return (int)status;

@@ -135,7 +135,7 @@ static enum status prepare(const struct command_line *line, int ranks, struct se
 /* An error without text has been told elsewhere. */
 static void print_error(const struct error *error)
 {
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     if (error->what[0] != '\0') {
         fprintf(stderr, "daild: %s\n", error_format(error, line, sizeof line));
     }

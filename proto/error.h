@@ -20,11 +20,18 @@ enum status {
     STATUS_STOPPED = 75 /* stopped on request with a checkpoint in place */
 };
 
+enum {
+    ERROR_TEXT_SIZE = 512,
+    ERROR_NEXT_SIZE = 256,
+    ERROR_LINE_SIZE =
+        2 * ERROR_TEXT_SIZE + ERROR_NEXT_SIZE + 8 /* of the longest line that error_format writes */
+};
+
 struct error {
     enum status status;
-    char what[512]; /* the fault, as a sentence without its full stop */
-    char where[512]; /* file, dataset, shard, rank@host; may be empty */
-    char next[256]; /* what the user should do; may be empty */
+    char what[ERROR_TEXT_SIZE]; /* the fault, as a sentence without its full stop */
+    char where[ERROR_TEXT_SIZE]; /* file, dataset, shard, rank@host; may be empty */
+    char next[ERROR_NEXT_SIZE]; /* what the user should do; may be empty */
 };
 
 /* Fills `error` (which may be NULL: then nothing is stored) and returns `status`, so that a caller

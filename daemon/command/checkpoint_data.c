@@ -82,7 +82,7 @@ static enum status take_manifest(const struct finder *finder, const char *path, 
 
 static void warn(const struct finder *finder, const struct error *error)
 {
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     finder->warn(finder->context, error_format(error, line, sizeof line));
 }
 

@@ -76,7 +76,7 @@ static enum status keep_good(struct embed *embed, size_t *count, struct error *e
             embed->images[kept++] = *image;
             *image = other;
         } else if (image->status == STATUS_DATA && embed->options->skip_bad) {
-            char line[1400];
+            char line[ERROR_LINE_SIZE];
             progress_say(&embed->progress, error_format(&image->error, line, sizeof line));
         } else {
             *error = image->error;

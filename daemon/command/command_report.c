@@ -39,7 +39,7 @@ struct work {
 /* The configuration is shown as it stands, and read: neither has to succeed. */
 static void read_config(struct work *work)
 {
-    char path[PATH_SIZE], line[1400];
+    char path[PATH_SIZE], line[ERROR_LINE_SIZE];
     size_t size;
     struct error failure = {0};
     enum status status = file_join(work->run_dir, "config.yaml", path, &failure);

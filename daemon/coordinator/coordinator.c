@@ -206,7 +206,7 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
     } else if (status == STATUS_OK) {
         journal_line(context->journal, "done: %lld steps", (long long)context->setup->steps);
     } else {
-        char line[1400];
+        char line[ERROR_LINE_SIZE];
         journal_note(context->journal, "failed: %s", error_format(&failure, line, sizeof line));
     }
     journal_stop(context->journal, reason_of(status), (int)status);

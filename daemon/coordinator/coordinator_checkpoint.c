@@ -1,8 +1,10 @@
 #include "daemon/coordinator/coordinator_checkpoint.h"
 
 #include "proto/clock.h"
+#include "proto/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* A checkpoint that could not be written is tried again after so many seconds, and twice as many each time.
  */
@@ -23,7 +25,7 @@ static void name_safe_state(const struct coordinator *coordinator, char *text, s
 static void take_failure(struct coordinator *coordinator, const struct checkpoint_outcome *outcome,
                          const struct error *failure)
 {
-    char line[1400], safe[96], text[1800];
+    char line[ERROR_LINE_SIZE], safe[96];
     double wait = RETRY_SECONDS;
     for (int i = 0; i < coordinator->saved.failures && wait < RETRY_SECONDS_MAX; i++) {
         wait *= 2;
@@ -39,19 +41,20 @@ static void take_failure(struct coordinator *coordinator, const struct checkpoin
         error_prefix_where(&coordinator->saved.failure, name);
     }
     name_safe_state(coordinator, safe, sizeof safe);
-    snprintf(text, sizeof text,
-             "the checkpoint of step %lld could not be written; %s, and it is tried again in %.0f s, or when "
-             "the next is due: %s",
-             (long long)outcome->step, safe, wait,
-             error_format(&coordinator->saved.failure, line, sizeof line));
-    journal_warn(coordinator->journal, text);
+    char *text = text_format(
+        "the checkpoint of step %lld could not be written; %s, and it is tried again in %.0f s, or when "
+        "the next is due: %s",
+        (long long)outcome->step, safe, wait, error_format(&coordinator->saved.failure, line, sizeof line));
+    journal_warn(coordinator->journal,
+                 text ? text : "a checkpoint could not be written, and memory runs out");
+    free(text);
 }
 
 static void take_success(struct coordinator *coordinator, const struct checkpoint_outcome *outcome,
                          const struct error *failure)
 {
     if (outcome->prune != STATUS_OK) {
-        char line[1400];
+        char line[ERROR_LINE_SIZE];
         journal_warn(coordinator->journal, error_format(failure, line, sizeof line));
     }
     coordinator->saved.step = outcome->step;

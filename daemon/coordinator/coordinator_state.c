@@ -23,7 +23,7 @@ enum status coordinator_send_all(struct coordinator *coordinator, const struct m
 
 void coordinator_fail(struct coordinator *coordinator, int worker, const struct error *error)
 {
-    char line[1400], host[128] = "";
+    char line[ERROR_LINE_SIZE], host[128] = "";
     struct error told = *error;
     error_format(error, line, sizeof line);
     if (worker >= 0) {

@@ -3,9 +3,11 @@
 #include "daemon/coordinator/tensorboard.h"
 #include "proto/clock.h"
 #include "proto/file.h"
+#include "proto/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -71,7 +73,7 @@ enum status journal_write_config(const char *run_dir, const char *text, struct e
 
 static void tell_broken(struct journal *journal, const struct error *error)
 {
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     if (!journal->broken && !journal->quiet) {
         fprintf(stderr, "daild: warning: the logs are not complete: %s\n",
                 error_format(error, line, sizeof line));
@@ -111,10 +113,10 @@ void journal_write(struct journal *journal, const struct status_record *record)
 
 static void write_line(struct journal *journal, bool print, const char *format, va_list arguments)
 {
-    char line[2048], stamp[32];
+    char stamp[32], *text = text_format_list(format, arguments);
+    const char *line = text ? text : "a line for which there is no memory";
     time_t now = time(NULL);
     struct tm parts;
-    vsnprintf(line, sizeof line, format, arguments);
     if (print && !journal->quiet) {
         printf("%s\n", line);
         fflush(stdout);
@@ -126,6 +128,7 @@ static void write_line(struct journal *journal, bool print, const char *format, 
         file_storage_error(&error, "daild.log", "writing", errno);
         tell_broken(journal, &error);
     }
+    free(text);
 }
 
 void journal_line(struct journal *journal, const char *format, ...)

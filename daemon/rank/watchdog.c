@@ -167,7 +167,7 @@ static void receive_all(struct watchdog *watchdog)
 
 _Noreturn static void end_process(const struct error *error)
 {
-    char line[1400], whole[1500];
+    char line[ERROR_LINE_SIZE], whole[ERROR_LINE_SIZE + 16];
     int length = snprintf(whole, sizeof whole, "daild: %s\n", error_format(error, line, sizeof line));
     if (write(STDERR_FILENO, whole, (size_t)length) < 0) {
         _exit((int)error->status); /* nobody is left to read it */

@@ -1,9 +1,11 @@
 #include "daemon/report/html.h"
 
+#include "proto/text.h"
 #include "proto/utf8.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *reference(char character)
@@ -41,12 +43,17 @@ void html_text(FILE *out, const char *text)
     }
 }
 
+void html_print_list(FILE *out, const char *format, va_list arguments)
+{
+    char *text = text_format_list(format, arguments);
+    html_text(out, text ? text : "(no memory for this text)");
+    free(text);
+}
+
 void html_print(FILE *out, const char *format, ...)
 {
-    char text[2048];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    html_print_list(out, format, arguments);
     va_end(arguments);
-    html_text(out, text);
 }

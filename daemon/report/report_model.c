@@ -27,7 +27,7 @@ struct making {
 static enum status tell(char *trouble, size_t size, enum status status, const struct error *failure,
                         struct error *error)
 {
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     if (status == STATUS_INTERNAL) {
         *error = *failure;
         return status;

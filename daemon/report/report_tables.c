@@ -19,13 +19,11 @@ static void cell(FILE *out, const char *class, const char *format, ...) __attrib
 
 static void cell(FILE *out, const char *class, const char *format, ...)
 {
-    char text[2048];
     va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     fprintf(out, "<td%s%s%s>", class ? " class=\"" : "", class ? class : "", class ? "\"" : "");
-    html_text(out, text);
+    va_start(arguments, format);
+    html_print_list(out, format, arguments);
+    va_end(arguments);
     fputs("</td>", out);
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/supervisor/run_watch.h"
 #include "proto/clock.h"
 #include "proto/file.h"
+#include "proto/text.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -60,13 +61,14 @@ struct attempt {
 /* One line on stderr and in <run_dir>/supervisor.log, which a run that has not begun has no place for. */
 static void say(const struct supervisor *supervisor, const char *format, ...)
 {
-    char line[1600], path[PATH_SIZE], stamp[32];
+    char path[PATH_SIZE], stamp[32];
     time_t now = time(NULL);
     struct tm parts;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    char *text = text_format_list(format, arguments);
     va_end(arguments);
+    const char *line = text ? text : "a line for which there is no memory";
     fprintf(stderr, "dail run: %s\n", line);
     int descriptor;
     if (file_join(supervisor->options->run_dir, "supervisor.log", path, NULL) == STATUS_OK &&
@@ -76,6 +78,7 @@ static void say(const struct supervisor *supervisor, const char *format, ...)
         dprintf(descriptor, "%s %s\n", stamp, line);
         close(descriptor);
     }
+    free(text);
 }
 
 /* --- Signals: blocked, and taken one by one --- */

@@ -136,7 +136,7 @@ enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t
 enum status pack_bad_image(const struct pack_style *style, const struct packed_image *image,
                            struct error *error)
 {
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     if (image->status != STATUS_DATA || !style->skip_bad) {
         if (error != NULL)
             *error = image->error;

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_require(message_decode(bytes, count, &again, &error) == STATUS_OK && again.kind == message.kind,
                  "a message that was sent can be read");
     if (message.kind == MESSAGE_FAULT) {
-        char line[1400];
+        char line[ERROR_LINE_SIZE];
         struct error fault = message_fault_error(&message.fault);
         error_format(&fault, line, sizeof line);
     } else if (message.kind == MESSAGE_HEARTBEAT) {

@@ -251,7 +251,7 @@ static void notices_a_silent_worker(void **state)
     struct error error;
     bool orderly;
     json_t *record = NULL;
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     fixture->setup.config.runtime.liveness_seconds = 0.3;
     fixture->play->silent_from = 5;
     fixture->play->checkpoint_every = 8; /* where the others wait for it */

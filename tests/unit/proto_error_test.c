@@ -58,8 +58,8 @@ static void test_long_text_is_cut_and_ended(void **state)
     assert_int_equal(strlen(error.what), sizeof error.what - 1);
     assert_int_equal(strlen(error.where), sizeof error.where - 1);
     assert_int_equal(strlen(error.next), sizeof error.next - 1);
-    for (size_t size = 1; size < 1400; size += 7) {
-        char line[1400];
+    for (size_t size = 1; size < ERROR_LINE_SIZE; size += 7) {
+        char line[ERROR_LINE_SIZE];
         memset(line, 'z', sizeof line);
         error_format(&error, line, size);
         assert_true(memchr(line, '\0', size) != NULL);

@@ -17,7 +17,7 @@ static void assert_is_set(const char *path)
 {
     struct pickle_set set;
     struct error error = {0};
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     if (pickle_set_open(path, &set, &error) != STATUS_OK)
         fail_msg("%s", error_format(&error, line, sizeof line));
     assert_int_equal(set.pairs, 4);

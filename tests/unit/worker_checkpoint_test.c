@@ -193,7 +193,7 @@ static void test_another_model_is_refused(void **state)
     write_checkpoint(fixture, 7);
     path_of(fixture, 7, "", path);
     assert_int_equal(checkpoint_read_model(path, other.net, NULL, NULL, NULL, &error), STATUS_DATA);
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     assert_non_null(strstr(error_format(&error, line, sizeof line), "fc.weight"));
     free_model(&other);
 }

@@ -450,7 +450,7 @@ static void test_damaged_image_is_named(void **state)
     }
     assert_int_equal(loader_next(loader, 0, NULL, NULL, &batch, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "set1-00001.h5"));
-    char line[1400];
+    char line[ERROR_LINE_SIZE];
     assert_non_null(strstr(error_format(&error, line, sizeof line), "13"));
     loader_free(loader);
 }

@@ -251,7 +251,7 @@ enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
     enum status status = list_steps(run_dir, 0, &steps, &count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct error fault;
-        char line[1400];
+        char line[ERROR_LINE_SIZE];
         checkpoint_path(run_dir, steps[i], 0, path, size);
         if (checkpoint_verify(path, 1, &fault) == STATUS_OK) {
             break;
