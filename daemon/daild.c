@@ -50,7 +50,7 @@ static enum status print_config(const struct command_line *line, struct error *e
     if (text) {
         fputs(text, stdout);
     } else {
-        status = error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
+        status = error_no_memory(error, NULL);
     }
     free(text);
     config_free(&config);

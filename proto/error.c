@@ -27,6 +27,12 @@ enum status error_set(struct error *error, enum status status, const char *where
     return status;
 }
 
+enum status error_no_memory(struct error *error, const char *where)
+{
+    return error_set(error, STATUS_INTERNAL, where, "free some memory, or use a machine with more",
+                     "out of memory");
+}
+
 void error_prefix_where(struct error *error, const char *prefix)
 {
     char where[sizeof error->where];

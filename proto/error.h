@@ -40,6 +40,9 @@ struct error {
 enum status error_set(struct error *error, enum status status, const char *where, const char *next,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Memory ran out, for what `where` names: STATUS_INTERNAL, which it returns. */
+enum status error_no_memory(struct error *error, const char *where);
+
 /* Puts `prefix` and ": " before `error->where`: callers further up add what they know (a dataset, a rank). */
 void error_prefix_where(struct error *error, const char *prefix);
 

@@ -124,7 +124,7 @@ static enum status write_record(struct event_log *log, struct bytes *event, stru
         put_little_endian(&record, masked_crc(event->data, event->size), 4);
     }
     enum status status = record.failed
-                             ? error_set(error, STATUS_INTERNAL, log->path, NULL, "out of memory")
+                             ? error_no_memory(error, log->path)
                              : file_write_all(log->descriptor, record.data, record.size, log->path, error);
     if (status == STATUS_OK) {
         log->end += (int64_t)record.size;

@@ -219,8 +219,7 @@ enum status file_read(const char *path, size_t limit, char **bytes, size_t *size
     close(descriptor);
     enum status status = STATUS_OK;
     if (failed != 0) {
-        status = failed == ENOMEM ? error_set(error, STATUS_INTERNAL, path, NULL, "out of memory")
-                                  : file_data_error(error, path, failed);
+        status = failed == ENOMEM ? error_no_memory(error, path) : file_data_error(error, path, failed);
     } else if (*size > limit) {
         status = error_set(error, STATUS_DATA, path, NULL, "larger than the %zu bytes such a file may have",
                            limit);
@@ -291,7 +290,7 @@ enum status file_crc(const char *path, enum file_links links, uint64_t *bytes, u
     int descriptor;
     uint8_t *block = malloc(CRC_BLOCK);
     if (!block) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+        return error_no_memory(error, path);
     }
     enum status status = file_open(path, links, &descriptor, bytes, error);
     if (status == STATUS_OK) {

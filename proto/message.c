@@ -206,7 +206,7 @@ static enum status decode_leases(const unsigned char *bytes, size_t size, struct
     }
     leases->leases = malloc((leases->count + (size_t)1) * sizeof *leases->leases);
     if (!leases->leases) {
-        return error_set(error, STATUS_INTERNAL, "control message", NULL, "out of memory");
+        return error_no_memory(error, "control message");
     }
     for (uint32_t i = 0; i < leases->count; i++, bytes += LEASE_SIZE) {
         leases->leases[i] = (struct message_lease){.dataset = (uint32_t)get_number(bytes, 4),
@@ -231,7 +231,7 @@ enum status message_encode(const struct message *message, unsigned char **bytes,
     size_t payload = payload_size(message);
     unsigned char *out = malloc(HEADER_SIZE + payload);
     if (!out) {
-        return error_set(error, STATUS_INTERNAL, "control message", NULL, "out of memory");
+        return error_no_memory(error, "control message");
     }
     memcpy(out, magic, sizeof magic);
     put_number(out + 4, MESSAGE_VERSION, 2);

@@ -43,11 +43,6 @@ static const char *whole_key(const struct strict_yaml *yaml, const char *key, ch
     return whole;
 }
 
-static enum status out_of_memory(const struct strict_yaml *yaml, struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, yaml->name, NULL, "out of memory");
-}
-
 /* --- Documents --- */
 
 /* Brackets in texts and comments count too: nothing of ours comes near the bound. */
@@ -68,7 +63,7 @@ static enum status refuse(const struct strict_yaml *yaml, const yaml_parser_t *p
 {
     const yaml_node_t place = {.start_mark = parser->problem_mark};
     if (parser->error == YAML_MEMORY_ERROR) {
-        return out_of_memory(yaml, error);
+        return error_no_memory(error, yaml->name);
     }
     return strict_yaml_fault(yaml, &place, NULL, error, "not readable as YAML: %s",
                              parser->problem ? parser->problem : "unknown problem");
@@ -102,7 +97,7 @@ enum status strict_yaml_parse(struct strict_yaml *yaml, const char *text, size_t
                                  STRICT_YAML_DEPTH_MAX);
     }
     if (!yaml_parser_initialize(&parser)) {
-        return out_of_memory(yaml, error);
+        return error_no_memory(error, yaml->name);
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
     enum status status = STATUS_OK;
@@ -332,7 +327,7 @@ enum status strict_yaml_value(const struct strict_yaml *yaml, const yaml_node_t 
     case STRICT_YAML_TEXT:
         fits = text != NULL;
         if (fits && (*(char **)field->target = strdup(text)) == NULL) {
-            return out_of_memory(yaml, error);
+            return error_no_memory(error, yaml->name);
         }
         break;
     case STRICT_YAML_LIST:

@@ -17,7 +17,7 @@ static enum status finder_create(struct finder *finder, uint32_t classes, struct
 {
     finder->wanted = calloc((size_t)classes + 1, sizeof *finder->wanted);
     if (finder->wanted == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the pictures");
+        return error_no_memory(error, "pictures");
     for (size_t i = 0; i < finder->count; i++) {
         struct class_images *chosen = &finder->chosen[i];
         if (chosen->class >= classes)
@@ -51,7 +51,7 @@ static enum status load(const struct shard *shard, uint32_t number, int side, st
     const size_t size = (size_t)(shard->offset[number + 1] - shard->offset[number]);
     uint8_t *bytes = malloc(size + 1);
     if (bytes == NULL)
-        return error_set(error, STATUS_INTERNAL, shard->path, "free memory", "no memory for an image");
+        return error_no_memory(error, shard->path);
     enum status status = shard_read(shard, number, 1, bytes, error);
     if (status == STATUS_OK)
         status = shard_check_image(shard, number, bytes, error);

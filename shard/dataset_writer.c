@@ -112,7 +112,7 @@ static enum status begin_manifest(struct dataset_writer *writer, struct error *e
     writer->tally.stored = calloc(plan->classes, sizeof *writer->tally.stored);
     if (manifest->class_names == NULL || manifest->shards == NULL || writer->finished == NULL ||
         writer->tally.stored == NULL)
-        return error_set(error, STATUS_INTERNAL, plan->name, NULL, "no memory to write a dataset");
+        return error_no_memory(error, plan->name);
     return STATUS_OK;
 }
 
@@ -123,7 +123,7 @@ static enum status list_shard(struct dataset_writer *writer, struct error *error
     shard_name(writer, manifest->shard_count, file);
     manifest->shards[manifest->shard_count].file = strdup(file);
     if (manifest->shards[manifest->shard_count].file == NULL)
-        return error_set(error, STATUS_INTERNAL, writer->plan.name, NULL, "no memory to write a dataset");
+        return error_no_memory(error, writer->plan.name);
     manifest->shard_count++;
     return STATUS_OK;
 }
@@ -226,7 +226,7 @@ enum status dataset_writer_create(const struct dataset_plan *plan, struct datase
         return status;
     struct dataset_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL)
-        return error_set(error, STATUS_INTERNAL, plan->name, NULL, "no memory to write a dataset");
+        return error_no_memory(error, plan->name);
     writer->plan = *plan;
     status = prepare(writer, error);
     if (status == STATUS_OK)
@@ -386,8 +386,7 @@ static enum status write_names(const struct dataset_writer *writer, const char *
     bool failed = stream == NULL || ferror(stream) != 0;
     if (stream != NULL && fclose(stream) != 0)
         failed = true;
-    status = failed ? error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the names of classes")
-                    : file_write_atomic(path, text, size, error);
+    status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
     free(text);
     return status;
 }

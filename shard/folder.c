@@ -11,11 +11,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-static enum status no_memory(const char *path, struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to list the folder");
-}
-
 /* --- Reading folders --- */
 
 static bool is_image(const char *name)
@@ -56,7 +51,7 @@ static enum status read_names(const char *path, bool folders, struct name_list *
         bool wanted = name[0] != '.' && (folders || is_image(name)) &&
                       kind_of(directory, entry) == (folders ? S_IFDIR : S_IFREG);
         if (wanted && !name_list_add(names, name))
-            status = no_memory(path, error);
+            status = error_no_memory(error, path);
         errno = 0;
     }
     if (status == STATUS_OK && errno != 0)
@@ -88,7 +83,7 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
     identity->image_count = (uint32_t)images.count;
     folder->images += images.count;
     identity->name = strdup(name);
-    return identity->name == NULL ? no_memory(folder->path, error) : STATUS_OK;
+    return identity->name == NULL ? error_no_memory(error, folder->path) : STATUS_OK;
 }
 
 static enum status add_identities(struct folder *folder, const struct name_list *names,
@@ -99,7 +94,7 @@ static enum status add_identities(struct folder *folder, const struct name_list 
         return status;
     folder->identities = calloc(names->count + 1, sizeof *folder->identities);
     if (folder->identities == NULL)
-        return no_memory(folder->path, error);
+        return error_no_memory(error, folder->path);
     for (size_t i = 0; i < names->count && status == STATUS_OK; i++)
         if (name_filter_takes(chosen, names->names[i]))
             status = add_identity(folder, names->names[i], least, error);

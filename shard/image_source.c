@@ -132,7 +132,7 @@ enum status image_source_open(const char *const *paths, size_t count, struct ima
     *result = NULL;
     struct image_source *source = calloc(1, sizeof *source);
     if (source == NULL)
-        return error_set(error, STATUS_INTERNAL, paths[0], NULL, "no memory to read images");
+        return error_no_memory(error, paths[0]);
     enum status status = open_paths(paths, count, source, error);
     if (status != STATUS_OK) {
         image_source_close(source);
@@ -270,7 +270,7 @@ static enum status next_of_shard(struct image_source *source, int side, int thre
     uint32_t begin = source->image, left = shard->images - begin;
     *count = *count < left ? *count : left;
     uint8_t *bytes = malloc((size_t)(shard->offset[begin + *count] - shard->offset[begin]) + 1);
-    status = bytes == NULL ? error_set(error, STATUS_INTERNAL, shard->path, NULL, "no memory to read images")
+    status = bytes == NULL ? error_no_memory(error, shard->path)
                            : shard_read(shard, begin, (uint32_t)*count, bytes, error);
     size_t readable = status == STATUS_OK ? *count : 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)

@@ -194,7 +194,7 @@ static enum status print_hdf5(const char *path, FILE *output, struct error *erro
     struct h5_file file;
     struct tree *tree = calloc(1, sizeof *tree);
     if (tree == NULL)
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to describe the file");
+        return error_no_memory(error, path);
     enum status status = h5_open_file(path, &file, error);
     if (status == STATUS_OK) {
         fprintf(output, "%s: HDF5 file\n", path);

@@ -31,7 +31,7 @@ static enum status check_twice(const struct manifest *manifest, struct error *er
 {
     char **files = malloc((size_t)manifest->shard_count * sizeof *files);
     if (files == NULL)
-        return error_set(error, STATUS_INTERNAL, manifest->path, NULL, "no memory for the manifest");
+        return error_no_memory(error, manifest->path);
     for (uint32_t i = 0; i < manifest->shard_count; i++)
         files[i] = manifest->shards[i].file;
     qsort(files, manifest->shard_count, sizeof *files, compare_files);
@@ -176,7 +176,7 @@ static enum status copy_names(const char *path, char *text, size_t size, size_t 
         line = next;
     }
     if (*names == NULL)
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the names of classes");
+        return error_no_memory(error, path);
     return STATUS_OK;
 }
 

@@ -31,7 +31,7 @@ static enum status read_shards(const struct strict_yaml *yaml, const yaml_node_t
     size_t count = strict_yaml_length(list);
     manifest->shards = calloc(count + 1, sizeof *manifest->shards);
     if (manifest->shards == NULL)
-        return error_set(error, STATUS_INTERNAL, yaml->name, NULL, "no memory for the manifest");
+        return error_no_memory(error, yaml->name);
     manifest->shard_count = (uint32_t)count;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
@@ -131,8 +131,7 @@ enum status manifest_write(const struct manifest *manifest, const char *path, st
     bool failed = stream == NULL || ferror(stream) != 0;
     if (stream != NULL && fclose(stream) != 0)
         failed = true;
-    status = failed ? error_set(error, STATUS_INTERNAL, path, NULL, "no memory to write the manifest")
-                    : file_write_atomic(path, text, size, error);
+    status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
     free(text);
     return status;
 }

@@ -55,7 +55,7 @@ enum status name_list_read(const char *path, struct name_list *list, struct erro
     for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && status == STATUS_OK;
          line = strtok_r(NULL, "\r\n", &rest))
         if (!name_list_add(list, line))
-            status = error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the list");
+            status = error_no_memory(error, path);
     free(text);
     name_list_sort(list);
     return status;

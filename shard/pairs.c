@@ -125,7 +125,7 @@ static enum status read_images(const struct h5_file *file, struct pairs *pairs, 
     pairs->images = (uint32_t)count;
     pairs->crc = malloc((size_t)count * sizeof *pairs->crc + 1);
     if (pairs->crc == NULL)
-        return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the verification set");
+        return error_no_memory(error, file->path);
     return h5_read_array(file, "/crc", H5_TYPE_U32, 1, &count, pairs->crc, error);
 }
 

@@ -60,7 +60,7 @@ enum status shard_writer_create(const char *path, const char *dataset, uint32_t 
     *result = NULL;
     struct shard_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL)
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to write a shard");
+        return error_no_memory(error, path);
     struct shard *state = &writer->state;
     state->descriptor = -1;
     state->dataset_id = dataset_id;

@@ -136,7 +136,7 @@ static enum status check_names(const struct unpacking *unpacking, struct error *
                 error_set(error, STATUS_DATA, unpacking->path, "change the name in the file of class names",
                           "identity %u is called '%.100s', which no folder can be", i, unpacking->names[i]);
         else if (!name_list_add(&sorted, unpacking->names[i]))
-            status = error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for the names");
+            status = error_no_memory(error, unpacking->path);
     name_list_sort(&sorted);
     for (size_t i = 1; i < sorted.count && status == STATUS_OK; i++)
         if (strcmp(sorted.names[i - 1], sorted.names[i]) == 0)
@@ -200,7 +200,7 @@ static enum status unpack_shard(struct unpacking *unpacking, const struct shard 
             end++;
         uint8_t *bytes = malloc((size_t)(shard->offset[end] - shard->offset[begin]));
         if (bytes == NULL)
-            return error_set(error, STATUS_INTERNAL, shard->path, NULL, "no memory for its images");
+            return error_no_memory(error, shard->path);
         status = shard_read(shard, begin, end - begin, bytes, error);
         if (status == STATUS_OK)
             status = unpack_range(unpacking, shard, begin, end, bytes, error);
@@ -270,7 +270,7 @@ static enum status write_list(const struct unpacking *unpacking, const struct pa
     enum status status = file_join(unpacking->directory, "pairs.tsv", path, error);
     FILE *stream = open_memstream(&text, &size);
     if (stream == NULL)
-        return error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for the list");
+        return error_no_memory(error, unpacking->path);
     fprintf(stream, "fold\ta\tb\tsame\n");
     /* From 1 on, so that a set without its first folds keeps the numbers of the others. */
     for (uint32_t i = 0; i < pairs->count; i++)
@@ -278,7 +278,7 @@ static enum status write_list(const struct unpacking *unpacking, const struct pa
                 files[pairs->pair[(size_t)i * 2 + 1]], pairs->same[i]);
     bool failed = ferror(stream) != 0;
     if (fclose(stream) != 0 || failed)
-        status = error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for the list");
+        status = error_no_memory(error, unpacking->path);
     if (status == STATUS_OK)
         status = file_write_atomic(path, text, size, error);
     free(text);
@@ -297,7 +297,7 @@ static enum status unpack_images(struct unpacking *unpacking, const struct pairs
                                     (size_t)(pairs->offset[i + 1] - pairs->offset[i]), pairs->crc[i], error);
             files[i] = status == STATUS_OK ? strdup(strrchr(output->path, '/') + 1) : NULL;
             if (status == STATUS_OK && files[i] == NULL)
-                status = error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for the list");
+                status = error_no_memory(error, unpacking->path);
         }
         if (status == STATUS_OK)
             status = write_batch(unpacking, count, error);
@@ -313,7 +313,7 @@ static enum status unpack_set(struct unpacking *unpacking, struct error *error)
         return status;
     char **files = calloc(pairs.images, sizeof *files);
     if (files == NULL)
-        status = error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for the list");
+        status = error_no_memory(error, unpacking->path);
     unpacking->total = pairs.images;
     unpacking->result->pairs = pairs.count;
     if (status == STATUS_OK)
@@ -342,7 +342,7 @@ enum status unpack(const char *path, const char *directory, const struct unpack_
         return status;
     unpacking.batch = calloc(BATCH, sizeof *unpacking.batch);
     if (unpacking.batch == NULL)
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to unpack it");
+        return error_no_memory(error, path);
     if (kind == KIND_MANIFEST)
         status = unpack_dataset(&unpacking, error);
     else if (kind == KIND_SHARD)

@@ -92,7 +92,7 @@ static enum status verify_open_shard(struct verifier *verifier, const struct sha
     }
     uint8_t *bytes = malloc((size_t)most);
     if (bytes == NULL)
-        return error_set(error, STATUS_INTERNAL, shard->path, NULL, "no memory to read the images");
+        return error_no_memory(error, shard->path);
     enum status status = STATUS_OK;
     for (uint32_t begin = 0, end; begin < shard->images && status == STATUS_OK; begin = end) {
         end = range_end(shard, begin);

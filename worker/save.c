@@ -187,8 +187,7 @@ enum status save_create(struct trainer *trainer, struct save **save, struct erro
                               .committed_step = -1};
     }
     if (!made || !lay_out(made)) {
-        status = error_set(error, STATUS_INTERNAL, "checkpoint", "use fewer workers a host, or more memory",
-                           "no memory for the copy that checkpoints are written from");
+        status = error_no_memory(error, "checkpoint");
     } else {
         status = start_thread(made, error);
     }

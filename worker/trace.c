@@ -17,11 +17,6 @@ struct trace {
     size_t draw_count, draw_capacity;
 };
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "trace", NULL, "out of memory");
-}
-
 /* Several workers make the same folder at once. */
 static enum status name_file(struct trace *trace, const char *run_dir, int64_t step, int rank,
                              struct error *error)
@@ -44,7 +39,7 @@ enum status trace_open(const char *run_dir, int64_t step, int rank, struct trace
 {
     struct trace *trace = calloc(1, sizeof *trace);
     if (!trace) {
-        return out_of_memory(error);
+        return error_no_memory(error, "trace");
     }
     enum status status = name_file(trace, run_dir, step, rank, error);
     if (status == STATUS_OK) {
@@ -101,7 +96,7 @@ static void set_datasets(struct attributes *root, const struct trace_step *step)
     }
     uint64_t *classes = malloc((step->dataset_count + 1) * sizeof *classes);
     if (!classes) {
-        root->status = out_of_memory(root->error);
+        root->status = error_no_memory(root->error, "trace");
         return;
     }
     for (size_t k = 0; k < step->dataset_count; k++) {
@@ -190,7 +185,7 @@ static enum status write_image(struct trace *trace, const struct trace_lane *lan
     uint64_t dims[4] = {batch, 3, side, side};
     float *turned = malloc(batch * plane * 3 * sizeof *turned);
     if (!turned) {
-        return out_of_memory(error);
+        return error_no_memory(error, "trace");
     }
     for (size_t i = 0; i < batch; i++) {
         for (size_t c = 0; c < 3; c++) {
@@ -215,7 +210,7 @@ static enum status write_samples(struct trace *trace, const struct trace_lane *l
     if (!ids || !columns) {
         free(ids);
         free(columns);
-        return out_of_memory(error);
+        return error_no_memory(error, "trace");
     }
     for (size_t i = 0; i < batch; i++) {
         ids[i] = lane->sample[i].id;
@@ -314,7 +309,7 @@ enum status trace_model(struct trace *trace, enum trace_state state, const struc
 {
     float *buffer = malloc(iresnet_parameter_largest(net) * sizeof *buffer);
     if (!buffer) {
-        return out_of_memory(error);
+        return error_no_memory(error, "trace");
     }
     enum status status = write_backbone(trace, state, net, weights, statistics, buffer, error);
     free(buffer);
@@ -346,7 +341,7 @@ enum status trace_crossing(struct trace *trace, const uint32_t *draws, size_t co
         size_t capacity = 2 * needed;
         uint32_t *grown = realloc(trace->draws, capacity * 3 * sizeof *grown);
         if (!grown) {
-            return out_of_memory(error);
+            return error_no_memory(error, "trace");
         }
         trace->draws = grown;
         trace->draw_capacity = capacity;

@@ -15,12 +15,6 @@
 /* Images used to measure the network's speed: enough to fill the kernels' blocks, few enough to be quick. */
 #define TRAINER_MEASURE_IMAGES 16
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "worker", "use a smaller batch.lane or model, or more memory",
-                     "out of memory");
-}
-
 static enum status open_datasets(struct trainer *trainer, struct error *error)
 {
     const struct config *config = trainer->config;
@@ -30,7 +24,7 @@ static enum status open_datasets(struct trainer *trainer, struct error *error)
     trainer->dataset_weight = calloc(count, sizeof *trainer->dataset_weight);
     trainer->domain_weight = calloc(count, sizeof *trainer->domain_weight);
     if (!trainer->manifests || !trainer->classes || !trainer->dataset_weight || !trainer->domain_weight) {
-        return out_of_memory(error);
+        return error_no_memory(error, "worker");
     }
     double images = 0;
     for (size_t k = 0; k < count; k++) {
@@ -59,7 +53,7 @@ static enum status invent_datasets(struct trainer *trainer, const uint32_t *clas
     trainer->dataset_weight = calloc(count, sizeof *trainer->dataset_weight);
     trainer->domain_weight = calloc(count, sizeof *trainer->domain_weight);
     if (!trainer->manifests || !trainer->classes || !trainer->dataset_weight || !trainer->domain_weight) {
-        return out_of_memory(error);
+        return error_no_memory(error, "worker");
     }
     trainer->datasets = count;
     for (size_t k = 0; k < count; k++) {
@@ -158,12 +152,12 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
     if (config->model.dropout > 0) {
         trainer->dropout_mask = calloc(batch * iresnet_dropout_count(trainer->net), sizeof(float));
         if (!trainer->dropout_mask) {
-            return out_of_memory(error);
+            return error_no_memory(error, "worker");
         }
     }
     if (!trainer->momentum || !trainer->domain_momentum || !trainer->embedding || !trainer->grad_embedding ||
         !trainer->empty_image || !trainer->empty_sample || !trainer->blamed) {
-        return out_of_memory(error);
+        return error_no_memory(error, "worker");
     }
     buckets_init(&trainer->buckets, trainer->exchange, iresnet_gradient(trainer->net),
                  iresnet_weight_count(trainer->net), (size_t)(config->runtime.bucket_mb * 1024 * 1024));

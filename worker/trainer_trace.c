@@ -47,7 +47,7 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
     const struct config *config = trainer->config;
     const char **names = calloc(trainer->datasets, sizeof *names);
     if (!names) {
-        return error_set(error, STATUS_INTERNAL, "trace", NULL, "out of memory");
+        return error_no_memory(error, "trace");
     }
     for (size_t k = 0; k < trainer->datasets; k++) {
         names[k] = trainer->manifests[k].name;
@@ -114,7 +114,7 @@ static enum status write_crossing(struct step_trace *trace, const struct trainer
     if (count > trace->crossing_max) {
         uint32_t *grown = realloc(trace->crossing, count * 3 * sizeof *grown);
         if (!grown) {
-            return error_set(error, STATUS_INTERNAL, "trace", NULL, "out of memory");
+            return error_no_memory(error, "trace");
         }
         trace->crossing = grown;
         trace->crossing_max = count;

@@ -59,7 +59,7 @@ static enum status open_validation(struct worker *worker, struct error *error)
     const struct config *config = worker->context->config;
     worker->pairs = calloc(config->validation.count + 1, sizeof *worker->pairs);
     if (!worker->pairs) {
-        return error_set(error, STATUS_INTERNAL, "worker", NULL, "out of memory");
+        return error_no_memory(error, "worker");
     }
     for (size_t i = 0; i < config->validation.count; i++) {
         enum status status = pairs_open(config->validation.paths[i], &worker->pairs[i], error);

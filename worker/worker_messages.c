@@ -80,7 +80,7 @@ static enum status take_start(struct worker *worker, const struct message_start 
         worker->epochs[i].epoch = -1;
         worker->epochs[i].images = calloc((size_t)trainer->own_lanes, sizeof(int64_t));
         if (!worker->epochs[i].images) {
-            status = error_set(error, STATUS_INTERNAL, "worker", NULL, "out of memory");
+            status = error_no_memory(error, "worker");
         }
     }
     return status;

@@ -122,7 +122,7 @@ enum status checkpoint_data_find(const char *path, const struct checkpoint_state
     struct finder finder = {.count = state->dataset_count, .warn = warning, .context = context};
     *data = finder.data = calloc(finder.count + 1, sizeof *finder.data);
     if (!finder.data) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory for the datasets");
+        return error_no_memory(error, path);
     }
     for (size_t i = 0; i < finder.count; i++) {
         finder.data[i].dataset = &state->datasets[i];

@@ -78,7 +78,7 @@ static uint32_t *share_classes(const struct bench_options *options, struct error
 {
     uint32_t *classes = calloc((size_t)options->datasets, sizeof *classes);
     if (!classes) {
-        error_set(error, STATUS_INTERNAL, "bench", NULL, "out of memory");
+        error_no_memory(error, "bench");
         return NULL;
     }
     int64_t all = options->classes, datasets = options->datasets;

@@ -38,8 +38,7 @@ static enum status score_set(struct eval *eval, const struct backbone *backbone,
     snprintf(result->set, sizeof result->set, "%s", pairs.name);
     if (eval->options->roc) {
         distances = malloc(((size_t)pairs.count + 1) * sizeof *distances);
-        status =
-            distances ? STATUS_OK : error_set(error, STATUS_INTERNAL, result->file, NULL, "out of memory");
+        status = distances ? STATUS_OK : error_no_memory(error, result->file);
     }
     if (status == STATUS_OK) {
         status = evaluation_run(backbone->net, backbone->state.input, eval->use.batch, &pairs, eval->exchange,

@@ -93,7 +93,7 @@ static enum status judge(struct overlap *overlap, const struct overlap_config *c
     }
     overlap->right = calloc(overlap->count + 1, sizeof *overlap->right);
     if (!overlap->right) {
-        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+        return error_no_memory(error, "overlap");
     }
     for (size_t i = 0; i < overlap->count; i++) {
         overlap->right[i] = overlap_truth_has(&overlap->truth, &overlap->pairs[i]);
@@ -127,7 +127,7 @@ static enum status estimate(struct overlap *overlap, struct error *error)
     }
     overlap->probability = calloc(overlap->count + 1, sizeof *overlap->probability);
     if (!overlap->probability) {
-        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+        return error_no_memory(error, "overlap");
     }
     for (size_t i = 0; i < overlap->count; i++) {
         overlap->probability[i] = overlap_groups_probability(&overlap->groups, &overlap->pairs[i]);
@@ -175,7 +175,7 @@ static enum status find_pairs(struct overlap *overlap, struct error *error)
     const size_t datasets = overlap->state.dataset_count;
     uint32_t *classes = calloc(datasets, sizeof *classes);
     if (!classes) {
-        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+        return error_no_memory(error, "overlap");
     }
     for (size_t i = 0; i < datasets; i++) {
         classes[i] = overlap->state.datasets[i].classes;
@@ -259,7 +259,7 @@ static enum status write_table(const struct overlap *overlap, struct error *erro
     }
     enum status status = STATUS_OK;
     if (!file || fclose(file) != 0) {
-        status = error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory for the table");
+        status = error_no_memory(error, "overlap");
     }
     if (status == STATUS_OK) {
         status = file_write_atomic(overlap->options->output, text, size, error);

@@ -78,13 +78,12 @@ static enum status draw(struct work *work, struct error *error)
 {
     work->figures = calloc(1, sizeof *work->figures);
     if (!work->figures) {
-        return error_set(error, STATUS_INTERNAL, "report", NULL, "out of memory");
+        return error_no_memory(error, "report");
     }
     report_figures_of_log(&work->log, work->figures);
     report_figures_of_model(work->model_made ? &work->model : NULL,
                             work->fast ? fast_words : work->config_trouble, work->figures);
-    return work->figures->no_memory ? error_set(error, STATUS_INTERNAL, "report", NULL, "out of memory")
-                                    : STATUS_OK;
+    return work->figures->no_memory ? error_no_memory(error, "report") : STATUS_OK;
 }
 
 static enum status write_page(const struct work *work, struct error *error)
@@ -100,11 +99,11 @@ static enum status write_page(const struct work *work, struct error *error)
     size_t size;
     FILE *out = open_memstream(&page, &size);
     if (!out) {
-        return error_set(error, STATUS_INTERNAL, work->output, NULL, "out of memory");
+        return error_no_memory(error, work->output);
     }
     enum status status = report_page_write(&report, out, error);
     if (fclose(out) != 0 && status == STATUS_OK) {
-        status = error_set(error, STATUS_INTERNAL, work->output, NULL, "out of memory");
+        status = error_no_memory(error, work->output);
     }
     if (status == STATUS_OK) {
         status = file_write_atomic(work->output, page, size, error);

@@ -137,7 +137,7 @@ static enum status show(const struct tail *tail, struct error *error)
     }
     char *text = tail_render(&tail->summary, &view);
     if (!text) {
-        return error_set(error, STATUS_INTERNAL, tail->path, NULL, "out of memory");
+        return error_no_memory(error, tail->path);
     }
     if (tail->screen) {
         draw(text);
@@ -194,7 +194,7 @@ static enum status execute(const struct command_line *line, struct error *error)
 {
     struct tail *tail = calloc(1, sizeof *tail);
     if (!tail) {
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
+        return error_no_memory(error, NULL);
     }
     tail->options = *(const struct tail_options *)line->values;
     enum status status = find_log(line->operand_count > 0 ? line->operands[0] : NULL, tail->path, error);

@@ -64,7 +64,7 @@ static enum status write_csv(const struct eval_results *results, const char *pat
     }
     enum status status = STATUS_OK;
     if (!file || fclose(file) != 0) {
-        status = error_set(error, STATUS_INTERNAL, path, NULL, "out of memory for the ROC curves");
+        status = error_no_memory(error, path);
     }
     if (status == STATUS_OK) {
         status = file_write_atomic(path, text, size, error);
@@ -95,7 +95,7 @@ static enum status make_curve(const struct eval_results *results, size_t i, stru
                                  .x = malloc((most + 1) * sizeof(double)),
                                  .y = malloc((most + 1) * sizeof(double))};
     if (!curve->x || !curve->y) {
-        return error_set(error, STATUS_INTERNAL, "eval", NULL, "out of memory for the ROC curves");
+        return error_no_memory(error, "eval");
     }
     name_curve(results, i, curve->name, sizeof curve->name);
     curve->count = roc_drawn(&result->roc, curve->x, curve->y);

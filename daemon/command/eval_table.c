@@ -15,13 +15,13 @@ enum status eval_results_create(struct eval_results *results, size_t models, siz
 {
     *results = (struct eval_results){.models = calloc(models, sizeof *results->models), .sets = sets};
     if (!results->models) {
-        return error_set(error, STATUS_INTERNAL, "eval", NULL, "out of memory");
+        return error_no_memory(error, "eval");
     }
     for (size_t i = 0; i < models; i++) {
         results->models[i].results = calloc(sets, sizeof(struct eval_result));
         results->model_count++;
         if (!results->models[i].results) {
-            return error_set(error, STATUS_INTERNAL, "eval", NULL, "out of memory");
+            return error_no_memory(error, "eval");
         }
     }
     return STATUS_OK;
@@ -194,7 +194,7 @@ enum status eval_print_json(const struct eval_results *results, struct error *er
                                               : json_pack("{s:O}", "models", models);
     if (!shown) {
         json_decref(models);
-        return error_set(error, STATUS_INTERNAL, "eval", NULL, "no memory to put the results as JSON");
+        return error_no_memory(error, "eval");
     }
     json_dumpf(shown, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     printf("\n");

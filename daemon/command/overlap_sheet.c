@@ -27,7 +27,7 @@ static enum status faces_create(struct faces *faces, int each, const struct over
                             .batch = calloc(2 * count + 1, sizeof *faces->batch),
                             .pixels = malloc(2 * count * bytes + 1)};
     if (!faces->chosen || !faces->batch || !faces->pixels) {
-        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory for the sheet");
+        return error_no_memory(error, "overlap");
     }
     for (size_t i = 0; i < 2 * count; i++) {
         faces->chosen[i] = (struct class_images){

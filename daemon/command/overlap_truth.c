@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory for what is known");
-}
-
 /* The names of each dataset's classes, for the index; the caller frees them. */
 static struct class_names *names_of(const struct checkpoint_data *data, size_t count)
 {
@@ -71,11 +66,11 @@ enum status overlap_truth_read(const char *path, const struct checkpoint_data *d
     *truth = (struct overlap_truth){0};
     enum status status = overlap_list_read(path, &list, error);
     if (status == STATUS_OK) {
-        status = names ? class_index_create(names, count, &index, error) : out_of_memory(error);
+        status = names ? class_index_create(names, count, &index, error) : error_no_memory(error, "overlap");
     }
     if (status == STATUS_OK) {
         truth->known = malloc((list.count + 1) * sizeof *truth->known);
-        status = truth->known ? STATUS_OK : out_of_memory(error);
+        status = truth->known ? STATUS_OK : error_no_memory(error, "overlap");
     }
     for (size_t i = 0; i < list.count && status == STATUS_OK; i++) {
         if (find_row(&index, &list.rows[i], &truth->known[truth->count])) {

@@ -16,7 +16,7 @@ enum status prediction_table_make(const struct prediction_input *input, int work
     }
     *table = (struct prediction_table){.row = calloc(capacity, sizeof *table->row)};
     if (!table->row) {
-        return error_set(error, STATUS_INTERNAL, "bench", NULL, "out of memory");
+        return error_no_memory(error, "bench");
     }
     for (int doubled = 1; doubled < workers; doubled *= 2) {
         prediction_make(input, doubled, &table->row[table->rows++]);

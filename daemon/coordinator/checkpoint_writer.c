@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
-}
-
 static void describe_model(const struct setup *setup, struct checkpoint_state *state)
 {
     const struct config *config = &setup->config;
@@ -45,7 +40,7 @@ enum status checkpoint_writer_open(const struct setup *setup, struct checkpoint_
     describe_model(setup, &writer->state);
     writer->state.datasets = calloc(setup->datasets + 1, sizeof *writer->state.datasets);
     if (!writer->state.datasets) {
-        return out_of_memory(error);
+        return error_no_memory(error, "coordinator");
     }
     writer->state.dataset_count = setup->datasets;
     for (size_t k = 0; k < setup->datasets; k++) {
@@ -61,7 +56,7 @@ enum status checkpoint_writer_open(const struct setup *setup, struct checkpoint_
     }
     writer->parts = calloc(writer->expected, sizeof *writer->parts);
     writer->saved = calloc((size_t)setup->workers, sizeof *writer->saved);
-    return writer->parts && writer->saved ? STATUS_OK : out_of_memory(error);
+    return writer->parts && writer->saved ? STATUS_OK : error_no_memory(error, "coordinator");
 }
 
 void checkpoint_writer_close(struct checkpoint_writer *writer)

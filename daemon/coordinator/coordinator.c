@@ -31,7 +31,7 @@ static enum status coordinator_open(struct coordinator *coordinator,
     coordinator->hello = calloc(workers, sizeof *coordinator->hello);
     coordinator->report.seconds = calloc(workers, sizeof *coordinator->report.seconds);
     if (!coordinator->view || !coordinator->hello || !coordinator->report.seconds) {
-        return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
+        return error_no_memory(error, "coordinator");
     }
     for (size_t w = 0; w < workers; w++) {
         coordinator->view[w].heard = clock_monotonic();

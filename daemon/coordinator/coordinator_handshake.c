@@ -38,7 +38,7 @@ static enum status show_placement(struct coordinator *coordinator, struct error 
     gethostname(host, sizeof host - 1);
     struct placement_dataset *datasets = calloc(setup->datasets + 1, sizeof *datasets);
     if (!datasets) {
-        return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
+        return error_no_memory(error, "coordinator");
     }
     for (size_t k = 0; k < setup->datasets; k++) {
         datasets[k].name = setup->manifests[k].name;

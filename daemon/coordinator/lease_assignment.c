@@ -17,7 +17,7 @@ enum status lease_assignment_open(const struct coordinator_context *context,
     assignment->datasets = calloc(setup->datasets + 1, sizeof *assignment->datasets);
     assignment->images = calloc(shards + 1, sizeof *assignment->images);
     if (!assignment->datasets || !assignment->images) {
-        return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
+        return error_no_memory(error, "coordinator");
     }
     for (size_t k = 0; k < setup->datasets; k++) {
         const struct manifest *manifest = &setup->manifests[k];

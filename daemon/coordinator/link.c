@@ -39,7 +39,7 @@ static enum status link_send(struct link *link, int rank, const struct message *
 {
     struct link_sending *sending = calloc(1, sizeof *sending);
     if (!sending) {
-        return error_set(error, STATUS_INTERNAL, "control link", NULL, "out of memory");
+        return error_no_memory(error, "control link");
     }
     size_t size;
     enum status status = message_encode(message, &sending->bytes, &size, error);
@@ -75,7 +75,7 @@ static enum status link_receive(struct link *link, int *rank, struct message *me
     MPI_Get_count(&envelope, MPI_BYTE, &size);
     unsigned char *bytes = malloc(size > 0 ? (size_t)size : 1);
     if (!bytes) {
-        return error_set(error, STATUS_INTERNAL, "control link", NULL, "out of memory");
+        return error_no_memory(error, "control link");
     }
     *rank = envelope.MPI_SOURCE;
     enum status status = STATUS_OK;

@@ -255,7 +255,7 @@ enum status placement_describe(const struct placement_input *input, struct place
             fclose(out);
         }
         placement_free(placement);
-        return error_set(error, STATUS_INTERNAL, "placement", NULL, "out of memory");
+        return error_no_memory(error, "placement");
     }
     print_ranks(input, out);
     print_owners(input, out);

@@ -19,11 +19,6 @@ struct pieces {
     size_t count;
 };
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "lease plan", NULL, "out of memory");
-}
-
 static uint64_t dataset_images(const struct plan_dataset *dataset)
 {
     uint64_t images = 0;
@@ -54,7 +49,7 @@ static enum status cut(const struct plan_dataset *dataset, uint32_t size, struct
     pieces->order = malloc((most + 1) * sizeof *pieces->order);
     pieces->count = 0;
     if (!pieces->piece || !pieces->order) {
-        return out_of_memory(error);
+        return error_no_memory(error, "lease plan");
     }
     for (uint32_t i = 0; i < dataset->shards; i++) {
         uint32_t images = dataset->images[i];
@@ -82,7 +77,7 @@ static enum status append(struct message_leases *lane, size_t *capacity, struct 
         size_t grown = *capacity == 0 ? 16 : *capacity * 2;
         struct message_lease *leases = realloc(lane->leases, grown * sizeof *leases);
         if (!leases) {
-            return out_of_memory(error);
+            return error_no_memory(error, "lease plan");
         }
         lane->leases = leases;
         *capacity = grown;
@@ -128,7 +123,7 @@ enum status plan_make(const struct plan_dataset *datasets, size_t count, int lan
     *plan = (struct plan){.epoch = epoch, .lanes = lanes};
     plan->lane = calloc((size_t)lanes, sizeof *plan->lane);
     size_t *capacity = calloc((size_t)lanes, sizeof *capacity);
-    enum status status = plan->lane && capacity ? STATUS_OK : out_of_memory(error);
+    enum status status = plan->lane && capacity ? STATUS_OK : error_no_memory(error, "lease plan");
     struct random start = random_stream(seed, RANDOM_PLAN, (uint64_t)epoch, count);
     uint32_t first = random_below(&start, (uint32_t)lanes);
     for (int l = 0; l < lanes && status == STATUS_OK; l++) {

@@ -311,7 +311,7 @@ static enum status create(int rank, int peers, double liveness, struct watchdog 
     }
     if (!made || !made->peer) {
         free(made);
-        return error_set(error, STATUS_INTERNAL, "watchdog", NULL, "out of memory");
+        return error_no_memory(error, "watchdog");
     }
     made->rank = rank;
     made->peers = peers;

@@ -280,13 +280,13 @@ static enum status adopt(const char *drawing, const char *id, char **svg, struct
     }
     FILE *out = open_memstream(svg, &size);
     if (!out) {
-        return error_set(error, STATUS_INTERNAL, "gnuplot", NULL, "out of memory");
+        return error_no_memory(error, "gnuplot");
     }
     write_element(out, begin, id);
     if (fclose(out) != 0) {
         free(*svg);
         *svg = NULL;
-        return error_set(error, STATUS_INTERNAL, "gnuplot", NULL, "out of memory");
+        return error_no_memory(error, "gnuplot");
     }
     return STATUS_OK;
 }
@@ -304,7 +304,7 @@ static enum status draw(const struct plot *plot, const char *beginning, bool nam
     }
     if (!out || fclose(out) != 0) {
         free(script);
-        return error_set(error, STATUS_INTERNAL, "gnuplot", NULL, "out of memory");
+        return error_no_memory(error, "gnuplot");
     }
     enum status status = gnuplot_run(script, output, size, error);
     free(script);
@@ -340,14 +340,13 @@ enum status plot_file(const struct plot *plot, const char *path, struct error *e
     size_t size;
     FILE *out = open_memstream(&beginning, &size);
     if (!out) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+        return error_no_memory(error, path);
     }
     fprintf(out, "set terminal %s\nset key below textcolor rgb '%s'\nset title ", terminal_of(path),
             frame.light);
     write_quoted(out, plot->title);
     fputc('\n', out);
-    enum status status =
-        fclose(out) == 0 ? STATUS_OK : error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+    enum status status = fclose(out) == 0 ? STATUS_OK : error_no_memory(error, path);
     if (status == STATUS_OK) {
         status = draw(plot, beginning, true, &drawing, &size, error);
     }

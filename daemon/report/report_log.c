@@ -195,7 +195,7 @@ enum status report_log_read(const char *path, struct report_log *log, struct err
     struct status_reader reader;
     *log = (struct report_log){.summary = malloc(sizeof *log->summary)};
     if (!log->summary) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+        return error_no_memory(error, path);
     }
     status_summary_init(log->summary);
     status_reader_open(&reader, path);
@@ -207,7 +207,7 @@ enum status report_log_read(const char *path, struct report_log *log, struct err
     bool exists = status_reader_exists(&reader);
     status_reader_close(&reader);
     if (log->no_memory) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+        return error_no_memory(error, path);
     }
     if (log->summary->state == SUMMARY_NONE) {
         return error_set(error, STATUS_DATA, path, "name the run's folder (run.dir)",

@@ -53,7 +53,7 @@ static enum status judge_pairs(struct making *making, const struct pairs *pairs,
     set->cosine = malloc((pairs->count + 1) * sizeof *set->cosine);
     set->same = malloc(pairs->count + 1);
     if (!set->cosine || !set->same) {
-        return error_set(error, STATUS_INTERNAL, pairs->path, NULL, "out of memory");
+        return error_no_memory(error, pairs->path);
     }
     enum status status = exchange_local_create(&exchange, error);
     if (status != STATUS_OK) {
@@ -204,7 +204,7 @@ static enum status place_datasets(struct making *making, struct sampling *sampli
     model->x = calloc(most + 1, sizeof *model->x);
     model->y = calloc(most + 1, sizeof *model->y);
     if (!sampling->pixels || !sampling->bytes || !sampling->rows || !model->x || !model->y) {
-        status = error_set(error, STATUS_INTERNAL, "projection", NULL, "out of memory");
+        status = error_no_memory(error, "projection");
     }
     for (size_t i = 0; i < model->cloud_count && status == STATUS_OK; i++) {
         status = place_dataset(making, sampling, &model->clouds[i], error);
@@ -231,8 +231,7 @@ static enum status allocate(struct report_model *model, const struct config *con
 {
     model->sets = calloc(config->validation.count + 1, sizeof *model->sets);
     model->clouds = calloc(config->data.dataset_count + 1, sizeof *model->clouds);
-    return model->sets && model->clouds ? STATUS_OK
-                                        : error_set(error, STATUS_INTERNAL, "report", NULL, "out of memory");
+    return model->sets && model->clouds ? STATUS_OK : error_no_memory(error, "report");
 }
 
 static enum status find_data(struct report_model *model, const char *run_dir, const struct config *config,

@@ -14,11 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "coordinator", NULL, "out of memory");
-}
-
 enum status setup_check_shard(const struct manifest *manifest, uint32_t i, struct error *error)
 {
     const struct manifest_shard *shard = &manifest->shards[i];
@@ -71,7 +66,7 @@ static enum status make_room(struct setup *setup, struct error *error)
     size_t count = setup->config.data.dataset_count;
     setup->manifests = calloc(count + 1, sizeof *setup->manifests);
     setup->classes = calloc(count + 1, sizeof *setup->classes);
-    return setup->manifests && setup->classes ? STATUS_OK : out_of_memory(error);
+    return setup->manifests && setup->classes ? STATUS_OK : error_no_memory(error, "coordinator");
 }
 
 enum status setup_read_config(const char *path, const char *const *overrides, size_t override_count,
@@ -337,7 +332,7 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
     }
     if (status == STATUS_OK) {
         setup->text = config_format(&setup->config, false);
-        status = setup->text ? STATUS_OK : out_of_memory(error);
+        status = setup->text ? STATUS_OK : error_no_memory(error, "coordinator");
     }
     if (status == STATUS_OK) {
         setup_compare(setup, &state);

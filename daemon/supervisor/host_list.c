@@ -53,7 +53,7 @@ static enum status list_add(struct host_list *list, const char *name, int slots,
     }
     struct host_entry *grown = realloc(list->host, (list->count + 1) * sizeof *grown);
     if (!grown) {
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
+        return error_no_memory(error, NULL);
     }
     list->host = grown;
     struct host_entry *entry = &grown[list->count++];

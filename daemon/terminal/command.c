@@ -112,7 +112,7 @@ enum status command_parse(const struct command *command, int argc, char **argv, 
                             .rest = calloc((size_t)argc + 1, sizeof *parser.rest)};
     *line = (struct command_line){.values = parser.values, .operands = parser.operands, .rest = parser.rest};
     if (!parser.values || !parser.operands || !parser.rest) {
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
+        return error_no_memory(error, NULL);
     }
     if (command->defaults) {
         memcpy(parser.values, command->defaults, command->size);

@@ -159,16 +159,11 @@ static enum status choose(const struct option_spec *spec, const char *text, int 
     return option_choose(name, option_choices(spec), text, index, error);
 }
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
-}
-
 static enum status add_string(struct option_strings *list, const char *text, struct error *error)
 {
     const char **grown = realloc(list->values, (list->count + 1) * sizeof *grown);
     if (!grown) {
-        return no_memory(error);
+        return error_no_memory(error, NULL);
     }
     list->values = grown;
     list->values[list->count++] = text;
@@ -185,7 +180,7 @@ static enum status add_numbers(const struct option_spec *spec, const char *text,
         }
         int *grown = realloc(list->values, (list->count + 1) * sizeof *grown);
         if (!grown) {
-            return no_memory(error);
+            return error_no_memory(error, NULL);
         }
         list->values = grown;
         list->values[list->count++] = (int)number;

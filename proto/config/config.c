@@ -179,7 +179,7 @@ static enum status derive(struct config *config, struct error *error)
     size_t size = strlen(config->run.name) + sizeof "build/runs/";
     config->run.dir = malloc(size);
     if (!config->run.dir) {
-        return error_set(error, STATUS_INTERNAL, "configuration", NULL, "out of memory");
+        return error_no_memory(error, "configuration");
     }
     snprintf(config->run.dir, size, "build/runs/%s", config->run.name);
     return STATUS_OK;

@@ -203,7 +203,7 @@ static enum status set_list(struct config *config, const struct config_row *row,
     size_t size = element_size(row->type), count = strict_yaml_length(node);
     char *elements = calloc(count + 1, size);
     if (!elements) {
-        return error_set(error, STATUS_INTERNAL, row->key, NULL, "out of memory");
+        return error_no_memory(error, row->key);
     }
     config_value_free(config, row);
     *(void **)member(config, row->offset) = elements;

@@ -251,7 +251,7 @@ enum status h5_child_describe(struct h5_child *child, uint64_t bytes, struct h5_
     uint8_t *output = read_output(child, h5_description_most(bytes), &size);
     enum status status = h5_child_end(child, error);
     if (output == NULL)
-        return error_set(error, STATUS_INTERNAL, child->path, NULL, "no memory to look into the file");
+        return error_no_memory(error, child->path);
     if (status != STATUS_OK) {
         free(output);
         return status;

@@ -123,11 +123,6 @@ enum status h5_identity(const struct h5_file *file, const char *name, uint64_t *
     return status;
 }
 
-static enum status no_memory(const struct h5_file *file, struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for a list of names");
-}
-
 enum status h5_list(const struct h5_file *file, const char *group, char ***names, size_t *count,
                     struct error *error)
 {
@@ -147,10 +142,10 @@ enum status h5_list(const struct h5_file *file, const char *group, char ***names
     h5_description_links(description, number, &begin, &end);
     *names = calloc(end - begin + 1, sizeof **names);
     if (*names == NULL)
-        return no_memory(file, error);
+        return error_no_memory(error, file->path);
     for (size_t i = begin; i < end && status == STATUS_OK; i++) {
         (*names)[*count] = strdup(description->links[i].name);
-        status = (*names)[*count] != NULL ? STATUS_OK : no_memory(file, error);
+        status = (*names)[*count] != NULL ? STATUS_OK : error_no_memory(error, file->path);
         *count += status == STATUS_OK;
     }
     if (status != STATUS_OK) {

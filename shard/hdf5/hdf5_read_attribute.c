@@ -157,9 +157,7 @@ static enum status begin_listing(const struct h5_file *file, size_t count, struc
                                  struct error *error)
 {
     *listing = (struct listing){.names = calloc(count + 1, sizeof *listing->names)};
-    return listing->names != NULL
-               ? STATUS_OK
-               : error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for texts");
+    return listing->names != NULL ? STATUS_OK : error_no_memory(error, file->path);
 }
 
 static enum status add_text(const struct h5_file *file, const char *text, struct listing *listing,
@@ -167,7 +165,7 @@ static enum status add_text(const struct h5_file *file, const char *text, struct
 {
     listing->names[listing->count] = strdup(text);
     if (listing->names[listing->count] == NULL)
-        return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for texts");
+        return error_no_memory(error, file->path);
     listing->count++;
     return STATUS_OK;
 }

@@ -14,19 +14,13 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const struct named_class *)a)->name, ((const struct named_class *)b)->name);
 }
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "class names", NULL,
-                     "out of memory for the names of the classes");
-}
-
 enum status class_index_create(const struct class_names *datasets, size_t count, struct class_index *index,
                                struct error *error)
 {
     *index = (struct class_index){.datasets = datasets, .count = count};
     index->sorted = calloc(count + 1, sizeof *index->sorted);
     if (!index->sorted) {
-        return out_of_memory(error);
+        return error_no_memory(error, "class names");
     }
     for (size_t k = 0; k < count; k++) {
         uint32_t classes = datasets[k].classes;
@@ -35,7 +29,7 @@ enum status class_index_create(const struct class_names *datasets, size_t count,
         }
         index->sorted[k] = malloc(((size_t)classes + 1) * sizeof **index->sorted);
         if (!index->sorted[k]) {
-            return out_of_memory(error);
+            return error_no_memory(error, "class names");
         }
         for (uint32_t j = 0; j < classes; j++) {
             index->sorted[k][j] = (struct named_class){datasets[k].names[j], j};

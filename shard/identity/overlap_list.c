@@ -110,7 +110,7 @@ enum status overlap_list_read(const char *path, struct overlap_list *list, struc
     }
     list->rows = calloc(count_lines(list->text), sizeof *list->rows);
     if (!list->rows) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory for the list of overlaps");
+        return error_no_memory(error, path);
     }
     bool marked = strncmp(list->text, UTF8_MARK, strlen(UTF8_MARK)) == 0;
     char *next;

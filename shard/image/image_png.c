@@ -119,7 +119,7 @@ enum status image_png_decode(const uint8_t *bytes, size_t size, struct image_sin
     reader.info = reader.png == NULL ? NULL : png_create_info_struct(reader.png);
     if (reader.info == NULL) {
         png_destroy_read_struct(&reader.png, NULL, NULL);
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the PNG decoder");
+        return error_no_memory(error, "PNG decoder");
     }
     bool readable = read_image(&reader, error);
     png_destroy_read_struct(&reader.png, &reader.info, NULL);
@@ -178,7 +178,7 @@ enum status image_png_encode(const struct image *image, uint8_t **bytes, size_t 
     writer.info = writer.png == NULL ? NULL : png_create_info_struct(writer.png);
     if (writer.info == NULL) {
         png_destroy_write_struct(&writer.png, NULL);
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the PNG encoder");
+        return error_no_memory(error, "PNG encoder");
     }
     bool written = write_image(&writer, image);
     png_destroy_write_struct(&writer.png, &writer.info);

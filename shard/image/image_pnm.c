@@ -131,7 +131,7 @@ enum status image_pnm_encode(const struct image *image, uint8_t **bytes, size_t 
     const size_t count = (size_t)image->width * (size_t)image->height * 3;
     *bytes = malloc((size_t)header_size + count);
     if (*bytes == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for a PPM image");
+        return error_no_memory(error, "PPM image");
     memcpy(*bytes, header, (size_t)header_size);
     memcpy(*bytes + header_size, image->pixels, count);
     *size = (size_t)header_size + count;

@@ -56,7 +56,7 @@ static enum status filter_create(struct filter *filter, int input, int side, str
     filter->count = malloc((size_t)side * sizeof *filter->count);
     filter->weight = malloc((size_t)side * (size_t)filter->taps * sizeof *filter->weight);
     if (filter->first == NULL || filter->count == NULL || filter->weight == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory to resize an image");
+        return error_no_memory(error, "resizing an image");
     for (int i = 0; i < side; i++)
         filter_output(filter, input, scale, stretch, i);
     return STATUS_OK;
@@ -112,7 +112,7 @@ enum status image_resize(const struct image *image, int side, struct image *resi
     uint8_t *pixels = malloc((size_t)side * (size_t)side * 3);
     enum status status = STATUS_OK;
     if (rows == NULL || line == NULL || pixels == NULL)
-        status = error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory to resize an image");
+        status = error_no_memory(error, "resizing an image");
     if (status == STATUS_OK)
         status = filter_create(&across, image->width, side, error);
     if (status == STATUS_OK)

@@ -36,7 +36,7 @@ enum status sheet_create(const struct sheet_layout *layout, struct sheet *sheet,
     const size_t bytes = (size_t)width * (size_t)height * 3;
     sheet->image = (struct image){(int)width, (int)height, malloc(bytes)};
     if (sheet->image.pixels == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the sheet");
+        return error_no_memory(error, "sheet");
     memset(sheet->image.pixels, 255, bytes);
     return STATUS_OK;
 }

@@ -192,7 +192,7 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
     plan.shards = packing->result->shards = count_shards(packing);
     char *job = describe_job(packing, plan.shards);
     if (job == NULL)
-        return error_set(error, STATUS_INTERNAL, wanted->source, NULL, "no memory to pack");
+        return error_no_memory(error, wanted->source);
     plan.job = job;
     enum status status = dataset_writer_create(&plan, &packing->writer, error);
     free(job);
@@ -246,7 +246,7 @@ static enum status warn_thinned(const struct packing *packing, struct error *err
     uint32_t least = packing->wanted->min_images < 1 ? 1 : packing->wanted->min_images;
     char line[400];
     if (had == NULL)
-        return error_set(error, STATUS_INTERNAL, packing->wanted->source, NULL, "no memory for the classes");
+        return error_no_memory(error, packing->wanted->source);
     for (uint64_t i = 0; i < source->images; i++)
         had[source->label[i]]++;
     for (uint32_t label = 0; label < source->classes && packing->style->warn != NULL; label++) {

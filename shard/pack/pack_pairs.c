@@ -20,12 +20,6 @@ struct import {
     uint32_t *image; /* [list.count * 2]: index into path */
 };
 
-static enum status no_memory(const struct import *import, struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, import->wanted->list, NULL,
-                     "no memory for the verification set");
-}
-
 /* --- Which images --- */
 
 static bool is_wanted(const struct pack_pairs *wanted, int fold)
@@ -78,7 +72,7 @@ static enum status find_images(struct import *import, struct error *error)
     import->path = malloc(mentions * sizeof *import->path);
     if (sorted == NULL || import->image == NULL || import->path == NULL || mentions >= UINT32_MAX) {
         free(sorted);
-        return no_memory(import, error);
+        return error_no_memory(error, import->wanted->list);
     }
     for (size_t i = 0; i < mentions; i++)
         sorted[i] = (struct mention){import->list.pairs[i / 2].image[i % 2], (uint32_t)i};

@@ -22,11 +22,6 @@ struct pack_set {
     struct pairs pairs;
 };
 
-static enum status no_memory(const struct pack_set *set, struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, set->wanted->list, NULL, "no memory for the verification set");
-}
-
 static void set_free(struct pack_set *set)
 {
     pairs_close(&set->pairs);
@@ -66,7 +61,7 @@ static enum status store(struct pack_set *set, const struct packed_image *image,
         uint64_t capacity = (pairs->bytes + image->size) * 2;
         uint8_t *larger = realloc(pairs->image, capacity);
         if (larger == NULL)
-            return no_memory(set, error);
+            return error_no_memory(error, set->wanted->list);
         pairs->image = larger;
         set->capacity = capacity;
     }
@@ -104,7 +99,7 @@ static enum status pack_batch(struct pack_set *set, struct packed_image *batch, 
 static enum status pack_all(struct pack_set *set, struct error *error)
 {
     struct packed_image *batch = calloc(PACK_BATCH, sizeof *batch);
-    enum status status = batch == NULL ? no_memory(set, error) : STATUS_OK;
+    enum status status = batch == NULL ? error_no_memory(error, set->wanted->list) : STATUS_OK;
     for (uint32_t begin = 0; begin < set->images && status == STATUS_OK;) {
         size_t count = set->images - begin < PACK_BATCH ? set->images - begin : PACK_BATCH;
         status = pack_batch(set, batch, begin, count, error);
@@ -123,7 +118,7 @@ enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_s
     struct pack_set *set = calloc(1, sizeof *set);
     *result = NULL;
     if (set == NULL)
-        return error_set(error, STATUS_INTERNAL, wanted->list, NULL, "no memory for the verification set");
+        return error_no_memory(error, wanted->list);
     set->wanted = wanted;
     set->style = style;
     set->source = source;
@@ -137,7 +132,7 @@ enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_s
     enum status status = STATUS_OK;
     if (set->stored == NULL || set->pairs.offset == NULL || set->pairs.crc == NULL ||
         set->pairs.pair == NULL || set->pairs.same == NULL || set->pairs.fold == NULL)
-        status = no_memory(set, error);
+        status = error_no_memory(error, set->wanted->list);
     if (status == STATUS_OK)
         status = pack_all(set, error);
     if (status == STATUS_OK)

@@ -25,11 +25,6 @@ static enum status bad_line(const struct reader *reader, struct error *error, co
     return error_set(error, STATUS_DATA, where, "correct the list", "%s", what);
 }
 
-static enum status no_memory(const struct reader *reader, struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, reader->path, NULL, "no memory for the list of pairs");
-}
-
 /* The next line that is not empty, cut in fields at tabs (where it has one) or blanks; *count is 0 at the end
  * of the text, above FIELDS_MAX for a line of more. */
 static void next_line(struct reader *reader, char *fields[FIELDS_MAX], size_t *count)
@@ -68,14 +63,15 @@ static enum status add(struct reader *reader, char *first, char *second, int fol
         size_t capacity = reader->capacity == 0 ? 1024 : reader->capacity * 2;
         struct pair_list_pair *larger = realloc(list->pairs, capacity * sizeof *larger);
         if (larger == NULL)
-            return no_memory(reader, error);
+            return error_no_memory(error, reader->path);
         list->pairs = larger;
         reader->capacity = capacity;
     }
     struct pair_list_pair *pair = &list->pairs[list->count];
     *pair = (struct pair_list_pair){{strdup(first), strdup(second)}, fold, same};
     list->count++;
-    return pair->image[0] == NULL || pair->image[1] == NULL ? no_memory(reader, error) : STATUS_OK;
+    return pair->image[0] == NULL || pair->image[1] == NULL ? error_no_memory(error, reader->path)
+                                                            : STATUS_OK;
 }
 
 /* --- LFW --- */

@@ -436,7 +436,7 @@ static enum status open_file(struct machine *machine, struct error *error)
     struct pickle *pickle = machine->pickle;
     machine->block = malloc(PICKLE_BLOCK);
     if (machine->block == NULL)
-        return error_set(error, STATUS_INTERNAL, pickle->path, NULL, "no memory for the pickle");
+        return error_no_memory(error, pickle->path);
     return file_open(pickle->path, FILE_LINKS_FOLLOWED, &pickle->descriptor, &machine->size, error);
 }
 

@@ -43,7 +43,7 @@ enum status machine_grow(struct pickle_items *items, uint32_t least, struct erro
         capacity *= 2;
     uint32_t *larger = realloc(items->value, (size_t)capacity * sizeof *larger);
     if (larger == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for the pickle");
+        return error_no_memory(error, "pickle");
     items->value = larger;
     items->capacity = capacity;
     return STATUS_OK;
@@ -69,7 +69,7 @@ enum status machine_push_new(struct machine *machine, const struct pickle_value 
         uint32_t capacity = machine->capacity == 0 ? 256 : machine->capacity * 2;
         struct pickle_value *larger = realloc(pickle->values, (size_t)capacity * sizeof *larger);
         if (larger == NULL)
-            return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for the pickle");
+            return error_no_memory(error, "pickle");
         pickle->values = larger;
         machine->capacity = capacity;
     }

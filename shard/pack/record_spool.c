@@ -201,7 +201,7 @@ enum status record_spool_create(const char *path, const struct record_set *set, 
     *result = NULL;
     struct record_spool *spool = calloc(1, sizeof *spool);
     if (spool == NULL)
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to put records in order");
+        return error_no_memory(error, path);
     snprintf(spool->path, sizeof spool->path, "%s", path);
     pthread_mutex_init(&spool->lock, NULL);
     spool->descriptor = -1;
@@ -216,7 +216,7 @@ enum status record_spool_create(const char *path, const struct record_set *set, 
     spool->ranges = calloc(shards, sizeof *spool->ranges);
     enum status status = STATUS_OK;
     if (spool->offset == NULL || spool->ranges == NULL)
-        status = error_set(error, STATUS_INTERNAL, path, NULL, "no memory to put records in order");
+        status = error_no_memory(error, path);
     if (status == STATUS_OK)
         status = write_spool(spool, error);
     if (status == STATUS_OK)

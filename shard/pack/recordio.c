@@ -194,7 +194,7 @@ static enum status open_reader(struct reader *reader, struct error *error)
 {
     reader->block = malloc(BLOCK);
     if (reader->block == NULL)
-        return error_set(error, STATUS_INTERNAL, reader->path, NULL, "no memory to read the file");
+        return error_no_memory(error, reader->path);
     enum status status =
         file_open(reader->path, FILE_LINKS_FOLLOWED, &reader->descriptor, &reader->size, error);
     if (status == STATUS_OK)

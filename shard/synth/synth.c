@@ -66,7 +66,7 @@ static enum status shared_labels(const struct synth_config *config, uint32_t *la
     uint64_t *person = malloc((size_t)config->identities * sizeof *person);
     enum status status = STATUS_OK;
     if (person == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the overlap");
+        return error_no_memory(error, "overlap");
     for (int dataset = 0; dataset < config->datasets && status == STATUS_OK; dataset++) {
         status = synth_people(config, dataset, person, error);
         for (uint32_t i = 0; i < (uint32_t)config->identities && status == STATUS_OK; i++)
@@ -102,13 +102,13 @@ static enum status write_overlap(const struct synth_config *config, struct error
     FILE *file = open_memstream(&text, &size);
     enum status status = STATUS_OK;
     if (label == NULL || file == NULL)
-        status = error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the overlap");
+        status = error_no_memory(error, "overlap");
     if (status == STATUS_OK)
         status = shared_labels(config, label, error);
     if (status == STATUS_OK)
         print_overlap(config, label, file);
     if (file != NULL && fclose(file) != 0 && status == STATUS_OK)
-        status = error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the overlap");
+        status = error_no_memory(error, "overlap");
     if (status == STATUS_OK)
         status = file_join(config->directory, "overlap.tsv", path, error);
     if (status == STATUS_OK)

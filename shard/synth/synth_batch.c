@@ -36,7 +36,7 @@ enum status synth_batch_draw(const struct synth_config *config, struct synth_job
         uint8_t *pixels = malloc((size_t)config->size * (size_t)config->size * 3);
         enum status status = canvas_create(&canvas, config->size, &own);
         if (pixels == NULL)
-            status = error_set(&own, STATUS_INTERNAL, NULL, "free memory", "no memory to draw an image");
+            status = error_no_memory(&own, "drawing an image");
 #pragma omp for schedule(dynamic, 8)
         for (size_t i = 0; i < count; i++)
             if (status == STATUS_OK)

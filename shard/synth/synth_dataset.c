@@ -33,12 +33,6 @@ void synth_class_name(const struct synth_config *config, int dataset, uint32_t l
     snprintf(name, SYNTH_CLASS_MAX, "%.100s%d-%06u", config->name, dataset, label);
 }
 
-static enum status no_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, NULL, "free memory, or make fewer images",
-                     "no memory to make a dataset");
-}
-
 static enum status append_batch(struct dataset_work *work, struct shard_writer *writer, size_t begin,
                                 size_t count, struct error *error)
 {
@@ -75,7 +69,7 @@ static enum status write_shard(struct dataset_work *work, uint32_t index, size_t
         return status;
     entry->file = strdup(file);
     if (entry->file == NULL)
-        return no_memory(error);
+        return error_no_memory(error, "making a dataset");
     entry->images = (uint32_t)(end - begin);
     status = shard_writer_create(path, manifest->name, manifest->dataset_id, index, manifest->shard_count,
                                  manifest->classes, manifest->encoding, &writer, error);
@@ -98,7 +92,7 @@ static enum status write_class_names(const struct dataset_work *work, struct err
     char *text = malloc(capacity);
     size_t size = 0;
     if (text == NULL)
-        return no_memory(error);
+        return error_no_memory(error, "making a dataset");
     for (uint32_t label = 0; label < (uint32_t)config->identities; label++) {
         char name[SYNTH_CLASS_MAX];
         synth_class_name(config, work->dataset, label, name);
@@ -129,7 +123,7 @@ static enum status prepare(struct dataset_work *work, struct error *error)
     manifest->source = strdup(text);
     if (work->person == NULL || work->order == NULL || work->jobs == NULL || manifest->shards == NULL ||
         manifest->class_names == NULL || manifest->source == NULL)
-        return no_memory(error);
+        return error_no_memory(error, "making a dataset");
     manifest->shard_count = (uint32_t)shards;
     manifest->dataset_id = (uint32_t)work->dataset;
     manifest->classes = (uint32_t)config->identities;

@@ -124,8 +124,7 @@ static enum status prepare(struct set_work *work, const char *name, struct error
     work->same = malloc((size_t)work->people * 6 * sizeof *work->same);
     if (pairs->offset == NULL || pairs->crc == NULL || pairs->pair == NULL || pairs->same == NULL ||
         pairs->fold == NULL || work->jobs == NULL || work->same == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory, or make fewer pairs",
-                         "no memory to make a verification set");
+        return error_no_memory(error, "making a verification set");
     work->random = random_stream(config->seed, RANDOM_SYNTH, SETS_STREAM, (uint64_t)(work->dataset + 1));
     for (uint32_t i = 0; i < pairs->images; i++)
         work->jobs[i] = (struct synth_job){.dataset = image_dataset(work, i / IMAGES, i % IMAGES),
@@ -154,8 +153,7 @@ static enum status gather_images(struct set_work *work, struct synth_progress *p
     pairs->offset[pairs->images] = pairs->bytes;
     pairs->image = malloc(pairs->bytes);
     if (pairs->image == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory, or make fewer pairs",
-                         "no memory to make a verification set");
+        return error_no_memory(error, "making a verification set");
     for (uint32_t i = 0; i < pairs->images; i++) {
         memcpy(pairs->image + pairs->offset[i], work->jobs[i].bytes, work->jobs[i].size);
         pairs->crc[i] = (uint32_t)crc32(0, work->jobs[i].bytes, (uInt)work->jobs[i].size);

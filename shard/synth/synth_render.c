@@ -20,7 +20,7 @@ enum status canvas_create(struct canvas *canvas, int side, struct error *error)
     canvas->v = malloc(pixels * sizeof(float));
     if (canvas->rgb == NULL || canvas->spare == NULL || canvas->solid == NULL || canvas->u == NULL ||
         canvas->v == NULL)
-        return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory to draw an image");
+        return error_no_memory(error, "drawing an image");
     return STATUS_OK;
 }
 

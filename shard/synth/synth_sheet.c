@@ -29,7 +29,7 @@ enum status synth_sheet(const struct synth_config *config, int people, int pictu
         status = canvas_create(&canvas, config->size, error);
     uint8_t *pixels = malloc(side * side * 3);
     if (status == STATUS_OK && pixels == NULL)
-        status = error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for the sheet");
+        status = error_no_memory(error, "sheet");
     for (int i = 0; i < columns * people && status == STATUS_OK; i++) {
         const int row = i / columns;
         const int column = i % columns;

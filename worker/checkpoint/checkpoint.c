@@ -69,7 +69,7 @@ enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state
     char parent[PATH_SIZE], temporary[PATH_SIZE], final[PATH_SIZE];
     struct checkpoint_part *all = malloc((count + 1) * sizeof *all);
     if (!all) {
-        return error_set(error, STATUS_INTERNAL, run_dir, NULL, "out of memory");
+        return error_no_memory(error, run_dir);
     }
     memcpy(all, parts, count * sizeof *all);
     checkpoint_path(run_dir, state->step, 1, temporary, sizeof temporary);
@@ -146,7 +146,7 @@ static enum status list_steps(const char *run_dir, int remove_stale, int64_t **s
         if (step >= 0) {
             int64_t *grown = realloc(*steps, (*count + 1) * sizeof *grown);
             if (!grown) {
-                status = error_set(error, STATUS_INTERNAL, parent, NULL, "out of memory");
+                status = error_no_memory(error, parent);
                 break;
             }
             *steps = grown;
@@ -221,7 +221,7 @@ enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retent
     enum status status = list_steps(run_dir, 1, &steps, &count, error);
     bool *valid = status == STATUS_OK ? calloc(count + 1, sizeof *valid) : NULL;
     if (status == STATUS_OK && !valid) {
-        status = error_set(error, STATUS_INTERNAL, run_dir, NULL, "out of memory");
+        status = error_no_memory(error, run_dir);
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         checkpoint_path(run_dir, steps[i], 0, path, sizeof path);

@@ -105,7 +105,7 @@ enum status checkpoint_write_model(const char *directory, const struct checkpoin
     }
     float *buffer = malloc(iresnet_parameter_largest(model->net) * sizeof *buffer);
     if (status == STATUS_OK && !buffer) {
-        status = error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+        status = error_no_memory(error, path);
     }
     if (status == STATUS_OK) {
         status = h5_create_file(path, &file, error);
@@ -223,8 +223,7 @@ enum status checkpoint_read_model(const char *path, struct iresnet *net, float *
 {
     struct h5_file file = {0};
     float *buffer = malloc(iresnet_parameter_largest(net) * sizeof *buffer);
-    enum status status = buffer ? open_model(path, &file, error)
-                                : error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
+    enum status status = buffer ? open_model(path, &file, error) : error_no_memory(error, path);
     if (status == STATUS_OK) {
         status = read_net(&file, net, momentum, buffer, error);
     }

@@ -16,11 +16,6 @@
 static const char state_format[] = "state";
 static const char commit_format[] = "checkpoint";
 
-static enum status out_of_memory(const char *path, struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, path, NULL, "out of memory");
-}
-
 void checkpoint_state_free(struct checkpoint_state *state)
 {
     free(state->datasets);
@@ -37,7 +32,7 @@ static enum status write_text(FILE *file, char **text, const size_t *size, const
     printed = file && fclose(file) == 0 && printed;
     enum status status = file_join(directory, name, path, error);
     if (status == STATUS_OK) {
-        status = printed ? file_write_atomic(path, *text, *size, error) : out_of_memory(path, error);
+        status = printed ? file_write_atomic(path, *text, *size, error) : error_no_memory(error, path);
     }
     free(*text);
     return status;
@@ -105,7 +100,7 @@ static enum status read_datasets(const struct strict_yaml *yaml, const yaml_node
     size_t count = strict_yaml_length(datasets);
     state->datasets = calloc(count + 1, sizeof *state->datasets);
     if (!state->datasets) {
-        return out_of_memory(yaml->name, error);
+        return error_no_memory(error, yaml->name);
     }
     state->dataset_count = count;
     enum status status = STATUS_OK;
@@ -262,7 +257,7 @@ enum status checkpoint_write_commit(const char *directory, const struct checkpoi
 {
     struct checkpoint_part *sorted = malloc((count + 1) * sizeof *sorted);
     if (!sorted) {
-        return out_of_memory(directory, error);
+        return error_no_memory(error, directory);
     }
     memcpy(sorted, parts, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_parts);
@@ -319,7 +314,7 @@ static enum status read_list(const struct strict_yaml *yaml, const yaml_node_t *
     if (status == STATUS_OK) {
         *count = strict_yaml_length(files);
         *parts = calloc(*count + 1, sizeof **parts);
-        status = *parts ? read_parts(yaml, files, *parts, error) : out_of_memory(yaml->name, error);
+        status = *parts ? read_parts(yaml, files, *parts, error) : error_no_memory(error, yaml->name);
     }
     return status;
 }

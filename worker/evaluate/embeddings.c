@@ -94,7 +94,7 @@ static enum status write_identities(struct embeddings_writer *writer, struct err
     uint64_t *offset = calloc((size_t)offsets, sizeof *offset);
     enum status status = STATUS_OK;
     if (!names || !offset) {
-        status = error_set(error, STATUS_INTERNAL, writer->path, NULL, "no memory for the identities' names");
+        status = error_no_memory(error, writer->path);
     }
     for (uint32_t label = 0; label < classes && status == STATUS_OK; label++) {
         const char *name = image_source_identity(source, label);
@@ -134,7 +134,7 @@ static enum status begin(struct embeddings_writer *writer, struct error *error)
 {
     writer->values = malloc(ROWS * writer->embedding * sizeof *writer->values);
     if (!writer->values) {
-        return error_set(error, STATUS_INTERNAL, writer->path, NULL, "no memory for embeddings");
+        return error_no_memory(error, writer->path);
     }
     enum status status = output_prepare(&writer->output, writer->path, error);
     if (status == STATUS_OK) {
@@ -158,7 +158,7 @@ enum status embeddings_create(const char *path, const struct embeddings_config *
     *result = NULL;
     struct embeddings_writer *writer = calloc(1, sizeof *writer);
     if (!writer) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for embeddings");
+        return error_no_memory(error, path);
     }
     writer->config = *config;
     writer->embedding = (size_t)iresnet_embedding(config->backbone->net);

@@ -36,8 +36,7 @@ static enum status allocate(struct evaluation *evaluation, int workers, struct e
     evaluation->all = calloc((size_t)workers * rows * evaluation->row, sizeof(float));
     evaluation->sum = calloc(((size_t)evaluation->pairs->images + 1) * embedding, sizeof(float));
     if (!evaluation->pixels || !evaluation->own || !evaluation->all || !evaluation->sum) {
-        return error_set(error, STATUS_INTERNAL, evaluation->pairs->name, NULL,
-                         "out of memory for the evaluation");
+        return error_no_memory(error, evaluation->pairs->name);
     }
     return STATUS_OK;
 }

@@ -46,11 +46,6 @@ struct search {
     size_t count, capacity;
 };
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
-}
-
 static bool nearest_allocate(struct nearest *nearest, size_t count)
 {
     nearest->cosine = malloc((count + 1) * sizeof *nearest->cosine);
@@ -124,7 +119,7 @@ static enum status search_create(struct search *search, const struct overlap_con
     for (size_t i = 0; i < threads && all; i++) {
         all = nearest_allocate(&search->own[i], BLOCK_PASSES);
     }
-    return all ? STATUS_OK : out_of_memory(error);
+    return all ? STATUS_OK : error_no_memory(error, "overlap");
 }
 
 static void search_free(struct search *search)
@@ -278,7 +273,7 @@ static enum status add_pair(struct search *search, struct overlap_pair pair, str
         const size_t capacity = search->capacity * 2 + 1024;
         struct overlap_pair *larger = realloc(search->pairs, capacity * sizeof *larger);
         if (!larger) {
-            return out_of_memory(error);
+            return error_no_memory(error, "overlap");
         }
         search->pairs = larger;
         search->capacity = capacity;

@@ -39,7 +39,7 @@ static enum status reading_create(struct reading *reading, const struct overlap_
     reading->centres = malloc((2 * count + 1) * sizeof *reading->centres);
     reading->rows = malloc((2 * count + 1) * embedding * sizeof *reading->rows);
     if (!reading->block || !reading->sums || !reading->centres || !reading->rows) {
-        return error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+        return error_no_memory(error, "overlap");
     }
     for (size_t i = 0; i < 2 * count; i++) {
         reading->centres[i] = (struct centre){known[i / 2].dataset[i % 2], known[i / 2].class[i % 2]};

@@ -152,7 +152,7 @@ enum status overlap_groups_fit(const struct overlap_pair *pairs, size_t count, s
     enum status status = STATUS_OK;
     *groups = (struct overlap_groups){0};
     if (!mutual || !sorted || !upper) {
-        status = error_set(error, STATUS_INTERNAL, "overlap", NULL, "out of memory");
+        status = error_no_memory(error, "overlap");
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         if (pairs[i].mutual) {

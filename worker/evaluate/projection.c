@@ -137,7 +137,7 @@ enum status projection_make(const float *rows, size_t count, size_t width, doubl
     }
     double *memory = calloc(5 * width + count, sizeof *memory);
     if (!memory) {
-        return error_set(error, STATUS_INTERNAL, "projection", NULL, "out of memory");
+        return error_no_memory(error, "projection");
     }
     struct projection projection = {.rows = rows,
                                     .count = count,

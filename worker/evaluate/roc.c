@@ -52,7 +52,7 @@ enum status roc_make(const double *distances, const uint8_t *same, size_t pairs,
     roc->threshold = calloc(pairs + 1, sizeof(double));
     if (!judged || !roc->far || !roc->tar || !roc->threshold) {
         free(judged);
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "out of memory");
+        return error_no_memory(error, NULL);
     }
     for (size_t i = 0; i < pairs; i++) {
         judged[i] = (struct judged){distances[i], same[i] != 0};

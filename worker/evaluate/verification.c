@@ -31,11 +31,6 @@ struct counts {
     size_t *same, *different; /* [folds + 1][steps]; the last row is the sum */
 };
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "verification", NULL, "out of memory");
-}
-
 /* Folds as sklearn's KFold makes them: contiguous, the first count % 10 one pair longer. */
 static void make_folds(struct folds *folds, size_t count)
 {
@@ -73,7 +68,7 @@ static enum status build_folds(struct folds *folds, const uint8_t *same, const u
 {
     *folds = (struct folds){.of = malloc(count + 1)};
     if (!folds->of) {
-        return out_of_memory(error);
+        return error_no_memory(error, "verification");
     }
     take_folds(folds, fold, count);
     if (folds->count < 2) { /* nothing to find a threshold on */
@@ -136,7 +131,7 @@ static enum status build_counts(struct counts *counts, int steps, double step, c
                               .same = calloc((rows + 1) * width, sizeof(size_t)),
                               .different = calloc((rows + 1) * width, sizeof(size_t))};
     if (!counts->same || !counts->different) {
-        return out_of_memory(error);
+        return error_no_memory(error, "verification");
     }
     for (size_t i = 0; i < pairs; i++) {
         int index = first_accepting(distances[i], steps, step);
@@ -275,7 +270,7 @@ static enum status score_auc(const double *distances, const uint8_t *same, size_
 {
     struct scored *scored = malloc((pairs + 1) * sizeof *scored);
     if (!scored) {
-        return out_of_memory(error);
+        return error_no_memory(error, "verification");
     }
     for (size_t i = 0; i < pairs; i++) {
         scored[i] = (struct scored){distances[i], same[i] != 0};
@@ -359,7 +354,7 @@ enum status verification_score(const float *sum, size_t images, int embedding, d
     *result = (struct verification){.pairs = count, .norm = mean_norm};
     double *distances = malloc((count + 1) * sizeof *distances);
     if (!distances) {
-        return out_of_memory(error);
+        return error_no_memory(error, "verification");
     }
     enum status status = build_folds(&folds, same, fold, count, error);
     if (status == STATUS_OK) {

@@ -47,7 +47,7 @@ static enum status local_group_create(struct exchange *exchange, int first, int 
     }
     *group = malloc(sizeof **group);
     if (!*group) {
-        return error_set(error, STATUS_INTERNAL, "exchange", NULL, "out of memory");
+        return error_no_memory(error, "exchange");
     }
     (*group)->members = count;
     return STATUS_OK;
@@ -108,7 +108,7 @@ enum status exchange_local_create(struct exchange **exchange, struct error *erro
                                                           .close = local_close};
     *exchange = calloc(1, sizeof **exchange);
     if (!*exchange) {
-        return error_set(error, STATUS_INTERNAL, "exchange", NULL, "out of memory");
+        return error_no_memory(error, "exchange");
     }
     (*exchange)->size = 1;
     (*exchange)->operations = &operations;

@@ -53,11 +53,6 @@ static enum status fail(struct exchange_mpi *mpi, int code, const char *what, st
                      "%s failed: %s", what, text);
 }
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "exchange", NULL, "out of memory");
-}
-
 static enum status check_count(size_t count, struct error *error)
 {
     if (count > INT_MAX) {
@@ -155,7 +150,7 @@ static enum status reserve(struct request_list *list, struct error *error)
         list->status = status;
     }
     if (!request || !completed || !status) {
-        return out_of_memory(error);
+        return error_no_memory(error, "exchange");
     }
     list->capacity = capacity;
     return STATUS_OK;
@@ -222,7 +217,7 @@ static enum status create_communicator(struct exchange_mpi *mpi, int first, int 
     int size = mpi->base.size;
     int *ranks = calloc((size_t)count, sizeof *ranks);
     if (!ranks) {
-        return out_of_memory(error);
+        return error_no_memory(error, "exchange");
     }
     for (int i = 0; i < count; i++) {
         ranks[i] = (first + i) % size;
@@ -263,7 +258,7 @@ static enum status mpi_group_create(struct exchange *exchange, int first, int co
     }
     *group = calloc(1, sizeof **group);
     if (!*group) {
-        return out_of_memory(error);
+        return error_no_memory(error, "exchange");
     }
     (*group)->communicator = MPI_COMM_NULL;
     bool member = (exchange->rank - first + exchange->size) % exchange->size < count;
@@ -449,7 +444,7 @@ enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchang
     *exchange = NULL;
     struct exchange_mpi *mpi = calloc(1, sizeof *mpi);
     if (!mpi) {
-        return out_of_memory(error);
+        return error_no_memory(error, "exchange");
     }
     mpi->communicator = MPI_COMM_NULL;
     mpi->base.operations = mpi_operations();

@@ -326,7 +326,7 @@ static enum status write_to(const struct onnx_model *model, struct output *outpu
 {
     struct sink sink = {.base = {.append = sink_append}, .file = fdopen(output->descriptor, "wb")};
     if (!sink.file) {
-        return error_set(error, STATUS_INTERNAL, output->path, NULL, "no memory to write the model");
+        return error_no_memory(error, output->path);
     }
     onnx__model_proto__pack_to_buffer(model->message, &sink.base);
     output->descriptor = -1; /* closed with the stream */
@@ -340,7 +340,7 @@ enum status onnx_write(struct onnx_model *model, const char *path, struct error 
 {
     struct output output;
     if (model->failed) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the model");
+        return error_no_memory(error, path);
     }
     if (onnx__model_proto__get_packed_size(model->message) > INT32_MAX) { /* protobuf's own limit */
         return error_set(error, STATUS_USAGE, path, "export it as safetensors",

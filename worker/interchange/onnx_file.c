@@ -53,8 +53,7 @@ static enum status load(const char *path, uint8_t **bytes, size_t *size, struct 
     *size = (size_t)whole;
     if (result == STATUS_OK) {
         *bytes = malloc(*size + 1);
-        result = *bytes ? read_whole(descriptor, path, *bytes, *size, error)
-                        : error_set(error, STATUS_INTERNAL, path, NULL, "no memory to read the model");
+        result = *bytes ? read_whole(descriptor, path, *bytes, *size, error) : error_no_memory(error, path);
     }
     close(descriptor);
     return result;
@@ -202,7 +201,7 @@ static enum status list_values(struct onnx_file *file, struct error *error)
     file->values = calloc(most + 1, sizeof *file->values);
     file->inputs = calloc(graph->n_node * ONNX_LINKS_MAX + 1, sizeof *file->inputs);
     if (!file->values || !file->inputs) {
-        return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the graph");
+        return error_no_memory(error, file->path);
     }
     for (size_t i = 0; i < graph->n_initializer; i++) {
         add_value(file, graph->initializer[i]->name, NULL, graph->initializer[i]);

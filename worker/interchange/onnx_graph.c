@@ -320,14 +320,13 @@ enum status onnx_graph_write(const struct backbone *backbone, const struct onnx_
     struct graph graph = {
         .backbone = backbone, .options = options, .model = onnx_create(state->arch, description)};
     if (!graph.model) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the model");
+        return error_no_memory(error, path);
     }
     enum status status = dimensions_of(&config, &graph.dimensions, error);
     if (status == STATUS_OK) {
         add_properties(&graph);
         add_network(&graph);
-        status = graph.failed ? error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the model")
-                              : onnx_write(graph.model, path, error);
+        status = graph.failed ? error_no_memory(error, path) : onnx_write(graph.model, path, error);
     }
     onnx_free(graph.model);
     return status;

@@ -276,7 +276,7 @@ enum status onnx_iresnet_open(const char *path, struct onnx_iresnet **network, s
     struct onnx_walk walk = {.network = calloc(1, sizeof **network), .channels = 3, .error = error};
     *network = NULL;
     if (!walk.network) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the model");
+        return error_no_memory(error, path);
     }
     enum status status = onnx_file_open(path, &walk.network->file, error);
     if (status == STATUS_OK) {

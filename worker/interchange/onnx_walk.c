@@ -122,7 +122,7 @@ static enum status grow(struct onnx_walk *walk)
     struct onnx_source *sources = arrays ? realloc(network->sources, capacity * sizeof *sources) : NULL;
     network->sources = sources ? sources : network->sources;
     if (!sources) {
-        return error_set(walk->error, STATUS_INTERNAL, network->file.path, NULL, "no memory for the arrays");
+        return error_no_memory(walk->error, network->file.path);
     }
     network->capacity = capacity;
     return STATUS_OK;

@@ -85,7 +85,7 @@ static enum status read_header(struct safetensors *file, uint64_t size, json_t *
     }
     char *text = malloc((size_t)length + 1);
     if (!text) {
-        return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the header");
+        return error_no_memory(error, file->path);
     }
     status = read_bytes(file, LENGTH_BYTES, text, (size_t)length, error);
     if (status == STATUS_OK) {
@@ -162,7 +162,7 @@ static enum status take_arrays(struct safetensors *file, json_t *header, struct 
     json_t *entry;
     file->arrays = calloc(json_object_size(header) + 1, sizeof *file->arrays);
     if (!file->arrays) {
-        return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the header");
+        return error_no_memory(error, file->path);
     }
     json_object_foreach(header, name, entry)
     {
@@ -265,7 +265,7 @@ enum status safetensors_read(const struct safetensors *file, const struct safete
     }
     uint8_t *piece = malloc(PIECE * bytes);
     if (!piece) {
-        return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory to read the arrays");
+        return error_no_memory(error, file->path);
     }
     enum status status = STATUS_OK;
     for (uint64_t done = 0; done < array->count && status == STATUS_OK; done += PIECE) {

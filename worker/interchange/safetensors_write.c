@@ -87,7 +87,7 @@ enum status safetensors_create(const char *path, const struct safetensors_array 
     if (!writer || !header) {
         free(writer);
         free(header);
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the file's header");
+        return error_no_memory(error, path);
     }
     snprintf(writer->path, sizeof writer->path, "%s", path);
     writer->left = bytes;

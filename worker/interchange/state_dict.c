@@ -91,7 +91,7 @@ static enum status create_writer(const struct backbone *backbone, const char *pa
     size_t arrays;
     struct safetensors_array *list = list_arrays(backbone->net, &arrays);
     if (!list) {
-        return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for the file's header");
+        return error_no_memory(error, path);
     }
     enum status status =
         safetensors_create(path, list, arrays, metadata, sizeof metadata / sizeof *metadata, writer, error);

@@ -135,7 +135,7 @@ enum status lane_create(const struct message_leases *leases, const struct manife
     }
     struct lane *lane = calloc(1, sizeof *lane);
     if (!lane) {
-        return error_set(error, STATUS_INTERNAL, "lane", NULL, "out of memory");
+        return error_no_memory(error, "lane");
     }
     lane->manifests = manifests;
     lane->seed = seed;
@@ -146,7 +146,7 @@ enum status lane_create(const struct message_leases *leases, const struct manife
     lane->datasets = calloc(datasets, sizeof *lane->datasets);
     if (!lane->leases || !lane->datasets) {
         lane_free(lane);
-        return error_set(error, STATUS_INTERNAL, "lane", NULL, "out of memory");
+        return error_no_memory(error, "lane");
     }
     lane->dataset_count = datasets;
     for (uint32_t i = 0; i < leases->count; i++) {
@@ -155,7 +155,7 @@ enum status lane_create(const struct message_leases *leases, const struct manife
     for (uint32_t k = 0; k < datasets; k++) {
         if (fill_dataset(lane, k) != STATUS_OK) {
             lane_free(lane);
-            return error_set(error, STATUS_INTERNAL, "lane", NULL, "out of memory");
+            return error_no_memory(error, "lane");
         }
     }
     *created = lane;

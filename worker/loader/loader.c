@@ -12,12 +12,6 @@
 #define IDLE_NANOSECONDS 5000000
 #define IMAGE_ALIGNMENT 64
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "loader", "use a smaller batch.lane, or more memory",
-                     "out of memory");
-}
-
 static enum status allocate_slots(struct loader *loader)
 {
     const struct loader_config *config = &loader->config;
@@ -48,7 +42,7 @@ static enum status allocate(struct loader *loader, struct error *error)
     loader->pixels = malloc((size_t)config->side * (size_t)config->side * 3);
     if (!loader->filled || !loader->taken || !loader->leases || !loader->pixels ||
         allocate_slots(loader) != STATUS_OK) {
-        return out_of_memory(error);
+        return error_no_memory(error, "loader");
     }
     return shard_cache_create(&loader->cache, error);
 }
@@ -77,7 +71,7 @@ enum status loader_create(const struct loader_config *config, struct loader **cr
     }
     struct loader *loader = calloc(1, sizeof *loader);
     if (!loader) {
-        return out_of_memory(error);
+        return error_no_memory(error, "loader");
     }
     loader->config = *config;
     loader->blocked_lane = -1;
@@ -167,7 +161,7 @@ static enum status add_lane(struct loader *loader, struct lane *lane, int index,
 {
     struct loader_epoch *epoch = find_epoch(loader, number, skip, use);
     if (!epoch) {
-        return out_of_memory(error);
+        return error_no_memory(error, "loader");
     }
     if (epoch->lanes[index] || epoch->skip != skip || epoch->use != use) {
         return error_set(error, STATUS_INTERNAL, "leases", NULL,

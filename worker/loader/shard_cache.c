@@ -15,7 +15,7 @@ enum status shard_cache_create(struct shard_cache **cache, struct error *error)
 {
     *cache = calloc(1, sizeof **cache);
     if (!*cache) {
-        return error_set(error, STATUS_INTERNAL, "loader", NULL, "out of memory");
+        return error_no_memory(error, "loader");
     }
     return STATUS_OK;
 }
@@ -74,7 +74,7 @@ enum status shard_cache_use(struct shard_cache *cache, const struct manifest *ma
     if (!shard) {
         shard = calloc(1, sizeof *shard);
         if (!shard) {
-            return error_set(error, STATUS_INTERNAL, "loader", NULL, "out of memory");
+            return error_no_memory(error, "loader");
         }
         enum status status = manifest_open_shard(manifest, index, &shard->shard, error);
         if (status != STATUS_OK) {

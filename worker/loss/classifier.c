@@ -10,13 +10,6 @@
 
 #define INITIAL_DEVIATION 0.01f
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "classifier",
-                     "use more workers or hosts: the class weights are shared out over them",
-                     "out of memory");
-}
-
 /* Memory of the classifier, counted; never NULL but when it runs out. */
 static void *take(struct classifier *classifier, size_t count, size_t size)
 {
@@ -169,7 +162,7 @@ enum status classifier_create(const struct classifier_config *config, struct exc
     openblas_set_num_threads(1);
     struct classifier *classifier = calloc(1, sizeof *classifier);
     if (!classifier) {
-        return out_of_memory(error);
+        return error_no_memory(error, "classifier");
     }
     classifier->exchange = exchange;
     classifier->bytes = sizeof *classifier;
@@ -189,7 +182,7 @@ enum status classifier_create(const struct classifier_config *config, struct exc
     whole = whole && create_chunks(classifier) && create_buffers(classifier) && create_pairs(classifier);
     enum status status =
         whole ? identity_groups_create(config->classes, config->datasets, &classifier->alone, error)
-              : out_of_memory(error);
+              : error_no_memory(error, "classifier");
     if (status == STATUS_OK) {
         status = classifier_set_groups(classifier, NULL, error);
     }

@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "classifier", NULL, "out of memory for the identity groups");
-}
-
 /* The class that a chunk's row is of. */
 static uint32_t class_of(const struct classifier *classifier, const struct chunk *chunk, int row)
 {
@@ -74,7 +69,7 @@ static enum status plan_meetings(struct classifier *classifier, struct error *er
     if (!meeting || !row) {
         free(meeting);
         free(row);
-        return out_of_memory(error);
+        return error_no_memory(error, "classifier");
     }
     free(classifier->meeting);
     free(classifier->meeting_row);
@@ -106,7 +101,7 @@ static enum status create_packed(struct classifier *classifier, struct error *er
             classifier->bytes += (2 * values + rows) * sizeof(float);
         }
         if (!part->packed_weight || !part->packed_gradient || !part->packed_inverse_norm) {
-            return out_of_memory(error);
+            return error_no_memory(error, "classifier");
         }
     }
     return STATUS_OK;

@@ -55,7 +55,7 @@ static enum status allocate(struct domain *domain, struct error *error)
         whole = whole && domain->output[layer] && domain->grad_output[layer];
     }
     if (!whole || !domain->weights || !domain->gradient) {
-        return error_set(error, STATUS_INTERNAL, "domain head", NULL, "out of memory");
+        return error_no_memory(error, "domain head");
     }
     return STATUS_OK;
 }
@@ -79,7 +79,7 @@ enum status domain_create(const struct domain_config *config, struct domain **cr
     if (!domain || !domain->weight_of || !domain->width || !domain->parameters || !domain->output ||
         !domain->grad_output) {
         domain_free(domain);
-        return error_set(error, STATUS_INTERNAL, "domain head", NULL, "out of memory");
+        return error_no_memory(error, "domain head");
     }
     memcpy(domain->weight_of, config->weight, datasets * sizeof *config->weight);
     domain->width[0] = config->embedding;

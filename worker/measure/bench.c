@@ -44,11 +44,6 @@ const char *bench_phase_name(enum bench_phase phase)
     return phase < BENCH_CLASSIFIER ? profile_phase_name((enum profile_phase)phase) : names[phase];
 }
 
-static enum status out_of_memory(struct error *error)
-{
-    return error_set(error, STATUS_INTERNAL, "bench", NULL, "out of memory");
-}
-
 /* --- Watching a step --- */
 
 static void enter_phase(void *context, enum message_phase phase)
@@ -102,7 +97,7 @@ static enum status run_step(struct watch *watch, int64_t number, double *seconds
         return error_set(error, STATUS_NUMERIC, "bench", "give another optimizer.lr or run.seed",
                          "the loss or gradient of step %lld on noise was not finite", (long long)number);
     }
-    return status == STATUS_OK && watch->out_of_memory ? out_of_memory(error) : status;
+    return status == STATUS_OK && watch->out_of_memory ? error_no_memory(error, "bench") : status;
 }
 
 /* --- What comes out --- */
@@ -182,14 +177,14 @@ static enum status allocate(struct bench *bench, struct error *error)
     bench->layers = calloc(bench->layer_count, sizeof *bench->layers);
     bench->layer_seconds = calloc(bench->layer_count, sizeof *bench->layer_seconds);
     bool made = bench->classes && bench->images && bench->layers && bench->layer_seconds;
-    return made ? STATUS_OK : out_of_memory(error);
+    return made ? STATUS_OK : error_no_memory(error, "bench");
 }
 
 static enum status measure(struct watch *watch, struct bench *bench, struct error *error)
 {
     double *seconds = calloc((size_t)bench->steps, sizeof *seconds), warm_up;
     if (!seconds) {
-        return out_of_memory(error);
+        return error_no_memory(error, "bench");
     }
     enum status status = run_step(watch, 1, &warm_up, error);
     profile_reset(&watch->profile);

@@ -73,8 +73,7 @@ enum status bench_machine_measure(int threads, struct bench_machine *machine, st
 {
     float *memory = thread_memory(threads, 2 * COPY_BYTES);
     if (!memory) {
-        return error_set(error, STATUS_INTERNAL, "bench", "use fewer threads, or more memory",
-                         "no memory to measure this machine with");
+        return error_no_memory(error, "bench");
     }
     openblas_set_num_threads(1);
     machine->sgemm = threads * 2.0 * PRODUCTS * SIDE * SIDE * SIDE / best(sgemm_seconds, memory, threads);

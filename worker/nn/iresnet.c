@@ -35,7 +35,7 @@ enum status iresnet_create(const struct iresnet_config *config, struct iresnet *
         return status;
     struct iresnet *net = calloc(1, sizeof *net);
     if (!net)
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for the network");
+        return error_no_memory(error, "network");
     net->dimensions = dimensions;
     net->threads = config->threads;
     net->batch_max = config->batch_max;

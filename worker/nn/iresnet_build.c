@@ -91,7 +91,7 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
         net->block_count += (size_t)net->dimensions.blocks[layer];
     net->blocks = calloc(net->block_count, sizeof *net->blocks);
     if (!net->blocks)
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for the network's layers");
+        return error_no_memory(error, "network's layers");
     status = plan_conv(&planner, net->dimensions.input, 3, net->dimensions.widths[0], 3, 1, &net->stem_conv,
                        error);
     if (status == STATUS_OK)

@@ -106,7 +106,7 @@ enum status parameter_table_build(const struct dimensions *dimensions, struct pa
 {
     *table = (struct parameter_table){.side_last = dimensions->side_last};
     if (!add_all(table, dimensions))
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for the table of parameters");
+        return error_no_memory(error, "table of parameters");
     return STATUS_OK;
 }
 

@@ -100,8 +100,7 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
         }
     }
     free(made);
-    return error_set(error, STATUS_INTERNAL, NULL, "use a smaller network, or more memory",
-                     "no memory for the plan of a convolution");
+    return error_no_memory(error, "plan of a convolution");
 }
 
 void conv_free(struct conv *conv)
