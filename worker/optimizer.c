@@ -9,13 +9,15 @@
 /* Vectors shorter than this are not worth waking threads for. */
 #define PARALLEL_COUNT 65536
 
-void optimizer_step(float *weight, float *momentum, const float *gradient, size_t count, double scale,
-                    double lr, double momentum_factor, double weight_decay, int threads)
+void optimizer_step(const struct parameter_group *group, const struct optimizer_update *update, int threads)
 {
-    float gradient_scale = (float)scale;
-    float rate = (float)lr;
-    float keep = (float)momentum_factor;
-    float decay = (float)weight_decay;
+    float *weight = group->weight, *momentum = group->momentum;
+    const float *gradient = group->gradient;
+    size_t count = group->count;
+    float gradient_scale = (float)update->scale;
+    float rate = (float)update->lr;
+    float keep = (float)update->momentum;
+    float decay = (float)update->weight_decay;
 #pragma omp parallel for simd num_threads(threads)                                                           \
     schedule(static) if (threads > 1 && count >= PARALLEL_COUNT)
     for (size_t i = 0; i < count; i++) {

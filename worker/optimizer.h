@@ -3,14 +3,19 @@
 #define DAIL_WORKER_OPTIMIZER_H
 
 #include "proto/config/config.h"
+#include "worker/parameter/parameter.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* The first step's momentum is the gradient itself, as PyTorch's: the vectors start at zero. In place;
- * `scale` multiplies the gradient first (clipping). */
-void optimizer_step(float *weight, float *momentum, const float *gradient, size_t count, double scale,
-                    double lr, double momentum_factor, double weight_decay, int threads);
+struct optimizer_update {
+    double scale; /* multiplies the gradient first (clipping) */
+    double lr, momentum, weight_decay;
+};
+
+/* Updates a group's weights and momenta in place. The first step's momentum is the gradient itself, as
+ * PyTorch's: the vectors start at zero. */
+void optimizer_step(const struct parameter_group *group, const struct optimizer_update *update, int threads);
 
 /* Sum of squares in double, in a fixed order whatever the number of threads. */
 double optimizer_square_sum(const float *values, size_t count, int threads);

@@ -20,11 +20,13 @@ enum status restore_checkpoint(struct trainer *trainer, const char *path, struct
     struct checkpoint_state state = {0};
     enum status status = checkpoint_read_state(path, &state, error);
     if (status == STATUS_OK) {
-        status = checkpoint_read_model(path, trainer->net, trainer->momentum, trainer->domain,
-                                       trainer->domain_momentum, error);
+        status = checkpoint_read_model(path, trainer->groups, trainer->group_count, error);
     }
-    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
-        const struct manifest *manifest = &trainer->manifests[k];
+    const struct manifest *manifest = trainer->manifests;
+    for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {
+        if (!trainer->groups[i].owned_rows) {
+            continue;
+        }
         const struct checkpoint_dataset *dataset = find_dataset(&state, manifest);
         if (!dataset) {
             status = error_set(error, STATUS_DATA, path, "give another checkpoint.resume or run.dir",
@@ -32,8 +34,8 @@ enum status restore_checkpoint(struct trainer *trainer, const char *path, struct
                                manifest->name, manifest->classes);
             break;
         }
-        status = checkpoint_read_classifier(path, dataset, trainer->config->model.embedding,
-                                            classifier_block(trainer->classifier, k), 1, error);
+        status = checkpoint_read_classifier(path, dataset, &trainer->groups[i], error);
+        manifest++;
     }
     iresnet_weights_changed(trainer->net);
     checkpoint_state_free(&state);

@@ -17,9 +17,8 @@ struct save {
     const char *run_dir;
 
     /* The copy. */
-    float *weights, *statistics, *momentum; /* the first worker's alone, as are those of the domain head */
-    float *domain_weights, *domain_momentum;
-    struct classifier_block *blocks; /* [datasets]: weight and momentum are copies, gradient NULL */
+    /* [trainer->group_count]; those that this worker does not write stay zero. */
+    struct parameter_group *groups;
     struct save_moment moment;
     double stall;
 
@@ -31,7 +30,7 @@ struct save {
     bool stop;
 
     /* What the thread made of it: its own while SAVE_WRITING. */
-    struct checkpoint_part *parts; /* [datasets + 1] */
+    struct checkpoint_part *parts; /* [trainer->group_count] at most: model.h5 and class rows */
     size_t part_count;
     struct error failure; /* STATUS_OK: none */
     double seconds;
@@ -40,59 +39,46 @@ struct save {
     int64_t committed_step;
 };
 
+/* What every worker has alike, the first one writes. */
 static bool writes_model(const struct trainer *trainer)
 {
     return trainer->exchange->rank == 0;
 }
 
-static size_t block_count(const struct trainer *trainer, size_t dataset)
+static bool writes(const struct trainer *trainer, const struct parameter_group *group)
 {
-    const struct classifier_block *block = classifier_block(trainer->classifier, dataset);
-    return (size_t)(block->row_end - block->row_begin) * (size_t)trainer->config->model.embedding;
+    return group->owned_rows ? group->count > 0 : writes_model(trainer);
 }
 
 int64_t save_memory_bytes(const struct trainer *trainer)
 {
     size_t count = 0;
-    if (writes_model(trainer)) {
-        count = 2 * iresnet_weight_count(trainer->net) + iresnet_statistic_count(trainer->net) +
-                2 * domain_weight_count(trainer->domain);
-    }
-    for (size_t k = 0; k < trainer->datasets; k++) {
-        count += 2 * block_count(trainer, k);
+    for (size_t i = 0; i < trainer->group_count; i++) {
+        const struct parameter_group *group = &trainer->groups[i];
+        if (writes(trainer, group)) {
+            count += 2 * group->count + group->statistic_count;
+        }
     }
     return (int64_t)(count * sizeof(float));
 }
 
 /* --- The thread --- */
 
-static enum status write_model(struct save *save)
-{
-    const struct trainer *trainer = save->trainer;
-    struct checkpoint_model model = {.net = trainer->net,
-                                     .weights = save->weights,
-                                     .statistics = save->statistics,
-                                     .momentum = save->momentum,
-                                     .domain = trainer->domain,
-                                     .domain_weights = save->domain_weights,
-                                     .domain_momentum = save->domain_momentum};
-    char directory[1024];
-    checkpoint_path(save->run_dir, save->moment.step, 1, directory, sizeof directory);
-    return checkpoint_write_model(directory, &model, &save->parts[save->part_count++], &save->failure);
-}
-
-static enum status write_blocks(struct save *save)
+static enum status write_files(struct save *save)
 {
     const struct trainer *trainer = save->trainer;
     char directory[1024];
     enum status status = STATUS_OK;
     checkpoint_path(save->run_dir, save->moment.step, 1, directory, sizeof directory);
-    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
-        const struct classifier_block *block = &save->blocks[k];
-        if (block->row_begin < block->row_end) {
-            status = checkpoint_write_classifier(directory, trainer->manifests[k].name, trainer->classes[k],
-                                                 trainer->config->model.embedding, block,
-                                                 &save->parts[save->part_count++], &save->failure);
+    if (writes_model(trainer)) {
+        status = checkpoint_write_model(directory, save->groups, trainer->group_count,
+                                        &save->parts[save->part_count++], &save->failure);
+    }
+    for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {
+        const struct parameter_group *group = &save->groups[i];
+        if (group->owned_rows && group->count > 0) {
+            status = checkpoint_write_classifier(directory, group, &save->parts[save->part_count++],
+                                                 &save->failure);
         }
     }
     return status;
@@ -104,11 +90,8 @@ static void write_parts(struct save *save)
     save->part_count = 0;
     save->failure = (struct error){0};
     enum status status = checkpoint_begin(save->run_dir, save->moment.step, &save->failure);
-    if (status == STATUS_OK && writes_model(save->trainer)) {
-        status = write_model(save);
-    }
     if (status == STATUS_OK) {
-        status = write_blocks(save);
+        status = write_files(save);
     }
     save->failure.status = status;
     save->seconds = clock_monotonic() - begin;
@@ -135,32 +118,16 @@ static void *save_thread(void *context)
 
 /* --- Its making and end --- */
 
-static float *allocate(size_t count)
-{
-    return calloc(count > 0 ? count : 1, sizeof(float));
-}
-
 static bool lay_out(struct save *save)
 {
     const struct trainer *trainer = save->trainer;
-    save->parts = calloc(trainer->datasets + 1, sizeof *save->parts);
-    save->blocks = calloc(trainer->datasets + 1, sizeof *save->blocks);
-    bool complete = save->parts && save->blocks;
-    if (writes_model(trainer)) {
-        save->weights = allocate(iresnet_weight_count(trainer->net));
-        save->momentum = allocate(iresnet_weight_count(trainer->net));
-        save->statistics = allocate(iresnet_statistic_count(trainer->net));
-        save->domain_weights = allocate(domain_weight_count(trainer->domain));
-        save->domain_momentum = allocate(domain_weight_count(trainer->domain));
-        complete = complete && save->weights && save->momentum && save->statistics && save->domain_weights &&
-                   save->domain_momentum;
-    }
-    for (size_t k = 0; k < trainer->datasets && complete; k++) {
-        save->blocks[k] = *classifier_block(trainer->classifier, k);
-        save->blocks[k].gradient = NULL;
-        save->blocks[k].weight = allocate(block_count(trainer, k));
-        save->blocks[k].momentum = allocate(block_count(trainer, k));
-        complete = save->blocks[k].weight && save->blocks[k].momentum;
+    save->parts = calloc(trainer->group_count, sizeof *save->parts);
+    save->groups = calloc(trainer->group_count, sizeof *save->groups);
+    bool complete = save->parts && save->groups;
+    for (size_t i = 0; i < trainer->group_count && complete; i++) {
+        if (writes(trainer, &trainer->groups[i])) {
+            complete = parameter_group_create_copy(&trainer->groups[i], &save->groups[i]);
+        }
     }
     return complete;
 }
@@ -215,43 +182,23 @@ void save_free(struct save *save)
         pthread_cond_destroy(&save->wake);
         pthread_mutex_destroy(&save->lock);
     }
-    for (size_t k = 0; save->blocks && k < save->trainer->datasets; k++) {
-        free(save->blocks[k].weight);
-        free(save->blocks[k].momentum);
+    for (size_t i = 0; save->groups && i < save->trainer->group_count; i++) {
+        parameter_group_free_copy(&save->groups[i]);
     }
-    free(save->blocks);
+    free(save->groups);
     free(save->parts);
-    free(save->weights);
-    free(save->momentum);
-    free(save->statistics);
-    free(save->domain_weights);
-    free(save->domain_momentum);
     free(save);
 }
 
 /* --- The trainer's side --- */
 
-static void copy(float *target, const float *source, size_t count)
-{
-    if (count > 0) {
-        memcpy(target, source, count * sizeof *target);
-    }
-}
-
 void save_begin(struct save *save, const struct save_moment *moment, double since)
 {
     const struct trainer *trainer = save->trainer;
-    if (writes_model(trainer)) {
-        copy(save->weights, iresnet_weights(trainer->net), iresnet_weight_count(trainer->net));
-        copy(save->momentum, trainer->momentum, iresnet_weight_count(trainer->net));
-        copy(save->statistics, iresnet_statistics(trainer->net), iresnet_statistic_count(trainer->net));
-        copy(save->domain_weights, domain_weights(trainer->domain), domain_weight_count(trainer->domain));
-        copy(save->domain_momentum, trainer->domain_momentum, domain_weight_count(trainer->domain));
-    }
-    for (size_t k = 0; k < trainer->datasets; k++) {
-        const struct classifier_block *block = classifier_block(trainer->classifier, k);
-        copy(save->blocks[k].weight, block->weight, block_count(trainer, k));
-        copy(save->blocks[k].momentum, block->momentum, block_count(trainer, k));
+    for (size_t i = 0; i < trainer->group_count; i++) {
+        if (writes(trainer, &trainer->groups[i])) {
+            parameter_group_copy(&trainer->groups[i], &save->groups[i]);
+        }
     }
     save->moment = *moment;
     save->pending_step = moment->step;

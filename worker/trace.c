@@ -263,75 +263,72 @@ static const char *state_name(enum trace_state state)
     return names[state];
 }
 
-static enum status write_backbone(struct trace *trace, enum trace_state state, const struct iresnet *net,
-                                  const float *weights, const float *statistics, float *buffer,
-                                  struct error *error)
+/* The vector that holds a parameter in a state; NULL: it is none of it. */
+static const float *vector_of(enum trace_state state, const struct parameter_group *group,
+                              const struct parameter *parameter)
 {
-    size_t count;
-    const struct parameter *parameters = iresnet_parameters(net, &count);
+    if (state == TRACE_BEFORE || state == TRACE_AFTER) {
+        return parameter->kind == PARAMETER_CONSTANT ? NULL : parameter_group_values(group, parameter);
+    }
+    if (parameter->kind != PARAMETER_TRAINED) {
+        return NULL;
+    }
+    return state == TRACE_GRAD ? group->gradient : group->momentum;
+}
+
+static enum status write_whole(struct trace *trace, enum trace_state state,
+                               const struct parameter_group *group, float *buffer, struct error *error)
+{
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct parameter *parameter = &parameters[i];
-        const float *vector = parameter->kind == PARAMETER_TRAINED ? weights : statistics;
+    for (size_t i = 0; i < group->parameter_count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &group->parameters[i];
+        const float *vector = vector_of(state, group, parameter);
         uint64_t dims[4] = {0};
         char name[128];
-        if (parameter->kind == PARAMETER_CONSTANT || !vector) {
+        if (!vector) {
             continue;
         }
         for (int d = 0; d < parameter->rank; d++) {
             dims[d] = parameter->shape[d];
         }
-        snprintf(name, sizeof name, "/%s/backbone/%s", state_name(state), parameter->name);
-        parameter_to_file(net, parameter, vector, buffer);
+        snprintf(name, sizeof name, "/%s/%s/%s", state_name(state), group->name, parameter->name);
+        parameter_to_file(parameter, vector, buffer);
         status = write_f32(trace, name, parameter->rank, dims, buffer, error);
     }
     return status;
 }
 
-static enum status write_domain(struct trace *trace, enum trace_state state, const struct domain *domain,
-                                const float *values, struct error *error)
+static enum status write_rows(struct trace *trace, enum trace_state state,
+                              const struct parameter_group *group, struct error *error)
 {
-    size_t count;
-    const struct domain_parameter *parameters = domain_parameters(domain, &count);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        uint64_t dims[2] = {parameters[i].shape[0], parameters[i].shape[1]};
-        char name[128];
-        snprintf(name, sizeof name, "/%s/domain/%s", state_name(state), parameters[i].name);
-        status = write_f32(trace, name, parameters[i].rank, dims, values + parameters[i].offset, error);
+    char path[256], name[300];
+    const struct parameter *parameter = &group->parameters[0];
+    const uint64_t dims[2] = {parameter->shape[0], parameter->shape[1]};
+    if (group->count == 0) {
+        return STATUS_OK;
     }
-    return status;
+    snprintf(path, sizeof path, "/classifier/%s", group->name);
+    snprintf(name, sizeof name, "%s/%s", path, state_name(state));
+    enum status status = write_f32(trace, name, 2, dims, vector_of(state, group, parameter), error);
+    if (status == STATUS_OK) {
+        status = h5_set_uint(&trace->file, path, "row_begin", group->rows.begin, error);
+    }
+    return status == STATUS_OK ? h5_set_uint(&trace->file, path, "row_end", group->rows.end, error) : status;
 }
 
-enum status trace_model(struct trace *trace, enum trace_state state, const struct iresnet *net,
-                        const float *weights, const float *statistics, const struct domain *domain,
-                        const float *domain_values, struct error *error)
+enum status trace_group(struct trace *trace, enum trace_state state, const struct parameter_group *group,
+                        struct error *error)
 {
-    float *buffer = malloc(iresnet_parameter_largest(net) * sizeof *buffer);
+    if (group->owned_rows) {
+        return write_rows(trace, state, group, error);
+    }
+    float *buffer = malloc(parameter_group_largest(group) * sizeof *buffer);
     if (!buffer) {
         return error_no_memory(error, "trace");
     }
-    enum status status = write_backbone(trace, state, net, weights, statistics, buffer, error);
+    enum status status = write_whole(trace, state, group, buffer, error);
     free(buffer);
-    return status == STATUS_OK ? write_domain(trace, state, domain, domain_values, error) : status;
-}
-
-enum status trace_classifier(struct trace *trace, const char *dataset, enum trace_state state,
-                             const float *values, uint32_t row_begin, uint32_t row_end, int embedding,
-                             struct error *error)
-{
-    char group[256], name[300];
-    uint64_t dims[2] = {row_end - row_begin, (uint64_t)embedding};
-    if (row_end == row_begin) {
-        return STATUS_OK;
-    }
-    snprintf(group, sizeof group, "/classifier/%s", dataset);
-    snprintf(name, sizeof name, "%s/%s", group, state_name(state));
-    enum status status = write_f32(trace, name, 2, dims, values, error);
-    if (status == STATUS_OK) {
-        status = h5_set_uint(&trace->file, group, "row_begin", row_begin, error);
-    }
-    return status == STATUS_OK ? h5_set_uint(&trace->file, group, "row_end", row_end, error) : status;
+    return status;
 }
 
 enum status trace_crossing(struct trace *trace, const uint32_t *draws, size_t count, struct error *error)

@@ -4,9 +4,10 @@
  *   attributes        see struct trace_step and struct trace_result; texts are fixed-length UTF-8,
  *                     `datasets` an array of them
  *   /lane-<l>/        image f32 [b,3,H,W], dataset u32 [b], label u32 [b], sample u64 [b],
- *                     embedding f32 [b,D], domain_logit f32 [b,K], and dropout f32 [b,n] where the step had
- * it /before/ /momentum/ /grad/ /after/ backbone/<name> and domain/<name>, in the shapes of the state_dict:
- * written by worker 1; grad is after the exchange, before clipping and decay
+ *                     embedding f32 [b,D], domain_logit f32 [b,K], and dropout f32 [b,n] where the step had it
+ *   /before/ /momentum/ /grad/ /after/
+ *                     backbone/<name> and domain/<name>, in the shapes of the state_dict: written by worker 1;
+ *                     grad is after the exchange, before clipping and decay
  *   /classifier/<dataset>/{before,momentum,grad,after}
  *                     f32 [rows,D], with attributes row_begin, row_end on the group
  *   /crossing         u32 [n,3]: lane, position in the lane's micro-batch, class over all datasets
@@ -19,8 +20,7 @@
 
 #include "proto/error.h"
 #include "worker/loss/classifier.h"
-#include "worker/loss/domain.h"
-#include "worker/nn/iresnet.h"
+#include "worker/parameter/parameter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,7 +55,7 @@ struct trace_result {
     bool skipped; /* nothing was updated */
 };
 
-/* Which of a vector's states is written. */
+/* Which state of the model is written. */
 enum trace_state { TRACE_BEFORE, TRACE_MOMENTUM, TRACE_GRAD, TRACE_AFTER };
 
 struct trace_lane {
@@ -82,18 +82,10 @@ enum status trace_results(struct trace *trace, const struct trace_result *result
 /* One lane's micro-batch: after its forward pass and losses. */
 enum status trace_lane(struct trace *trace, const struct trace_lane *lane, struct error *error);
 
-/* Backbone and domain head, by worker 1 alone. `weights` in the layout of the network's weights, `statistics`
- * in that of its statistics (NULL: left out, as in momentum and grad), `domain_values` in that of the domain
- * head's weights. */
-enum status trace_model(struct trace *trace, enum trace_state state, const struct iresnet *net,
-                        const float *weights, const float *statistics, const struct domain *domain,
-                        const float *domain_values, struct error *error);
-
-/* Owned rows of a dataset's classifier: values [row_end - row_begin][embedding]. Nothing is written for no
- * rows. */
-enum status trace_classifier(struct trace *trace, const char *dataset, enum trace_state state,
-                             const float *values, uint32_t row_begin, uint32_t row_end, int embedding,
-                             struct error *error);
+/* One of the group's vectors: its momenta, its gradient, or its weights with the running statistics. Groups that
+ * every worker has alike are to be written by worker 1 alone. Nothing is written of no rows. */
+enum status trace_group(struct trace *trace, enum trace_state state, const struct parameter_group *group,
+                        struct error *error);
 
 /* draws [count][3] = (lane, position in the lane's micro-batch, class counted over all datasets): drawn
  * cross-dataset classes among owned rows. May be called several times; the draws add up. */

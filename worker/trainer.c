@@ -7,6 +7,7 @@
 #include "worker/interchange/state_dict.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,9 @@
 #define TRAINER_LOADER_DEPTH 2
 /* Images used to measure the network's speed: enough to fill the kernels' blocks, few enough to be quick. */
 #define TRAINER_MEASURE_IMAGES 16
+
+/* The order of the groups: that of the arrays in checkpoints and traces. Class rows come last. */
+enum { BACKBONE_GROUP, DOMAIN_GROUP, CLASS_GROUPS };
 
 static enum status open_datasets(struct trainer *trainer, struct error *error)
 {
@@ -57,6 +61,7 @@ static enum status invent_datasets(struct trainer *trainer, const uint32_t *clas
     }
     trainer->datasets = count;
     for (size_t k = 0; k < count; k++) {
+        snprintf(trainer->manifests[k].name, sizeof trainer->manifests[k].name, "noise%zu", k);
         trainer->manifests[k].classes = classes[k];
         trainer->manifests[k].images = classes[k];
         trainer->classes[k] = classes[k];
@@ -136,14 +141,38 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
     return domain_create(&domain, &trainer->domain, error);
 }
 
+static enum status create_groups(struct trainer *trainer, struct error *error)
+{
+    trainer->groups = calloc(CLASS_GROUPS + trainer->datasets, sizeof *trainer->groups);
+    if (!trainer->groups) {
+        return error_no_memory(error, "worker");
+    }
+    trainer->group_count = CLASS_GROUPS + trainer->datasets;
+    trainer->groups[BACKBONE_GROUP] = iresnet_parameter_group(trainer->net);
+    trainer->groups[DOMAIN_GROUP] = domain_parameter_group(trainer->domain);
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        trainer->groups[CLASS_GROUPS + k] =
+            classifier_parameter_group(trainer->classifier, k, trainer->manifests[k].name);
+    }
+    for (size_t i = 0; i < trainer->group_count; i++) {
+        struct parameter_group *group = &trainer->groups[i];
+        if (!parameter_group_is_valid(group)) {
+            return error_set(error, STATUS_INTERNAL, group->name, "report this",
+                             "parameters and vectors do not fit together");
+        }
+        if (!parameter_group_add_momentum(group)) {
+            return error_no_memory(error, "worker");
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status create_buffers(struct trainer *trainer, struct error *error)
 {
     const struct config *config = trainer->config;
     size_t batch = (size_t)config->batch.lane;
     size_t values = batch * (size_t)config->model.embedding;
     size_t side = (size_t)config->model.input;
-    trainer->momentum = calloc(iresnet_weight_count(trainer->net), sizeof(float));
-    trainer->domain_momentum = calloc(domain_weight_count(trainer->domain), sizeof(float));
     trainer->embedding = calloc(values, sizeof(float));
     trainer->grad_embedding = calloc(values, sizeof(float));
     trainer->empty_image = calloc(batch * side * side * 3, sizeof(float));
@@ -155,8 +184,8 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
             return error_no_memory(error, "worker");
         }
     }
-    if (!trainer->momentum || !trainer->domain_momentum || !trainer->embedding || !trainer->grad_embedding ||
-        !trainer->empty_image || !trainer->empty_sample || !trainer->blamed) {
+    if (!trainer->embedding || !trainer->grad_embedding || !trainer->empty_image || !trainer->empty_sample ||
+        !trainer->blamed) {
         return error_no_memory(error, "worker");
     }
     buckets_init(&trainer->buckets, trainer->exchange, iresnet_gradient(trainer->net),
@@ -169,6 +198,9 @@ static enum status create_model(struct trainer *trainer, struct error *error)
     enum status status = create_backbone(trainer, trainer->threads, error);
     if (status == STATUS_OK) {
         status = create_losses(trainer, trainer->threads, error);
+    }
+    if (status == STATUS_OK) {
+        status = create_groups(trainer, error);
     }
     return status == STATUS_OK ? create_buffers(trainer, error) : status;
 }
@@ -210,6 +242,9 @@ void trainer_free(struct trainer *trainer)
     if (trainer->loader) {
         loader_free(trainer->loader);
     }
+    for (size_t i = 0; i < trainer->group_count; i++) {
+        parameter_group_free_momentum(&trainer->groups[i]);
+    }
     if (trainer->classifier) {
         classifier_free(trainer->classifier);
     }
@@ -227,8 +262,7 @@ void trainer_free(struct trainer *trainer)
     free(trainer->classes);
     free(trainer->dataset_weight);
     free(trainer->domain_weight);
-    free(trainer->momentum);
-    free(trainer->domain_momentum);
+    free(trainer->groups);
     free(trainer->embedding);
     free(trainer->grad_embedding);
     free(trainer->dropout_mask);
@@ -247,7 +281,8 @@ static enum status init_from_checkpoint(struct trainer *trainer, const char *pat
         status = checkpoint_read_state(path, &state, error);
     }
     if (status == STATUS_OK) {
-        status = checkpoint_read_model(path, trainer->net, NULL, NULL, NULL, error);
+        struct parameter_group backbone = iresnet_parameter_group(trainer->net);
+        status = checkpoint_read_model(path, &backbone, 1, error);
     }
     for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
         const struct manifest *manifest = &trainer->manifests[k];
@@ -255,8 +290,9 @@ static enum status init_from_checkpoint(struct trainer *trainer, const char *pat
             const struct checkpoint_dataset *old = &state.datasets[i];
             if (old->id == manifest->dataset_id && old->classes == manifest->classes &&
                 state.embedding == trainer->config->model.embedding) {
-                status = checkpoint_read_classifier(path, old, state.embedding,
-                                                    classifier_block(trainer->classifier, k), 0, error);
+                struct parameter_group rows =
+                    classifier_parameter_group(trainer->classifier, k, manifest->name);
+                status = checkpoint_read_classifier(path, old, &rows, error);
             }
         }
     }
@@ -361,10 +397,13 @@ int64_t trainer_memory_bytes(const struct trainer *trainer)
     int64_t side = config->model.input;
     int64_t micro_batch = config->batch.lane * side * side * 3 * (int64_t)sizeof(float);
     int64_t queue = micro_batch * lanes_expected(trainer) * TRAINER_LOADER_DEPTH;
-    int64_t vectors = (int64_t)(sizeof(float) * (iresnet_weight_count(trainer->net) +
-                                                 3 * domain_weight_count(trainer->domain)));
+    size_t values = 2 * trainer->groups[DOMAIN_GROUP].count; /* its weights and gradient */
+    for (size_t i = 0; i < trainer->group_count; i++) {
+        values += trainer->groups[i].count;
+    }
     return (int64_t)iresnet_memory_bytes(trainer->net) +
-           (int64_t)classifier_memory_bytes(trainer->classifier) + queue + micro_batch + vectors;
+           (int64_t)classifier_memory_bytes(trainer->classifier) + queue + micro_batch +
+           (int64_t)(sizeof(float) * values);
 }
 
 double trainer_measure(struct trainer *trainer)

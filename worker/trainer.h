@@ -37,11 +37,12 @@ struct trainer {
     int64_t steps, steps_per_epoch, global_batch;
 
     struct iresnet *net;
-    float *momentum; /* in the layout of the network's weights */
     struct domain *domain;
-    float *domain_momentum;
     struct classifier *classifier;
     struct identity_groups *identity; /* the classifier's; NULL: every class alone */
+    /* All that is trained: backbone, domain head, each dataset's class rows. */
+    struct parameter_group *groups;
+    size_t group_count;
     struct loader *loader;
     struct buckets buckets;
 

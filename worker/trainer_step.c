@@ -135,10 +135,15 @@ static void draw_dropout(struct trainer *trainer, int64_t step, const struct sam
 /* Everything that is complete before the backbone's backward pass goes out ahead of it. */
 static enum status start_early_sums(struct trainer *trainer, struct error *error)
 {
-    struct buckets *buckets = &trainer->buckets;
-    enum status status =
-        buckets_start(buckets, domain_gradient(trainer->domain), domain_weight_count(trainer->domain), error);
-    return status == STATUS_OK ? buckets_start(buckets, iresnet_batch_statistics(trainer->net),
+    const float *late = iresnet_gradient(trainer->net);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {
+        const struct parameter_group *group = &trainer->groups[i];
+        if (!group->owned_rows && group->gradient != late) {
+            status = buckets_start(&trainer->buckets, group->gradient, group->count, error);
+        }
+    }
+    return status == STATUS_OK ? buckets_start(&trainer->buckets, iresnet_batch_statistics(trainer->net),
                                                iresnet_statistic_count(trainer->net), error)
                                : status;
 }
@@ -249,34 +254,33 @@ static enum status reduce_step(struct step *step, struct step_control *control, 
     return status;
 }
 
+/* `scale` is what clipping makes of the gradients that it counts. */
 static void update(struct trainer *trainer, const struct step_result *result, double scale)
 {
     const struct config *config = trainer->config;
-    double momentum = config->optimizer.momentum;
-    double decay = config->optimizer.weight_decay;
-    optimizer_step(iresnet_weights(trainer->net), trainer->momentum, iresnet_gradient(trainer->net),
-                   iresnet_weight_count(trainer->net), scale, result->lr, momentum, decay, trainer->threads);
-    optimizer_step(domain_weights(trainer->domain), trainer->domain_momentum,
-                   domain_gradient(trainer->domain), domain_weight_count(trainer->domain), scale, result->lr,
-                   momentum, decay, trainer->threads);
-    for (size_t k = 0; k < trainer->datasets; k++) {
-        struct classifier_block *block = classifier_block(trainer->classifier, k);
-        size_t count = (size_t)(block->row_end - block->row_begin) * (size_t)config->model.embedding;
-        optimizer_step(block->weight, block->momentum, block->gradient, count, 1.0, result->lr, momentum,
-                       decay, trainer->threads);
+    for (size_t i = 0; i < trainer->group_count; i++) {
+        const struct parameter_group *group = &trainer->groups[i];
+        struct optimizer_update update = {.scale = group->owned_rows ? 1.0 : scale,
+                                          .lr = result->lr,
+                                          .momentum = config->optimizer.momentum,
+                                          .weight_decay = config->optimizer.weight_decay};
+        optimizer_step(group, &update, trainer->threads);
     }
     iresnet_update_statistics(trainer->net, trainer->lanes);
     iresnet_weights_changed(trainer->net);
 }
 
-/* The norm over backbone and domain head, and what clipping makes of it (as PyTorch's clip_grad_norm_). */
+/* The norm over what every worker has alike, backbone and domain head, and what clipping makes of it (as
+ * PyTorch's clip_grad_norm_). */
 static double clip_scale(struct trainer *trainer, double *norm)
 {
-    double clip = trainer->config->optimizer.clip;
-    double squares = optimizer_square_sum(iresnet_gradient(trainer->net), iresnet_weight_count(trainer->net),
-                                          trainer->threads) +
-                     optimizer_square_sum(domain_gradient(trainer->domain),
-                                          domain_weight_count(trainer->domain), trainer->threads);
+    double clip = trainer->config->optimizer.clip, squares = 0;
+    for (size_t i = 0; i < trainer->group_count; i++) {
+        const struct parameter_group *group = &trainer->groups[i];
+        if (!group->owned_rows) {
+            squares += optimizer_square_sum(group->gradient, group->count, trainer->threads);
+        }
+    }
     *norm = sqrt(squares);
     double scale = clip / (*norm + 1e-6);
     return clip > 0 && scale < 1 ? scale : 1;

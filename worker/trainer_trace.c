@@ -2,40 +2,16 @@
 
 #include <stdlib.h>
 
-static enum status write_classifiers(struct step_trace *trace, struct trainer *trainer,
-                                     enum trace_state state, struct error *error)
-{
-    enum status status = STATUS_OK;
-    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
-        const struct classifier_block *block = classifier_block(trainer->classifier, k);
-        const float *values = state == TRACE_MOMENTUM ? block->momentum
-                              : state == TRACE_GRAD   ? block->gradient
-                                                      : block->weight;
-        status = trace_classifier(trace->trace, trainer->manifests[k].name, state, values, block->row_begin,
-                                  block->row_end, trainer->config->model.embedding, error);
-    }
-    return status;
-}
-
-/* Backbone, domain head and class rows in one of their states. */
+/* Everything that is trained, in one of its states. */
 static enum status write_state(struct step_trace *trace, struct trainer *trainer, enum trace_state state,
                                struct error *error)
 {
     enum status status = STATUS_OK;
-    if (trainer->exchange->rank == 0) {
-        bool values = state == TRACE_BEFORE || state == TRACE_AFTER;
-        const float *weights = state == TRACE_MOMENTUM ? trainer->momentum
-                               : state == TRACE_GRAD   ? iresnet_gradient(trainer->net)
-                                                       : iresnet_weights(trainer->net);
-        const float *domain = state == TRACE_MOMENTUM ? trainer->domain_momentum
-                              : state == TRACE_GRAD   ? domain_gradient(trainer->domain)
-                                                      : domain_weights(trainer->domain);
-        status =
-            trace_model(trace->trace, state, trainer->net, weights,
-                        values ? iresnet_statistics(trainer->net) : NULL, trainer->domain, domain, error);
-    }
-    if (status == STATUS_OK) {
-        status = write_classifiers(trace, trainer, state, error);
+    for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {
+        const struct parameter_group *group = &trainer->groups[i];
+        if (group->owned_rows || trainer->exchange->rank == 0) {
+            status = trace_group(trace->trace, state, group, error);
+        }
     }
     trace->failed = trace->failed || status != STATUS_OK;
     return status;

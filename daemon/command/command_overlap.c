@@ -51,9 +51,16 @@ static enum status read_rows(void *context, size_t dataset, uint32_t begin, uint
                              struct error *error)
 {
     const struct overlap *overlap = context;
-    const struct classifier_block block = {.row_begin = begin, .row_end = begin + count, .weight = rows};
-    return checkpoint_read_classifier(overlap->path, &overlap->state.datasets[dataset],
-                                      overlap->state.embedding, &block, 0, error);
+    const struct checkpoint_dataset *known = &overlap->state.datasets[dataset];
+    const struct parameter weight = {.rank = 2, .shape = {count, (size_t)overlap->state.embedding}};
+    const struct parameter_group group = {
+        .name = known->name,
+        .owned_rows = true,
+        .parameters = &weight,
+        .parameter_count = 1,
+        .weight = rows,
+        .rows = {.begin = begin, .end = begin + count, .all = known->classes}};
+    return checkpoint_read_classifier(overlap->path, known, &group, error);
 }
 
 static void show_progress(void *context, uint64_t done, uint64_t total)

@@ -13,9 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hdf5_described_take(&data, &size);
     fuzz_write("classifier-fuzz.1-of-1.h5", data, size, path, sizeof path);
     for (uint32_t begin = 0; begin < MODEL_CLASSES; begin++) {
-        const struct classifier_block block = {
-            .row_begin = begin, .row_end = MODEL_CLASSES, .weight = weight, .momentum = momentum};
-        checkpoint_read_classifier(fuzz_directory(), &dataset, MODEL_EMBEDDING, &block, 1, &error);
+        struct parameter parameter;
+        const struct parameter_group group = model_fuzz_rows(&parameter, begin, weight, momentum);
+        checkpoint_read_classifier(fuzz_directory(), &dataset, &group, &error);
     }
     return 0;
 }

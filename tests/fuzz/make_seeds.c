@@ -66,22 +66,14 @@ static void write_checkpoint(const char *directory)
                                            .hidden_count = 1,
                                            .datasets = &dataset,
                                            .dataset_count = 1};
-    const struct classifier_block block = {
-        .row_end = MODEL_CLASSES, .parts = 1, .weight = rows, .momentum = rows};
+    struct parameter parameter;
+    const struct parameter_group group = model_fuzz_rows(&parameter, 0, rows, rows);
     model_fuzz_create(&model);
     checkpoint_path(directory, state.step, 1, path, sizeof path);
-    const struct checkpoint_model written = {.net = model.net,
-                                             .weights = iresnet_weights(model.net),
-                                             .statistics = iresnet_statistics(model.net),
-                                             .momentum = model.momentum,
-                                             .domain = model.domain,
-                                             .domain_weights = domain_weights(model.domain),
-                                             .domain_momentum = model.domain_momentum};
     fuzz_require(checkpoint_prepare(directory, &error) == STATUS_OK &&
                      checkpoint_begin(directory, state.step, &error) == STATUS_OK &&
-                     checkpoint_write_model(path, &written, &part[0], &error) == STATUS_OK &&
-                     checkpoint_write_classifier(path, dataset.name, dataset.classes, MODEL_EMBEDDING, &block,
-                                                 &part[1], &error) == STATUS_OK &&
+                     checkpoint_write_model(path, model.groups, 2, &part[0], &error) == STATUS_OK &&
+                     checkpoint_write_classifier(path, &group, &part[1], &error) == STATUS_OK &&
                      checkpoint_commit(directory, &state, part, 2, &bytes, &error) == STATUS_OK,
                  "a checkpoint can be written");
     model_fuzz_free(&model);

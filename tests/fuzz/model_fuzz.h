@@ -5,13 +5,15 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "worker/checkpoint/checkpoint.h"
+#include "worker/loss/domain.h"
+#include "worker/nn/iresnet.h"
 
 enum { MODEL_EMBEDDING = 8, MODEL_DATASETS = 2, MODEL_CLASSES = 5 };
 
 struct model_fuzz {
     struct iresnet *net;
     struct domain *domain;
-    float *momentum, *domain_momentum;
+    struct parameter_group groups[2]; /* with momenta */
 };
 
 static inline void model_fuzz_create(struct model_fuzz *model)
@@ -35,17 +37,37 @@ static inline void model_fuzz_create(struct model_fuzz *model)
     fuzz_require(iresnet_create(&config, &model->net, &error) == STATUS_OK &&
                      domain_create(&head, &model->domain, &error) == STATUS_OK,
                  "a network can be made");
-    model->momentum = calloc(iresnet_weight_count(model->net), sizeof(float));
-    model->domain_momentum = calloc(domain_weight_count(model->domain), sizeof(float));
-    fuzz_require(model->momentum && model->domain_momentum, "there is memory");
+    model->groups[0] = iresnet_parameter_group(model->net);
+    model->groups[1] = domain_parameter_group(model->domain);
+    fuzz_require(parameter_group_add_momentum(&model->groups[0]) &&
+                     parameter_group_add_momentum(&model->groups[1]),
+                 "there is memory");
 }
 
 static inline void model_fuzz_free(struct model_fuzz *model)
 {
     iresnet_free(model->net);
     domain_free(model->domain);
-    free(model->momentum);
-    free(model->domain_momentum);
+    parameter_group_free_momentum(&model->groups[0]);
+    parameter_group_free_momentum(&model->groups[1]);
+}
+
+/* The rows from `begin` on of the only dataset; `parameter` is the group's. */
+static inline struct parameter_group model_fuzz_rows(struct parameter *parameter, uint32_t begin,
+                                                     float *weight, float *momentum)
+{
+    const size_t rows = MODEL_CLASSES - begin;
+    *parameter = (struct parameter){
+        .name = "weight", .rank = 2, .shape = {rows, MODEL_EMBEDDING}, .count = rows * MODEL_EMBEDDING};
+    return (struct parameter_group){
+        .name = "fuzz",
+        .owned_rows = true,
+        .parameters = parameter,
+        .parameter_count = 1,
+        .count = parameter->count,
+        .weight = weight,
+        .momentum = momentum,
+        .rows = {.begin = begin, .end = MODEL_CLASSES, .all = MODEL_CLASSES, .parts = 1}};
 }
 
 #endif

@@ -35,6 +35,7 @@ struct problem {
     struct size size;
     struct exchange *exchange;
     struct classifier *classifier;
+    struct parameter_group group; /* its rows, with momenta */
     float *x, *grad_x; /* [samples][embedding] */
     struct sample *sample; /* [samples] */
 };
@@ -74,6 +75,8 @@ static void build(struct problem *problem)
                                        .threads = 1};
     CHECK(classifier_create(&config, problem->exchange, &problem->classifier, &error) == STATUS_OK);
     classifier_init(problem->classifier);
+    problem->group = classifier_parameter_group(problem->classifier, 0, "classes");
+    CHECK(parameter_group_is_valid(&problem->group) && parameter_group_add_momentum(&problem->group));
     size_t values = (size_t)size->samples * (size_t)size->embedding;
     problem->x = calloc(values, sizeof *problem->x);
     problem->grad_x = calloc(values, sizeof *problem->grad_x);
@@ -100,19 +103,16 @@ static double train(struct problem *problem, int64_t step)
     classifier_zero_gradient(problem->classifier);
     CHECK(classifier_step(problem->classifier, size->samples, problem->x, problem->sample, batch, step,
                           problem->grad_x, &sums, &error) == STATUS_OK);
-    struct classifier_block *block = classifier_block(problem->classifier, 0);
-    size_t count = (size_t)(block->row_end - block->row_begin) * (size_t)size->embedding;
-    optimizer_step(block->weight, block->momentum, block->gradient, count, 1.0, 0.1, 0.9, 5e-4, 1);
+    const struct optimizer_update update = {.scale = 1, .lr = 0.1, .momentum = 0.9, .weight_decay = 5e-4};
+    optimizer_step(&problem->group, &update, 1);
     CHECK(exchange->operations->sum_double(exchange, &sums.loss, 1, &error) == STATUS_OK);
     return sums.loss / (double)batch;
 }
 
-/* What its rows take: weights, gradients, momenta. */
-static size_t row_bytes(struct problem *problem)
+/* Of each vector of its rows: weights, gradients, momenta. */
+static size_t vector_bytes(const struct problem *problem)
 {
-    const struct classifier_block *block = classifier_block(problem->classifier, 0);
-    size_t rows = block->row_end - block->row_begin;
-    return 3 * rows * (size_t)problem->size.embedding * sizeof(float);
+    return problem->group.count * sizeof(float);
 }
 
 /* Of the round: embeddings and gradients as they come, lie and go, for each sample of all workers. */
@@ -126,6 +126,7 @@ static size_t sample_bytes(const struct problem *problem)
 
 static void free_problem(struct problem *problem)
 {
+    parameter_group_free_momentum(&problem->group);
     classifier_free(problem->classifier);
     free(problem->x);
     free(problem->grad_x);
@@ -152,7 +153,8 @@ int main(int argc, char **argv)
     double seconds = (MPI_Wtime() - begin) / (problem.size.steps - 1);
     CHECK(last < first);
 
-    size_t rows = row_bytes(&problem), held = classifier_memory_bytes(problem.classifier);
+    size_t vector = vector_bytes(&problem), rows = 3 * vector; /* the momenta are the group's */
+    size_t held = classifier_memory_bytes(problem.classifier) + vector;
     size_t allowed = rows + CLASSIFIER_TILE_BYTES + sample_bytes(&problem) + rows / 32 + MEBIBYTE;
     CHECK(held >= rows && held <= allowed);
     CHECK(SANITIZER_MEMORY || peak_bytes() - before <= allowed + PROCESS_BYTES);

@@ -67,9 +67,9 @@ static void put_parameters(FILE *file, struct iresnet *net)
         put_number(file, (size_t)parameter->rank);
         for (int d = 0; d < 4; d++)
             put_number(file, d < parameter->rank ? parameter->shape[d] : 0);
-        parameter_to_file(net, parameter, iresnet_weights(net), values);
+        parameter_to_file(parameter, iresnet_weights(net), values);
         put(file, values, parameter->count * sizeof *values);
-        parameter_to_file(net, parameter, iresnet_gradient(net), values);
+        parameter_to_file(parameter, iresnet_gradient(net), values);
         put(file, values, parameter->count * sizeof *values);
         free(values);
     }

@@ -5,6 +5,8 @@
 #include "proto/file.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/checkpoint/checkpoint_file.h"
+#include "worker/loss/domain.h"
+#include "worker/nn/iresnet.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -25,7 +27,7 @@
 struct model {
     struct iresnet *net;
     struct domain *domain;
-    float *momentum, *domain_momentum;
+    struct parameter_group groups[2]; /* with momenta */
 };
 
 struct fixture {
@@ -53,28 +55,22 @@ static inline struct model make_model(int embedding)
     struct model model = {0};
     assert_int_equal(iresnet_create(&net, &model.net, NULL), STATUS_OK);
     assert_int_equal(domain_create(&domain, &model.domain, NULL), STATUS_OK);
-    model.momentum = calloc(iresnet_weight_count(model.net), sizeof(float));
-    model.domain_momentum = calloc(domain_weight_count(model.domain), sizeof(float));
+    model.groups[0] = iresnet_parameter_group(model.net);
+    model.groups[1] = domain_parameter_group(model.domain);
+    for (int i = 0; i < 2; i++) {
+        assert_true(parameter_group_is_valid(&model.groups[i]));
+        assert_true(parameter_group_add_momentum(&model.groups[i]));
+    }
     return model;
-}
-
-static inline struct checkpoint_model vectors_of(const struct model *model)
-{
-    return (struct checkpoint_model){.net = model->net,
-                                     .weights = iresnet_weights(model->net),
-                                     .statistics = iresnet_statistics(model->net),
-                                     .momentum = model->momentum,
-                                     .domain = model->domain,
-                                     .domain_weights = domain_weights(model->domain),
-                                     .domain_momentum = model->domain_momentum};
 }
 
 static inline void free_model(struct model *model)
 {
     iresnet_free(model->net);
     domain_free(model->domain);
-    free(model->momentum);
-    free(model->domain_momentum);
+    for (int i = 0; i < 2; i++) {
+        parameter_group_free_momentum(&model->groups[i]);
+    }
 }
 
 /* Every value another one. */
@@ -95,11 +91,11 @@ static inline int set_up(void **state)
     assert_non_null(mkdtemp(fixture->directory));
     struct model *model = &fixture->model;
     *model = make_model(EMBEDDING);
-    fill(iresnet_weights(model->net), iresnet_weight_count(model->net), 1);
-    fill(iresnet_statistics(model->net), iresnet_statistic_count(model->net), 2);
-    fill(model->momentum, iresnet_weight_count(model->net), 3);
-    fill(domain_weights(model->domain), domain_weight_count(model->domain), 4);
-    fill(model->domain_momentum, domain_weight_count(model->domain), 5);
+    fill(model->groups[0].weight, model->groups[0].count, 1);
+    fill(model->groups[0].statistics, model->groups[0].statistic_count, 2);
+    fill(model->groups[0].momentum, model->groups[0].count, 3);
+    fill(model->groups[1].weight, model->groups[1].count, 4);
+    fill(model->groups[1].momentum, model->groups[1].count, 5);
     fill(fixture->rows, CLASSES * EMBEDDING, 6);
     fill(fixture->row_momentum, CLASSES * EMBEDDING, 7);
     *state = fixture;
@@ -115,15 +111,32 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-static inline struct classifier_block block_of(float *weight, float *momentum, int part, int parts)
+/* Part `part` of `parts` of a dataset's class rows. */
+struct rows_group {
+    struct parameter parameter;
+    struct parameter_group group;
+};
+
+static inline const struct parameter_group *rows_of(struct rows_group *rows, const char *dataset,
+                                                    uint32_t classes, float *weight, float *momentum,
+                                                    int part, int parts)
 {
-    uint32_t begin = (uint32_t)(CLASSES * part / parts), end = (uint32_t)(CLASSES * (part + 1) / parts);
-    return (struct classifier_block){.row_begin = begin,
-                                     .row_end = end,
-                                     .part = part,
-                                     .parts = parts,
-                                     .weight = weight + (size_t)begin * EMBEDDING,
-                                     .momentum = momentum + (size_t)begin * EMBEDDING};
+    uint32_t begin = classes * (uint32_t)part / (uint32_t)parts;
+    uint32_t end = classes * (uint32_t)(part + 1) / (uint32_t)parts;
+    size_t count = (size_t)(end - begin) * EMBEDDING;
+    rows->parameter =
+        (struct parameter){.name = "weight", .rank = 2, .shape = {end - begin, EMBEDDING}, .count = count};
+    rows->group = (struct parameter_group){
+        .name = dataset,
+        .owned_rows = true,
+        .parameters = &rows->parameter,
+        .parameter_count = 1,
+        .count = count,
+        .weight = weight + (size_t)begin * EMBEDDING,
+        .momentum = momentum ? momentum + (size_t)begin * EMBEDDING : NULL,
+        .rows = {.begin = begin, .end = end, .all = classes, .part = part, .parts = parts}};
+    assert_true(parameter_group_is_valid(&rows->group));
+    return &rows->group;
 }
 
 static inline struct checkpoint_state state_of(int64_t step, struct checkpoint_dataset *datasets)
@@ -165,20 +178,20 @@ static inline void write_checkpoint(struct fixture *fixture, int64_t step)
     uint64_t bytes;
     datasets_of(datasets);
     struct checkpoint_state state = state_of(step, datasets);
-    struct checkpoint_model vectors = vectors_of(&fixture->model);
     checkpoint_path(fixture->directory, step, 1, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, step, NULL), STATUS_OK);
-    assert_int_equal(checkpoint_write_model(directory, &vectors, &parts[step % 3], NULL), STATUS_OK);
-    struct classifier_block faces = {
-        .row_end = 3, .parts = 1, .weight = fixture->rows, .momentum = fixture->row_momentum};
-    assert_int_equal(
-        checkpoint_write_classifier(directory, "faces \"a\"", 3, EMBEDDING, &faces, &parts[3], NULL),
-        STATUS_OK);
+    assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, &parts[step % 3], NULL),
+                     STATUS_OK);
+    struct rows_group rows;
+    assert_int_equal(checkpoint_write_classifier(
+                         directory,
+                         rows_of(&rows, "faces \"a\"", 3, fixture->rows, fixture->row_momentum, 0, 1),
+                         &parts[3], NULL),
+                     STATUS_OK);
     for (int p = 0; p < 2; p++) {
-        struct classifier_block block = block_of(fixture->rows, fixture->row_momentum, p, 2);
-        assert_int_equal(checkpoint_write_classifier(directory, "vgg", CLASSES, EMBEDDING, &block,
-                                                     &parts[(step + 1 + p) % 3], NULL),
-                         STATUS_OK);
+        rows_of(&rows, "vgg", CLASSES, fixture->rows, fixture->row_momentum, p, 2);
+        assert_int_equal(
+            checkpoint_write_classifier(directory, &rows.group, &parts[(step + 1 + p) % 3], NULL), STATUS_OK);
     }
     assert_int_equal(checkpoint_commit(fixture->directory, &state, parts, 4, &bytes, NULL), STATUS_OK);
     assert_true(bytes > parts[0].bytes + parts[1].bytes + parts[2].bytes);

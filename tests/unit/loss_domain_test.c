@@ -74,8 +74,8 @@ static void equals_pytorch(void **state)
         struct domain *domain = make(&fixture, net, hidden);
         snprintf(name, sizeof name, "net%d.weight", net);
         float *weight = golden_floats(GOLDEN, name, &count);
-        assert_int_equal(count, domain_weight_count(domain));
-        memcpy(domain_weights(domain), weight, count * sizeof *weight);
+        assert_int_equal(count, domain_parameter_group(domain).count);
+        memcpy(domain_parameter_group(domain).weight, weight, count * sizeof *weight);
         float *grad_x = calloc(values, sizeof *grad_x);
         struct domain_sums sums = {0};
         domain_step(domain, fixture.count, fixture.x, fixture.sample, fixture.global_batch, fixture.lambda,
@@ -83,7 +83,7 @@ static void equals_pytorch(void **state)
         snprintf(name, sizeof name, "net%d.logits", net);
         golden_check(GOLDEN, name, domain_logits(domain), (size_t)(fixture.count * fixture.datasets), 2e-6);
         snprintf(name, sizeof name, "net%d.gradient", net);
-        golden_check(GOLDEN, name, domain_gradient(domain), count, 2e-6);
+        golden_check(GOLDEN, name, domain_parameter_group(domain).gradient, count, 2e-6);
         snprintf(name, sizeof name, "net%d.grad_x", net);
         golden_check(GOLDEN, name, grad_x, values, 2e-6);
         snprintf(name, sizeof name, "net%d.sums", net);
@@ -105,25 +105,25 @@ static void adds_up_and_leaves_the_backbone_alone(void **state)
     int hidden[4];
     struct domain *domain = make(&fixture, 1, hidden);
     domain_init(domain, 9);
-    size_t count = domain_weight_count(domain);
+    size_t count = domain_parameter_group(domain).count;
     size_t values = (size_t)(fixture.count * fixture.dimension);
     float *once = calloc(count, sizeof *once);
     float *grad_x = calloc(values, sizeof *grad_x);
     struct domain_sums sums = {0};
     domain_step(domain, fixture.count, fixture.x, fixture.sample, 8, 0, grad_x, &sums);
-    memcpy(once, domain_gradient(domain), count * sizeof *once);
+    memcpy(once, domain_parameter_group(domain).gradient, count * sizeof *once);
     domain_step(domain, fixture.count, fixture.x, fixture.sample, 8, 0, grad_x, &sums);
     double largest = 0;
     for (size_t i = 0; i < count; i++) {
         largest = fmax(largest, fabs((double)once[i]));
-        assert_true(fabs(2.0 * (double)once[i] - (double)domain_gradient(domain)[i]) < 1e-6);
+        assert_true(fabs(2.0 * (double)once[i] - (double)domain_parameter_group(domain).gradient[i]) < 1e-6);
     }
     assert_true(largest > 1e-3);
     for (size_t i = 0; i < values; i++) {
         assert_true(grad_x[i] == 0.0f);
     }
     domain_zero_gradient(domain);
-    assert_true(domain_gradient(domain)[0] == 0.0f);
+    assert_true(domain_parameter_group(domain).gradient[0] == 0.0f);
     free(once);
     free(grad_x);
     domain_free(domain);
@@ -139,11 +139,13 @@ static void names_are_those_of_a_sequential(void **state)
     struct domain *domain = make(&fixture, 2, hidden);
     static const char *const names[] = {"0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias"};
     static const size_t shapes[][2] = {{5, 6}, {5, 0}, {4, 5}, {4, 0}, {3, 4}, {3, 0}};
-    size_t count;
     size_t offset = 0;
-    const struct domain_parameter *parameters = domain_parameters(domain, &count);
-    assert_int_equal(count, 6);
-    for (size_t i = 0; i < count; i++) {
+    const struct parameter_group group = domain_parameter_group(domain);
+    const struct parameter *parameters = group.parameters;
+    assert_true(parameter_group_is_valid(&group));
+    assert_string_equal(group.name, "domain");
+    assert_int_equal(group.parameter_count, 6);
+    for (size_t i = 0; i < group.parameter_count; i++) {
         assert_string_equal(parameters[i].name, names[i]);
         assert_int_equal(parameters[i].rank, shapes[i][1] ? 2 : 1);
         assert_int_equal(parameters[i].shape[0], shapes[i][0]);
@@ -151,7 +153,7 @@ static void names_are_those_of_a_sequential(void **state)
         assert_int_equal(parameters[i].offset, offset);
         offset += parameters[i].count;
     }
-    assert_int_equal(offset, domain_weight_count(domain));
+    assert_int_equal(offset, domain_parameter_group(domain).count);
     domain_free(domain);
     unload(&fixture);
 }
@@ -169,14 +171,15 @@ static void starts_as_pytorch_does(void **state)
     assert_int_equal(domain_create(&config, &twin, &error), STATUS_OK);
     domain_init(domain, 1);
     domain_init(twin, 1);
-    size_t bytes = domain_weight_count(domain) * sizeof(float);
-    assert_memory_equal(domain_weights(domain), domain_weights(twin), bytes);
+    size_t bytes = domain_parameter_group(domain).count * sizeof(float);
+    assert_memory_equal(domain_parameter_group(domain).weight, domain_parameter_group(twin).weight, bytes);
     domain_init(twin, 2);
-    assert_memory_not_equal(domain_weights(domain), domain_weights(twin), bytes);
+    assert_memory_not_equal(domain_parameter_group(domain).weight, domain_parameter_group(twin).weight,
+                            bytes);
     double square = 0;
     double largest = 0;
     for (size_t i = 0; i < 40000; i++) {
-        double value = (double)domain_weights(domain)[i];
+        double value = (double)domain_parameter_group(domain).weight[i];
         square += value * value;
         largest = fmax(largest, fabs(value));
     }

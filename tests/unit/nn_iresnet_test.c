@@ -64,7 +64,7 @@ static void fill_network(struct iresnet *net)
         draw(i, parameters[i].count, values);
         for (size_t k = 0; k < parameters[i].count; k++)
             values[k] = offset + scale * values[k];
-        parameter_from_file(net, &parameters[i], values, vector_of(net, &parameters[i]));
+        parameter_from_file(&parameters[i], values, vector_of(net, &parameters[i]));
         free(values);
     }
     iresnet_weights_changed(net);
@@ -169,7 +169,7 @@ static void check_parameter(FILE *file, struct fixture *fixture, const struct pa
     read_exactly(file, expected, parameter->count * sizeof *expected);
     const float *vector = parameter->kind == PARAMETER_STATISTIC ? iresnet_batch_statistics(fixture->net)
                                                                  : iresnet_gradient(fixture->net);
-    parameter_to_file(fixture->net, parameter, vector, values);
+    parameter_to_file(parameter, vector, values);
     /* A shift that the next normalisation takes away again has no gradient: there only rounding is left. */
     float zero = 0.0f;
     bool vanishes = true;

@@ -1,5 +1,5 @@
 /* The table of parameters, their order in memory and in files, and the initial values. */
-#include "worker/nn/parameter.h"
+#include "worker/nn/parameter_table.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -70,7 +70,9 @@ static void test_largest(void **state)
 {
     (void)state;
     struct iresnet *net = create(1, 1);
-    assert_int_equal(iresnet_parameter_largest(net), 64 * 64 * 3 * 3); /* the last stage's convolution */
+    const struct parameter_group group = iresnet_parameter_group(net);
+    assert_true(parameter_group_is_valid(&group));
+    assert_int_equal(parameter_group_largest(&group), 64 * 64 * 3 * 3); /* the last stage's convolution */
     iresnet_free(net);
 }
 
@@ -156,7 +158,7 @@ static void test_file_order(void **state)
     const float *weights = iresnet_weights(net);
     const struct parameter *conv = find(net, "layer2.0.conv1.weight"); /* 8 -> 16 */
     float *values = allocate(conv->count);
-    parameter_to_file(net, conv, weights, values);
+    parameter_to_file(conv, weights, values);
     for (size_t o = 0; o < 16; o++)
         for (size_t i = 0; i < 8; i++)
             for (size_t k = 0; k < 9; k++)
@@ -164,13 +166,13 @@ static void test_file_order(void **state)
     free(values);
     const struct parameter *fc = find(net, "fc.weight"); /* [16][64 * 2 * 2] */
     values = allocate(fc->count);
-    parameter_to_file(net, fc, weights, values);
+    parameter_to_file(fc, weights, values);
     for (size_t d = 0; d < 16; d++)
         for (size_t c = 0; c < 64; c++)
             for (size_t p = 0; p < 4; p++)
                 assert_true(values[(d * 64 + c) * 4 + p] == weights[fc->offset + (d * 4 + p) * 64 + c]);
     float *back = allocate(iresnet_weight_count(net));
-    parameter_from_file(net, fc, values, back);
+    parameter_from_file(fc, values, back);
     assert_memory_equal(back + fc->offset, weights + fc->offset, fc->count * sizeof *back);
     free(back);
     free(values);

@@ -27,16 +27,14 @@ static void test_model_comes_back(void **state)
     assert_non_null(strstr(path, "/checkpoints/step-000000007"));
     assert_int_equal(checkpoint_verify(path, 1, NULL), STATUS_OK);
     struct model *old = &fixture->model, new = make_model(EMBEDDING);
-    assert_int_equal(
-        checkpoint_read_model(path, new.net, new.momentum, new.domain, new.domain_momentum, NULL), STATUS_OK);
-    size_t weights = iresnet_weight_count(old->net) * sizeof(float);
-    size_t domain = domain_weight_count(old->domain) * sizeof(float);
-    assert_memory_equal(iresnet_weights(old->net), iresnet_weights(new.net), weights);
+    assert_int_equal(checkpoint_read_model(path, new.groups, 2, NULL), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        const struct parameter_group *wanted = &old->groups[i], *found = &new.groups[i];
+        assert_memory_equal(wanted->weight, found->weight, wanted->count * sizeof(float));
+        assert_memory_equal(wanted->momentum, found->momentum, wanted->count * sizeof(float));
+    }
     assert_memory_equal(iresnet_statistics(old->net), iresnet_statistics(new.net),
                         iresnet_statistic_count(old->net) * sizeof(float));
-    assert_memory_equal(old->momentum, new.momentum, weights);
-    assert_memory_equal(domain_weights(old->domain), domain_weights(new.domain), domain);
-    assert_memory_equal(old->domain_momentum, new.domain_momentum, domain);
     free_model(&new);
 }
 
@@ -46,26 +44,31 @@ static void test_rows_come_back_on_any_partition(void **state)
     struct fixture *fixture = *state;
     char path[PATH];
     struct checkpoint_dataset datasets[2];
+    struct rows_group part;
     datasets_of(datasets);
     write_checkpoint(fixture, 7);
     path_of(fixture, 7, "", path);
     for (int parts = 1; parts <= 5; parts += 2) {
         float rows[CLASSES * EMBEDDING] = {0}, momentum[CLASSES * EMBEDDING] = {0};
         for (int p = 0; p < parts; p++) {
-            struct classifier_block block = block_of(rows, momentum, p, parts);
-            assert_int_equal(checkpoint_read_classifier(path, &datasets[1], EMBEDDING, &block, 1, NULL),
-                             STATUS_OK);
+            rows_of(&part, "vgg", CLASSES, rows, momentum, p, parts);
+            assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL), STATUS_OK);
         }
         assert_memory_equal(rows, fixture->rows, sizeof rows);
         assert_memory_equal(momentum, fixture->row_momentum, sizeof momentum);
     }
-    struct classifier_block block = block_of(fixture->rows, fixture->row_momentum, 0, 1);
+    /* Momenta that nobody asks for are left alone. */
+    float rows[CLASSES * EMBEDDING] = {0};
+    rows_of(&part, "vgg", CLASSES, rows, NULL, 0, 1);
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL), STATUS_OK);
+    assert_memory_equal(rows, fixture->rows, sizeof rows);
     struct error error;
-    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], EMBEDDING + 1, &block, 1, &error),
-                     STATUS_DATA);
+    rows_of(&part, "vgg", CLASSES, fixture->rows, fixture->row_momentum, 0, 1);
+    part.parameter.shape[1]++;
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, &error), STATUS_DATA);
+    part.parameter.shape[1]--;
     datasets[1].classes++;
-    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], EMBEDDING, &block, 1, &error),
-                     STATUS_DATA);
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "classifier-vgg.1-of-2.h5"));
 }
 
@@ -192,7 +195,7 @@ static void test_another_model_is_refused(void **state)
     struct model other = make_model(EMBEDDING / 2);
     write_checkpoint(fixture, 7);
     path_of(fixture, 7, "", path);
-    assert_int_equal(checkpoint_read_model(path, other.net, NULL, NULL, NULL, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_read_model(path, other.groups, 1, &error), STATUS_DATA);
     char line[ERROR_LINE_SIZE];
     assert_non_null(strstr(error_format(&error, line, sizeof line), "fc.weight"));
     free_model(&other);
@@ -209,11 +212,11 @@ static bool mount_small(const char *directory)
 /* model.h5 and a classifier part do not fit; both are explained, and nothing of them stays. */
 static int write_to_full_disk(struct fixture *fixture, const char *directory)
 {
-    struct checkpoint_model vectors = vectors_of(&fixture->model);
     uint32_t rows = 4000;
     float *values = calloc(rows * EMBEDDING, sizeof *values);
-    struct classifier_block block = {
-        .row_end = rows, .parts = 1, .weight = values, .momentum = values, .gradient = NULL};
+    struct rows_group large, small;
+    rows_of(&large, "vgg", rows, values, values, 0, 1);
+    rows_of(&small, "vgg", 100, values, values, 0, 1);
     struct checkpoint_part part;
     struct error error[2] = {{0}, {0}};
     char path[2][PATH + 32];
@@ -221,17 +224,16 @@ static int write_to_full_disk(struct fixture *fixture, const char *directory)
     snprintf(path[0], sizeof path[0], "%s/model.h5", directory);
     snprintf(path[1], sizeof path[1], "%s/classifier-vgg.1-of-1.h5", directory);
     for (int try = 0; try < 2; try++) {
-        faults += checkpoint_write_model(directory, &vectors, &part, &error[0]) != STATUS_STORAGE;
-        faults += checkpoint_write_classifier(directory, "vgg", rows, EMBEDDING, &block, &part, &error[1]) !=
-                  STATUS_STORAGE;
+        faults +=
+            checkpoint_write_model(directory, fixture->model.groups, 2, &part, &error[0]) != STATUS_STORAGE;
+        faults += checkpoint_write_classifier(directory, &large.group, &part, &error[1]) != STATUS_STORAGE;
         for (int file = 0; file < 2; file++) {
             faults += error[file].status != STATUS_STORAGE || !strstr(error[file].what, "no space") ||
                       !strstr(error[file].next, "free some space") || !strstr(error[file].where, directory) ||
                       access(path[file], F_OK) == 0;
         }
     }
-    block.row_end = 100;
-    faults += checkpoint_write_classifier(directory, "vgg", 100, EMBEDDING, &block, &part, NULL) != STATUS_OK;
+    faults += checkpoint_write_classifier(directory, &small.group, &part, NULL) != STATUS_OK;
     free(values);
     return faults;
 }

@@ -255,10 +255,9 @@ static void test_commit_checks_its_parts(void **state)
     uint64_t bytes;
     datasets_of(datasets);
     struct checkpoint_state wanted = state_of(3, datasets);
-    struct checkpoint_model vectors = vectors_of(&fixture->model);
     checkpoint_path(fixture->directory, 3, 1, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, 3, NULL), STATUS_OK);
-    assert_int_equal(checkpoint_write_model(directory, &vectors, &part, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, &part, NULL), STATUS_OK);
     part.bytes++;
     assert_int_equal(checkpoint_commit(fixture->directory, &wanted, &part, 1, &bytes, NULL), STATUS_STORAGE);
     assert_false(exists(fixture, 3));

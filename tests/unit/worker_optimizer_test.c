@@ -20,7 +20,11 @@ static void equals_pytorch(void **state)
         snprintf(name, sizeof name, "step%d.norm", step);
         golden_check(GOLDEN, name, &norm, 1, 1e-6);
         double scale = fmin(1, shape[5] / ((double)norm + 1e-6));
-        optimizer_step(weight, momentum, gradient, count, scale, shape[2], shape[3], shape[4], 2);
+        const struct parameter_group group = {
+            .count = count, .weight = weight, .gradient = gradient, .momentum = momentum};
+        const struct optimizer_update update = {
+            .scale = scale, .lr = shape[2], .momentum = shape[3], .weight_decay = shape[4]};
+        optimizer_step(&group, &update, 2);
         snprintf(name, sizeof name, "step%d.weight", step);
         golden_check(GOLDEN, name, weight, count, 1e-6);
         snprintf(name, sizeof name, "step%d.momentum", step);
@@ -42,8 +46,14 @@ static void threads_change_nothing(void **state)
         a[2 * count + i] = a[5 * count + i] = 1.0f - (float)i * 3e-6f;
     }
     for (int step = 0; step < 2; step++) {
-        optimizer_step(a, a + count, a + 2 * count, count, 0.5, 0.1, 0.9, 5e-4, 1);
-        optimizer_step(a + 3 * count, a + 4 * count, a + 5 * count, count, 0.5, 0.1, 0.9, 5e-4, 3);
+        const struct optimizer_update update = {
+            .scale = 0.5, .lr = 0.1, .momentum = 0.9, .weight_decay = 5e-4};
+        for (size_t i = 0; i < 2; i++) {
+            float *own = a + 3 * i * count;
+            const struct parameter_group group = {
+                .count = count, .weight = own, .momentum = own + count, .gradient = own + 2 * count};
+            optimizer_step(&group, &update, i == 0 ? 1 : 3);
+        }
     }
     assert_memory_equal(a, a + 3 * count, 2 * count * sizeof *a);
     assert_true(a[7] != (float)7 * 1e-5f);

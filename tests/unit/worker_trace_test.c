@@ -3,6 +3,8 @@
 #include "proto/random.h"
 #include "shard/hdf5/hdf5.h"
 #include "worker/exchange/exchange.h"
+#include "worker/loss/domain.h"
+#include "worker/nn/iresnet.h"
 #include "worker/optimizer.h"
 #include "worker/trace.h"
 
@@ -22,6 +24,7 @@
 #define BATCH 6
 #define LANES 2
 #define DATASETS 2
+#define GROUPS (2 + DATASETS)
 #define IMAGE (SIDE * SIDE * 3)
 #define REPLAY "tests/oracle/replay.py"
 
@@ -48,7 +51,8 @@ struct step {
     struct iresnet *net;
     struct domain *domain;
     struct classifier *classifier;
-    float *momentum, *domain_momentum, *mask;
+    struct parameter_group groups[GROUPS]; /* backbone, domain head, class rows */
+    float *mask;
     float image[LANES][BATCH * IMAGE];
     struct sample sample[LANES][BATCH];
     float embedding[BATCH * EMBEDDING], gradient[BATCH * EMBEDDING];
@@ -83,7 +87,15 @@ static void create_losses(struct step *step)
     assert_int_equal(classifier_create(&classifier, step->exchange, &step->classifier, NULL), STATUS_OK);
     domain_init(step->domain, 3);
     classifier_init(step->classifier);
-    step->domain_momentum = calloc(domain_weight_count(step->domain), sizeof(float));
+    step->groups[0] = iresnet_parameter_group(step->net);
+    step->groups[1] = domain_parameter_group(step->domain);
+    for (size_t k = 0; k < DATASETS; k++) {
+        step->groups[2 + k] = classifier_parameter_group(step->classifier, k, names[k]);
+    }
+    for (size_t i = 0; i < GROUPS; i++) {
+        assert_true(parameter_group_is_valid(&step->groups[i]));
+        assert_true(parameter_group_add_momentum(&step->groups[i]));
+    }
 }
 
 static void fill(float *values, size_t count, uint64_t seed, float size)
@@ -111,14 +123,13 @@ static struct step *create_step(const char *directory, const struct variant *var
     assert_int_equal(iresnet_create(&net, &step->net, NULL), STATUS_OK);
     iresnet_init(step->net, 2);
     iresnet_weights_changed(step->net);
-    step->momentum = calloc(iresnet_weight_count(step->net), sizeof(float));
     create_losses(step);
     if (variant->dropout > 0) {
         step->mask = calloc(BATCH * iresnet_dropout_count(step->net), sizeof(float));
     }
     if (variant->step > 1) {
-        fill(step->momentum, iresnet_weight_count(step->net), 8, 0.01f);
-        fill(step->domain_momentum, domain_weight_count(step->domain), 9, 0.01f);
+        fill(step->groups[0].momentum, step->groups[0].count, 8, 0.01f);
+        fill(step->groups[1].momentum, step->groups[1].count, 9, 0.01f);
     }
     for (int lane = 0; lane < LANES; lane++) {
         fill(step->image[lane], BATCH * IMAGE, 20 + (uint64_t)lane, 1);
@@ -133,8 +144,9 @@ static struct step *create_step(const char *directory, const struct variant *var
 
 static void free_step(struct step *step)
 {
-    free(step->momentum);
-    free(step->domain_momentum);
+    for (size_t i = 0; i < GROUPS; i++) {
+        parameter_group_free_momentum(&step->groups[i]);
+    }
     free(step->mask);
     classifier_free(step->classifier);
     domain_free(step->domain);
@@ -177,22 +189,8 @@ static void write_root(struct step *step, double lr)
 
 static void write_state(struct step *step, enum trace_state state)
 {
-    bool values = state == TRACE_BEFORE || state == TRACE_AFTER;
-    const float *weights = values                ? iresnet_weights(step->net)
-                           : state == TRACE_GRAD ? iresnet_gradient(step->net)
-                                                 : step->momentum;
-    const float *domain = values                ? domain_weights(step->domain)
-                          : state == TRACE_GRAD ? domain_gradient(step->domain)
-                                                : step->domain_momentum;
-    assert_int_equal(trace_model(step->trace, state, step->net, weights,
-                                 values ? iresnet_statistics(step->net) : NULL, step->domain, domain, NULL),
-                     STATUS_OK);
-    for (size_t k = 0; k < DATASETS; k++) {
-        const struct classifier_block *block = classifier_block(step->classifier, k);
-        const float *rows = values ? block->weight : state == TRACE_GRAD ? block->gradient : block->momentum;
-        assert_int_equal(trace_classifier(step->trace, names[k], state, rows, block->row_begin,
-                                          block->row_end, EMBEDDING, NULL),
-                         STATUS_OK);
+    for (size_t i = 0; i < GROUPS; i++) {
+        assert_int_equal(trace_group(step->trace, state, &step->groups[i], NULL), STATUS_OK);
     }
 }
 
@@ -243,14 +241,10 @@ static void update(struct step *step, double norm, double lr)
 {
     double clip = step->variant.clip;
     double scale = clip > 0 && clip / (norm + 1e-6) < 1 ? clip / (norm + 1e-6) : 1;
-    optimizer_step(iresnet_weights(step->net), step->momentum, iresnet_gradient(step->net),
-                   iresnet_weight_count(step->net), scale, lr, 0.9, 5e-4, 1);
-    optimizer_step(domain_weights(step->domain), step->domain_momentum, domain_gradient(step->domain),
-                   domain_weight_count(step->domain), scale, lr, 0.9, 5e-4, 1);
-    for (size_t k = 0; k < DATASETS; k++) {
-        struct classifier_block *block = classifier_block(step->classifier, k);
-        optimizer_step(block->weight, block->momentum, block->gradient,
-                       (size_t)(block->row_end - block->row_begin) * EMBEDDING, 1, lr, 0.9, 5e-4, 1);
+    for (size_t i = 0; i < GROUPS; i++) {
+        struct optimizer_update update = {
+            .scale = step->groups[i].owned_rows ? 1 : scale, .lr = lr, .momentum = 0.9, .weight_decay = 5e-4};
+        optimizer_step(&step->groups[i], &update, 1);
     }
     iresnet_update_statistics(step->net, LANES);
 }
@@ -271,9 +265,8 @@ static void run_step(struct step *step)
         run_lane(step, lane);
     }
     write_state(step, TRACE_GRAD);
-    double norm =
-        sqrt(optimizer_square_sum(iresnet_gradient(step->net), iresnet_weight_count(step->net), 1) +
-             optimizer_square_sum(domain_gradient(step->domain), domain_weight_count(step->domain), 1));
+    double norm = sqrt(optimizer_square_sum(step->groups[0].gradient, step->groups[0].count, 1) +
+                       optimizer_square_sum(step->groups[1].gradient, step->groups[1].count, 1));
     struct trace_result result = {.loss_cls = step->classifier_sums.loss / batch,
                                   .loss_dom = step->domain_sums.loss / batch,
                                   .grad_norm = norm};

@@ -6,9 +6,7 @@
 #define DAIL_WORKER_CHECKPOINT_CHECKPOINT_H
 
 #include "proto/error.h"
-#include "worker/loss/classifier.h"
-#include "worker/loss/domain.h"
-#include "worker/nn/iresnet.h"
+#include "worker/parameter/parameter.h"
 
 #include <stdint.h>
 
@@ -49,23 +47,14 @@ struct checkpoint_part {
 /* --- Writing: by the workers. Each function writes and fsyncs one file in `directory` (the .tmp one) and
  * fills `part`. STATUS_STORAGE on any write error; nothing else is touched. --- */
 
-/* What model.h5 is written from: vectors in the layouts of `net` and `domain`, which only tell what is where.
- */
-struct checkpoint_model {
-    const struct iresnet *net;
-    const float *weights, *statistics, *momentum;
-    const struct domain *domain;
-    const float *domain_weights, *domain_momentum;
-};
-
 /* Makes the .tmp directory where it is missing. Every worker calls it before it writes. */
 enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error);
-/* model.h5 */
-enum status checkpoint_write_model(const char *directory, const struct checkpoint_model *model,
+/* model.h5: `/<group>/<name>` and `/momentum/<group>/<name>` of the groups that every worker has alike; others
+ * among groups [count] are passed over. */
+enum status checkpoint_write_model(const char *directory, const struct parameter_group *groups, size_t count,
                                    struct checkpoint_part *part, struct error *error);
 /* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D]. */
-enum status checkpoint_write_classifier(const char *directory, const char *dataset, uint32_t classes,
-                                        int embedding, const struct classifier_block *block,
+enum status checkpoint_write_classifier(const char *directory, const struct parameter_group *group,
                                         struct checkpoint_part *part, struct error *error);
 
 /* --- The transaction: by the coordinator. --- */
@@ -109,13 +98,14 @@ enum status checkpoint_find(const char *argument, char *path, size_t size, struc
 enum status checkpoint_verify(const char *path, int deep, struct error *error);
 enum status checkpoint_read_state(const char *path, struct checkpoint_state *state, struct error *error);
 
-/* Reads the backbone (and with momentum != NULL its momenta; likewise the domain head where domain != NULL).
- * Every name and shape is checked: STATUS_DATA names the first that does not fit this model. */
-enum status checkpoint_read_model(const char *path, struct iresnet *net, float *momentum,
-                                  struct domain *domain, float *domain_momentum, struct error *error);
-/* Fills block's rows (weight, and momentum if `with_momentum`) from whatever parts the checkpoint has. */
+/* Reads the groups of model.h5 among groups [count], each with its momenta where it has a vector for them.
+ * Every name and shape is checked: STATUS_DATA names the first that does not fit this model. Of a network the
+ * caller calls iresnet_weights_changed. */
+enum status checkpoint_read_model(const char *path, const struct parameter_group *groups, size_t count,
+                                  struct error *error);
+/* Fills a group of class rows (weights, and momenta where it has a vector for them) from whatever parts the
+ * checkpoint has. */
 enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,
-                                       int embedding, const struct classifier_block *block, int with_momentum,
-                                       struct error *error);
+                                       const struct parameter_group *group, struct error *error);
 
 #endif

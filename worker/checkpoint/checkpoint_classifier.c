@@ -7,52 +7,56 @@
 
 #include <stdio.h>
 
-static enum status write_rows(struct h5_file *file, uint32_t classes, int embedding,
-                              const struct classifier_block *block, struct error *error)
+static uint64_t width_of(const struct parameter_group *group)
 {
-    uint64_t dims[2] = {block->row_end - block->row_begin, (uint64_t)embedding};
+    return group->parameters[0].shape[1];
+}
+
+static enum status write_rows(struct h5_file *file, const struct parameter_group *group, struct error *error)
+{
+    const struct parameter_rows *rows = &group->rows;
+    uint64_t dims[2] = {rows->end - rows->begin, width_of(group)};
     enum status status = h5_set_string(file, "/", "dail_format", "classifier", error);
     if (status == STATUS_OK) {
         status = h5_set_uint(file, "/", "version", CHECKPOINT_VERSION, error);
     }
     if (status == STATUS_OK) {
-        status = h5_set_uint(file, "/", "row_begin", block->row_begin, error);
+        status = h5_set_uint(file, "/", "row_begin", rows->begin, error);
     }
     if (status == STATUS_OK) {
-        status = h5_set_uint(file, "/", "row_end", block->row_end, error);
+        status = h5_set_uint(file, "/", "row_end", rows->end, error);
     }
     if (status == STATUS_OK) {
-        status = h5_set_uint(file, "/", "classes", classes, error);
+        status = h5_set_uint(file, "/", "classes", rows->all, error);
     }
     if (status == STATUS_OK) {
-        status = h5_write_array(file, "/weight", H5_TYPE_F32, 2, dims, block->weight, error);
+        status = h5_write_array(file, "/weight", H5_TYPE_F32, 2, dims, group->weight, error);
     }
     return status == STATUS_OK
-               ? h5_write_array(file, "/momentum", H5_TYPE_F32, 2, dims, block->momentum, error)
+               ? h5_write_array(file, "/momentum", H5_TYPE_F32, 2, dims, group->momentum, error)
                : status;
 }
 
-enum status checkpoint_write_classifier(const char *directory, const char *dataset, uint32_t classes,
-                                        int embedding, const struct classifier_block *block,
+enum status checkpoint_write_classifier(const char *directory, const struct parameter_group *group,
                                         struct checkpoint_part *part, struct error *error)
 {
     char name[sizeof part->file], path[PATH_SIZE];
     struct h5_file file = {0};
-    enum status status = checkpoint_name_classifier(directory, dataset, (uint32_t)block->part + 1,
-                                                    (uint32_t)block->parts, name, sizeof name, error);
+    const struct parameter_rows *rows = &group->rows;
+    enum status status = checkpoint_name_classifier(directory, group->name, (uint32_t)rows->part + 1,
+                                                    (uint32_t)rows->parts, name, sizeof name, error);
     if (status == STATUS_OK) {
         status = file_join(directory, name, path, error);
     }
     if (status == STATUS_OK) {
-        uint64_t values = (uint64_t)(block->row_end - block->row_begin) * (uint64_t)embedding;
-        status = checkpoint_try_space(path, 2 * sizeof(float) * values, error);
+        status = checkpoint_try_space(path, 2 * sizeof(float) * (uint64_t)group->count, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
     status = h5_create_file(path, &file, error);
     if (status == STATUS_OK) {
-        status = write_rows(&file, classes, embedding, block, error);
+        status = write_rows(&file, group, error);
     }
     return checkpoint_close_part(&file, directory, name, status, part, error);
 }
@@ -86,13 +90,13 @@ static enum status read_range(const struct h5_file *file, const struct checkpoin
     return STATUS_OK;
 }
 
-/* Copies the rows that file and block share. */
+/* Copies the rows that file and group share. */
 static enum status copy_rows(const struct h5_file *file, const char *name, uint32_t begin, uint32_t end,
-                             int embedding, const struct classifier_block *block, float *values,
-                             struct error *error)
+                             const struct parameter_group *group, float *values, struct error *error)
 {
-    uint32_t first = begin > block->row_begin ? begin : block->row_begin;
-    uint32_t last = end < block->row_end ? end : block->row_end;
+    uint32_t first = begin > group->rows.begin ? begin : group->rows.begin;
+    uint32_t last = end < group->rows.end ? end : group->rows.end;
+    uint64_t width = width_of(group);
     struct h5_array array = {0};
     if (first >= last) {
         return STATUS_OK;
@@ -102,11 +106,11 @@ static enum status copy_rows(const struct h5_file *file, const char *name, uint3
         return status;
     }
     if (array.type != H5_TYPE_F32 || array.rank != 2 || array.dims[0] != end - begin ||
-        array.dims[1] != (uint64_t)embedding) {
+        array.dims[1] != width) {
         status = error_set(error, STATUS_DATA, file->path, "use the model settings that it was trained with",
-                           "%s is not f32 [%u, %d]", name, end - begin, embedding);
+                           "%s is not f32 [%u, %llu]", name, end - begin, (unsigned long long)width);
     } else {
-        float *target = values + (size_t)(first - block->row_begin) * (size_t)embedding;
+        float *target = values + (size_t)(first - group->rows.begin) * width;
         status = h5_read_rows(&array, first - begin, last - first, target, error);
     }
     h5_close_array(&array, NULL);
@@ -114,8 +118,7 @@ static enum status copy_rows(const struct h5_file *file, const char *name, uint3
 }
 
 static enum status read_part(const char *path, const struct checkpoint_dataset *dataset, uint32_t part,
-                             int embedding, const struct classifier_block *block, int with_momentum,
-                             uint32_t *row, struct error *error)
+                             const struct parameter_group *group, uint32_t *row, struct error *error)
 {
     char name[256], full[PATH_SIZE];
     struct h5_file file = {0};
@@ -132,10 +135,10 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
         status = read_range(&file, dataset, *row, &end, error);
     }
     if (status == STATUS_OK) {
-        status = copy_rows(&file, "/weight", *row, end, embedding, block, block->weight, error);
+        status = copy_rows(&file, "/weight", *row, end, group, group->weight, error);
     }
-    if (status == STATUS_OK && with_momentum) {
-        status = copy_rows(&file, "/momentum", *row, end, embedding, block, block->momentum, error);
+    if (status == STATUS_OK && group->momentum) {
+        status = copy_rows(&file, "/momentum", *row, end, group, group->momentum, error);
     }
     h5_close_file(&file, NULL);
     *row = end;
@@ -143,18 +146,17 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
 }
 
 enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,
-                                       int embedding, const struct classifier_block *block, int with_momentum,
-                                       struct error *error)
+                                       const struct parameter_group *group, struct error *error)
 {
     uint32_t row = 0;
     enum status status = STATUS_OK;
-    for (uint32_t part = 1; part <= dataset->parts && row < block->row_end && status == STATUS_OK; part++) {
-        status = read_part(path, dataset, part, embedding, block, with_momentum, &row, error);
+    for (uint32_t part = 1; part <= dataset->parts && row < group->rows.end && status == STATUS_OK; part++) {
+        status = read_part(path, dataset, part, group, &row, error);
     }
-    if (status == STATUS_OK && row < block->row_end) {
+    if (status == STATUS_OK && row < group->rows.end) {
         status = error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
                            "dataset %s has class rows up to %u where row %u was expected", dataset->name, row,
-                           block->row_end);
+                           group->rows.end);
     }
     return status;
 }

@@ -1,4 +1,4 @@
-/* model.h5: backbone, domain head and their momenta. */
+/* model.h5: the groups that every worker has alike, and their momenta. */
 #include "proto/file.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/checkpoint/checkpoint_file.h"
@@ -15,102 +15,108 @@ static void copy_dims(uint64_t *dims, const size_t *shape, int rank)
     }
 }
 
-/* The vector that a parameter's value is kept in; NULL: it is not among these. Momenta exist of trained
- * parameters alone; a constant is in no vector, but a value like any other to whoever reads the file. */
-static const float *vector_of(const struct parameter *parameter, const float *weights,
-                              const float *statistics)
+/* The arrays of a group below `folder`, from its weights and statistics or, of trained parameters alone, from
+ * its momenta. A constant is in no vector, but a value like any other to whoever reads the file. */
+struct arrays {
+    const char *folder; /* "" or "/momentum" */
+    bool momentum;
+};
+static const struct arrays values_of_group = {"", false}, momenta_of_group = {"/momentum", true};
+
+static bool has(const struct arrays *arrays, const struct parameter *parameter)
 {
-    if (parameter->kind == PARAMETER_TRAINED) {
-        return weights;
-    }
-    return statistics;
+    return !arrays->momentum || parameter->kind == PARAMETER_TRAINED;
 }
 
-static enum status write_backbone(struct h5_file *file, const char *group, const struct iresnet *net,
-                                  const float *weights, const float *statistics, float *buffer,
-                                  struct error *error)
+static float *vector_of(const struct arrays *arrays, const struct parameter_group *group,
+                        const struct parameter *parameter)
 {
-    size_t count;
-    const struct parameter *parameters = iresnet_parameters(net, &count);
+    return arrays->momentum ? group->momentum : parameter_group_values(group, parameter);
+}
+
+static void name_array(const struct arrays *arrays, const struct parameter_group *group,
+                       const struct parameter *parameter, char *name, size_t size)
+{
+    snprintf(name, size, "%s/%s/%s", arrays->folder, group->name, parameter->name);
+}
+
+static enum status write_arrays(struct h5_file *file, const struct parameter_group *group,
+                                const struct arrays *arrays, float *buffer, struct error *error)
+{
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct parameter *parameter = &parameters[i];
-        const float *vector = vector_of(parameter, weights, statistics);
+    for (size_t i = 0; i < group->parameter_count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &group->parameters[i];
         uint64_t dims[4] = {0};
         char name[128];
-        if (!vector) {
-            continue;
+        if (has(arrays, parameter)) {
+            copy_dims(dims, parameter->shape, parameter->rank);
+            name_array(arrays, group, parameter, name, sizeof name);
+            parameter_to_file(parameter, vector_of(arrays, group, parameter), buffer);
+            status = h5_write_array(file, name, H5_TYPE_F32, parameter->rank, dims, buffer, error);
         }
-        copy_dims(dims, parameter->shape, parameter->rank);
-        snprintf(name, sizeof name, "%s/%s", group, parameter->name);
-        parameter_to_file(net, parameter, vector, buffer);
-        status = h5_write_array(file, name, H5_TYPE_F32, parameter->rank, dims, buffer, error);
     }
     return status;
 }
 
-static enum status write_domain(struct h5_file *file, const char *group, const struct domain *domain,
-                                const float *values, struct error *error)
-{
-    size_t count;
-    const struct domain_parameter *parameters = domain_parameters(domain, &count);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        uint64_t dims[2] = {0};
-        char name[128];
-        copy_dims(dims, parameters[i].shape, parameters[i].rank);
-        snprintf(name, sizeof name, "%s/%s", group, parameters[i].name);
-        status = h5_write_array(file, name, H5_TYPE_F32, parameters[i].rank, dims,
-                                values + parameters[i].offset, error);
-    }
-    return status;
-}
-
-static enum status write_all(struct h5_file *file, const struct checkpoint_model *model, float *buffer,
-                             struct error *error)
+static enum status write_all(struct h5_file *file, const struct parameter_group *groups, size_t count,
+                             float *buffer, struct error *error)
 {
     enum status status = h5_set_string(file, "/", "dail_format", "model", error);
     if (status == STATUS_OK) {
         status = h5_set_uint(file, "/", "version", CHECKPOINT_VERSION, error);
     }
-    if (status == STATUS_OK) {
-        status =
-            write_backbone(file, "/backbone", model->net, model->weights, model->statistics, buffer, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (!groups[i].owned_rows) {
+            status = write_arrays(file, &groups[i], &values_of_group, buffer, error);
+        }
     }
-    if (status == STATUS_OK) {
-        status = write_domain(file, "/domain", model->domain, model->domain_weights, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (!groups[i].owned_rows) {
+            status = write_arrays(file, &groups[i], &momenta_of_group, buffer, error);
+        }
     }
-    if (status == STATUS_OK) {
-        status = write_backbone(file, "/momentum/backbone", model->net, model->momentum, NULL, buffer, error);
-    }
-    return status == STATUS_OK
-               ? write_domain(file, "/momentum/domain", model->domain, model->domain_momentum, error)
-               : status;
+    return status;
 }
 
-static uint64_t model_bytes(const struct checkpoint_model *model)
+static uint64_t model_bytes(const struct parameter_group *groups, size_t count)
 {
-    return sizeof(float) * (2 * (uint64_t)iresnet_weight_count(model->net) +
-                            iresnet_statistic_count(model->net) + 2 * domain_weight_count(model->domain));
+    uint64_t values = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!groups[i].owned_rows) {
+            values += 2 * (uint64_t)groups[i].count + groups[i].statistic_count;
+        }
+    }
+    return sizeof(float) * values;
 }
 
-enum status checkpoint_write_model(const char *directory, const struct checkpoint_model *model,
+/* Room for the largest parameter. */
+static float *make_buffer(const struct parameter_group *groups, size_t count)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t one = groups[i].owned_rows ? 0 : parameter_group_largest(&groups[i]);
+        largest = one > largest ? one : largest;
+    }
+    return malloc((largest > 0 ? largest : 1) * sizeof(float));
+}
+
+enum status checkpoint_write_model(const char *directory, const struct parameter_group *groups, size_t count,
                                    struct checkpoint_part *part, struct error *error)
 {
     char path[PATH_SIZE];
     struct h5_file file = {0};
     enum status status = file_join(directory, "model.h5", path, error);
     if (status == STATUS_OK) {
-        status = checkpoint_try_space(path, model_bytes(model), error);
+        status = checkpoint_try_space(path, model_bytes(groups, count), error);
     }
-    float *buffer = malloc(iresnet_parameter_largest(model->net) * sizeof *buffer);
+    float *buffer = make_buffer(groups, count);
     if (status == STATUS_OK && !buffer) {
         status = error_no_memory(error, path);
     }
     if (status == STATUS_OK) {
         status = h5_create_file(path, &file, error);
         if (status == STATUS_OK) {
-            status = write_all(&file, model, buffer, error);
+            status = write_all(&file, groups, count, buffer, error);
         }
         status = checkpoint_close_part(&file, directory, "model.h5", status, part, error);
     }
@@ -128,43 +134,23 @@ static enum status open_model(const char *path, struct h5_file *file, struct err
     return status == STATUS_OK ? h5_check_format(file, "model", CHECKPOINT_VERSION, error) : status;
 }
 
-static enum status read_backbone(const struct h5_file *file, const char *group, const struct iresnet *net,
-                                 float *weights, float *statistics, float *buffer, struct error *error)
+static enum status read_arrays(const struct h5_file *file, const struct parameter_group *group,
+                               const struct arrays *arrays, float *buffer, struct error *error)
 {
-    size_t count;
-    const struct parameter *parameters = iresnet_parameters(net, &count);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct parameter *parameter = &parameters[i];
-        float *vector = parameter->kind == PARAMETER_TRAINED ? weights : statistics;
+    for (size_t i = 0; i < group->parameter_count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &group->parameters[i];
         uint64_t dims[4] = {0};
         char name[128];
-        if (!vector) {
+        if (!has(arrays, parameter)) {
             continue;
         }
         copy_dims(dims, parameter->shape, parameter->rank);
-        snprintf(name, sizeof name, "%s/%s", group, parameter->name);
+        name_array(arrays, group, parameter, name, sizeof name);
         status = h5_read_array(file, name, H5_TYPE_F32, parameter->rank, dims, buffer, error);
         if (status == STATUS_OK) {
-            parameter_from_file(net, parameter, buffer, vector);
+            parameter_from_file(parameter, buffer, vector_of(arrays, group, parameter));
         }
-    }
-    return status;
-}
-
-static enum status read_domain(const struct h5_file *file, const char *group, const struct domain *domain,
-                               float *values, struct error *error)
-{
-    size_t count;
-    const struct domain_parameter *parameters = domain_parameters(domain, &count);
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        uint64_t dims[2] = {0};
-        char name[128];
-        copy_dims(dims, parameters[i].shape, parameters[i].rank);
-        snprintf(name, sizeof name, "%s/%s", group, parameters[i].name);
-        status = h5_read_array(file, name, H5_TYPE_F32, parameters[i].rank, dims,
-                               values + parameters[i].offset, error);
     }
     return status;
 }
@@ -187,53 +173,33 @@ static enum status check_members(const struct h5_file *file, const char *group, 
     return STATUS_OK;
 }
 
-static enum status read_net(const struct h5_file *file, struct iresnet *net, float *momentum, float *buffer,
-                            struct error *error)
+static enum status read_group(const struct h5_file *file, const struct parameter_group *group, float *buffer,
+                              struct error *error)
 {
-    size_t count;
-    iresnet_parameters(net, &count);
-    enum status status = check_members(file, "/backbone", count, error);
+    char name[128];
+    snprintf(name, sizeof name, "/%s", group->name);
+    enum status status = check_members(file, name, group->parameter_count, error);
     if (status == STATUS_OK) {
-        status = read_backbone(file, "/backbone", net, iresnet_weights(net), iresnet_statistics(net), buffer,
-                               error);
+        status = read_arrays(file, group, &values_of_group, buffer, error);
     }
-    if (status == STATUS_OK && momentum) {
-        status = read_backbone(file, "/momentum/backbone", net, momentum, NULL, buffer, error);
+    if (status == STATUS_OK && group->momentum) {
+        status = read_arrays(file, group, &momenta_of_group, buffer, error);
     }
     return status;
 }
 
-static enum status read_head(const struct h5_file *file, struct domain *domain, float *momentum,
-                             struct error *error)
-{
-    size_t count;
-    domain_parameters(domain, &count);
-    enum status status = check_members(file, "/domain", count, error);
-    if (status == STATUS_OK) {
-        status = read_domain(file, "/domain", domain, domain_weights(domain), error);
-    }
-    if (status == STATUS_OK && momentum) {
-        status = read_domain(file, "/momentum/domain", domain, momentum, error);
-    }
-    return status;
-}
-
-enum status checkpoint_read_model(const char *path, struct iresnet *net, float *momentum,
-                                  struct domain *domain, float *domain_momentum, struct error *error)
+enum status checkpoint_read_model(const char *path, const struct parameter_group *groups, size_t count,
+                                  struct error *error)
 {
     struct h5_file file = {0};
-    float *buffer = malloc(iresnet_parameter_largest(net) * sizeof *buffer);
+    float *buffer = make_buffer(groups, count);
     enum status status = buffer ? open_model(path, &file, error) : error_no_memory(error, path);
-    if (status == STATUS_OK) {
-        status = read_net(&file, net, momentum, buffer, error);
-    }
-    if (status == STATUS_OK && domain) {
-        status = read_head(&file, domain, domain_momentum, error);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (!groups[i].owned_rows) {
+            status = read_group(&file, &groups[i], buffer, error);
+        }
     }
     h5_close_file(&file, NULL);
     free(buffer);
-    if (status == STATUS_OK) {
-        iresnet_weights_changed(net);
-    }
     return status;
 }

@@ -26,7 +26,12 @@ static enum status make_network(const struct backbone_use *use, struct backbone 
         iresnet_init(backbone->net, state->seed);
         return STATUS_OK;
     }
-    return checkpoint_read_model(backbone->path, backbone->net, NULL, NULL, NULL, error);
+    const struct parameter_group group = iresnet_parameter_group(backbone->net);
+    status = checkpoint_read_model(backbone->path, &group, 1, error);
+    if (status == STATUS_OK) {
+        iresnet_weights_changed(backbone->net);
+    }
+    return status;
 }
 
 static enum status open_checkpoint(const char *path, struct backbone *backbone, struct error *error)

@@ -49,10 +49,8 @@ static const struct parameter *find(const struct graph *graph, const char *layer
 
 static void copy_values(const struct graph *graph, const struct parameter *parameter, float *values)
 {
-    struct iresnet *net = graph->backbone->net;
-    const float *vector =
-        parameter->kind == PARAMETER_STATISTIC ? iresnet_statistics(net) : iresnet_weights(net);
-    parameter_to_file(net, parameter, vector, values);
+    const struct parameter_group group = iresnet_parameter_group(graph->backbone->net);
+    parameter_to_file(parameter, parameter_group_values(&group, parameter), values);
 }
 
 /* Adds a parameter as an array of its own shape, or of [channels, 1, 1]; returns its values. */

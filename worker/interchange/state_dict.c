@@ -12,16 +12,11 @@
 #define TRACKED "num_batches_tracked"
 #define VARIANCE "running_var"
 
-/* The vector that holds a parameter; a constant is in none. */
-static float *vector_of(struct iresnet *net, const struct parameter *parameter)
-{
-    return parameter->kind == PARAMETER_STATISTIC ? iresnet_statistics(net) : iresnet_weights(net);
-}
-
 /* Memory for the largest parameter. */
-static enum status make_buffer(const struct iresnet *net, float **buffer, struct error *error)
+static enum status make_buffer(struct iresnet *net, float **buffer, struct error *error)
 {
-    const size_t largest = iresnet_parameter_largest(net);
+    const struct parameter_group group = iresnet_parameter_group(net);
+    const size_t largest = parameter_group_largest(&group);
     *buffer = malloc(largest * sizeof **buffer);
     return *buffer ? STATUS_OK
                    : error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu parameters", largest);
@@ -61,17 +56,16 @@ static struct safetensors_array *list_arrays(const struct iresnet *net, size_t *
 static enum status append_all(struct safetensors_writer *writer, const struct backbone *backbone,
                               float *buffer, struct error *error)
 {
-    size_t count;
-    const struct parameter *parameters = iresnet_parameters(backbone->net, &count);
+    const struct parameter_group group = iresnet_parameter_group(backbone->net);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (text_ends_with(parameters[i].name, VARIANCE)) {
+    for (size_t i = 0; i < group.parameter_count && status == STATUS_OK; i++) {
+        if (text_ends_with(group.parameters[i].name, VARIANCE)) {
             status = safetensors_append_integers(writer, &backbone->state.step, 1, error);
         }
     }
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct parameter *parameter = &parameters[i];
-        parameter_to_file(backbone->net, parameter, vector_of(backbone->net, parameter), buffer);
+    for (size_t i = 0; i < group.parameter_count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &group.parameters[i];
+        parameter_to_file(parameter, parameter_group_values(&group, parameter), buffer);
         status = safetensors_append_floats(writer, buffer, parameter->count, error);
     }
     return status;
@@ -146,18 +140,17 @@ static enum status write_attributes(struct h5_file *file, const struct checkpoin
 static enum status write_arrays(struct h5_file *file, const struct backbone *backbone, float *buffer,
                                 struct error *error)
 {
-    size_t count;
-    const struct parameter *parameters = iresnet_parameters(backbone->net, &count);
+    const struct parameter_group group = iresnet_parameter_group(backbone->net);
     enum status status = write_attributes(file, &backbone->state, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct parameter *parameter = &parameters[i];
+    for (size_t i = 0; i < group.parameter_count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &group.parameters[i];
         uint64_t dims[4] = {0};
         char name[sizeof parameter->name + 1];
         for (int d = 0; d < parameter->rank; d++) {
             dims[d] = parameter->shape[d];
         }
         snprintf(name, sizeof name, "/%s", parameter->name);
-        parameter_to_file(backbone->net, parameter, vector_of(backbone->net, parameter), buffer);
+        parameter_to_file(parameter, parameter_group_values(&group, parameter), buffer);
         status = h5_write_array(file, name, H5_TYPE_F32, parameter->rank, dims, buffer, error);
     }
     return status;

@@ -3,7 +3,7 @@
 
 #include "proto/text.h"
 #include "worker/interchange/state_dict_file.h"
-#include "worker/nn/parameter.h"
+#include "worker/nn/parameter_table.h"
 
 #include <limits.h>
 #include <math.h>
@@ -260,23 +260,20 @@ static enum status check_values(const struct state_dict_file *file, const struct
 
 static enum status read_all(const struct state_dict_file *file, struct iresnet *net, struct error *error)
 {
-    size_t count;
-    const struct parameter *parameters = iresnet_parameters(net, &count);
-    const size_t largest = iresnet_parameter_largest(net);
+    const struct parameter_group group = iresnet_parameter_group(net);
+    const size_t largest = parameter_group_largest(&group);
     float *values = malloc(largest * sizeof *values);
     enum status status =
         values ? STATUS_OK
                : error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for %zu parameters", largest);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct parameter *parameter = &parameters[i];
-        float *vector =
-            parameter->kind == PARAMETER_STATISTIC ? iresnet_statistics(net) : iresnet_weights(net);
+    for (size_t i = 0; i < group.parameter_count && status == STATUS_OK; i++) {
+        const struct parameter *parameter = &group.parameters[i];
         status = state_dict_file_read(file, state_dict_file_find(file, parameter->name), values, error);
         if (status == STATUS_OK) {
             status = check_values(file, parameter, values, error);
         }
         if (status == STATUS_OK) {
-            parameter_from_file(net, parameter, values, vector);
+            parameter_from_file(parameter, values, parameter_group_values(&group, parameter));
         }
     }
     free(values);

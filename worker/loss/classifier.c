@@ -45,17 +45,22 @@ static bool create_block(struct classifier *classifier, size_t dataset)
     int first;
     classifier_owners(classifier, dataset, &first, &block->parts);
     block->part = (exchange->rank - first + exchange->size) % exchange->size;
+    block->parameter = (struct parameter){.name = "weight",
+                                          .kind = PARAMETER_TRAINED,
+                                          .rank = 2,
+                                          .shape = {0, (size_t)classifier->config.embedding}};
     if (block->part >= block->parts) {
         block->part = 0;
         return true;
     }
     block->row_begin = (uint32_t)(classes * (uint64_t)block->part / (uint64_t)block->parts);
     block->row_end = (uint32_t)(classes * (uint64_t)(block->part + 1) / (uint64_t)block->parts);
-    size_t values = (size_t)(block->row_end - block->row_begin) * (size_t)classifier->config.embedding;
+    size_t rows = block->row_end - block->row_begin, values = rows * block->parameter.shape[1];
+    block->parameter.shape[0] = rows;
+    block->parameter.count = values;
     block->weight = take(classifier, values, sizeof(float));
     block->gradient = take(classifier, values, sizeof(float));
-    block->momentum = take(classifier, values, sizeof(float));
-    return block->weight && block->gradient && block->momentum;
+    return block->weight && block->gradient;
 }
 
 static size_t owned_rows(const struct classifier *classifier, size_t dataset)
@@ -227,7 +232,6 @@ void classifier_free(struct classifier *classifier)
     for (size_t k = 0; classifier->block && k < classifier->config.datasets; k++) {
         free(classifier->block[k].weight);
         free(classifier->block[k].gradient);
-        free(classifier->block[k].momentum);
     }
     free_parts(classifier);
     void *const buffers[] = {classifier->classes,   classifier->weight,       classifier->meeting,
@@ -270,6 +274,24 @@ void classifier_init(struct classifier *classifier)
 struct classifier_block *classifier_block(struct classifier *classifier, size_t dataset)
 {
     return &classifier->block[dataset];
+}
+
+struct parameter_group classifier_parameter_group(struct classifier *classifier, size_t dataset,
+                                                  const char *name)
+{
+    const struct classifier_block *block = &classifier->block[dataset];
+    return (struct parameter_group){.name = name,
+                                    .owned_rows = true,
+                                    .parameters = &block->parameter,
+                                    .parameter_count = 1,
+                                    .count = block->parameter.count,
+                                    .weight = block->weight,
+                                    .gradient = block->gradient,
+                                    .rows = {.begin = block->row_begin,
+                                             .end = block->row_end,
+                                             .all = classifier->classes[dataset],
+                                             .part = block->part,
+                                             .parts = block->parts}};
 }
 
 size_t classifier_memory_bytes(const struct classifier *classifier)

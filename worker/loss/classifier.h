@@ -16,6 +16,7 @@
 #include "worker/exchange/sample.h"
 #include "worker/loss/identity.h"
 #include "worker/loss/margin.h"
+#include "worker/parameter/parameter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,7 +44,7 @@ struct classifier_block {
     int part, parts;
     float *weight; /* [row_end - row_begin][D] */
     float *gradient; /* the same */
-    float *momentum; /* the same */
+    struct parameter parameter; /* weight and gradient as a group has them */
 };
 
 struct classifier;
@@ -73,6 +74,9 @@ enum status classifier_set_groups(struct classifier *classifier, const struct id
                                   struct error *error);
 
 struct classifier_block *classifier_block(struct classifier *classifier, size_t dataset);
+/* The block as a group called `name`, without momenta: its vectors are the classifier's own. */
+struct parameter_group classifier_parameter_group(struct classifier *classifier, size_t dataset,
+                                                  const char *name);
 /* First worker and number of workers of dataset k's owner group. */
 void classifier_owners(const struct classifier *classifier, size_t dataset, int *first, int *count);
 /* Who would own what, without building anything: for plans and tables. */

@@ -14,7 +14,7 @@ struct domain {
     double *weight_of; /* [datasets]: the configuration's, kept */
     size_t layers; /* Linear ones; a ReLU between each two */
     int *width; /* [layers + 1]: D, hidden ..., K */
-    struct domain_parameter *parameters; /* [2 * layers]: weight, bias, weight, ... */
+    struct parameter *parameters; /* [2 * layers]: weight, bias, weight, ... */
     size_t count; /* floats of all parameters */
     float *weights, *gradient;
     float **output; /* [layers]: [batch_max][width[i + 1]], after the ReLU where there is one */
@@ -31,11 +31,11 @@ static void name_parameters(struct domain *domain)
     for (size_t layer = 0; layer < domain->layers; layer++) {
         size_t out = (size_t)domain->width[layer + 1];
         size_t in = (size_t)domain->width[layer];
-        struct domain_parameter *weight = &domain->parameters[2 * layer];
-        struct domain_parameter *bias = weight + 1;
-        *weight = (struct domain_parameter){
-            .rank = 2, .shape = {out, in}, .count = out * in, .offset = domain->count};
-        *bias = (struct domain_parameter){
+        struct parameter *weight = &domain->parameters[2 * layer];
+        struct parameter *bias = weight + 1;
+        *weight =
+            (struct parameter){.rank = 2, .shape = {out, in}, .count = out * in, .offset = domain->count};
+        *bias = (struct parameter){
             .rank = 1, .shape = {out, 0}, .count = out, .offset = domain->count + out * in};
         /* The ReLUs count in PyTorch's Sequential. */
         snprintf(weight->name, sizeof weight->name, "%zu.weight", 2 * layer);
@@ -120,25 +120,14 @@ void domain_free(struct domain *domain)
     free(domain);
 }
 
-const struct domain_parameter *domain_parameters(const struct domain *domain, size_t *count)
+struct parameter_group domain_parameter_group(struct domain *domain)
 {
-    *count = 2 * domain->layers;
-    return domain->parameters;
-}
-
-size_t domain_weight_count(const struct domain *domain)
-{
-    return domain->count;
-}
-
-float *domain_weights(struct domain *domain)
-{
-    return domain->weights;
-}
-
-float *domain_gradient(struct domain *domain)
-{
-    return domain->gradient;
+    return (struct parameter_group){.name = "domain",
+                                    .parameters = domain->parameters,
+                                    .parameter_count = 2 * domain->layers,
+                                    .count = domain->count,
+                                    .weight = domain->weights,
+                                    .gradient = domain->gradient};
 }
 
 const float *domain_logits(const struct domain *domain)
@@ -154,7 +143,7 @@ void domain_zero_gradient(struct domain *domain)
 void domain_init(struct domain *domain, uint64_t seed)
 {
     for (size_t layer = 0; layer < domain->layers; layer++) {
-        const struct domain_parameter *weight = &domain->parameters[2 * layer];
+        const struct parameter *weight = &domain->parameters[2 * layer];
         struct random random = random_stream(seed, RANDOM_DOMAIN, layer, 0);
         double bound = 1.0 / sqrt((double)domain->width[layer]);
         float *value = domain->weights + weight->offset;
@@ -212,7 +201,7 @@ static void score(const float *logit, int classes, int target, double weight, do
  */
 static void backward_layer(struct domain *domain, size_t layer, int count, const float *input)
 {
-    const struct domain_parameter *weight = &domain->parameters[2 * layer];
+    const struct parameter *weight = &domain->parameters[2 * layer];
     float *grad_bias = domain->gradient + (weight + 1)->offset;
     const float *grad_output = domain->grad_output[layer];
     int in = domain->width[layer];

@@ -10,6 +10,7 @@
 
 #include "proto/error.h"
 #include "worker/exchange/sample.h"
+#include "worker/parameter/parameter.h"
 
 struct domain_config {
     int embedding; /* D */
@@ -23,13 +24,6 @@ struct domain_config {
 
 struct domain;
 
-struct domain_parameter {
-    char name[32]; /* "0.weight" */
-    int rank;
-    size_t shape[2];
-    size_t count, offset;
-};
-
 struct domain_sums {
     double loss; /* sum over the batch of weight * L_d,i */
     double correct; /* samples whose dataset has the largest logit */
@@ -37,10 +31,8 @@ struct domain_sums {
 
 enum status domain_create(const struct domain_config *config, struct domain **domain, struct error *error);
 void domain_free(struct domain *domain);
-const struct domain_parameter *domain_parameters(const struct domain *domain, size_t *count);
-size_t domain_weight_count(const struct domain *domain);
-float *domain_weights(struct domain *domain);
-float *domain_gradient(struct domain *domain);
+/* The group "domain", without momenta: its vectors are the head's own. */
+struct parameter_group domain_parameter_group(struct domain *domain);
 void domain_zero_gradient(struct domain *domain);
 /* As PyTorch's Linear: weight and bias uniform in +-1/sqrt(fan in). */
 void domain_init(struct domain *domain, uint64_t seed);

@@ -158,7 +158,7 @@ static void collect_sizes(struct watch *watch, struct bench *bench)
     const struct trainer *trainer = &watch->trainer;
     bench->parameters = (int64_t)iresnet_parameter_count(trainer->net);
     bench->exchanged_weights =
-        (int64_t)(iresnet_weight_count(trainer->net) + domain_weight_count(trainer->domain));
+        (int64_t)(iresnet_weight_count(trainer->net) + domain_parameter_group(trainer->domain).count);
     for (size_t k = 0; k < bench->datasets; k++) {
         bench->classes[k] = trainer->classes[k];
         bench->images[k] = trainer->manifests[k].images;

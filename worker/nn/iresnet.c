@@ -75,14 +75,6 @@ const struct parameter *iresnet_parameters(const struct iresnet *net, size_t *co
     return net->table.list;
 }
 
-size_t iresnet_parameter_largest(const struct iresnet *net)
-{
-    size_t largest = 0;
-    for (size_t i = 0; i < net->table.count; i++)
-        largest = net->table.list[i].count > largest ? net->table.list[i].count : largest;
-    return largest;
-}
-
 size_t iresnet_parameter_count(const struct iresnet *net)
 {
     return net->table.parameter_count;
@@ -129,6 +121,18 @@ float *iresnet_batch_statistics(struct iresnet *net)
     return net->batch_statistics;
 }
 
+struct parameter_group iresnet_parameter_group(struct iresnet *net)
+{
+    return (struct parameter_group){.name = "backbone",
+                                    .parameters = net->table.list,
+                                    .parameter_count = net->table.count,
+                                    .count = net->table.weight_count,
+                                    .weight = net->weights,
+                                    .gradient = net->gradient,
+                                    .statistics = net->statistics,
+                                    .statistic_count = net->table.statistic_count};
+}
+
 void iresnet_weights_changed(struct iresnet *net)
 {
     conv_set_weight(net->stem_conv.plan, net->stem_conv.weight);
@@ -160,50 +164,7 @@ void iresnet_update_statistics(struct iresnet *net, int lanes)
     }
 }
 
-/* --- Files and initial values --- */
-
-/* Where the file's four-dimensional walk stands; `next` element in memory, from the parameter's offset. */
-struct walker {
-    struct parameter_walk walk;
-    size_t at[4];
-};
-
-static struct walker walker_begin(const struct iresnet *net, const struct parameter *parameter)
-{
-    return (struct walker){.walk = parameter_walk_of(&net->table, parameter)};
-}
-
-static size_t walker_next(struct walker *walker)
-{
-    size_t position = 0;
-    for (int d = 0; d < 4; d++)
-        position += walker->at[d] * walker->walk.stride[d];
-    for (int d = 3; d >= 0; d--) {
-        if (++walker->at[d] < walker->walk.extent[d])
-            break;
-        walker->at[d] = 0;
-    }
-    return position;
-}
-
-void parameter_to_file(const struct iresnet *net, const struct parameter *parameter, const float *vector,
-                       float *values)
-{
-    struct walker walker = walker_begin(net, parameter);
-    for (size_t i = 0; i < parameter->count; i++)
-        values[i] =
-            parameter->kind == PARAMETER_CONSTANT ? 1.0f : vector[parameter->offset + walker_next(&walker)];
-}
-
-void parameter_from_file(const struct iresnet *net, const struct parameter *parameter, const float *values,
-                         float *vector)
-{
-    if (parameter->kind == PARAMETER_CONSTANT)
-        return;
-    struct walker walker = walker_begin(net, parameter);
-    for (size_t i = 0; i < parameter->count; i++)
-        vector[parameter->offset + walker_next(&walker)] = values[i];
-}
+/* --- Initial values --- */
 
 /* The value of every element, for those that are not drawn. */
 static float initial_constant(const char *name)
@@ -218,7 +179,7 @@ static void init_parameter(struct iresnet *net, size_t index, uint64_t seed, flo
     const struct parameter *parameter = &net->table.list[index];
     bool linear = strncmp(parameter->name, "fc.", 3) == 0;
     struct random random = random_stream(seed, RANDOM_INIT, index, 0);
-    struct walker walker = walker_begin(net, parameter);
+    struct parameter_walk walk = {{0}};
     float *vector = parameter->kind == PARAMETER_STATISTIC ? net->statistics : net->weights;
     float constant = initial_constant(parameter->name);
     for (size_t i = 0; i < parameter->count; i++) {
@@ -227,7 +188,7 @@ static void init_parameter(struct iresnet *net, size_t index, uint64_t seed, flo
             value = 0.1f * random_normal(&random);
         else if (linear)
             value = (2.0f * random_uniform(&random) - 1.0f) * bound;
-        vector[parameter->offset + walker_next(&walker)] = value;
+        vector[parameter_walk_next(&walk, parameter)] = value;
     }
 }
 

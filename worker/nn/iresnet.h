@@ -12,25 +12,11 @@
 #include "proto/error.h"
 #include "worker/nn/conv/conv.h"
 #include "worker/nn/profile.h"
+#include "worker/parameter/parameter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum parameter_kind {
-    PARAMETER_TRAINED, /* in the weight vector at `offset` */
-    PARAMETER_STATISTIC, /* running_mean or running_var, in the statistics vector at `offset` */
-    PARAMETER_CONSTANT /* features.weight: all ones, in no vector */
-};
-
-struct parameter {
-    char name[64]; /* InsightFace's state_dict name */
-    enum parameter_kind kind;
-    int rank; /* dimensions */
-    size_t shape[4]; /* PyTorch's */
-    size_t count;
-    size_t offset;
-};
 
 /* The convolutions' algorithms. All compute the same to rounding; the slower ones are to compare with. */
 enum iresnet_kernels {
@@ -64,9 +50,6 @@ void iresnet_free(struct iresnet *net);
 /* Every parameter in InsightFace's state_dict order (num_batches_tracked left out). */
 const struct parameter *iresnet_parameters(const struct iresnet *net, size_t *count);
 
-/* Floats of the largest of them: a buffer of so many holds each. */
-size_t iresnet_parameter_largest(const struct iresnet *net);
-
 /* Trained and constant values together: r18 24,025,600 at width 1, input 112, D 512. */
 size_t iresnet_parameter_count(const struct iresnet *net);
 size_t iresnet_weight_count(const struct iresnet *net); /* floats in the weight vector */
@@ -85,16 +68,12 @@ float *iresnet_statistics(struct iresnet *net);
 float *iresnet_batch_statistics(struct iresnet *net);
 void iresnet_weights_changed(struct iresnet *net);
 
+/* The same as the group "backbone", without momenta. */
+struct parameter_group iresnet_parameter_group(struct iresnet *net);
+
 /* Initial weights as DESIGN: conv N(0, 0.1), BN 1 and 0, PReLU 0.25, FC uniform as PyTorch's Linear
  * (bound 1/sqrt(fan in) for weight and bias); running mean 0, variance 1. */
 void iresnet_init(struct iresnet *net, uint64_t seed);
-
-/* vector (weights, gradient or momenta layout; or statistics) -> values [count] in PyTorch's shape, and back.
- * For PARAMETER_CONSTANT to_file writes ones and from_file ignores the values. */
-void parameter_to_file(const struct iresnet *net, const struct parameter *parameter, const float *vector,
-                       float *values);
-void parameter_from_file(const struct iresnet *net, const struct parameter *parameter, const float *values,
-                         float *vector);
 
 /* Handed to a pass: called between layers (exchange progress, heartbeats). May be NULL. */
 typedef void (*iresnet_between)(void *context);

@@ -11,7 +11,7 @@
 #include "worker/nn/arena.h"
 #include "worker/nn/batchnorm.h"
 #include "worker/nn/conv/conv.h"
-#include "worker/nn/parameter.h"
+#include "worker/nn/parameter_table.h"
 #include "worker/nn/profile.h"
 
 struct conv_layer {

@@ -1,4 +1,4 @@
-#include "worker/nn/parameter.h"
+#include "worker/nn/parameter_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,22 @@ static struct parameter *append(struct parameter_table *table)
     return parameter;
 }
 
+static struct parameter_layout layout_of(const struct parameter *parameter, int side_last)
+{
+    const size_t *shape = parameter->shape;
+    if (parameter->rank == 4) {
+        size_t out = shape[0], in = shape[1];
+        return (struct parameter_layout){.extent = {out, in, shape[2], shape[3]},
+                                         .stride = {1, out, shape[3] * in * out, in * out}};
+    }
+    if (parameter->rank == 2) {
+        size_t side = (size_t)side_last, channels = shape[1] / (side * side);
+        return (struct parameter_layout){.extent = {shape[0], channels, side, side},
+                                         .stride = {shape[1], 1, side * channels, channels}};
+    }
+    return (struct parameter_layout){{0}, {0}};
+}
+
 /* Returns false when memory runs out. */
 static bool add(struct parameter_table *table, enum parameter_kind kind, const char *block, const char *name,
                 int rank, const int shape[])
@@ -34,6 +50,7 @@ static bool add(struct parameter_table *table, enum parameter_kind kind, const c
         parameter->shape[i] = (size_t)shape[i];
         parameter->count *= (size_t)shape[i];
     }
+    parameter->layout = layout_of(parameter, table->side_last);
     if (kind == PARAMETER_TRAINED) {
         parameter->offset = table->weight_count;
         table->weight_count += parameter->count;
@@ -125,21 +142,4 @@ const struct parameter *parameter_find(const struct parameter_table *table, cons
         if (strcmp(table->list[i].name, full) == 0)
             return &table->list[i];
     return NULL;
-}
-
-struct parameter_walk parameter_walk_of(const struct parameter_table *table,
-                                        const struct parameter *parameter)
-{
-    const size_t *shape = parameter->shape;
-    if (parameter->rank == 4) {
-        size_t out = shape[0], in = shape[1];
-        return (struct parameter_walk){.extent = {out, in, shape[2], shape[3]},
-                                       .stride = {1, out, shape[3] * in * out, in * out}};
-    }
-    if (parameter->rank == 2) {
-        size_t side = (size_t)table->side_last, channels = shape[1] / (side * side);
-        return (struct parameter_walk){.extent = {shape[0], channels, side, side},
-                                       .stride = {shape[1], 1, side * channels, channels}};
-    }
-    return (struct parameter_walk){.extent = {1, 1, 1, shape[0]}, .stride = {0, 0, 0, 1}};
 }

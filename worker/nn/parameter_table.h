@@ -1,11 +1,11 @@
-/* The table of a network's parameters, and the one description of how each lies in memory: as a strided
- * four-dimensional array walked in the file's order. Convolutions are OIHW in files and HWIO in memory, the
- * last layer's rows C,H,W in files and H,W,C in memory; everything else is the same in both.
+/* The table of a network's parameters. Convolutions are OIHW in files and HWIO in memory, the last layer's rows
+ * C,H,W in files and H,W,C in memory; everything else is the same in both.
  */
-#ifndef DAIL_WORKER_NN_PARAMETER_H
-#define DAIL_WORKER_NN_PARAMETER_H
+#ifndef DAIL_WORKER_NN_PARAMETER_TABLE_H
+#define DAIL_WORKER_NN_PARAMETER_TABLE_H
 
 #include "worker/nn/dimensions.h"
+#include "worker/parameter/parameter.h"
 
 struct parameter_table {
     struct parameter *list; /* in state_dict order */
@@ -26,14 +26,5 @@ void parameter_table_free(struct parameter_table *table);
 /* The parameter called `block` "." `name` (or `name` alone where block is ""); NULL: none. */
 const struct parameter *parameter_find(const struct parameter_table *table, const char *block,
                                        const char *name);
-
-/* Element (i, j, k, l) of the file lies at i*stride[0] + j*stride[1] + k*stride[2] + l*stride[3] from the
- * parameter's offset. */
-struct parameter_walk {
-    size_t extent[4]; /* 1 in front of a lower rank */
-    size_t stride[4];
-};
-struct parameter_walk parameter_walk_of(const struct parameter_table *table,
-                                        const struct parameter *parameter);
 
 #endif
