@@ -22,8 +22,6 @@ ROOMS := proto proto/config proto/status shard/hdf5 shard/image shard shard/iden
          worker/parameter worker/nn/conv worker/nn worker/exchange worker/loss worker/loader worker/checkpoint worker/interchange \
          worker/evaluate worker worker/measure \
          daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/setup daemon/coordinator daemon/command daemon
-ARCH  := $(shell uname -m)
-ISAS  := generic $(if $(filter x86_64,$(ARCH)),avx2 avx512)
 
 # Flags of the dependencies; made anew by etc/configure.sh, which a bare machine reaches through
 # etc/install-deps.sh.
@@ -33,7 +31,7 @@ INSTALLING := demo check check-% torture fuzz bench lint ablation margins sweeps
 install_deps = etc/install-deps.sh $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),--if-missing,--names)
 ifeq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 else
-include $(BUILD)/config.mk
+include $(BUILD)/config.mk $(BUILD)/isa.mk
 endif
 
 # Of clang's: enumerators stand for numbers here, and a loop that it does not make vectors of is no fault.
@@ -44,10 +42,6 @@ CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -DDAIL_RELEASED='"$(RELE
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -fno-omit-frame-pointer $(WARN) $(SAN)
 LDFLAGS  += -fopenmp $(SAN)
 LIBS     := $(HDF5_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(HWLOC_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
-
-ISA_FLAGS_generic := -O3
-ISA_FLAGS_avx2    := -O3 -mavx2 -mfma
-ISA_FLAGS_avx512  := -O3 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 
 # ONNX's messages, made from worker/interchange/onnx.proto.
 GENERATED := $(BUILD)/generated
@@ -87,6 +81,12 @@ $(BUILD)/config.mk: etc/configure.sh etc/install-deps.sh
 deps: ## install the dependencies (Debian and Ubuntu)
 	etc/install-deps.sh --plot
 
+# ISAS and ISA_FLAGS_<name>, of the sets that the compiler's machine has.
+$(BUILD)/isa.mk: worker/nn/conv/isa_list.h $(BUILD)/config.mk
+	@printf '#include "$<"\n#define SET(type, table, name, symbol, runs, flags) @name flags;\nISA_LIST(SET, , )\n' | \
+	    $(CC) -E -P -I. -x c - | tr ';' '\n' | \
+	    sed -n 's/^ *@\([a-z0-9_]*\) "\(.*\)"/ISAS += \1\nISA_FLAGS_\1 := \2/p' >$@.tmp && mv $@.tmp $@
+
 $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  CC   $<')
@@ -108,7 +108,7 @@ $(call archive,worker/interchange): $(BUILD)/obj/onnx.pb-c.o
 
 # One kernel source, compiled once per instruction set.
 define isa_rule
-$(BUILD)/obj/%.$(1).o: %.isa.c $(BUILD)/config.mk
+$(BUILD)/obj/%.$(1).o: %.isa.c $(BUILD)/isa.mk
 	@mkdir -p $$(@D)
 	$$(if $$(QUIET),@echo '  CC   $$< for $(1)')
 	$$(QUIET)$$(CC) $$(CPPFLAGS) $$(CFLAGS) $$(ISA_FLAGS_$(1)) -DISA_SUFFIX=$(1) -MMD -MP -c -o $$@ $$<

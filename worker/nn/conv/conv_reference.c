@@ -6,24 +6,7 @@
 #include <omp.h>
 #include <string.h>
 
-extern const struct reference_loops reference_loops_generic;
-#ifdef __x86_64__
-extern const struct reference_loops reference_loops_avx2, reference_loops_avx512;
-#endif
-
-static const struct reference_loops *loops_of(enum isa isa)
-{
-    switch (isa) {
-#ifdef __x86_64__
-    case ISA_AVX2:
-        return &reference_loops_avx2;
-    case ISA_AVX512:
-        return &reference_loops_avx512;
-#endif
-    default:
-        return &reference_loops_generic;
-    }
-}
+ISA_DEFINE_TABLE_OF(struct reference_loops, reference_loops)
 
 /* Weights for backward data: each tap transposed to [channels_out][channels_in]. */
 static size_t reference_derived_count(const struct conv *conv)
@@ -92,7 +75,7 @@ static void output_pixel(const struct conv *conv, const float *image, int row, i
         if (y >= 0 && y < shape->height && x >= 0 && x < shape->width)
             add_tap(&taps, pixel_at(image, y, x, shape->width, shape->channels_in), conv->weight, tap);
     }
-    loops_of(conv->isa)->sum_taps(&taps, out);
+    reference_loops_of(conv->isa)->sum_taps(&taps, out);
 }
 
 static void reference_forward(struct conv *conv, int batch, const struct conv_input *input, float *output,
@@ -132,7 +115,7 @@ static void input_pixel(const struct conv *conv, const float *image, int row, in
         if (y >= 0 && x >= 0)
             add_tap(&taps, pixel_at(image, y, x, conv->width_out, shape->channels_out), conv->derived, tap);
     }
-    loops_of(conv->isa)->sum_taps(&taps, out);
+    reference_loops_of(conv->isa)->sum_taps(&taps, out);
 }
 
 static void derive(struct conv *conv)
@@ -197,7 +180,7 @@ static void add_image(const struct conv *conv, const float *input, const float *
         .gradient = pixel_at(grad_output, top, left, conv->width_out, shape->channels_out),
         .gradient_row = (size_t)conv->width_out * (size_t)shape->channels_out,
         .columns = (size_t)shape->channels_out};
-    loops_of(conv->isa)->add_pixels(&pixels, sums);
+    reference_loops_of(conv->isa)->add_pixels(&pixels, sums);
 }
 
 static void reference_backward_weight(struct conv *conv, int batch, const struct conv_input *input,

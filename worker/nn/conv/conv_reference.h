@@ -3,6 +3,8 @@
 #ifndef DAIL_WORKER_NN_CONV_CONV_REFERENCE_H
 #define DAIL_WORKER_NN_CONV_CONV_REFERENCE_H
 
+#include "worker/nn/conv/isa.h"
+
 #include <stddef.h>
 
 /* A sum over the taps of [depth] values of a pixel times the tap's matrix [depth][columns]. */
@@ -25,5 +27,8 @@ struct reference_loops {
     void (*sum_taps)(const struct reference_taps *taps, float *out); /* out [columns], overwritten */
     void (*add_pixels)(const struct reference_pixels *pixels, double *sums); /* added to sums [columns] */
 };
+
+/* The table of an instruction set that isa_detect found. */
+const struct reference_loops *reference_loops_of(enum isa isa);
 
 #endif

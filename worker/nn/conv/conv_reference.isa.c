@@ -58,8 +58,5 @@ static void add_pixels(const struct reference_pixels *pixels, double *sums)
         add_group(pixels, first, pixels->columns - first, sums);
 }
 
-#define PASTE(name, suffix) name##suffix
-#define TABLE(suffix) PASTE(reference_loops_, suffix)
-
-extern const struct reference_loops TABLE(ISA_SUFFIX);
-const struct reference_loops TABLE(ISA_SUFFIX) = {.sum_taps = sum_taps, .add_pixels = add_pixels};
+extern const struct reference_loops ISA_TABLE(reference_loops);
+const struct reference_loops ISA_TABLE(reference_loops) = {.sum_taps = sum_taps, .add_pixels = add_pixels};

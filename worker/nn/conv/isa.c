@@ -1,28 +1,33 @@
 #include "worker/nn/conv/isa.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const isa_names[] = {"generic", "avx2", "avx512"};
-enum { ISA_COUNT = sizeof isa_names / sizeof isa_names[0] };
+#define ISA_NAME(type, table, name, ...) #name,
+static const char *const isa_names[] = {ISA_LIST(ISA_NAME, , )};
 
-/* The features are those that the Makefile compiles each set with. */
+#define ISA_RUNS(type, table, name, symbol, runs, ...)                                                       \
+    case ISA_##symbol:                                                                                       \
+        return runs;
 static bool isa_runs(enum isa isa)
 {
-#if defined(__x86_64__)
     switch (isa) {
-    case ISA_AVX512:
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("fma");
-    case ISA_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case ISA_GENERIC:
+        ISA_LIST(ISA_RUNS, , )
+    case ISA_COUNT:
         break;
     }
-#endif
-    return isa == ISA_GENERIC;
+    return false;
+}
+
+/* "generic, avx2, avx512" */
+static void list_names(char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i < ISA_COUNT && used < size; i++) {
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "", isa_names[i]);
+    }
 }
 
 static enum status isa_named(const char *name, enum isa *isa, struct error *error)
@@ -36,8 +41,10 @@ static enum status isa_named(const char *name, enum isa *isa, struct error *erro
         *isa = (enum isa)i;
         return STATUS_OK;
     }
-    return error_set(error, STATUS_USAGE, "DAIL_ISA", "use generic, avx2 or avx512, or unset it",
-                     "'%s' is no instruction set", name);
+    char next[160], names[128];
+    list_names(names, sizeof names);
+    snprintf(next, sizeof next, "use one of %s, or unset it", names);
+    return error_set(error, STATUS_USAGE, "DAIL_ISA", next, "'%s' is no instruction set", name);
 }
 
 enum status isa_detect(enum isa *isa, struct error *error)

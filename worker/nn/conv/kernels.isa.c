@@ -177,11 +177,8 @@ static void backward_prelu(size_t rows, size_t channels, const struct nn_affine 
     }
 }
 
-#define PASTE(name, suffix) name##suffix
-#define TABLE(suffix) PASTE(nn_kernels_, suffix)
-
-extern const struct nn_kernels TABLE(ISA_SUFFIX);
-const struct nn_kernels TABLE(ISA_SUFFIX) = {
+extern const struct nn_kernels ISA_TABLE(nn_kernels);
+const struct nn_kernels ISA_TABLE(nn_kernels) = {
     .moments = moments,
     .normalise = normalise,
     .normalise_prelu = normalise_prelu,

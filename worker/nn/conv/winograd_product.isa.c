@@ -150,11 +150,8 @@ static void transpose(const float *matrix, size_t rows, size_t columns, size_t f
     }
 }
 
-#define PASTE(name, suffix) name##suffix
-#define TABLE(suffix) PASTE(winograd_products_, suffix)
-
-extern const struct winograd_products TABLE(ISA_SUFFIX);
-const struct winograd_products TABLE(ISA_SUFFIX) = {
+extern const struct winograd_products ISA_TABLE(winograd_products);
+const struct winograd_products ISA_TABLE(winograd_products) = {
     .panel = VECTORS * VECTOR_FLOATS,
     .multiply = multiply,
     .transpose = transpose,

@@ -316,11 +316,8 @@ static void weight_gradient(size_t count, const float *planes, size_t stride, fl
         weight_gradient_piece(planes + k, stride, count - k, grad_weight + k, weight_stride);
 }
 
-#define PASTE(name, suffix) name##suffix
-#define TABLE(suffix) PASTE(winograd_transforms_, suffix)
-
-extern const struct winograd_transforms TABLE(ISA_SUFFIX);
-const struct winograd_transforms TABLE(ISA_SUFFIX) = {
+extern const struct winograd_transforms ISA_TABLE(winograd_transforms);
+const struct winograd_transforms ISA_TABLE(winograd_transforms) = {
     .input = input,
     .output = output,
     .gradient = gradient,
