@@ -84,19 +84,20 @@ static struct sum sum_forward(const struct conv *conv)
                         .weight = conv->weight};
 }
 
-/* The sums of the backward data pass: stride * stride of them; their weights lie one behind the other. */
+/* The sums of the backward data pass: stride * stride of them; their weights lie one behind the other, once they
+ * are derived. */
 static int sums_backward(const struct conv *conv, struct sum sums[4])
 {
     const struct conv_shape *shape = &conv->shape;
     int stride = shape->stride;
-    const float *weight = conv->derived;
+    size_t begin = 0;
     for (int i = 0; i < stride * stride; i++) {
         sums[i] = (struct sum){.row = axis_backward(shape, shape->height, conv->height_out, i / stride),
                                .column = axis_backward(shape, shape->width, conv->width_out, i % stride),
                                .source_channels = shape->channels_out,
                                .target_channels = shape->channels_in,
-                               .weight = weight};
-        weight += sum_depth(&sums[i]) * (size_t)sums[i].target_channels;
+                               .weight = conv->derived ? conv->derived + begin : NULL};
+        begin += sum_depth(&sums[i]) * (size_t)sums[i].target_channels;
     }
     return stride * stride;
 }
