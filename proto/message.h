@@ -108,8 +108,8 @@ struct message_part {
 
 struct message_saved {
     int64_t step;
-    uint32_t
-        status; /* enum status: other than STATUS_OK, with the texts of the error, none of my files counts */
+    /* enum status. Where it is not STATUS_OK, none of this worker's files counts, and the texts say why. */
+    uint32_t status;
     char what[512], where[512], next[256];
     int32_t skips; /* updates skipped in a row up to this step */
     uint32_t evaluate; /* 1: the evaluation due after this step is still to be done */

@@ -32,8 +32,8 @@ struct dataset_plan {
 
 /* How far it is. */
 struct dataset_tally {
-    uint64_t
-        next; /* place of the image that comes next: above 0 at first where an earlier try is gone on with */
+    /* Place of the image that comes next: above 0 at first where an earlier try is gone on with. */
+    uint64_t next;
     uint64_t images; /* that are in shards */
     uint64_t kept; /* of them */
     uint32_t shards; /* finished */

@@ -1,6 +1,4 @@
-/* Traces a step as the trainer goes through it (trace.h has the file). Private to worker/. While a step is
- * traced the loader thread stands still between the calls that write, since HDF5 is for one thread at a time.
- */
+/* Traces a step as the trainer goes through it (trace.h has the file). Private to worker/. */
 #ifndef DAIL_WORKER_TRAINER_TRACE_H
 #define DAIL_WORKER_TRAINER_TRACE_H
 

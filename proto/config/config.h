@@ -1,4 +1,4 @@
-/* The configuration: one table (config.c) of key, type, range, default and meaning drives the strict YAML
+/* The configuration: one table (config_table.c) of key, type, range, default and meaning drives the strict YAML
  * reader, `--set`, `--print-config` and the help text, so that they cannot drift apart.
  *
  * Paths are as the user wrote them, relative to the working directory; ~ and ~/ at the beginning of one are the home

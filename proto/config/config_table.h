@@ -28,7 +28,7 @@ struct config_row {
     size_t count_offset; /* of a list's count */
     double min, max; /* of numbers, and of a list's elements */
     const char *choices; /* words parted by '|', for CONFIG_CHOICE */
-    const char *initial; /* the default, as YAML; NULL: none, see config.c */
+    const char *initial; /* the default, as YAML; NULL: none, see config_table.c */
     bool decides; /* enters the digest: it decides what is trained */
     const char *meaning; /* one line */
 };

@@ -71,7 +71,7 @@ void iresnet_weights_changed(struct iresnet *net);
 /* The same as the group "backbone", without momenta. */
 struct parameter_group iresnet_parameter_group(struct iresnet *net);
 
-/* Initial weights as DESIGN: conv N(0, 0.1), BN 1 and 0, PReLU 0.25, FC uniform as PyTorch's Linear
+/* Initial weights: conv N(0, 0.1), BN 1 and 0, PReLU 0.25, FC uniform as PyTorch's Linear
  * (bound 1/sqrt(fan in) for weight and bias); running mean 0, variance 1. */
 void iresnet_init(struct iresnet *net, uint64_t seed);
 
