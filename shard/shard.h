@@ -84,8 +84,6 @@ enum status shard_writer_append(struct shard_writer *writer, const uint8_t *byte
                                 uint32_t label, struct error *error);
 /* What is in it so far; valid until finish or abandon. */
 const struct shard *shard_writer_state(const struct shard_writer *writer);
-/* The number of shards is often known only at the end: rewrites the attribute before finish. */
-void shard_writer_set_shards(struct shard_writer *writer, uint32_t shards);
 /* Frees the writer in any case; on an error nothing is left of the file. */
 enum status shard_writer_finish(struct shard_writer *writer, uint64_t *file_bytes, uint32_t *file_crc,
                                 struct error *error);

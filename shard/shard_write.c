@@ -27,11 +27,6 @@ const struct shard *shard_writer_state(const struct shard_writer *writer)
     return &writer->state;
 }
 
-void shard_writer_set_shards(struct shard_writer *writer, uint32_t shards)
-{
-    writer->state.shards = shards;
-}
-
 static enum status grow(struct shard_writer *writer, struct error *error)
 {
     struct shard *state = &writer->state;

@@ -121,8 +121,6 @@ enum status h5_locate(const struct h5_array *array, struct h5_location *location
 
 /* --- Groups --- */
 
-/* Makes a group and those that lead to it; one that exists is left alone. */
-enum status h5_make_group(struct h5_file *file, const char *name, struct error *error);
 /* What is there by that name. A link that is not followed is STATUS_DATA. */
 enum status h5_kind_of(const struct h5_file *file, const char *name, enum h5_kind *kind, struct error *error);
 /* A number that two names of one object share, and names of two objects do not. */
@@ -168,10 +166,6 @@ enum status h5_has_attribute(const struct h5_file *file, const char *object, con
  * not. A text that does not fit in `size` with its terminator is STATUS_DATA. */
 enum status h5_get_uint(const struct h5_file *file, const char *object, const char *name, uint64_t most,
                         uint64_t *value, struct error *error);
-enum status h5_get_int(const struct h5_file *file, const char *object, const char *name, int64_t *value,
-                       struct error *error);
-enum status h5_get_double(const struct h5_file *file, const char *object, const char *name, double *value,
-                          struct error *error);
 enum status h5_get_string(const struct h5_file *file, const char *object, const char *name, char *value,
                           size_t size, struct error *error);
 /* `values` has room for `capacity`; more of them is STATUS_DATA; *count tells how many there are. */

@@ -114,14 +114,6 @@ enum status h5_get_uint(const struct h5_file *file, const char *object, const ch
     return status;
 }
 
-enum status h5_get_int(const struct h5_file *file, const char *object, const char *name, int64_t *value,
-                       struct error *error)
-{
-    size_t count = 0;
-    enum status status = get_numbers(file, object, name, 1, true, value, &count, error);
-    return status == STATUS_OK ? check_single(file, object, name, count, error) : status;
-}
-
 enum status h5_get_doubles(const struct h5_file *file, const char *object, const char *name, size_t capacity,
                            double *values, size_t *count, struct error *error)
 {
@@ -137,14 +129,6 @@ enum status h5_get_doubles(const struct h5_file *file, const char *object, const
         memcpy(&values[i], &bits, sizeof bits);
     }
     return STATUS_OK;
-}
-
-enum status h5_get_double(const struct h5_file *file, const char *object, const char *name, double *value,
-                          struct error *error)
-{
-    size_t count = 0;
-    enum status status = h5_get_doubles(file, object, name, 1, value, &count, error);
-    return status == STATUS_OK ? check_single(file, object, name, count, error) : status;
 }
 
 /* Copies of texts. */

@@ -64,48 +64,6 @@ enum status h5_finish_file(struct h5_file *file, struct error *error)
     return status;
 }
 
-/* --- Groups --- */
-
-/* Whether there is one of that name, and all that lead to it. */
-static enum status look_up(const struct h5_file *file, const char *name, bool *exists, struct error *error)
-{
-    char path[H5_NAME_SIZE];
-    size_t length = strlen(name);
-    *exists = true;
-    if (name[0] != '/' || length >= sizeof path)
-        return h5_fault(file, error, "'%.100s' is not the path of an object", name);
-    memcpy(path, name, length + 1);
-    for (size_t end = 1; end < length && *exists; end++) {
-        end += strcspn(path + end, "/");
-        char rest = path[end];
-        path[end] = 0;
-        htri_t there = H5Lexists(file->id, path, H5P_DEFAULT);
-        if (there < 0)
-            return h5_write_fault(file, error, "cannot look up %s", path);
-        *exists = there > 0;
-        path[end] = rest;
-    }
-    return STATUS_OK;
-}
-
-enum status h5_make_group(struct h5_file *file, const char *name, struct error *error)
-{
-    H5_ALONE;
-    bool exists;
-    enum status status = look_up(file, name, &exists, error);
-    if (status != STATUS_OK || exists)
-        return status;
-    hid_t links = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(links, 1);
-    hid_t id = H5Gcreate2(file->id, name, links, H5P_DEFAULT, H5P_DEFAULT);
-    if (id < 0)
-        status = h5_write_fault(file, error, "cannot make the group %s", name);
-    else
-        H5Gclose(id);
-    H5Pclose(links);
-    return status;
-}
-
 /* --- Arrays --- */
 
 /* Makes the dataset; chunk_rows 0: contiguous, of fixed size. */

@@ -95,10 +95,10 @@ static void attributes_come_back(void **state)
     const char *path = scratch_path(*state, "a.h5");
     write_file(path);
     assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
-    assert_int_equal(h5_get_int(&file, "/a/b/values", "below", &below, &error), STATUS_OK);
-    assert_int_equal(below, -5);
-    assert_int_equal(h5_get_double(&file, "/a", "half", &half, &error), STATUS_OK);
-    assert_true(half == 0.5);
+    assert_int_equal(h5_get_ints(&file, "/a/b/values", "below", 1, &below, &count, &error), STATUS_OK);
+    assert_true(count == 1 && below == -5);
+    assert_int_equal(h5_get_doubles(&file, "/a", "half", 1, &half, &count, &error), STATUS_OK);
+    assert_true(count == 1 && half == 0.5);
     assert_int_equal(h5_get_doubles(&file, "/", "margin", 3, margin, &count, &error), STATUS_OK);
     assert_int_equal(count, 3);
     assert_true(margin[0] == 1 && margin[1] == 0.5 && margin[2] == 0);
@@ -122,7 +122,7 @@ static void wrong_attributes_are_refused(void **state)
     struct h5_file file;
     struct error error;
     uint64_t number;
-    int64_t whole;
+    int64_t whole[3];
     double real;
     size_t count;
     char text[4];
@@ -136,8 +136,8 @@ static void wrong_attributes_are_refused(void **state)
     assert_int_equal(h5_get_uint(&file, "/", "dail_format", 10, &number, &error), STATUS_DATA);
     assert_int_equal(h5_get_uint(&file, "/", "version", 0, &number, &error), STATUS_DATA);
     assert_int_equal(h5_get_uint(&file, "/", "large", 10, &number, &error), STATUS_DATA);
-    assert_int_equal(h5_get_int(&file, "/", "margin", &whole, &error), STATUS_DATA);
-    assert_int_equal(h5_get_double(&file, "/", "version", &real, &error), STATUS_DATA);
+    assert_int_equal(h5_get_ints(&file, "/", "margin", 3, whole, &count, &error), STATUS_DATA);
+    assert_int_equal(h5_get_doubles(&file, "/", "version", 1, &real, &count, &error), STATUS_DATA);
     assert_int_equal(h5_get_doubles(&file, "/", "margin", 2, (double[2]){0}, &count, &error), STATUS_DATA);
     assert_int_equal(h5_get_string(&file, "/", "dail_format", text, sizeof text, &error), STATUS_DATA);
     assert_int_equal(h5_get_string(&file, "/", "version", text, sizeof text, &error), STATUS_DATA);

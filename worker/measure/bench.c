@@ -166,7 +166,6 @@ static void collect_sizes(struct watch *watch, struct bench *bench)
     }
     bench->network_bytes = (int64_t)iresnet_memory_bytes(trainer->net);
     bench->classifier_bytes = (int64_t)classifier_memory_bytes(trainer->classifier);
-    bench->trainer_bytes = trainer_memory_bytes(trainer);
     bench->peak_bytes = peak_bytes();
 }
 

@@ -60,7 +60,7 @@ struct bench {
     double direct, actual; /* floating-point operations of a step's convolutions */
     double moved, least; /* bytes of activations in a step: struct iresnet_layer */
 
-    int64_t network_bytes, classifier_bytes, trainer_bytes;
+    int64_t network_bytes, classifier_bytes;
     int64_t peak_bytes; /* of the process: VmHWM; 0: unknown */
 };
 
