@@ -12,14 +12,14 @@
 /* --- Checks --- */
 
 /* A file beside the manifest: a plain relative path that does not lead out of its directory. */
-static int file_is_safe(const char *file)
+static bool file_is_safe(const char *file)
 {
     if (file[0] == 0 || file[0] == '/' || strlen(file) >= 512)
-        return 0;
+        return false;
     for (const char *part = file; part != NULL; part = strchr(part, '/'), part = part ? part + 1 : NULL)
         if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == 0))
-            return 0;
-    return 1;
+            return false;
+    return true;
 }
 
 static int compare_files(const void *left, const void *right)

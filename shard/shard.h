@@ -17,6 +17,7 @@
 #include "proto/error.h"
 #include "shard/image/image.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SHARD_VERSION 1
@@ -43,12 +44,12 @@ struct shard {
 
 /* "jpeg", "png" or (IMAGE_UNKNOWN) "mixed"; NULL for an encoding that no file of ours holds. */
 const char *shard_encoding_name(enum image_encoding encoding);
-/* The reverse: 0 if `name` is none of them. */
-int shard_encoding_parse(const char *name, enum image_encoding *encoding);
+/* The reverse: false if `name` is none of them. */
+bool shard_encoding_parse(const char *name, enum image_encoding *encoding);
 
 /* A dataset's name is part of file names: letters, digits, ".", "_" and "-", not starting with "." or "-",
  * below SHARD_NAME_MAX bytes. */
-int shard_name_is_valid(const char *name);
+bool shard_name_is_valid(const char *name);
 
 /* Opens and checks a shard's index; reads no image. STATUS_DATA names file, dataset and the first fault.
  * Uses HDF5 (no two threads at once); the other functions do not, and leave the file's position alone. */

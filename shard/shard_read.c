@@ -29,18 +29,18 @@ const char *shard_encoding_name(enum image_encoding encoding)
     return NULL;
 }
 
-int shard_encoding_parse(const char *name, enum image_encoding *encoding)
+bool shard_encoding_parse(const char *name, enum image_encoding *encoding)
 {
     static const enum image_encoding known[] = {IMAGE_JPEG, IMAGE_PNG, IMAGE_UNKNOWN};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, shard_encoding_name(known[i])) == 0) {
             *encoding = known[i];
-            return 1;
+            return true;
         }
-    return 0;
+    return false;
 }
 
-int shard_name_is_valid(const char *name)
+bool shard_name_is_valid(const char *name)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t length = strlen(name);

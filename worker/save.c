@@ -69,7 +69,7 @@ static enum status write_files(struct save *save)
     const struct trainer *trainer = save->trainer;
     char directory[1024];
     enum status status = STATUS_OK;
-    checkpoint_path(save->run_dir, save->moment.step, 1, directory, sizeof directory);
+    checkpoint_path(save->run_dir, save->moment.step, true, directory, sizeof directory);
     if (writes_model(trainer)) {
         status = checkpoint_write_model(directory, save->groups, trainer->group_count,
                                         &save->parts[save->part_count++], &save->failure);

@@ -276,7 +276,7 @@ void trainer_free(struct trainer *trainer)
 static enum status init_from_checkpoint(struct trainer *trainer, const char *path, struct error *error)
 {
     struct checkpoint_state state = {0};
-    enum status status = checkpoint_verify(path, 1, error);
+    enum status status = checkpoint_verify(path, true, error);
     if (status == STATUS_OK) {
         status = checkpoint_read_state(path, &state, error);
     }

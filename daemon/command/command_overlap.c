@@ -79,7 +79,7 @@ static enum status open_checkpoint(struct overlap *overlap, const char *argument
 {
     enum status status = checkpoint_find(argument, overlap->path, sizeof overlap->path, error);
     if (status == STATUS_OK) {
-        status = checkpoint_verify(overlap->path, 0, error);
+        status = checkpoint_verify(overlap->path, false, error);
     }
     if (status == STATUS_OK) {
         status = checkpoint_read_state(overlap->path, &overlap->state, error);

@@ -18,7 +18,7 @@ static enum status verify_one(const char *path, struct error *error)
     if (status != STATUS_OK)
         return status;
     if (kind == KIND_CHECKPOINT) {
-        status = checkpoint_verify(path, 1, error);
+        status = checkpoint_verify(path, true, error);
         if (status == STATUS_OK)
             printf("%s: sound checkpoint\n", path);
         return status;

@@ -123,7 +123,7 @@ static void settle(struct checkpoint_writer *writer, struct checkpoint_outcome *
                                            .stall = writer->stall,
                                            .seconds = writer->seconds};
     writer->state.step = writer->step;
-    checkpoint_path(run_dir, writer->step, 0, outcome->path, sizeof outcome->path);
+    checkpoint_path(run_dir, writer->step, false, outcome->path, sizeof outcome->path);
     if (writer->culprit >= 0) {
         *error = writer->failure;
         outcome->status = error->status;

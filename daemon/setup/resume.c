@@ -118,7 +118,7 @@ enum status resume_decide(struct setup *setup, struct checkpoint_state *state, s
                sizeof setup->checkpoint) {
         status = error_set(error, STATUS_USAGE, "checkpoint.resume", NULL, "the path is too long");
     } else {
-        status = checkpoint_verify(setup->checkpoint, 1, error);
+        status = checkpoint_verify(setup->checkpoint, true, error);
     }
     if (status != STATUS_OK || setup->checkpoint[0] == '\0') {
         return status;

@@ -206,7 +206,7 @@ enum status setup_check_model(struct setup *setup, struct error *error)
 static enum status check_init_checkpoint(const struct setup *setup, const char *init, struct error *error)
 {
     struct checkpoint_state state = {0};
-    enum status status = checkpoint_verify(init, 0, error);
+    enum status status = checkpoint_verify(init, false, error);
     if (status == STATUS_OK) {
         status = checkpoint_read_state(init, &state, error);
     }

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     data += length < size ? length + 1 : length;
     size -= length < size ? length + 1 : length;
     fuzz_write("state.yaml", data, size, path, sizeof path);
-    checkpoint_verify(fuzz_directory(), 1, &error);
+    checkpoint_verify(fuzz_directory(), true, &error);
     if (checkpoint_read_state(fuzz_directory(), &state, &error) == STATUS_OK) {
         fuzz_require(state.lanes > 0 && state.workers > 0 && state.hidden_count <= CHECKPOINT_HIDDEN_MAX,
                      "the numbers of a state are in their ranges");

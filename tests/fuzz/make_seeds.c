@@ -69,7 +69,7 @@ static void write_checkpoint(const char *directory)
     struct parameter parameter;
     const struct parameter_group group = model_fuzz_rows(&parameter, 0, rows, rows);
     model_fuzz_create(&model);
-    checkpoint_path(directory, state.step, 1, path, sizeof path);
+    checkpoint_path(directory, state.step, true, path, sizeof path);
     fuzz_require(checkpoint_prepare(directory, &error) == STATUS_OK &&
                      checkpoint_begin(directory, state.step, &error) == STATUS_OK &&
                      checkpoint_write_model(path, model.groups, 2, &part[0], &error) == STATUS_OK &&

@@ -178,7 +178,7 @@ static inline void write_checkpoint(struct fixture *fixture, int64_t step)
     uint64_t bytes;
     datasets_of(datasets);
     struct checkpoint_state state = state_of(step, datasets);
-    checkpoint_path(fixture->directory, step, 1, directory, sizeof directory);
+    checkpoint_path(fixture->directory, step, true, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, step, NULL), STATUS_OK);
     assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, &parts[step % 3], NULL),
                      STATUS_OK);
@@ -201,7 +201,7 @@ static inline void write_checkpoint(struct fixture *fixture, int64_t step)
 static inline void path_of(const struct fixture *fixture, int64_t step, const char *file, char *path)
 {
     char directory[PATH / 2];
-    checkpoint_path(fixture->directory, step, 0, directory, sizeof directory);
+    checkpoint_path(fixture->directory, step, false, directory, sizeof directory);
     snprintf(path, PATH, "%s%s%s", directory, file[0] ? "/" : "", file);
 }
 

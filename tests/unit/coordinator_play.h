@@ -82,7 +82,7 @@ static void write_part(struct play *play, int worker, const char *file)
     char directory[512], path[800];
     struct message message = {.kind = MESSAGE_PART,
                               .part = {.step = play->step, .bytes = 4, .crc = 0xd87f7e0c}};
-    checkpoint_path(play->run_dir, play->step, 1, directory, sizeof directory);
+    checkpoint_path(play->run_dir, play->step, true, directory, sizeof directory);
     snprintf(path, sizeof path, "%s/%s", directory, file);
     FILE *out = fopen(path, "w");
     assert_non_null(out);

@@ -136,7 +136,7 @@ static int count_records(const struct fixture *fixture, const char *kind, json_t
     return count;
 }
 
-static bool exists(const struct fixture *fixture, int64_t step, int temporary)
+static bool exists(const struct fixture *fixture, int64_t step, bool temporary)
 {
     char path[512];
     struct stat there;
@@ -169,8 +169,8 @@ static void runs_to_the_end(void **state)
     assert_int_equal(count_records(fixture, "stop", &record), 1);
     assert_int_equal(json_integer_value(json_object_get(record, "exit_code")), 0);
     json_decref(record);
-    assert_true(exists(fixture, 48, 0) && exists(fixture, 40, 0));
-    assert_false(exists(fixture, 30, 0)); /* keep: 2 */
+    assert_true(exists(fixture, 48, false) && exists(fixture, 40, 0));
+    assert_false(exists(fixture, 30, false)); /* keep: 2 */
 }
 
 static void writes_each_step_once_though_reports_come_late(void **state)
@@ -209,7 +209,7 @@ static void stops_on_request_and_goes_on(void **state)
     assert_int_equal(json_integer_value(json_object_get(record, "exit_code")), 75);
     int64_t stopped = fixture->play->step;
     assert_in_range(stopped, 7, 12);
-    assert_true(exists(fixture, stopped, 0));
+    assert_true(exists(fixture, stopped, false));
 
     struct checkpoint_state found = {0};
     assert_int_equal(resume_decide(&fixture->setup, &found, &error), STATUS_OK);
@@ -264,8 +264,8 @@ static void notices_a_silent_worker(void **state)
     assert_int_equal(json_integer_value(json_object_get(record, "rank")), 2);
     assert_string_equal(json_string_value(json_object_get(record, "host")), "node2");
     json_decref(record);
-    assert_false(exists(fixture, 8, 0));
-    assert_false(exists(fixture, 8, 1));
+    assert_false(exists(fixture, 8, false));
+    assert_false(exists(fixture, 8, true));
 }
 
 /* The watchdog of worker 2 answers, but its main thread has shown no life since step 6. */
@@ -314,9 +314,9 @@ static void goes_on_after_a_checkpoint_that_cannot_be_written(void **state)
     assert_int_equal(run(fixture, &orderly, &error), STATUS_OK);
     assert_true(orderly);
     assert_int_equal(fixture->play->commits[1], 8); /* 6, 12, ..., 48 */
-    assert_false(exists(fixture, 12, 0));
-    assert_false(exists(fixture, 12, 1));
-    assert_true(exists(fixture, 48, 0));
+    assert_false(exists(fixture, 12, false));
+    assert_false(exists(fixture, 12, true));
+    assert_true(exists(fixture, 48, false));
     assert_int_equal(count_records(fixture, "fault", NULL), 0);
     assert_int_equal(count_records(fixture, "checkpoint", &record), 7);
     assert_true(json_number_value(json_object_get(record, "stall")) == 0.25); /* of 0.25 and 0.125 */
@@ -361,8 +361,8 @@ static void says_what_is_safe_when_the_last_checkpoint_fails(void **state)
     assert_non_null(strstr(error.what, "step 48"));
     assert_non_null(strstr(error.what, "no space left"));
     assert_non_null(strstr(error.next, "goes on from step 40"));
-    assert_true(exists(fixture, 40, 0));
-    assert_false(exists(fixture, 48, 1));
+    assert_true(exists(fixture, 40, false));
+    assert_false(exists(fixture, 48, true));
     assert_int_equal(count_records(fixture, "fault", NULL), 1);
     assert_int_equal(count_records(fixture, "stop", &record), 1);
     assert_int_equal(json_integer_value(json_object_get(record, "exit_code")), 6);

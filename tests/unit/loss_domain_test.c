@@ -192,16 +192,16 @@ static void starts_as_pytorch_does(void **state)
 static void lambda_follows_its_schedule(void **state)
 {
     (void)state;
-    assert_near(domain_lambda(0.4, 0.5, 0, 0.4999), 0, 0);
-    assert_near(domain_lambda(0.4, 0.5, 0, 0.5), 0.4, 0);
-    assert_near(domain_lambda(0.4, 0.5, 0, 0.99), 0.4, 0);
-    assert_near(domain_lambda(0.4, 0.5, 1, 0.4999), 0, 0);
-    assert_near(domain_lambda(0.4, 0.5, 1, 0.5), 0, 0);
+    assert_near(domain_lambda(0.4, 0.5, false, 0.4999), 0, 0);
+    assert_near(domain_lambda(0.4, 0.5, false, 0.5), 0.4, 0);
+    assert_near(domain_lambda(0.4, 0.5, false, 0.99), 0.4, 0);
+    assert_near(domain_lambda(0.4, 0.5, true, 0.4999), 0, 0);
+    assert_near(domain_lambda(0.4, 0.5, true, 0.5), 0, 0);
     /* q = 0.5: 2 / (1 + e^-5) - 1 */
-    assert_near(domain_lambda(0.4, 0.5, 1, 0.75), 0.4 * 0.98661429815143, 1e-12);
-    assert_near(domain_lambda(1, 0, 1, 0.1), 0.46211715726001, 1e-12);
-    assert_near(domain_lambda(0, 0, 1, 0.1), 0, 0);
-    assert_near(domain_lambda(1, 1, 1, 0.99), 0, 0);
+    assert_near(domain_lambda(0.4, 0.5, true, 0.75), 0.4 * 0.98661429815143, 1e-12);
+    assert_near(domain_lambda(1, 0, true, 0.1), 0.46211715726001, 1e-12);
+    assert_near(domain_lambda(0, 0, true, 0.1), 0, 0);
+    assert_near(domain_lambda(1, 1, true, 0.99), 0, 0);
 }
 
 int main(void)

@@ -25,7 +25,7 @@ static void test_model_comes_back(void **state)
     write_checkpoint(fixture, 7);
     path_of(fixture, 7, "", path);
     assert_non_null(strstr(path, "/checkpoints/step-000000007"));
-    assert_int_equal(checkpoint_verify(path, 1, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_verify(path, true, NULL), STATUS_OK);
     struct model *old = &fixture->model, new = make_model(EMBEDDING);
     assert_int_equal(checkpoint_read_model(path, new.groups, 2, NULL), STATUS_OK);
     for (int i = 0; i < 2; i++) {
@@ -244,7 +244,7 @@ static void test_full_disk_is_a_storage_error(void **state)
     struct fixture *fixture = *state;
     char directory[PATH];
     int status;
-    checkpoint_path(fixture->directory, 7, 1, directory, sizeof directory);
+    checkpoint_path(fixture->directory, 7, true, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, 7, NULL), STATUS_OK);
     fflush(NULL);
     pid_t child = fork();

@@ -30,16 +30,16 @@ static void test_damage_is_found(void **state)
     char *bytes = read_text(file, &size);
     bytes[size / 2] ^= 4;
     write_text(file, bytes, size);
-    assert_int_equal(checkpoint_verify(path, 0, &error), STATUS_OK);
-    assert_int_equal(checkpoint_verify(path, 1, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_verify(path, false, &error), STATUS_OK);
+    assert_int_equal(checkpoint_verify(path, true, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "model.h5"));
     write_text(file, bytes, size - 1);
-    assert_int_equal(checkpoint_verify(path, 0, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_verify(path, false, &error), STATUS_DATA);
     unlink(file);
     assert_int_equal(symlink("/dev/zero", file), 0);
-    assert_int_equal(checkpoint_verify(path, 1, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_verify(path, true, &error), STATUS_DATA);
     unlink(file);
-    assert_int_equal(checkpoint_verify(path, 0, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_verify(path, false, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "model.h5"));
     free(bytes);
 }
@@ -54,7 +54,7 @@ static void test_commit_lists_what_belongs(void **state)
     path_of(fixture, 7, "", path);
     path_of(fixture, 7, "notes", file);
     write_text(file, "x", 1);
-    assert_int_equal(checkpoint_verify(path, 1, &error), STATUS_OK); /* another file does no harm */
+    assert_int_equal(checkpoint_verify(path, true, &error), STATUS_OK); /* another file does no harm */
     path_of(fixture, 7, "COMMIT", file);
     char *text = read_text(file, &size);
     char *begin = strstr(text, "  - {file: \"classifier-vgg.2-of-2.h5\""), *end = strchr(begin, '\n') + 1;
@@ -63,7 +63,7 @@ static void test_commit_lists_what_belongs(void **state)
     /* Not listed, its bytes are not checked: so it is none of the checkpoint's. */
     memmove(begin, end, size - (size_t)(end - text) + 1);
     write_text(file, text, size - length);
-    assert_int_equal(checkpoint_verify(path, 0, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_verify(path, false, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "does not list classifier-vgg.2-of-2.h5"));
     free(text);
     write_checkpoint(fixture, 7);
@@ -71,7 +71,7 @@ static void test_commit_lists_what_belongs(void **state)
     edit(file, "files:", line);
     path_of(fixture, 7, "notes", file);
     write_text(file, "x", 1);
-    assert_int_equal(checkpoint_verify(path, 1, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_verify(path, true, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "6 files where 5 belong"));
 }
 
@@ -99,7 +99,7 @@ static void test_commit_is_read_strictly(void **state)
         path_of(fixture, 7, "", path);
         path_of(fixture, 7, "COMMIT", file);
         edit(file, edits[i].from, edits[i].to);
-        assert_int_equal(checkpoint_verify(path, 0, &error), STATUS_DATA);
+        assert_int_equal(checkpoint_verify(path, false, &error), STATUS_DATA);
         assert_non_null(strstr(error.what, edits[i].said));
         assert_non_null(strstr(error.where, "COMMIT"));
     }
@@ -197,7 +197,7 @@ static void test_prune(void **state)
     assert_int_equal(mkdir(path, 0777), 0);
     assert_int_equal(checkpoint_prune(fixture->directory, &(struct checkpoint_retention){0}, NULL),
                      STATUS_OK);
-    checkpoint_path(fixture->directory, 6, 1, path, sizeof path);
+    checkpoint_path(fixture->directory, 6, true, path, sizeof path);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_true(exists(fixture, 1));
     /* A damaged one does not count among those kept. */
@@ -243,7 +243,7 @@ static void test_commit_replaces(void **state)
     write_checkpoint(fixture, 7);
     assert_int_not_equal(access(path, F_OK), 0);
     path_of(fixture, 7, "", path);
-    assert_int_equal(checkpoint_verify(path, 1, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_verify(path, true, NULL), STATUS_OK);
 }
 
 static void test_commit_checks_its_parts(void **state)
@@ -255,7 +255,7 @@ static void test_commit_checks_its_parts(void **state)
     uint64_t bytes;
     datasets_of(datasets);
     struct checkpoint_state wanted = state_of(3, datasets);
-    checkpoint_path(fixture->directory, 3, 1, directory, sizeof directory);
+    checkpoint_path(fixture->directory, 3, true, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, 3, NULL), STATUS_OK);
     assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, &part, NULL), STATUS_OK);
     part.bytes++;

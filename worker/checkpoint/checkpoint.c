@@ -17,7 +17,7 @@
 /* What a checkpoint adds to its folder's path at most, with what marks it as unfinished or old. */
 #define STEP_NAME_SIZE 64
 
-void checkpoint_path(const char *run_dir, int64_t step, int temporary, char *path, size_t size)
+void checkpoint_path(const char *run_dir, int64_t step, bool temporary, char *path, size_t size)
 {
     snprintf(path, size, "%s/checkpoints/step-%0*lld%s", run_dir, STEP_DIGITS, (long long)step,
              temporary ? ".tmp" : "");
@@ -33,7 +33,7 @@ enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *er
     if (status == STATUS_OK) {
         status = file_make_directory(parent, error);
     }
-    checkpoint_path(run_dir, step, 1, path, sizeof path);
+    checkpoint_path(run_dir, step, true, path, sizeof path);
     return status == STATUS_OK ? file_make_directory(path, error) : status;
 }
 
@@ -72,8 +72,8 @@ enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state
         return error_no_memory(error, run_dir);
     }
     memcpy(all, parts, count * sizeof *all);
-    checkpoint_path(run_dir, state->step, 1, temporary, sizeof temporary);
-    checkpoint_path(run_dir, state->step, 0, final, sizeof final);
+    checkpoint_path(run_dir, state->step, true, temporary, sizeof temporary);
+    checkpoint_path(run_dir, state->step, false, final, sizeof final);
     enum status status = checkpoint_write_state(temporary, state, &all[count], error);
     if (status == STATUS_OK) {
         status = checkpoint_write_commit(temporary, all, count + 1, error);
@@ -101,7 +101,7 @@ enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state
 void checkpoint_abandon(const char *run_dir, int64_t step)
 {
     char path[PATH_SIZE];
-    checkpoint_path(run_dir, step, 1, path, sizeof path);
+    checkpoint_path(run_dir, step, true, path, sizeof path);
     file_remove_tree(path, NULL);
 }
 
@@ -115,7 +115,7 @@ static int64_t step_of(const char *name)
     return errno == 0 && step >= 0 && strcmp(name, rendered) == 0 ? step : -1;
 }
 
-static int is_stale(const char *name)
+static bool is_stale(const char *name)
 {
     size_t length = strlen(name);
     return strncmp(name, "step-", 5) == 0 && length > 4 && strcmp(name + length - 4, ".tmp") == 0;
@@ -224,15 +224,15 @@ enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retent
         status = error_no_memory(error, run_dir);
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        checkpoint_path(run_dir, steps[i], 0, path, sizeof path);
-        valid[i] = checkpoint_verify(path, 0, NULL) == STATUS_OK;
+        checkpoint_path(run_dir, steps[i], false, path, sizeof path);
+        valid[i] = checkpoint_verify(path, false, NULL) == STATUS_OK;
     }
     for (size_t i = 0; i < count && retention->last > 0 && status == STATUS_OK; i++) {
         bool stays = newer < retention->last ||
                      (valid[i] && begins_stretch(steps, valid, count, i, retention->every_steps));
         newer += valid[i];
         if (!stays) {
-            checkpoint_path(run_dir, steps[i], 0, path, sizeof path);
+            checkpoint_path(run_dir, steps[i], false, path, sizeof path);
             status = remove_checkpoint(path, error);
         }
     }
@@ -252,8 +252,8 @@ enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct error fault;
         char line[ERROR_LINE_SIZE];
-        checkpoint_path(run_dir, steps[i], 0, path, size);
-        if (checkpoint_verify(path, 1, &fault) == STATUS_OK) {
+        checkpoint_path(run_dir, steps[i], false, path, size);
+        if (checkpoint_verify(path, true, &fault) == STATUS_OK) {
             break;
         }
         if (warn) {
@@ -280,7 +280,7 @@ enum status checkpoint_find(const char *argument, char *path, size_t size, struc
     return status;
 }
 
-static enum status verify_part(const char *path, const struct checkpoint_part *part, int deep,
+static enum status verify_part(const char *path, const struct checkpoint_part *part, bool deep,
                                struct error *error)
 {
     const char *next = "the checkpoint is damaged: resume from an earlier one";
@@ -365,7 +365,7 @@ static enum status check_list(const char *path, const struct checkpoint_part *pa
     return status;
 }
 
-enum status checkpoint_verify(const char *path, int deep, struct error *error)
+enum status checkpoint_verify(const char *path, bool deep, struct error *error)
 {
     struct checkpoint_part *parts;
     size_t count = 0;

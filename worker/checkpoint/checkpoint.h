@@ -8,6 +8,7 @@
 #include "proto/error.h"
 #include "worker/parameter/parameter.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CHECKPOINT_VERSION 1
@@ -24,7 +25,7 @@ struct checkpoint_state {
     int64_t step, steps, steps_per_epoch;
     int lanes, workers, lane_batch;
     int skips; /* updates skipped in a row, up to this step */
-    int evaluate; /* 1: the evaluation that is due after this step was still to be done */
+    bool evaluate; /* the evaluation that is due after this step was still to be done */
     uint64_t seed;
     char digest[17]; /* config_digest of the run */
     char version[32];
@@ -60,7 +61,7 @@ enum status checkpoint_write_classifier(const char *directory, const struct para
 /* --- The transaction: by the coordinator. --- */
 
 /* "<run_dir>/checkpoints/step-000000123" (with ".tmp" if `temporary`). */
-void checkpoint_path(const char *run_dir, int64_t step, int temporary, char *path, size_t size);
+void checkpoint_path(const char *run_dir, int64_t step, bool temporary, char *path, size_t size);
 /* Makes `<run_dir>/checkpoints` and removes every .tmp that a run left there when it was killed. To be called
  * before any worker writes. */
 enum status checkpoint_prepare(const char *run_dir, struct error *error);
@@ -95,7 +96,7 @@ enum status checkpoint_find(const char *argument, char *path, size_t size, struc
 /* COMMIT present, and it lists every file that belongs to the checkpoint and no other; every file there with
  * its size, and with `deep` its crc. STATUS_DATA names the file. Files beside those listed are nobody's
  * business. */
-enum status checkpoint_verify(const char *path, int deep, struct error *error);
+enum status checkpoint_verify(const char *path, bool deep, struct error *error);
 enum status checkpoint_read_state(const char *path, struct checkpoint_state *state, struct error *error);
 
 /* Reads the groups of model.h5 among groups [count], each with its momenta where it has a vector for them.

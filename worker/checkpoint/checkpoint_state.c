@@ -153,7 +153,7 @@ static enum status read_document(const struct strict_yaml *yaml, const yaml_node
                                  struct checkpoint_state *state, struct error *error)
 {
     char format[FORMAT_SIZE];
-    int version;
+    int version, evaluate = 0;
     const yaml_node_t *hidden, *datasets;
     const struct strict_yaml_field fields[] = {
         {"dail_format", STRICT_YAML_NAME, format, sizeof format, 0, 0, false},
@@ -166,7 +166,7 @@ static enum status read_document(const struct strict_yaml *yaml, const yaml_node
         {"workers", STRICT_YAML_INT, &state->workers, 0, 1, 0, false},
         {"lane_batch", STRICT_YAML_INT, &state->lane_batch, 0, 1, 0, false},
         {"skips", STRICT_YAML_INT, &state->skips, 0, 0, 0, false},
-        {"evaluate", STRICT_YAML_INT, &state->evaluate, 0, 0, 0, false},
+        {"evaluate", STRICT_YAML_INT, &evaluate, 0, 0, 0, false},
         {"seed", STRICT_YAML_UINT64, &state->seed, 0, 0, 0, false},
         {"digest", STRICT_YAML_NAME, state->digest, sizeof state->digest, 0, 0, false},
         {"arch", STRICT_YAML_NAME, state->arch, sizeof state->arch, 0, 0, false},
@@ -187,6 +187,7 @@ static enum status read_document(const struct strict_yaml *yaml, const yaml_node
     if (status == STATUS_OK) {
         status = check_sizes(yaml, state, error);
     }
+    state->evaluate = evaluate != 0;
     return status == STATUS_OK ? read_datasets(yaml, datasets, state, error) : status;
 }
 

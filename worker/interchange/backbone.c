@@ -38,7 +38,7 @@ static enum status open_checkpoint(const char *path, struct backbone *backbone, 
 {
     enum status status = checkpoint_find(path, backbone->path, sizeof backbone->path, error);
     if (status == STATUS_OK) {
-        status = checkpoint_verify(backbone->path, 0, error);
+        status = checkpoint_verify(backbone->path, false, error);
     }
     return status == STATUS_OK ? checkpoint_read_state(backbone->path, &backbone->state, error) : status;
 }

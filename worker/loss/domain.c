@@ -250,7 +250,7 @@ void domain_step(struct domain *domain, int count, const float *embedding, const
     }
 }
 
-double domain_lambda(double lambda, double start, int ganin, double progress)
+double domain_lambda(double lambda, double start, bool ganin, double progress)
 {
     if (progress < start) {
         return 0.0;

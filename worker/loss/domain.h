@@ -12,6 +12,8 @@
 #include "worker/exchange/sample.h"
 #include "worker/parameter/parameter.h"
 
+#include <stdbool.h>
+
 struct domain_config {
     int embedding; /* D */
     int datasets; /* K logits */
@@ -46,6 +48,6 @@ const float *domain_logits(const struct domain *domain);
 
 /* lambda at a fraction `progress` in [0, 1) of the training: 0 before `start`; then constant, or
  * lambda (2 / (1 + e^{-10 q}) - 1) with q the fraction of stage 2 done. */
-double domain_lambda(double lambda, double start, int ganin, double progress);
+double domain_lambda(double lambda, double start, bool ganin, double progress);
 
 #endif
