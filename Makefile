@@ -41,7 +41,7 @@ CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -DDAIL_RELEASED='"$(RELE
             $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS) $(HWLOC_CFLAGS) $(PROTOBUF_CFLAGS)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -fno-omit-frame-pointer $(WARN) $(SAN)
 LDFLAGS  += -fopenmp $(SAN)
-LIBS     := $(HDF5_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(HWLOC_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
+LIBS     := $(HDF5_LIBS) $(LAPACK_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(HWLOC_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
 
 # ONNX's messages, made from worker/interchange/onnx.proto.
 GENERATED := $(BUILD)/generated

@@ -50,6 +50,21 @@ mpi() {
     printf 'MPI_CFLAGS :=%s\nMPI_LIBS :=%s\n' "$compile" "$link"
 }
 
+# LAPACK is part of OpenBLAS, unless that was built without it: then one that stands beside it.
+lapack() {
+    blas=$(pkg-config --libs openblas 2>/dev/null || pkg-config --libs openblas64)
+    for library in '' -llapack; do
+        # shellcheck disable=SC2086
+        if echo 'void dsyevr_(void); int main(void) { dsyevr_(); return 0; }' |
+            "${CC:-cc}" -x c - -x none -o "$out.link" $blas $library 2>/dev/null; then
+            rm -f "$out.link"
+            printf 'LAPACK_LIBS := %s\n' "$library"
+            return 0
+        fi
+    done
+    return 1
+}
+
 {
     mpi
     flags HDF5 hdf5-serial hdf5 || {
@@ -57,6 +72,7 @@ mpi() {
         printf 'HDF5_CFLAGS :=\nHDF5_LIBS := %s\n' "$(h5cc -show | tr ' ' '\n' | grep -E '^-[Ll]|\.so$|\.a$' | tr '\n' ' ')"
     }
     flags BLAS openblas openblas64 || missing "OpenBLAS"
+    lapack || missing "LAPACK, which OpenBLAS was built without,"
     flags YAML yaml-0.1 || missing "libyaml"
     flags JPEG libjpeg || missing "libjpeg-turbo"
     flags PNG libpng || missing "libpng"

@@ -12,13 +12,13 @@
 #define ROWS 400
 #define WIDTH 7
 
-/* Three waves that sum to nothing and are square to each other, with amplitudes 3, 2 and 0.5, along
+/* Three waves that sum to nothing and are square to each other, with amplitudes 3, 2 and `third`, along
  * orthonormal directions, around a mean that is far away. */
-static void make_rows(float rows[ROWS][WIDTH], double first[ROWS], double second[ROWS])
+static void make_rows(double third, float rows[ROWS][WIDTH], double first[ROWS], double second[ROWS])
 {
     static const double direction[3][WIDTH] = {
         {0.6, 0, 0.8, 0, 0, 0, 0}, {0, 0.6, 0, 0, 0, -0.8, 0}, {0, 0, 0, 0, 1, 0, 0}};
-    static const double amplitude[3] = {3, 2, 0.5};
+    const double amplitude[3] = {3, 2, third};
     for (size_t i = 0; i < ROWS; i++) {
         double angle = 2 * M_PI * (double)i / ROWS;
         double wave[3] = {amplitude[0] * cos(3 * angle), amplitude[1] * sin(5 * angle),
@@ -52,12 +52,24 @@ static void test_the_two_largest_directions(void **state)
     (void)state;
     static float rows[ROWS][WIDTH];
     double first[ROWS], second[ROWS], x[ROWS], y[ROWS], share[2];
-    make_rows(rows, first, second);
+    make_rows(0.5, rows, first, second);
     assert_int_equal(projection_make(&rows[0][0], ROWS, WIDTH, x, y, share, NULL), STATUS_OK);
     assert_alike(x, first);
     assert_alike(y, second);
     assert_true(fabs(share[0] - 9 / 13.25) < 1e-5);
     assert_true(fabs(share[1] - 4 / 13.25) < 1e-5);
+}
+
+/* The second direction is found where the third has nearly its variance. */
+static void test_directions_of_nearly_one_variance(void **state)
+{
+    (void)state;
+    static float rows[ROWS][WIDTH];
+    double first[ROWS], second[ROWS], x[ROWS], y[ROWS], share[2];
+    make_rows(1.99, rows, first, second);
+    assert_int_equal(projection_make(&rows[0][0], ROWS, WIDTH, x, y, share, NULL), STATUS_OK);
+    assert_alike(x, first);
+    assert_alike(y, second);
 }
 
 static void test_rows_without_variance(void **state)
@@ -106,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_two_largest_directions),
+        cmocka_unit_test(test_directions_of_nearly_one_variance),
         cmocka_unit_test(test_rows_without_variance),
         cmocka_unit_test(test_rows_on_a_line),
         cmocka_unit_test(test_rows_of_one_value),
