@@ -96,7 +96,8 @@ static void make_samples(struct run *whole, float *x, struct sample *sample)
     for (uint32_t i = 0; i < SAMPLES; i++) {
         uint32_t k = (i * 7 + 1) % DATASETS;
         uint32_t label = i * 131 % classes[k];
-        const float *row = classifier_block(whole->classifier, k)->weight + label * DIMENSION;
+        const float *row =
+            classifier_parameter_group(whole->classifier, k, "rows").weight + label * DIMENSION;
         struct random random = random_stream(3, RANDOM_SYNTH, i, 0);
         sample[i] = (struct sample){k, label, (uint64_t)k << 40 | i};
         for (uint32_t j = 0; j < DIMENSION; j++) {
@@ -129,17 +130,17 @@ static void compare_rows(struct run *whole, struct run *part)
 {
     double rows = 0;
     for (size_t k = 0; k < DATASETS; k++) {
-        const struct classifier_block *all = classifier_block(whole->classifier, k);
-        const struct classifier_block *own = classifier_block(part->classifier, k);
-        size_t first = own->row_begin * DIMENSION;
-        size_t values = (own->row_end - own->row_begin) * DIMENSION;
-        double scale = largest(all->gradient, classes[k] * DIMENSION);
+        const struct parameter_group all = classifier_parameter_group(whole->classifier, k, "rows");
+        const struct parameter_group own = classifier_parameter_group(part->classifier, k, "rows");
+        size_t first = own.rows.begin * DIMENSION;
+        size_t values = (own.rows.end - own.rows.begin) * DIMENSION;
+        double scale = largest(all.gradient, classes[k] * DIMENSION);
         CHECK(scale > 1e-6);
         if (values > 0) {
-            CHECK(memcmp(own->weight, all->weight + first, values * sizeof(float)) == 0);
-            CHECK(difference(own->gradient, all->gradient + first, values) <= TOLERANCE * scale);
+            CHECK(memcmp(own.weight, all.weight + first, values * sizeof(float)) == 0);
+            CHECK(difference(own.gradient, all.gradient + first, values) <= TOLERANCE * scale);
         }
-        rows += own->row_end - own->row_begin;
+        rows += own.rows.end - own.rows.begin;
     }
     struct exchange *exchange = part->exchange;
     CHECK(exchange->operations->sum_double(exchange, &rows, 1, &error) == STATUS_OK);

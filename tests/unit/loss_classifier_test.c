@@ -75,7 +75,8 @@ static void renew(struct fixture *fixture)
     const float *from = weight;
     for (size_t k = 0; k < fixture->config.datasets; k++) {
         size_t values = fixture->classes[k] * (size_t)fixture->config.embedding;
-        memcpy(classifier_block(fixture->classifier, k)->weight, from, values * sizeof *from);
+        memcpy(classifier_parameter_group(fixture->classifier, k, "rows").weight, from,
+               values * sizeof *from);
         from += values;
     }
     free(weight);
@@ -113,7 +114,7 @@ static float *gradients(struct fixture *fixture, size_t *count)
     float *to = all;
     for (size_t k = 0; k < fixture->config.datasets; k++) {
         size_t values = fixture->classes[k] * dimension;
-        memcpy(to, classifier_block(fixture->classifier, k)->gradient, values * sizeof *to);
+        memcpy(to, classifier_parameter_group(fixture->classifier, k, "rows").gradient, values * sizeof *to);
         to += values;
     }
     return all;
@@ -366,11 +367,11 @@ static void tiles_that_are_made_again(void **state)
     struct classifier_sums once = {0};
     struct classifier_sums split = {0};
     size_t values = (size_t)ROWS * DIMENSION;
-    struct classifier_block *block = classifier_block(classifier, 0);
+    const struct parameter_group block = classifier_parameter_group(classifier, 0, "rows");
     assert_int_equal(classifier_step(classifier, SAMPLES, x, sample, SAMPLES, 0, whole, &once, &error),
                      STATUS_OK);
     float *gradient = calloc(values, sizeof *gradient);
-    memcpy(gradient, block->gradient, values * sizeof *gradient);
+    memcpy(gradient, block.gradient, values * sizeof *gradient);
     classifier_zero_gradient(classifier);
     for (int begin = 0; begin < SAMPLES; begin += SAMPLES / 4) { /* rounds that fit */
         assert_int_equal(classifier_step(classifier, SAMPLES / 4, x + begin * DIMENSION, sample + begin,
@@ -383,7 +384,7 @@ static void tiles_that_are_made_again(void **state)
         largest = fmax(largest, fabs((double)gradient[i]));
     }
     for (size_t i = 0; i < values; i++) {
-        assert_true(fabs((double)(gradient[i] - block->gradient[i])) <= 1e-5 * largest);
+        assert_true(fabs((double)(gradient[i] - block.gradient[i])) <= 1e-5 * largest);
     }
     for (size_t i = 0; i < SAMPLES * DIMENSION; i++) {
         assert_near((double)part[i], (double)whole[i], 1e-5);
@@ -413,10 +414,10 @@ static void zero_vectors_give_no_gradient(void **state)
         fixture.config.crossing_dropout = crossing * 0.5;
         renew(&fixture);
         size_t dimension = (size_t)fixture.config.embedding;
-        struct classifier_block *block = classifier_block(fixture.classifier, 0);
+        const struct parameter_group block = classifier_parameter_group(fixture.classifier, 0, "rows");
         memset(fixture.x, 0, dimension * sizeof *fixture.x); /* sample 0, of dataset 0 */
-        memset(block->weight, 0, dimension * sizeof *block->weight); /* a rival of it */
-        memset(block->weight + 4 * dimension, 0, dimension * sizeof(float)); /* the target of sample 7 */
+        memset(block.weight, 0, dimension * sizeof *block.weight); /* a rival of it */
+        memset(block.weight + 4 * dimension, 0, dimension * sizeof(float)); /* the target of sample 7 */
         step(&fixture);
         assert_true(isfinite(fixture.sums.loss) && fixture.sums.loss > 0);
         float *gradient = gradients(&fixture, &count);
@@ -442,17 +443,17 @@ static void not_finite_shows(void **state)
             fixture.config.crossing_dropout = where == 3 ? 1 : 0;
             renew(&fixture);
             float kept = fixture.x[5];
-            struct classifier_block *block = classifier_block(fixture.classifier, 2);
+            const struct parameter_group block = classifier_parameter_group(fixture.classifier, 2, "rows");
             size_t dimension = (size_t)fixture.config.embedding;
             switch (where) {
             case 0:
                 fixture.x[5] = bad[b];
                 break;
             case 1:
-                block->weight[0 * dimension + 1] = bad[b]; /* the target of sample 1 */
+                block.weight[0 * dimension + 1] = bad[b]; /* the target of sample 1 */
                 break;
             default:
-                block->weight[2 * dimension + 7] = bad[b]; /* a target of nobody */
+                block.weight[2 * dimension + 7] = bad[b]; /* a target of nobody */
                 break;
             }
             step(&fixture);
@@ -541,20 +542,20 @@ static void starts_as_said(void **state)
     classifier_init(fixture.classifier);
     classifier_init(larger.classifier);
     for (size_t k = 0; k < 3; k++) {
-        assert_memory_equal(classifier_block(fixture.classifier, k)->weight,
-                            classifier_block(larger.classifier, k)->weight,
+        assert_memory_equal(classifier_parameter_group(fixture.classifier, k, "rows").weight,
+                            classifier_parameter_group(larger.classifier, k, "rows").weight,
                             fixture.classes[k] * (size_t)fixture.config.embedding * sizeof(float));
     }
     double sum = 0;
     double square = 0;
-    const float *weight = classifier_block(larger.classifier, 1)->weight;
+    const float *weight = classifier_parameter_group(larger.classifier, 1, "rows").weight;
     for (size_t i = 0; i < 5600; i++) {
         sum += (double)weight[i];
         square += (double)weight[i] * (double)weight[i];
     }
     assert_near(sum / 5600, 0, 5e-4);
     assert_near(sqrt(square / 5600), 0.01, 3e-4);
-    assert_memory_not_equal(weight, classifier_block(larger.classifier, 2)->weight, 400);
+    assert_memory_not_equal(weight, classifier_parameter_group(larger.classifier, 2, "rows").weight, 400);
     classifier_free(larger.classifier);
     unload(&fixture);
 }

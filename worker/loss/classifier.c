@@ -271,11 +271,6 @@ void classifier_init(struct classifier *classifier)
     }
 }
 
-struct classifier_block *classifier_block(struct classifier *classifier, size_t dataset)
-{
-    return &classifier->block[dataset];
-}
-
 struct parameter_group classifier_parameter_group(struct classifier *classifier, size_t dataset,
                                                   const char *name)
 {

@@ -38,15 +38,6 @@ struct classifier_config {
     int threads;
 };
 
-/* The rows of dataset k that this worker owns: none when rows is 0. */
-struct classifier_block {
-    uint32_t row_begin, row_end;
-    int part, parts;
-    float *weight; /* [row_end - row_begin][D] */
-    float *gradient; /* the same */
-    struct parameter parameter; /* weight and gradient as a group has them */
-};
-
 struct classifier;
 
 struct classifier_sums {
@@ -73,8 +64,8 @@ void classifier_init(struct classifier *classifier);
 enum status classifier_set_groups(struct classifier *classifier, const struct identity_groups *groups,
                                   struct error *error);
 
-struct classifier_block *classifier_block(struct classifier *classifier, size_t dataset);
-/* The block as a group called `name`, without momenta: its vectors are the classifier's own. */
+/* The rows of dataset k that this worker owns as a group called `name`, without momenta: its vectors are the
+ * classifier's own. */
 struct parameter_group classifier_parameter_group(struct classifier *classifier, size_t dataset,
                                                   const char *name);
 /* First worker and number of workers of dataset k's owner group. */

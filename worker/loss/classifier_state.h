@@ -8,6 +8,15 @@
  * between the products that use them. */
 #define CHUNK_ROWS 256
 
+/* The rows of a dataset that this worker owns: none where row_begin is row_end. */
+struct classifier_block {
+    uint32_t row_begin, row_end;
+    int part, parts;
+    float *weight; /* [row_end - row_begin][D] */
+    float *gradient; /* the same */
+    struct parameter parameter; /* weight and gradient as a group has them */
+};
+
 /* Neighbouring rows of one block: what a thread scores at a time. */
 struct chunk {
     size_t dataset;
