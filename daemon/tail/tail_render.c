@@ -16,9 +16,23 @@
 #define CHART_BYTES 2048
 #define WRAPPED_ROWS 8
 
+/* With more workers than this they are listed for those that hold the others up to be found. */
+#define WORKERS_IN_ORDER 8
+#define LINES_MAX (SUMMARY_WORKERS + SUMMARY_SETS + 64)
+
+/* What goes first where a terminal has too few rows: the last of these, and of each the last lines. */
+enum importance { ALWAYS, TROUBLE, FIGURES, DETAILS, WORKERS };
+
+struct line {
+    enum importance importance;
+    size_t end; /* in the text of all lines */
+    bool dropped;
+};
+
 struct screen {
     FILE *out;
     const struct tail_view *view;
+    struct line line[LINES_MAX];
     int lines;
 };
 
@@ -41,11 +55,11 @@ int tail_exit_code(const struct status_summary *summary, const struct tail_view 
     return strcmp(tail_state(summary, view), "stalled") == 0 ? 3 : 0;
 }
 
-/* Where a row of the screen that begins at `text` ends: at a space where there is one, if `whole_words`. */
-static const char *row_end(const struct screen *screen, const char *text, bool whole_words)
+/* Where a row of `columns` that begins at `text` ends: at a space where there is one, if `whole_words`. */
+static const char *row_end(const char *text, int columns, bool whole_words)
 {
     const char *at = text, *space = NULL;
-    for (int column = 0; *at != '\0' && column < screen->view->columns; column++) {
+    for (int column = 0; *at != '\0' && column < columns; column++) {
         if (*at == ' ' && at > text) {
             space = at;
         }
@@ -55,8 +69,8 @@ static const char *row_end(const struct screen *screen, const char *text, bool w
     return whole_words && *at != '\0' && *at != ' ' && space ? space : at;
 }
 
-/* Prints one row, with a question mark for what it cannot show. */
-static void put_row(struct screen *screen, const char *text, const char *end)
+/* Writes text[0, end), with a question mark for what cannot be shown. */
+static void put_text(struct screen *screen, const char *text, const char *end)
 {
     while (text < end) {
         size_t length = utf8_character(text);
@@ -68,31 +82,56 @@ static void put_row(struct screen *screen, const char *text, const char *end)
         }
         text += length;
     }
-    fputc('\n', screen->out);
-    screen->lines++;
 }
 
-/* Prints one line, cut to the screen's width. */
-static void put_line(struct screen *screen, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put_line(struct screen *screen, const char *format, ...)
+/* Writes the text on a row of `columns`, with an ellipsis where it does not fit. */
+static void put_cut(struct screen *screen, const char *text, int columns)
+{
+    const char *ellipsis = screen->view->utf8 ? "…" : "...";
+    const char *end = row_end(text, columns, false);
+    if (*end == '\0') {
+        put_text(screen, text, end);
+    } else {
+        put_text(screen, text, row_end(text, columns - (screen->view->utf8 ? 1 : 3), false));
+        fputs(ellipsis, screen->out);
+    }
+}
+
+static void end_line(struct screen *screen, enum importance importance)
+{
+    fputc('\n', screen->out);
+    if (screen->lines < LINES_MAX) {
+        screen->line[screen->lines++] = (struct line){importance, (size_t)ftell(screen->out), false};
+    }
+}
+
+static void put_line(struct screen *screen, enum importance importance, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void put_line(struct screen *screen, enum importance importance, const char *format, ...)
 {
     char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    put_row(screen, line, row_end(screen, line, false));
+    put_cut(screen, line, screen->view->columns);
+    end_line(screen, importance);
 }
 
 /* Prints a text over as many rows as it needs, WRAPPED_ROWS at most: what a user must read to its end. */
-static void put_wrapped(struct screen *screen, const char *head, const char *text)
+static void put_wrapped(struct screen *screen, enum importance importance, const char *head, const char *text)
 {
     char line[LINE_BYTES];
     snprintf(line, sizeof line, "%s%s", head, text);
     const char *at = line;
-    for (int row = 0; *at != '\0' && row < WRAPPED_ROWS; row++) {
-        const char *end = row_end(screen, at, true);
-        put_row(screen, at, end);
+    for (int row = 1; *at != '\0' && row <= WRAPPED_ROWS; row++) {
+        const char *end = row_end(at, screen->view->columns, true);
+        if (row == WRAPPED_ROWS) {
+            put_cut(screen, at, screen->view->columns);
+        } else {
+            put_text(screen, at, end);
+        }
+        end_line(screen, importance);
         at = *end == ' ' ? end + 1 : end;
     }
 }
@@ -121,12 +160,11 @@ static void put_title(struct screen *screen, const struct status_summary *summar
     } else {
         fprintf(screen->out, "%-8s ", state);
     }
-    struct tail_view rest = *view;
-    struct screen narrower = {.out = screen->out, .view = &rest};
-    rest.columns = view->columns - 9;
-    int gap = rest.columns - (int)strlen(left) - (int)strlen(right);
-    put_line(&narrower, "%s%*s%s", left, gap > 1 ? gap : 1, "", right);
-    screen->lines++;
+    char line[LINE_BYTES];
+    int columns = view->columns - 9, gap = columns - (int)strlen(left) - (int)strlen(right);
+    snprintf(line, sizeof line, "%s%*s%s", left, gap > 1 ? gap : 1, "", right);
+    put_cut(screen, line, columns);
+    end_line(screen, ALWAYS);
 }
 
 static void put_progress(struct screen *screen, const struct status_summary *summary)
@@ -134,7 +172,8 @@ static void put_progress(struct screen *screen, const struct status_summary *sum
     char bar[CHART_BYTES], eta[32], elapsed[32], left[64];
     int64_t per_epoch = summary->steps_per_epoch > 0 ? summary->steps_per_epoch : 1;
     int64_t epochs = (summary->step.steps + per_epoch - 1) / per_epoch;
-    int64_t epoch = summary->step.epoch > 1 ? summary->step.epoch : 1;
+    int64_t epoch = summary->step.epoch < epochs ? summary->step.epoch : epochs;
+    epoch = epoch > 1 ? epoch : 1;
     double into = (double)summary->step.step - (double)(epoch - 1) * (double)per_epoch;
     double end = summary->state == SUMMARY_RUNNING ? screen->view->now : summary->last_t;
     int width = screen->view->columns - 48 > 10 ? screen->view->columns - 48 : 10;
@@ -142,15 +181,15 @@ static void put_progress(struct screen *screen, const struct status_summary *sum
     text_duration(end - summary->begin, elapsed, sizeof elapsed);
     snprintf(left, sizeof left, "epoch %lld/%lld", (long long)epoch, (long long)epochs);
     tail_bar(into / (double)per_epoch, width, screen->view->utf8, bar, sizeof bar);
-    put_line(screen, "%-20s %s  %.0f of %lld steps", left, bar, into, (long long)per_epoch);
+    put_line(screen, ALWAYS, "%-20s %s  %.0f of %lld steps", left, bar, into, (long long)per_epoch);
     snprintf(left, sizeof left, "step %lld/%lld", (long long)summary->step.step,
              (long long)summary->step.steps);
     tail_bar(summary->step.steps > 0 ? (double)summary->step.step / (double)summary->step.steps : 0, width,
              screen->view->utf8, bar, sizeof bar);
     if (summary->state == SUMMARY_RUNNING) {
-        put_line(screen, "%-20s %s  eta %s, up %s", left, bar, eta, elapsed);
+        put_line(screen, ALWAYS, "%-20s %s  eta %s, up %s", left, bar, eta, elapsed);
     } else {
-        put_line(screen, "%-20s %s  ran %s", left, bar, elapsed);
+        put_line(screen, ALWAYS, "%-20s %s  ran %s", left, bar, elapsed);
     }
 }
 
@@ -158,11 +197,13 @@ static void put_losses(struct screen *screen, const struct status_summary *summa
 {
     char chart[CHART_BYTES], loss[32], total[32];
     int width = screen->view->columns - 20;
-    put_line(screen, "loss %s", format_figure(summary->step.loss, "%.4f", total));
+    put_line(screen, FIGURES, "loss %s", format_figure(summary->step.loss, "%.4f", total));
     tail_sparkline(summary->loss_history, summary->history, width, screen->view->utf8, chart, sizeof chart);
-    put_line(screen, "  identity %8s %s", format_figure(summary->step.loss_cls, "%.4f", loss), chart);
+    put_line(screen, DETAILS, "  identity %8s %s", format_figure(summary->step.loss_cls, "%.4f", loss),
+             chart);
     tail_sparkline(summary->domain_history, summary->history, width, screen->view->utf8, chart, sizeof chart);
-    put_line(screen, "  domain   %8s %s", format_figure(summary->step.loss_dom, "%.4f", loss), chart);
+    put_line(screen, DETAILS, "  domain   %8s %s", format_figure(summary->step.loss_dom, "%.4f", loss),
+             chart);
 }
 
 /* "0.250 s (60% hidden)": what was waited for the exchange, and how much of it the computing hid. */
@@ -182,16 +223,16 @@ static const char *format_exchange(const struct status_summary *summary, char te
 static void put_figures(struct screen *screen, const struct status_summary *summary)
 {
     char a[32], b[32], c[32], d[64];
-    put_line(screen, "speed %s images/s, %s s a step",
+    put_line(screen, FIGURES, "speed %s images/s, %s s a step",
              format_figure(summary->step.images_per_second, "%.1f", a),
              format_figure((double)summary->global_batch / summary->step.images_per_second, "%.2f", b));
-    put_line(screen, "  data %s, compute %s, exchange %s",
+    put_line(screen, DETAILS, "  data %s, compute %s, exchange %s",
              format_figure(summary->step.seconds.data, "%.3f", a),
              format_figure(summary->step.seconds.compute, "%.3f", b), format_exchange(summary, d));
-    put_line(screen, "lr %s   lambda %s   gradient norm %s", format_figure(summary->step.lr, "%.4g", a),
-             format_figure(summary->step.lambda, "%.3g", b),
+    put_line(screen, DETAILS, "lr %s   lambda %s   gradient norm %s",
+             format_figure(summary->step.lr, "%.4g", a), format_figure(summary->step.lambda, "%.3g", b),
              format_figure(summary->step.grad_norm, "%.3g", c));
-    put_line(screen, "accuracy %s %%, of the dataset guessed %s %%",
+    put_line(screen, DETAILS, "accuracy %s %%, of the dataset guessed %s %%",
              format_figure(100 * summary->step.accuracy, "%.1f", a),
              format_figure(100 * summary->step.domain_accuracy, "%.1f", b));
 }
@@ -200,15 +241,15 @@ static void put_milestones(struct screen *screen, const struct status_summary *s
 {
     char age[32], a[32], b[32], c[32];
     if (summary->checkpoint_step < 0) {
-        put_line(screen, "checkpoint: none yet");
+        put_line(screen, FIGURES, "checkpoint: none yet");
     } else {
         text_duration(screen->view->now - summary->checkpoint_t, age, sizeof age);
-        put_line(screen, "checkpoint: step %lld, %s ago, %s", (long long)summary->checkpoint_step, age,
-                 summary->checkpoint_path);
+        put_line(screen, FIGURES, "checkpoint: step %lld, %s ago, %s", (long long)summary->checkpoint_step,
+                 age, summary->checkpoint_path);
     }
     for (int i = 0; i < summary->eval_count; i++) {
         const struct summary_eval *eval = &summary->evals[i];
-        put_line(screen, "eval %-20s %s +- %s %%, AUC %s, step %lld", eval->set,
+        put_line(screen, DETAILS, "eval %-20s %s +- %s %%, AUC %s, step %lld", eval->set,
                  format_figure(100 * eval->accuracy, "%.2f", a),
                  format_figure(100 * eval->accuracy_std, "%.2f", b), format_figure(eval->auc, "%.4f", c),
                  (long long)eval->step);
@@ -218,55 +259,127 @@ static void put_milestones(struct screen *screen, const struct status_summary *s
 static void put_trouble(struct screen *screen, const struct status_summary *summary)
 {
     if (summary->warning[0] != '\0') {
-        put_line(screen, "warning: %s", summary->warning);
+        put_line(screen, TROUBLE, "warning: %s", summary->warning);
     }
     if (summary->fault[0] != '\0') {
-        put_wrapped(screen, "fault: ", summary->fault);
+        put_wrapped(screen, TROUBLE, "fault: ", summary->fault);
     }
+}
+
+/* Seconds that the others wait for, the most first; those not heard of last. */
+static int compare_workers(const void *left, const void *right)
+{
+    const struct summary_worker *a = *(const struct summary_worker *const *)left,
+                                *b = *(const struct summary_worker *const *)right;
+    double at = a->seconds.data + a->seconds.compute, bt = b->seconds.data + b->seconds.compute;
+    at = isfinite(at) ? at : -1;
+    bt = isfinite(bt) ? bt : -1;
+    return at > bt ? -1 : at < bt ? 1 : a->rank < b->rank ? -1 : a->rank > b->rank;
 }
 
 static void put_workers(struct screen *screen, const struct status_summary *summary)
 {
-    int room = screen->view->rows > 0 ? screen->view->rows - screen->lines - 1 : summary->worker_count;
-    int shown = summary->worker_count;
-    if (shown > room) { /* the last line says how many are left out */
-        shown = room > 1 ? room - 1 : 0;
+    const struct summary_worker *order[SUMMARY_WORKERS];
+    int rows = screen->view->rows;
+    bool all_fit = rows == 0 || screen->lines + summary->worker_count < rows;
+    for (int i = 0; i < summary->worker_count; i++) {
+        order[i] = &summary->workers[i];
     }
-    for (int i = 0; i < shown; i++) {
-        const struct summary_worker *worker = &summary->workers[i];
+    if (summary->worker_count > WORKERS_IN_ORDER || !all_fit) {
+        qsort(order, (size_t)summary->worker_count, sizeof *order, compare_workers);
+    }
+    for (int i = 0; i < summary->worker_count; i++) {
+        const struct summary_worker *worker = order[i];
         char data[32], compute[32], exchange[32];
-        put_line(screen, "rank %-3d %-14.14s %2d x %-7s data %s  compute %s  exchange %s s", worker->rank,
-                 worker->host, worker->threads, worker->isa,
+        put_line(screen, WORKERS, "rank %-3d %-14.14s %2d x %-7s data %s  compute %s  exchange %s s",
+                 worker->rank, worker->host, worker->threads, worker->isa,
                  format_figure(worker->seconds.data, "%.3f", data),
                  format_figure(worker->seconds.compute, "%.3f", compute),
                  format_figure(worker->seconds.exchange, "%.3f", exchange));
     }
-    if (shown < summary->worker_count) {
-        put_line(screen, "and %d more workers", summary->worker_count - shown);
+}
+
+/* --- The whole --- */
+
+/* Drops lines until the others and a word of these fit. Returns how many; *workers: of them. */
+static int drop_lines(struct screen *screen, int *workers)
+{
+    int room = screen->view->rows - 2, dropped = 0; /* the cursor has a row, and so has the word */
+    *workers = 0;
+    if (screen->view->rows == 0 || screen->lines <= room + 1) {
+        return 0;
     }
+    for (int importance = WORKERS; importance > ALWAYS; importance--) {
+        for (int i = screen->lines; i > 0 && screen->lines - dropped > room; i--) {
+            struct line *line = &screen->line[i - 1];
+            if ((int)line->importance == importance) {
+                line->dropped = true;
+                dropped++;
+                *workers += importance == WORKERS;
+            }
+        }
+    }
+    return dropped;
+}
+
+/* The lines of `text` that are to be seen; NULL: no memory. */
+static char *compose(struct screen *screen, const char *text)
+{
+    int workers, dropped = drop_lines(screen, &workers);
+    char *composed = NULL;
+    size_t size, begin = 0;
+    FILE *out = open_memstream(&composed, &size);
+    if (!out) {
+        return NULL;
+    }
+    for (int i = 0; i < screen->lines; i++) {
+        if (!screen->line[i].dropped) {
+            fwrite(text + begin, 1, screen->line[i].end - begin, out);
+        }
+        begin = screen->line[i].end;
+    }
+    if (dropped > 0) {
+        fprintf(out, "%s %d more %s\n", screen->view->utf8 ? "…" : "...", dropped,
+                dropped == workers ? (dropped == 1 ? "worker" : "workers")
+                                   : (dropped == 1 ? "line" : "lines"));
+    }
+    return fclose(out) == 0 ? composed : NULL;
+}
+
+static void put_all(struct screen *screen, const struct status_summary *summary)
+{
+    if (summary->state == SUMMARY_NONE) {
+        put_line(screen, ALWAYS, "%s: no record yet", screen->view->path);
+        return;
+    }
+    put_title(screen, summary);
+    put_progress(screen, summary);
+    put_losses(screen, summary);
+    put_figures(screen, summary);
+    put_milestones(screen, summary);
+    put_trouble(screen, summary);
+    put_workers(screen, summary);
 }
 
 char *tail_render(const struct status_summary *summary, const struct tail_view *view)
 {
-    char *text = NULL;
+    char *text = NULL, *composed = NULL;
     size_t size;
-    struct screen screen = {.out = open_memstream(&text, &size), .view = view};
-    if (!screen.out) {
+    struct screen *screen = calloc(1, sizeof *screen);
+    if (!screen) {
         return NULL;
     }
-    if (summary->state == SUMMARY_NONE) {
-        put_line(&screen, "%s: no record yet", view->path);
-    } else {
-        put_title(&screen, summary);
-        put_progress(&screen, summary);
-        put_losses(&screen, summary);
-        put_figures(&screen, summary);
-        put_milestones(&screen, summary);
-        put_trouble(&screen, summary);
-        put_workers(&screen, summary);
+    screen->view = view;
+    screen->out = open_memstream(&text, &size);
+    if (screen->out) {
+        put_all(screen, summary);
+        if (fclose(screen->out) == 0) {
+            composed = compose(screen, text);
+        }
     }
-    fclose(screen.out);
-    return text;
+    free(text);
+    free(screen);
+    return composed;
 }
 
 static json_t *workers_json(const struct status_summary *summary)

@@ -9,7 +9,7 @@
 
 struct tail_view {
     const char *path; /* of the log */
-    int columns, rows; /* at least 40 and 10 are assumed; rows 0: as many as needed */
+    int columns, rows; /* columns: at least 20; rows 0: as many as needed */
     bool utf8; /* block characters for bars and sparklines; else plain ASCII */
     bool color; /* the state by escape sequences */
     double now; /* Unix seconds */
@@ -19,10 +19,12 @@ struct tail_view {
 /* The state to show: that of the summary, or "stalled". */
 const char *tail_state(const struct status_summary *summary, const struct tail_view *view);
 
-/* Exit code of --once: 0 running, done or stopped, 1 no record, 3 stalled, 4 failed. */
+/* Exit code: 0 running, done or stopped, 1 no record, 3 stalled, 4 failed. */
 int tail_exit_code(const struct status_summary *summary, const struct tail_view *view);
 
-/* Lines of at most `columns` columns each, ended by "\n". The caller frees the text; NULL: no memory. */
+/* Lines of at most `columns` columns each, ended by "\n", and fewer than `rows`: where that are too few, state, epoch
+ * and step stay to the last, and a line says how many are missing. What is cut ends with an ellipsis. Where there are
+ * many workers, the slowest come first. The caller frees the text; NULL: no memory. */
 char *tail_render(const struct status_summary *summary, const struct tail_view *view);
 
 /* The same as one object; the caller owns it. */

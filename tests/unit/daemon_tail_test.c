@@ -184,27 +184,149 @@ static void shows_a_fault_to_its_end(void **state)
     free(summary);
 }
 
+static void give_workers(struct status_summary *summary, int count)
+{
+    summary->worker_count = count;
+    for (int i = 0; i < count; i++) {
+        summary->workers[i] = summary->workers[0];
+        summary->workers[i].rank = i + 1;
+    }
+}
+
 static void leaves_workers_out_that_do_not_fit(void **state)
 {
     (void)state;
     struct status_summary *summary = make_summary(RECORDS);
-    summary->worker_count = 100;
-    for (int i = 0; i < 100; i++) {
-        summary->workers[i] = summary->workers[0];
-        summary->workers[i].rank = i + 1;
-    }
+    give_workers(summary, 100);
     struct tail_view view = view_of(80, false);
     int lines;
     view.rows = 24;
     char *text = tail_render(summary, &view);
     widest(text, &lines);
-    assert_true(lines <= 23 && lines >= 20);
-    has(text, "more workers\n");
+    assert_int_equal(lines, 23);
+    has(text, "\n... 91 more workers\n");
     free(text);
     view.rows = 0;
     text = tail_render(summary, &view);
     has(text, "rank 100 ");
     free(text);
+    free(summary);
+}
+
+/* Where each of the words stands in the text, in this order. */
+static void has_in_order(const char *text, const char *const *words, size_t count)
+{
+    const char *at = text;
+    for (size_t i = 0; i < count; i++) {
+        const char *found = strstr(at, words[i]);
+        if (!found) {
+            fail_msg("'%s' is missing, or comes too early, in:\n%s", words[i], text);
+        }
+        at = found + 1;
+    }
+}
+
+static void puts_the_slowest_of_many_workers_first(void **state)
+{
+    static const char *const slow[] = {"\nrank 77 ", "\nrank 5 ",  "\nrank 1 ",
+                                       "\nrank 2 ",  "\nrank 99 ", "\nrank 40 "};
+    static const char *const ranks[] = {"\nrank 1 ", "\nrank 2 ", "\nrank 3 ", "\nrank 8 "};
+    (void)state;
+    struct status_summary *summary = make_summary(RECORDS);
+    give_workers(summary, 99);
+    summary->workers[76].seconds.compute = 3;
+    summary->workers[4].seconds.data = 1; /* whoever waits for images is waited for, too */
+    summary->workers[39].seconds.compute = NAN;
+    struct tail_view view = view_of(80, false);
+    char *text = tail_render(summary, &view);
+    has_in_order(text, slow, sizeof slow / sizeof *slow);
+    free(text);
+    /* A few that fit stay where they are. */
+    summary->worker_count = 8;
+    text = tail_render(summary, &view);
+    has_in_order(text, ranks, sizeof ranks / sizeof *ranks);
+    free(text);
+    view.rows = 20;
+    text = tail_render(summary, &view);
+    has_in_order(text, &slow[1], 2);
+    free(text);
+    free(summary);
+}
+
+static void keeps_the_state_and_progress_on_a_small_terminal(void **state)
+{
+    (void)state;
+    struct status_summary *summary = make_summary(RECORDS);
+    give_workers(summary, 100);
+    for (int rows = 5; rows <= 40; rows++) {
+        for (int utf8 = 0; utf8 < 2; utf8++) {
+            struct tail_view view = view_of(80, utf8);
+            int lines;
+            view.rows = rows;
+            char *text = tail_render(summary, &view);
+            widest(text, &lines);
+            assert_true(lines == rows - 1);
+            assert_memory_equal(text, "running  DAIL demo", 18);
+            has(text, "\nepoch 2/3 ");
+            has(text, "\nstep 60/100 ");
+            has(text, utf8 ? "\n… " : "\n... ");
+            free(text);
+        }
+    }
+    /* What went wrong is more than how it went. */
+    fold(summary, "{\"t\":1700000022,\"kind\":\"fault\",\"rank\":2,\"host\":\"node2\",\"what\":\"gone\"}");
+    struct tail_view view = view_of(80, false);
+    view.rows = 10;
+    char *text = tail_render(summary, &view);
+    has(text, "\nloss 2.5");
+    has(text, "\nspeed 16.0");
+    has(text, "\ncheckpoint: step 10");
+    has(text, "\nfault: rank 2@node2: gone\n");
+    has(text, " more lines\n");
+    free(text);
+    free(summary);
+}
+
+static void marks_what_is_cut(void **state)
+{
+    (void)state;
+    struct status_summary *summary = make_summary(RECORDS);
+    struct tail_view view = view_of(40, true);
+    int lines;
+    char *text = tail_render(summary, &view);
+    assert_int_equal(widest(text, &lines), 40);
+    has(text, "\ncheckpoint: step 10, 15s ago, runs/demo…\n");
+    has(text, "\nspeed 16.0 images/s, 2.00 s a step\n");
+    free(text);
+    view = view_of(40, false);
+    text = tail_render(summary, &view);
+    has(text, "\ncheckpoint: step 10, 15s ago, runs/de...\n");
+    free(text);
+    free(summary);
+}
+
+static void is_never_in_an_epoch_beyond_the_last(void **state)
+{
+    static const struct {
+        const char *record, *epoch;
+    } cases[] = {
+        {"{\"kind\":\"start\",\"step\":0,\"steps\":600,\"steps_per_epoch\":10}", "epoch 1/60"},
+        {"{\"kind\":\"start\",\"step\":10,\"steps\":600,\"steps_per_epoch\":10,\"resumed_from\":\"x\"}",
+         "epoch 1/60"},
+        {"{\"kind\":\"step\",\"epoch\":2,\"step\":11,\"steps\":600}", "epoch 2/60"},
+        {"{\"kind\":\"start\",\"step\":600,\"steps\":600,\"steps_per_epoch\":10,\"resumed_from\":\"x\"}",
+         "epoch 60/60"},
+        {"{\"kind\":\"step\",\"epoch\":61,\"step\":600,\"steps\":600}", "epoch 60/60"},
+        {"{\"kind\":\"step\",\"epoch\":0,\"step\":3,\"steps\":600}", "epoch 1/60"}};
+    (void)state;
+    struct status_summary *summary = make_summary(0);
+    struct tail_view view = view_of(80, false);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fold(summary, cases[i].record);
+        char *text = tail_render(summary, &view);
+        has(text, cases[i].epoch);
+        free(text);
+    }
     free(summary);
 }
 
@@ -342,6 +464,10 @@ int main(void)
         cmocka_unit_test(fits_any_terminal),
         cmocka_unit_test(shows_a_fault_to_its_end),
         cmocka_unit_test(leaves_workers_out_that_do_not_fit),
+        cmocka_unit_test(puts_the_slowest_of_many_workers_first),
+        cmocka_unit_test(keeps_the_state_and_progress_on_a_small_terminal),
+        cmocka_unit_test(marks_what_is_cut),
+        cmocka_unit_test(is_never_in_an_epoch_beyond_the_last),
         cmocka_unit_test(tells_states_apart),
         cmocka_unit_test(gives_the_same_as_json),
         cmocka_unit_test(draws_charts),
