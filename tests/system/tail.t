@@ -20,15 +20,41 @@ signal_all() {
 make_data
 make_config
 run=$work/run
-timeout 30 "$build/dail" tail --once --json "$run" >"$work/out" 2>&1
-exits "dail tail where there is no log" $? 1
-says "it says where it looked" "$run"
+
+# What is no run is told at once, with what to do; only what was asked to be waited for is.
+mkdir "$work/empty"
+head -c 5000 /dev/zero >"$work/zeros"
+for option in "" --once "--once --json"; do
+    for path in "$run" "$work/empty" "$work/none.jsonl" "$work/config.yaml" "$work/zeros" "$work/data/tiny0-00000.h5"; do
+        # shellcheck disable=SC2086
+        timeout 30 "$build/dail" tail $option "$path" >"$work/out" 2>&1
+        exits "dail tail $option $(basename "$path"), which is no run" $? 1
+        says "says so by name" "no status log .$path.*name the run"
+    done
+done
+for option in --wait --follow; do
+    timeout 30 "$build/dail" tail $option "$work/config.yaml" >"$work/out" 2>&1
+    exits "a file that is no log does not become one: $option" $? 1
+done
+(cd "$work/empty" && exec timeout 30 "$OLDPWD/$build/dail" tail) >"$work/out" 2>&1
+exits "dail tail where there is no run at all" $? 1
+says "says where it looked" 'below runs/ or build/runs/'
+timeout 60 "$build/dail" tail --wait --interval 0.1 "$run" >"$work/waited" 2>&1 &
+waiting=$!
 
 start_daild 2 --set schedule.epochs=5000 --set eval.every_steps=3 --set validation="[$work/data/tiny0-within.h5]" \
     --set checkpoint.every_steps=3
 wait_for 60 at_step "$run" 5
 tail_once 0 running
 is "it counts the steps" "$(perl -MJSON::PP -e 'print decode_json(<>)->{steps}' "$work/out")" 65000
+
+says_running() { grep -q ^running "$1"; }
+check "what waited for the run shows it" wait_for 20 says_running "$work/waited"
+is "and waited without a word more than one" "$(grep -c 'no record yet' "$work/waited")" 1
+kill -TERM $waiting
+timeout 30 "$build/dail" tail "$work" >"$work/out" 2>&1
+exits "a folder of runs is none" $? 1
+says "and names the newest in it" "name a run in it, such as $run, the newest"
 
 timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
 exits "the screen of a running run" $? 0
@@ -62,9 +88,24 @@ check "it follows: several snapshots, the steps rising" perl -MJSON::PP -ne '
     $s = decode_json($_)->{step}; die "$s after $last" if $s < $last; $changes++ if $s > $last; $last = $s;
     END { print "$changes changes\n"; die if $changes < 2 }' "$work/followed"
 
+# On a terminal of ten rows: left by a key or a signal, the terminal is as it was.
+for way in q SIGINT SIGTERM SIGHUP SIGQUIT SIGTSTP; do
+    check "on a terminal, ended by $way" timeout 60 python3 tests/system/tail_terminal.py "$build/dail" "$run" $way
+done
+
+timeout 60 "$build/dail" tail --interval 0.1 "$run" >"$work/until" 2>&1 &
+until=$!
+timeout 60 "$build/dail" tail --follow --interval 0.1 "$run" >"$work/over" 2>&1 &
+over=$!
 kill -TERM "$job" 2>/dev/null # mpirun kills what does not end within a second
 kill -TERM "$(pid_of "$run" 1)" 2>/dev/null
 end_daild
+wait $until
+exits "dail tail ends with the run" $? 0
+is "and shows its end" "$(grep -c ^stopped "$work/until")" 1
+sleep 0.5
+check "with --follow it goes on" sh -c 'ps -o stat= -p "$0" | grep -q "^[^Z]"' $over
+kill -TERM $over
 printf '{"t":1,"seq":99' >>"$run/status.jsonl"
 timeout 30 "$build/dail" tail --once --json "$run/status.jsonl" >"$work/out" 2>&1
 check "a record that was cut off does no harm" perl -MJSON::PP -e 'exit !(decode_json(<>)->{step} > 5)' "$work/out"
@@ -76,6 +117,9 @@ tail_once 0 stopped
 run=$work/done
 run_daild 2 --set run.dir="$run" --set schedule.epochs=0.3
 tail_once 0 done --stale 0.001
+timeout 30 "$build/dail" tail "$run" >"$work/said_done" 2>&1
+exits "dail tail on a run that is done ends at once" $? 0
+check "on a terminal too" timeout 60 python3 tests/system/tail_terminal.py "$build/dail" "$run" end
 is "a run that is done is at its end" "$(perl -MJSON::PP -e '$s = decode_json(<>); print "$s->{step}/$s->{steps}"' "$work/out")" 4/4
 run_daild 2 --set run.dir="$run" --set schedule.epochs=0.3 --set optimizer.lr=0.01
 timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
@@ -88,6 +132,8 @@ place=$(grep -abo JFIF "$work/data/tiny0-00000.h5" | sed -n 5p | cut -d : -f 1)
 flip "$work/data/tiny0-00000.h5" $((place + 300))
 run_daild 2 --set run.dir="$run"
 tail_once 4 failed
+timeout 30 "$build/dail" tail "$run" >"$work/said_failed" 2>&1
+exits "so it ends when it follows one" $? 4
 check "with the fault" perl -MJSON::PP -e 'exit !(decode_json(<>)->{fault} =~ /tiny0-00000.h5/)' "$work/out"
 timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
 says "on the screen too" 'tiny0-00000.h5'
