@@ -2,6 +2,7 @@
 
 #include "daemon/report/gnuplot.h"
 #include "proto/file.h"
+#include "proto/text.h"
 #include "proto/utf8.h"
 
 #include <math.h>
@@ -165,28 +166,113 @@ static void write_style(FILE *script, const struct plot_curve *curve, size_t num
     }
 }
 
-/* What both forms have in common, behind their own beginning. */
-static void write_plot(FILE *script, const struct plot *plot, bool named)
+/* --- A drawing of its own: title above, legend below --- */
+
+struct canvas {
+    const char *terminal; /* printf's format of its height */
+    double height; /* without the legend */
+    double legend; /* width for it: gnuplot gives it no more than the axes */
+    double line, character; /* height and width of its text, as gnuplot counts them, generously */
+};
+
+/* In pixels, as the axes are. */
+static const struct canvas png = {"pngcairo size 1200,%.0f noenhanced font 'sans,18' lw 2", 800, 1020, 27,
+                                  15};
+static const struct canvas svg = {
+    "svg size 900,%.0f dynamic noenhanced font 'sans-serif,14' background '#ffffff'", 600, 760, 21, 11};
+
+/* The legend's line to the left of a name, in characters. */
+#define LEGEND_SAMPLE 7
+
+struct legend {
+    size_t columns, rows;
+};
+
+static bool is_named(const struct plot_curve *curve)
+{
+    return curve->count > 0 && curve->name[0] != '\0';
+}
+
+/* As many columns as the longest name leaves room for. */
+static struct legend legend_of(const struct plot *plot, const struct canvas *canvas)
+{
+    size_t names = 0, longest = 1;
+    for (size_t c = 0; c < plot->count; c++) {
+        size_t length = strlen(plot->curves[c].name);
+        names += is_named(&plot->curves[c]);
+        longest = is_named(&plot->curves[c]) && length > longest ? length : longest;
+    }
+    size_t room = (size_t)(canvas->legend / canvas->character / (double)(longest + LEGEND_SAMPLE));
+    struct legend legend = {.columns = room > names ? names : room};
+    legend.columns = legend.columns > 0 ? legend.columns : 1;
+    legend.rows = (names + legend.columns - 1) / legend.columns;
+    return legend;
+}
+
+static double height_with(const struct legend *legend, const struct canvas *canvas)
+{
+    return canvas->height + (double)legend->rows * canvas->line;
+}
+
+/* The drawing grows by its legend, and the margins are given: left to itself gnuplot writes the legend over the
+ * axis. */
+static void write_layout(FILE *script, const struct plot *plot, const struct canvas *canvas)
+{
+    const struct legend legend = legend_of(plot, canvas);
+    double height = height_with(&legend, canvas), half = canvas->line / 2;
+    double axis = (double)legend.rows * canvas->line + half; /* where the axis' label begins, from below */
+    fprintf(script, "set tmargin at screen %.4f\nset bmargin at screen %.4f\n", 1 - 2 * canvas->line / height,
+            (axis + 3.5 * canvas->line) / height);
+    fprintf(script,
+            "set key at screen 0.5,%.4f center top horizontal Left reverse samplen 2 maxcols %zu "
+            "textcolor rgb '%s'\n",
+            axis / height, legend.columns, frame.light);
+    fprintf(script, "set title textcolor rgb '%s' ", frame.light);
+    write_quoted(script, plot->title);
+    fputc('\n', script);
+}
+
+static void write_title(FILE *script, const struct plot_curve *curve)
+{
+    if (is_named(curve)) {
+        fputs("title ", script);
+        write_quoted(script, curve->name);
+    } else {
+        fputs("notitle", script);
+    }
+}
+
+/* What all forms have in common, behind their own beginning; NULL: without title and legend. */
+static void write_plot(FILE *script, const struct plot *plot, const struct canvas *canvas)
 {
     bool first = true;
     write_axes(script, plot);
+    if (canvas) {
+        write_layout(script, plot, canvas);
+    }
     for (size_t c = 0; c < plot->count; c++) {
         write_data(script, &plot->curves[c], c);
     }
     for (size_t c = 0; c < plot->count; c++) {
-        if (plot->curves[c].count == 0) {
+        const struct plot_curve *curve = &plot->curves[c];
+        if (curve->count == 0) {
             continue;
         }
         fprintf(script, "%s $curve%zu using 1:2 ", first ? "plot" : ",", c);
         first = false;
-        if (named && plot->curves[c].name[0] != '\0') {
-            fputs("title ", script);
-            write_quoted(script, plot->curves[c].name);
+        /* Points are too small to be told apart in a legend. */
+        if (canvas && curve->style != PLOT_POINTS) {
+            write_title(script, curve);
         } else {
             fputs("notitle", script);
         }
         fputc(' ', script);
-        write_style(script, &plot->curves[c], c);
+        write_style(script, curve, c);
+        if (canvas && curve->style == PLOT_POINTS) {
+            fprintf(script, ", NaN with points lc rgb '%s' pt %d ps 1.2 ",
+                    shades[curve->color % PLOT_COLORS].light, curve->color >= PLOT_COLORS ? 5 : 7);
+            write_title(script, curve);
+        }
     }
     fputc('\n', script);
 }
@@ -270,37 +356,37 @@ static void write_element(FILE *out, const char *at, const char *id)
     }
 }
 
-static enum status adopt(const char *drawing, const char *id, char **svg, struct error *error)
+static enum status adopt(const char *drawing, const char *id, char **element, struct error *error)
 {
     const char *begin = strstr(drawing, "<svg");
     size_t size;
-    *svg = NULL;
+    *element = NULL;
     if (!begin) {
         return error_set(error, STATUS_INTERNAL, "gnuplot", NULL, "what it drew is no SVG");
     }
-    FILE *out = open_memstream(svg, &size);
+    FILE *out = open_memstream(element, &size);
     if (!out) {
         return error_no_memory(error, "gnuplot");
     }
     write_element(out, begin, id);
     if (fclose(out) != 0) {
-        free(*svg);
-        *svg = NULL;
+        free(*element);
+        *element = NULL;
         return error_no_memory(error, "gnuplot");
     }
     return STATUS_OK;
 }
 
 /* Writes the script by `plot` behind `beginning` and runs it. */
-static enum status draw(const struct plot *plot, const char *beginning, bool named, char **output,
-                        size_t *size, struct error *error)
+static enum status draw(const struct plot *plot, const char *beginning, const struct canvas *canvas,
+                        char **output, size_t *size, struct error *error)
 {
     char *script = NULL;
     size_t length;
     FILE *out = open_memstream(&script, &length);
     if (out) {
         fputs(beginning, out);
-        write_plot(out, plot, named);
+        write_plot(out, plot, canvas);
     }
     if (!out || fclose(out) != 0) {
         free(script);
@@ -311,49 +397,32 @@ static enum status draw(const struct plot *plot, const char *beginning, bool nam
     return status;
 }
 
-enum status plot_svg(const struct plot *plot, const char *id, char **svg, struct error *error)
+enum status plot_svg(const struct plot *plot, const char *id, char **element, struct error *error)
 {
     static const char beginning[] =
         "set terminal svg size 480,300 dynamic noenhanced font 'sans-serif,14'\nunset key\n";
     char *drawing;
     size_t size;
-    enum status status = draw(plot, beginning, false, &drawing, &size, error);
+    enum status status = draw(plot, beginning, NULL, &drawing, &size, error);
     if (status == STATUS_OK) {
-        status = adopt(drawing, id, svg, error);
+        status = adopt(drawing, id, element, error);
         free(drawing);
     }
     return status;
 }
 
-/* How a drawing of its own is made. */
-static const char *terminal_of(const char *path)
-{
-    size_t length = strlen(path);
-    return length > 4 && strcmp(path + length - 4, ".svg") == 0
-               ? "svg size 900,600 dynamic noenhanced font 'sans-serif,14' background '#ffffff'"
-               : "pngcairo size 1200,800 noenhanced font 'sans,18' lw 2";
-}
-
 enum status plot_file(const struct plot *plot, const char *path, struct error *error)
 {
-    char *beginning = NULL, *drawing;
+    const struct canvas *canvas = text_ends_with(path, ".svg") ? &svg : &png;
+    const struct legend legend = legend_of(plot, canvas);
+    char size_told[128], beginning[160], *drawing;
     size_t size;
-    FILE *out = open_memstream(&beginning, &size);
-    if (!out) {
-        return error_no_memory(error, path);
-    }
-    fprintf(out, "set terminal %s\nset key below textcolor rgb '%s'\nset title ", terminal_of(path),
-            frame.light);
-    write_quoted(out, plot->title);
-    fputc('\n', out);
-    enum status status = fclose(out) == 0 ? STATUS_OK : error_no_memory(error, path);
-    if (status == STATUS_OK) {
-        status = draw(plot, beginning, true, &drawing, &size, error);
-    }
+    snprintf(size_told, sizeof size_told, canvas->terminal, height_with(&legend, canvas));
+    snprintf(beginning, sizeof beginning, "set terminal %s\n", size_told);
+    enum status status = draw(plot, beginning, canvas, &drawing, &size, error);
     if (status == STATUS_OK) {
         status = file_write_atomic(path, drawing, size, error);
         free(drawing);
     }
-    free(beginning);
     return status;
 }

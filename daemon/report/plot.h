@@ -48,8 +48,8 @@ bool plot_is_empty(const struct plot *plot);
  * caller frees the text. Errors as gnuplot_run. */
 enum status plot_svg(const struct plot *plot, const char *id, char **svg, struct error *error);
 
-/* Writes a drawing of its own with title and legend: an SVG of 900 x 600 where `path` ends in ".svg", else a
- * PNG of 1200 x 800. STATUS_STORAGE besides. */
+/* Writes a drawing of its own with title and legend: an SVG of 900 x 600 where `path` ends in ".svg", else a PNG of
+ * 1200 x 800; higher by what the legend takes. STATUS_STORAGE besides. */
 enum status plot_file(const struct plot *plot, const char *path, struct error *error);
 
 /* The CSS colour of a variable: "frame", "grid", or a curve's, on a light or a dark ground. */

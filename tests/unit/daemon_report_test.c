@@ -3,6 +3,7 @@
 #include "daemon/report/plot.h"
 #include "daemon/report/report_figure.h"
 #include "daemon/report/report_log.h"
+#include "proto/file.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -162,6 +163,67 @@ static void test_a_plot_as_an_element(void **state)
     assert_int_equal(plot_svg(&plot, "name", &svg, &error), STATUS_INTERNAL);
 }
 
+/* Where a text of a drawing stands, from above; fails where it is not. */
+static double height_of(const char *drawing, const char *text)
+{
+    char element[256];
+    double x, y = -1;
+    snprintf(element, sizeof element, "<text>%s</text>", text);
+    const char *place = strstr(drawing, element);
+    if (!place) {
+        fail_msg("no text '%s'", text);
+        return 0;
+    }
+    while (place > drawing && strncmp(place, "translate(", 10) != 0) {
+        place--;
+    }
+    assert_int_equal(sscanf(place, "translate(%lf,%lf)", &x, &y), 2);
+    return y;
+}
+
+/* A legend of any size lies below the axis, whole, and no two of its names on each other. */
+static void test_a_drawing_has_room_for_its_legend(void **state)
+{
+    (void)state;
+    enum { CURVES = 24 };
+    static struct plot_curve curves[CURVES];
+    const size_t counts[] = {1, 3, 5, CURVES};
+    char path[256], *drawing = NULL;
+    double x[] = {1, 2}, y[] = {1, 2};
+    size_t size;
+    const char *base = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/daemon_report_%d.svg", base ? base : "/tmp", (int)getpid());
+    for (size_t i = 0; i < CURVES; i++) {
+        curves[i] = (struct plot_curve){
+            .style = i % 2 ? PLOT_POINTS : PLOT_AREA, .color = (int)i, .x = x, .y = y, .count = 2};
+        snprintf(curves[i].name, sizeof curves[i].name, "%.*s %zu", i % 3 ? 8 : 40,
+                 "a name that is as long as those of datasets often are", i);
+    }
+    for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+        struct plot plot = {.title = "its title", .x_label = "steps done", .y_label = "y", .curves = curves};
+        struct error error = {0};
+        plot.count = counts[n];
+        plot.x_min = plot.x_max = plot.y_min = plot.y_max = NAN;
+        enum status status = plot_file(&plot, path, &error);
+        if (status == STATUS_USAGE) {
+            skip(); /* no gnuplot */
+        }
+        assert_int_equal(status, STATUS_OK);
+        assert_int_equal(file_read(path, 1 << 20, &drawing, &size, &error), STATUS_OK);
+        double width, height, label = height_of(drawing, "steps done"), last = label;
+        assert_int_equal(sscanf(strstr(drawing, "viewBox="), "viewBox=\"0 0 %lf %lf\"", &width, &height), 2);
+        assert_in_range(height_of(drawing, "its title"), 10, 30);
+        for (size_t i = 0; i < counts[n]; i++) {
+            double at = height_of(drawing, curves[i].name);
+            assert_true(at > label + 14 && at < height - 3);
+            last = at > last ? at : last;
+        }
+        assert_true(last - label < height - 500);
+        free(drawing);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_long_runs_are_thinned),
         cmocka_unit_test(test_text_stays_text),
         cmocka_unit_test(test_a_plot_as_an_element),
+        cmocka_unit_test(test_a_drawing_has_room_for_its_legend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
