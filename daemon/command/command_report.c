@@ -15,7 +15,7 @@
 static const char fast_words[] = "Left out: the page was made with --fast.";
 
 struct report_options {
-    const char *output, *png;
+    const char *output, *png, *svg;
     bool fast;
     struct report_model_use use; /* threads 0: the cores allowed */
 };
@@ -23,7 +23,7 @@ struct report_options {
 struct work {
     const char *run_dir;
     const char *output; /* NULL: no page */
-    const char *png; /* folder; NULL: no images */
+    const char *png, *svg; /* folders; NULL: no images */
     bool fast;
     struct report_model_use use;
     struct report_log log;
@@ -115,24 +115,26 @@ static enum status write_page(const struct work *work, struct error *error)
     return status;
 }
 
-static enum status write_images(const struct work *work, struct error *error)
+/* Each figure as <folder>/<name>.<form>. */
+static enum status write_images(const struct work *work, const char *folder, const char *form,
+                                struct error *error)
 {
     size_t written = 0;
-    enum status status = file_make_directory(work->png, error);
+    enum status status = file_make_directory(folder, error);
     for (size_t i = 0; i < work->figures->count && status == STATUS_OK; i++) {
         const struct report_figure *figure = &work->figures->figure[i];
         char path[PATH_SIZE], name[64];
         if (plot_is_empty(&figure->plot)) {
-            fprintf(stderr, "dail: no %s.png: %s\n", figure->id, figure->missing);
+            fprintf(stderr, "dail: no %s.%s: %s\n", figure->id, form, figure->missing);
             continue;
         }
-        snprintf(name, sizeof name, "%s.png", figure->id);
-        status = file_join(work->png, name, path, error);
+        snprintf(name, sizeof name, "%s.%s", figure->id, form);
+        status = file_join(folder, name, path, error);
         status = status == STATUS_OK ? plot_file(&figure->plot, path, error) : status;
         written += status == STATUS_OK;
     }
     if (status == STATUS_OK) {
-        printf("%s: %zu images\n", work->png, written);
+        printf("%s: %zu images\n", folder, written);
     }
     return status;
 }
@@ -147,7 +149,10 @@ static enum status run(struct work *work, struct error *error)
         status = write_page(work, error);
     }
     if (status == STATUS_OK && work->png) {
-        status = write_images(work, error);
+        status = write_images(work, work->png, "png", error);
+    }
+    if (status == STATUS_OK && work->svg) {
+        status = write_images(work, work->svg, "svg", error);
     }
     return status;
 }
@@ -172,12 +177,13 @@ static enum status execute(const struct command_line *line, struct error *error)
     struct work work = {.run_dir = line->operands[0],
                         .output = options->output,
                         .png = options->png,
+                        .svg = options->svg,
                         .fast = options->fast,
                         .use = options->use};
     char page[PATH_SIZE];
     enum status status = STATUS_OK;
     work.use.threads = options->use.threads > 0 ? options->use.threads : host_threads();
-    if (!work.output && !work.png) {
+    if (!work.output && !work.png && !work.svg) {
         status = file_join(work.run_dir, "report.html", page, error);
         work.output = page;
     }
@@ -194,7 +200,7 @@ static const struct option_spec options[] = {
      .kind = OPTION_STRING,
      .offset = AT(output),
      .metavar = "FILE",
-     .help = "the page (default: report.html in the run's folder, unless --png is given)",
+     .help = "the page (default: report.html in the run's folder, unless --png or --svg is given)",
      .word = WORD_FILE,
      .endings = ".html"},
     {.name = "png",
@@ -202,6 +208,12 @@ static const struct option_spec options[] = {
      .offset = AT(png),
      .metavar = "DIR",
      .help = "write the plots alone, as DIR/<name>.png",
+     .word = WORD_FOLDER},
+    {.name = "svg",
+     .kind = OPTION_STRING,
+     .offset = AT(svg),
+     .metavar = "DIR",
+     .help = "write the plots alone, as DIR/<name>.svg",
      .word = WORD_FOLDER},
     {.name = "fast",
      .kind = OPTION_FLAG,

@@ -49,6 +49,14 @@ exits "--png" $? 0
 check "--png writes each plot as a PNG" sh -c '
     for file in "$0"/*.png; do head -c 8 "$file" | od -An -tx1 | grep -q "89 50 4e 47 0d 0a 1a 0a" || exit 1; done
     ls "$0"; [ "$(ls "$0" | wc -l)" = 14 ]' "$work/png"
+report "$run" --fast --svg "$work/svg"
+exits "--svg" $? 0
+check "--svg writes plots as SVG, each well-formed" python3 -c '
+import glob, sys, xml.dom.minidom
+files = glob.glob(sys.argv[1] + "/*.svg")
+assert len(files) >= 9, files
+for file in files:
+    assert xml.dom.minidom.parse(file).documentElement.tagName == "svg"' "$work/svg"
 timeout 60 "$build/dail" report --fast --png "$work/png2" "$run" >"$work/out" 2>&1
 exits "--fast --png" $? 0
 check "the plots are there" test -s "$work/png2/losses.png"
