@@ -67,7 +67,7 @@ A_daemon := $(call linked,daemon/command)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-floors check-unit check-mpi check-system check-oracle check-machines check-asan torture fuzz \
+.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-floors check-unit check-mpi check-system check-oracle check-machines check-debian13 check-aarch64 check-asan torture fuzz \
         fuzz-targets bench lint compiled format install uninstall dist help clean deps
 .DEFAULT_GOAL := all
 
@@ -233,6 +233,14 @@ check-oracle: all check-deps $(ORACLE)
 MACHINES ?=
 check-machines: all check-deps $(UNIT) $(MPITEST) $(ORACLE) ## the tests that train, as on other processors and with other seeds (an hour or two); MACHINES=Haswell/avx2/2
 	DAIL_BUILD=$(BUILD) tests/machines.sh $(MACHINES)
+
+check-debian13: ## build, train and verify on a bare Debian 13 in build/debian13, as root
+	@etc/install-deps.sh --if-missing --debian13
+	DAIL_BUILD=$(BUILD) tests/debian13.sh
+
+check-aarch64: ## compile every source for 64-bit Arm, and run unit tests of it under qemu
+	@etc/install-deps.sh --if-missing --aarch64
+	DAIL_BUILD=$(BUILD) tests/aarch64.sh
 
 ROUNDS ?= 20
 SEED   ?= 1

@@ -14,6 +14,8 @@
 #   etc/install-deps.sh --slurm       also the scheduler that slurm/ is tested with
 #   etc/install-deps.sh --fuzz        also the compiler that fuzzes, and what reports its coverage
 #   etc/install-deps.sh --ablation    also what the experiments are driven with
+#   etc/install-deps.sh --debian13    also what makes a bare Debian in a folder
+#   etc/install-deps.sh --aarch64     also the compiler for 64-bit Arm, and what runs its programs
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -33,9 +35,11 @@ for argument in "$@"; do
     --slurm) want="$want slurm" ;;
     --fuzz) want="$want fuzz" ;;
     --ablation) want="$want ablation" ;;
+    --debian13) want="$want debian13" ;;
+    --aarch64) want="$want aarch64" ;;
     *)
         echo "install-deps: unknown option $argument" \
-            "(--if-missing, --names, --plot, --check, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation)" >&2
+            "(--if-missing, --names, --plot, --check, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation, --debian13, --aarch64)" >&2
         exit 2
         ;;
     esac
@@ -97,6 +101,11 @@ fuzz|command llvm-cov|llvm|llvm|llvm
 ablation|python yaml|python3-yaml|py-pyyaml|py-pyyaml
 ablation|command taskset|util-linux|util-linux|util-linux
 ablation|command setpriv|util-linux|util-linux|util-linux
+debian13|command debootstrap|debootstrap|debootstrap|debootstrap
+debian13|command unshare|util-linux|util-linux|util-linux
+aarch64|command aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|gcc|gcc
+aarch64|command qemu-aarch64|qemu-user|qemu|qemu
+aarch64|command prove|perl|perl|perl
 TABLE
 }
 

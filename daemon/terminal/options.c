@@ -42,11 +42,11 @@ enum status option_choose(const char *name, const char *choices, const char *wor
             return STATUS_OK;
         }
         candidates[i] = words[i];
-        used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%s",
+        used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%.*s",
                                  i == 0           ? ""
                                  : i + 1 == count ? " or "
                                                   : ", ",
-                                 words[i]);
+                                 NEAREST_WORD_MAX - 1, words[i]);
         used = used < sizeof expected ? used : sizeof expected - 1;
     }
     const char *nearest = text_nearest(word, candidates, count, sizeof *candidates);

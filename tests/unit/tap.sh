@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs one cmocka program for prove. Of a skipped test cmocka 1.1 says "not ok N # SKIP", which is a failure to
-# prove; the exit code still tells failures.
+# Runs one cmocka program for prove, by an emulator where that is named before it. Of a skipped test cmocka 1.1 says
+# "not ok N # SKIP", which is a failure to prove; the exit code still tells failures.
 {
-    CMOCKA_MESSAGE_OUTPUT=TAP "$1"
+    CMOCKA_MESSAGE_OUTPUT=TAP "$@"
     echo "exit code $?"
 } | awk '
     /^not ok [0-9]+ .*# SKIP/ || /^not ok [0-9]+ # SKIP/ { sub(/^not /, "") }
