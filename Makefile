@@ -315,15 +315,16 @@ install: all $(PAGES) ## into PREFIX (default /usr/local): programs, man pages, 
 	install -d $(AT)/bin $(SHARE)/man/man1 $(SHARE)/man/man5 $(SHARE)/bash-completion/completions \
 	    $(SHARE)/doc/dail $(SHARE)/dail/etc $(SHARE)/dail/slurm
 	install $(BUILD)/daild $(BUILD)/dail $(AT)/bin
-	install -m 644 $(BUILD)/man/dail.1 $(BUILD)/man/daild.1 $(SHARE)/man/man1
-	install -m 644 $(BUILD)/man/dail.yaml.5 $(BUILD)/man/dail-status.5 $(SHARE)/man/man5
+	install -m 644 $(filter %.1,$(PAGES)) $(SHARE)/man/man1
+	install -m 644 $(filter %.5,$(PAGES)) $(SHARE)/man/man5
 	install -m 644 $(BUILD)/man/dail.bash $(SHARE)/bash-completion/completions/dail
 	ln -sf dail $(SHARE)/bash-completion/completions/daild
 	install -m 644 README.md $(SHARE)/doc/dail
 	install -m 644 $(CONFIGS) etc/demo.synth $(SHARE)/dail/etc
 	install etc/demo.sh $(SHARE)/dail/etc
 	install slurm/dail.sh slurm/dail-pack.sh $(SHARE)/dail/slurm
-	@printf '%s\n' bin/daild bin/dail share/man/man1/dail.1 share/man/man1/daild.1 share/man/man5/dail.yaml.5 \
+	@printf '%s\n' bin/daild bin/dail $(patsubst $(BUILD)/man/%,share/man/man1/%,$(filter %.1,$(PAGES))) \
+	    $(patsubst $(BUILD)/man/%,share/man/man5/%,$(filter %.5,$(PAGES))) \
 	    share/bash-completion/completions/dail share/bash-completion/completions/daild share/doc/dail/README.md \
 	    $(patsubst %,share/dail/%,$(CONFIGS) $(DEMO) slurm/dail.sh slurm/dail-pack.sh) share/dail/installed \
 	    >$(SHARE)/dail/installed
