@@ -142,11 +142,11 @@ enum status trace_root(struct trace *trace, const struct trace_step *step, struc
     set_doubles(&root, "margin", step->margin, 3);
     set_string(&root, "scope", step->scope_all ? "all" : "dataset");
     set_double(&root, "crossing_dropout", step->crossing_dropout);
-    set_string(&root, "arch", step->arch);
-    set_int(&root, "input", step->input);
-    set_int(&root, "embedding", step->embedding);
-    set_double(&root, "width", step->width);
-    set_double(&root, "dropout", step->dropout);
+    set_string(&root, "arch", step->network.arch);
+    set_int(&root, "input", step->network.input);
+    set_int(&root, "embedding", step->network.embedding);
+    set_double(&root, "width", step->network.width);
+    set_double(&root, "dropout", step->network.dropout);
     set_double(&root, "momentum", step->momentum);
     set_double(&root, "weight_decay", step->weight_decay);
     set_double(&root, "clip", step->clip);

@@ -18,6 +18,7 @@
 #ifndef DAIL_WORKER_TRACE_H
 #define DAIL_WORKER_TRACE_H
 
+#include "proto/config/network.h"
 #include "proto/error.h"
 #include "worker/loss/classifier.h"
 #include "worker/parameter/parameter.h"
@@ -42,9 +43,7 @@ struct trace_step {
     bool scope_all; /* attribute scope: "all" or "dataset" */
     double crossing_dropout;
     const uint32_t *home; /* array of the same name [all classes] (worker/loss/identity.h); NULL: none */
-    const char *arch;
-    int input, embedding;
-    double width, dropout;
+    struct network network; /* attributes arch, input, embedding, width, dropout */
     double momentum, weight_decay, clip;
 };
 

@@ -95,11 +95,7 @@ static int lanes_expected(const struct trainer *trainer)
 static enum status create_backbone(struct trainer *trainer, int threads, struct error *error)
 {
     const struct config *config = trainer->config;
-    struct iresnet_config net = {.arch = config->model.arch,
-                                 .input = config->model.input,
-                                 .embedding = config->model.embedding,
-                                 .width = config->model.width,
-                                 .dropout = config->model.dropout,
+    struct iresnet_config net = {.network = config->model,
                                  .batch_max = config->batch.lane,
                                  .threads = threads,
                                  .micro_batches = lanes_expected(trainer),
@@ -289,7 +285,7 @@ static enum status init_from_checkpoint(struct trainer *trainer, const char *pat
         for (size_t i = 0; i < state.dataset_count && status == STATUS_OK; i++) {
             const struct checkpoint_dataset *old = &state.datasets[i];
             if (old->id == manifest->dataset_id && old->classes == manifest->classes &&
-                state.embedding == trainer->config->model.embedding) {
+                state.network.embedding == trainer->config->model.embedding) {
                 struct parameter_group rows =
                     classifier_parameter_group(trainer->classifier, k, manifest->name);
                 status = checkpoint_read_classifier(path, old, &rows, error);
@@ -320,10 +316,10 @@ enum status trainer_init(struct trainer *trainer, struct error *error)
     const struct config *config = trainer->config;
     trainer_init_random(trainer);
     enum status status = STATUS_OK;
-    if (state_dict_is_meant(config->model.init)) {
-        status = state_dict_read(config->model.init, trainer->net, error);
-    } else if (strcmp(config->model.init, "random") != 0) {
-        status = init_from_checkpoint(trainer, config->model.init, error);
+    if (state_dict_is_meant(config->model_init)) {
+        status = state_dict_read(config->model_init, trainer->net, error);
+    } else if (strcmp(config->model_init, "random") != 0) {
+        status = init_from_checkpoint(trainer, config->model_init, error);
     }
     iresnet_weights_changed(trainer->net);
     return status;

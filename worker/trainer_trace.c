@@ -48,11 +48,7 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
         .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
         .crossing_dropout = config->loss.crossing_dropout,
         .home = trainer->identity ? trainer->identity->home : NULL,
-        .arch = config->model.arch,
-        .input = config->model.input,
-        .embedding = config->model.embedding,
-        .width = config->model.width,
-        .dropout = config->model.dropout,
+        .network = config->model,
         .momentum = config->optimizer.momentum,
         .weight_decay = config->optimizer.weight_decay,
         .clip = config->optimizer.clip};

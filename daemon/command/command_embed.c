@@ -38,7 +38,7 @@ struct embed {
 
 static enum status check_fit(const struct embed *embed, const char *path, struct error *error)
 {
-    int side = image_source_side(embed->source), input = embed->backbone.state.input;
+    int side = image_source_side(embed->source), input = embed->backbone.state.network.input;
     if (side != 0 && side != input) {
         return error_set(error, STATUS_DATA, path, "pack the images again at the model's input size",
                          "the images are %d x %d pixels, the model wants %d", side, side, input);
@@ -52,10 +52,10 @@ static enum status check_fit(const struct embed *embed, const char *path, struct
 
 static enum status allocate(struct embed *embed, struct error *error)
 {
-    size_t batch = (size_t)embed->use.batch, side = (size_t)embed->backbone.state.input;
+    size_t batch = (size_t)embed->use.batch, side = (size_t)embed->backbone.state.network.input;
     embed->images = calloc(batch, sizeof *embed->images);
     embed->pixels = malloc(batch * side * side * 3);
-    embed->values = malloc((size_t)embed->backbone.state.embedding * sizeof *embed->values);
+    embed->values = malloc((size_t)embed->backbone.state.network.embedding * sizeof *embed->values);
     if (!embed->images || !embed->pixels || !embed->values) {
         return error_set(error, STATUS_INTERNAL, NULL, "lower --batch", "no memory for %zu images", batch);
     }
@@ -132,7 +132,7 @@ static enum status embed_all(struct embed *embed, struct error *error)
     size_t count = 1;
     enum status status = STATUS_OK;
     while (status == STATUS_OK && count > 0) {
-        status = image_source_next(embed->source, embed->backbone.state.input, embed->use.threads,
+        status = image_source_next(embed->source, embed->backbone.state.network.input, embed->use.threads,
                                    (size_t)embed->use.batch, embed->images, &count, error);
         size_t good = count;
         if (status == STATUS_OK) {
@@ -164,7 +164,7 @@ static enum status open_all(struct embed *embed, const char *checkpoint, const c
         status = allocate(embed, error);
     }
     if (status == STATUS_OK) {
-        status = embedder_create(embed->backbone.net, embed->backbone.state.input, embed->use.batch,
+        status = embedder_create(embed->backbone.net, embed->backbone.state.network.input, embed->use.batch,
                                  embed->options->flip, &embed->embedder, error);
     }
     const struct embeddings_config config = {.backbone = &embed->backbone,
@@ -193,8 +193,8 @@ static enum status run(struct embed *embed, const char *checkpoint, const char *
     if (status == STATUS_OK) {
         double seconds = progress_seconds(&embed->progress);
         printf("%s: %llu embeddings of %d values, by %s, in %.1f s (%.1f images/s)\n", embed->options->output,
-               (unsigned long long)embed->embedded, embed->backbone.state.embedding, embed->backbone.path,
-               seconds, (double)embed->read / fmax(seconds, 1e-9));
+               (unsigned long long)embed->embedded, embed->backbone.state.network.embedding,
+               embed->backbone.path, seconds, (double)embed->read / fmax(seconds, 1e-9));
         if (embed->read > embed->embedded) {
             printf("left out as bad: %llu images\n", (unsigned long long)(embed->read - embed->embedded));
         }

@@ -41,8 +41,8 @@ static enum status score_set(struct eval *eval, const struct backbone *backbone,
         status = distances ? STATUS_OK : error_no_memory(error, result->file);
     }
     if (status == STATUS_OK) {
-        status = evaluation_run(backbone->net, backbone->state.input, eval->use.batch, &pairs, eval->exchange,
-                                NULL, NULL, NULL, &result->score, distances, error);
+        status = evaluation_run(backbone->net, backbone->state.network.input, eval->use.batch, &pairs,
+                                eval->exchange, NULL, NULL, NULL, &result->score, distances, error);
     }
     if (status == STATUS_OK && distances) {
         status = roc_make(distances, pairs.same, pairs.count, &result->roc, error);
@@ -59,10 +59,7 @@ static void describe(const struct backbone *backbone, bool untrained, struct eva
 {
     const struct checkpoint_state *state = &backbone->state;
     snprintf(model->path, sizeof model->path, "%s", backbone->path);
-    snprintf(model->arch, sizeof model->arch, "%s", state->arch);
-    model->input = state->input;
-    model->embedding = state->embedding;
-    model->width = state->width;
+    model->network = state->network;
     model->step = state->step;
     model->steps = state->steps;
     model->untrained = untrained;

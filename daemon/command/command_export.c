@@ -16,7 +16,8 @@ static void tell(const struct backbone *backbone, const char *path)
 {
     struct stat file;
     long long bytes = stat(path, &file) == 0 ? (long long)file.st_size : 0;
-    printf("%s: the %s of %s, %.1f MB\n", path, backbone->state.arch, backbone->path, (double)bytes / 1e6);
+    printf("%s: the %s of %s, %.1f MB\n", path, backbone->state.network.arch, backbone->path,
+           (double)bytes / 1e6);
 }
 
 static enum status write_files(const struct export_options *options, const struct backbone *backbone,

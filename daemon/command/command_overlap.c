@@ -52,7 +52,7 @@ static enum status read_rows(void *context, size_t dataset, uint32_t begin, uint
 {
     const struct overlap *overlap = context;
     const struct checkpoint_dataset *known = &overlap->state.datasets[dataset];
-    const struct parameter weight = {.rank = 2, .shape = {count, (size_t)overlap->state.embedding}};
+    const struct parameter weight = {.rank = 2, .shape = {count, (size_t)overlap->state.network.embedding}};
     const struct parameter_group group = {
         .name = known->name,
         .owned_rows = true,
@@ -190,7 +190,7 @@ static enum status find_pairs(struct overlap *overlap, struct error *error)
     const struct overlap_config config = {
         .datasets = datasets,
         .classes = classes,
-        .embedding = overlap->state.embedding,
+        .embedding = overlap->state.network.embedding,
         .read = read_rows,
         /* What is usual among them, and with a truth what the best threshold would be, all of them tell. */
         .cosine_min = -1,

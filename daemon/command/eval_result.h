@@ -16,9 +16,8 @@ struct eval_result {
 };
 
 struct eval_model {
-    char path[1024], arch[32];
-    int input, embedding;
-    double width;
+    char path[1024];
+    struct network network;
     int64_t step, steps; /* of a checkpoint */
     bool untrained, imported;
     struct eval_result *results; /* [sets] */

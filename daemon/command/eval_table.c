@@ -51,8 +51,8 @@ static void format_rate(double rate, char *text, size_t size)
 
 static void print_model(const struct eval_model *model)
 {
-    printf("%s: %s, input %d, %d values, width %g, ", model->path, model->arch, model->input,
-           model->embedding, model->width);
+    printf("%s: %s, input %d, %d values, width %g, ", model->path, model->network.arch, model->network.input,
+           model->network.embedding, model->network.width);
     if (model->imported) {
         printf("imported\n");
     } else if (model->untrained) {
@@ -174,7 +174,7 @@ static json_t *make_model(const struct eval_model *model, size_t sets)
         }
     }
     return json_pack("{s:o, s:o, s:I, s:b, s:o}", "checkpoint", json_text(model->path), "arch",
-                     json_text(model->arch), "step", (json_int_t)model->step, "untrained",
+                     json_text(model->network.arch), "step", (json_int_t)model->step, "untrained",
                      (int)model->untrained, "sets", array);
 }
 

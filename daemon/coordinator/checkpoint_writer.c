@@ -15,14 +15,10 @@ static void describe_model(const struct setup *setup, struct checkpoint_state *s
                                        .workers = setup->workers,
                                        .lane_batch = config->batch.lane,
                                        .seed = config->run.seed,
-                                       .input = config->model.input,
-                                       .embedding = config->model.embedding,
-                                       .width = config->model.width,
-                                       .dropout = config->model.dropout,
+                                       .network = config->model,
                                        .hidden_count = config->domain.hidden_count};
     snprintf(state->digest, sizeof state->digest, "%s", setup->digest);
     snprintf(state->version, sizeof state->version, "%s", DAIL_VERSION);
-    snprintf(state->arch, sizeof state->arch, "%s", config->model.arch);
     for (size_t i = 0; i < config->domain.hidden_count; i++) {
         state->hidden[i] = config->domain.hidden[i];
     }

@@ -59,8 +59,8 @@ static enum status judge_pairs(struct making *making, const struct pairs *pairs,
     if (status != STATUS_OK) {
         return status;
     }
-    status = evaluation_run(backbone->net, backbone->state.input, making->use->batch, pairs, exchange, NULL,
-                            NULL, NULL, &set->result, set->cosine, error);
+    status = evaluation_run(backbone->net, backbone->state.network.input, making->use->batch, pairs, exchange,
+                            NULL, NULL, NULL, &set->result, set->cosine, error);
     exchange->operations->close(exchange);
     if (status == STATUS_OK) {
         memcpy(set->same, pairs->same, pairs->count);
@@ -114,7 +114,7 @@ struct sampling {
 /* Embeds what waits, as rows of length 1 at the end of those there are. */
 static void embed_waiting(struct making *making, struct sampling *sampling)
 {
-    size_t width = (size_t)making->model->embedding;
+    size_t width = (size_t)making->model->network.embedding;
     if (sampling->waiting == 0) {
         return;
     }
@@ -141,7 +141,7 @@ static enum status sample_image(struct making *making, struct sampling *sampling
         status = shard_check_image(shard, image, sampling->bytes, error);
     }
     if (status == STATUS_OK) {
-        status = image_decode_into(sampling->bytes, (size_t)bytes, making->backbone.state.input,
+        status = image_decode_into(sampling->bytes, (size_t)bytes, making->backbone.state.network.input,
                                    sampling->pixels, error);
     }
     if (status == STATUS_OK) {
@@ -158,9 +158,9 @@ static enum status sample_dataset(struct making *making, struct sampling *sampli
 {
     int left = making->use->images;
     enum status status = STATUS_OK;
-    if (manifest->image_size != making->backbone.state.input) {
+    if (manifest->image_size != making->backbone.state.network.input) {
         return error_set(error, STATUS_DATA, manifest->path, NULL, "images of size %d, the model wants %d",
-                         manifest->image_size, making->backbone.state.input);
+                         manifest->image_size, making->backbone.state.network.input);
     }
     for (uint32_t s = 0; s < manifest->shard_count && left > 0 && status == STATUS_OK; s++) {
         struct shard shard = {0};
@@ -194,13 +194,13 @@ static enum status place_dataset(struct making *making, struct sampling *samplin
 static enum status place_datasets(struct making *making, struct sampling *sampling, struct error *error)
 {
     struct report_model *model = making->model;
-    int side = making->backbone.state.input;
+    int side = making->backbone.state.network.input;
     size_t most = model->cloud_count * (size_t)making->use->images;
     enum status status =
         embedder_create(making->backbone.net, side, making->use->batch, false, &sampling->embedder, error);
     sampling->pixels = malloc((size_t)side * (size_t)side * 3);
     sampling->bytes = malloc(SHARD_IMAGE_BYTES_MAX);
-    sampling->rows = malloc((most + 1) * (size_t)model->embedding * sizeof *sampling->rows);
+    sampling->rows = malloc((most + 1) * (size_t)model->network.embedding * sizeof *sampling->rows);
     model->x = calloc(most + 1, sizeof *model->x);
     model->y = calloc(most + 1, sizeof *model->y);
     if (!sampling->pixels || !sampling->bytes || !sampling->rows || !model->x || !model->y) {
@@ -209,9 +209,10 @@ static enum status place_datasets(struct making *making, struct sampling *sampli
     for (size_t i = 0; i < model->cloud_count && status == STATUS_OK; i++) {
         status = place_dataset(making, sampling, &model->clouds[i], error);
     }
-    return status == STATUS_OK ? projection_make(sampling->rows, model->points, (size_t)model->embedding,
-                                                 model->x, model->y, model->share, error)
-                               : status;
+    return status == STATUS_OK
+               ? projection_make(sampling->rows, model->points, (size_t)model->network.embedding, model->x,
+                                 model->y, model->share, error)
+               : status;
 }
 
 static enum status project(struct making *making, struct error *error)
@@ -262,9 +263,8 @@ static enum status load(struct making *making, const char *run_dir, struct error
     if (status == STATUS_OK) {
         const struct checkpoint_state *state = &making->backbone.state;
         snprintf(model->checkpoint, sizeof model->checkpoint, "%s", making->backbone.path);
-        snprintf(model->arch, sizeof model->arch, "%s", state->arch);
         model->step = state->step;
-        model->embedding = state->embedding;
+        model->network = state->network;
     }
     return tell(model->trouble, sizeof model->trouble, status, &failure, error);
 }

@@ -33,8 +33,7 @@ struct report_cloud {
 struct report_model {
     char checkpoint[1024];
     int64_t step;
-    char arch[32];
-    int embedding;
+    struct network network;
     char trouble[512]; /* why there is none of all this; else empty */
     struct report_set *sets;
     size_t set_count;

@@ -140,7 +140,7 @@ static void check_start(struct check *check, bool reachable)
     }
     if (passes(check, setup_check_init(setup, &error), &error)) {
         tell(check, "start: at the beginning, weights %s%s",
-             strcmp(setup->config.model.init, "random") == 0 ? "" : "from ", setup->config.model.init);
+             strcmp(setup->config.model_init, "random") == 0 ? "" : "from ", setup->config.model_init);
     }
 }
 

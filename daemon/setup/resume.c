@@ -41,21 +41,21 @@ enum status resume_check_backbone(const struct config *config, const struct chec
                                   const char *path, struct error *error)
 {
     char here[128], there[128];
-    if (strcmp(config->model.arch, state->arch) != 0) {
-        return differs(path, error, "model.arch", config->model.arch, state->arch);
+    if (strcmp(config->model.arch, state->network.arch) != 0) {
+        return differs(path, error, "model.arch", config->model.arch, state->network.arch);
     }
-    if (config->model.input != state->input) {
+    if (config->model.input != state->network.input) {
         snprintf(here, sizeof here, "%d", config->model.input);
-        snprintf(there, sizeof there, "%d", state->input);
+        snprintf(there, sizeof there, "%d", state->network.input);
         return differs(path, error, "model.input", here, there);
     }
-    if (config->model.embedding != state->embedding) {
+    if (config->model.embedding != state->network.embedding) {
         snprintf(here, sizeof here, "%d", config->model.embedding);
-        snprintf(there, sizeof there, "%d", state->embedding);
+        snprintf(there, sizeof there, "%d", state->network.embedding);
         return differs(path, error, "model.embedding", here, there);
     }
     snprintf(here, sizeof here, "%g", config->model.width);
-    snprintf(there, sizeof there, "%g", state->width);
+    snprintf(there, sizeof there, "%g", state->network.width);
     return strcmp(here, there) == 0 ? STATUS_OK : differs(path, error, "model.width", here, there);
 }
 

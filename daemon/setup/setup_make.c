@@ -173,13 +173,7 @@ static enum status check_validation(const struct setup *setup, struct error *err
 
 static struct iresnet_config smallest_network(const struct config *config)
 {
-    return (struct iresnet_config){.arch = config->model.arch,
-                                   .input = config->model.input,
-                                   .embedding = config->model.embedding,
-                                   .width = config->model.width,
-                                   .dropout = config->model.dropout,
-                                   .batch_max = 1,
-                                   .threads = 1};
+    return (struct iresnet_config){.network = config->model, .batch_max = 1, .threads = 1};
 }
 
 enum status setup_check_model(struct setup *setup, struct error *error)
@@ -219,7 +213,7 @@ static enum status check_init_checkpoint(const struct setup *setup, const char *
 
 enum status setup_check_init(const struct setup *setup, struct error *error)
 {
-    const char *init = setup->config.model.init;
+    const char *init = setup->config.model_init;
     if (setup->checkpoint[0] != '\0' || strcmp(init, "random") == 0) {
         return STATUS_OK;
     }

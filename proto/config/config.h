@@ -7,6 +7,7 @@
 #ifndef DAIL_PROTO_CONFIG_CONFIG_H
 #define DAIL_PROTO_CONFIG_CONFIG_H
 
+#include "proto/config/network.h"
 #include "proto/error.h"
 
 #include <stdbool.h>
@@ -47,14 +48,8 @@ struct config {
         char **paths; /* pairs files */
         size_t count;
     } validation;
-    struct {
-        char *arch; /* iresnet10, 18, 34, 50, 100, 200 */
-        int input;
-        int embedding;
-        double width;
-        double dropout;
-        char *init; /* "random" or a checkpoint directory */
-    } model;
+    struct network model; /* its arch is the configuration's */
+    char *model_init; /* "random" or a checkpoint directory */
     struct {
         double margin[3]; /* m1, m2, m3; named ones resolved */
         double scale;

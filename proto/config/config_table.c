@@ -35,7 +35,7 @@ static const struct config_row rows[] = {
      "scales the number of channels; 0.25 for small experiments"},
     {"model.dropout", CONFIG_DOUBLE, OFFSET(model.dropout), 0, 0, 0.95, NULL, "0", true,
      "probability of a zero before the last layer"},
-    {"model.init", CONFIG_PATH, OFFSET(model.init), 0, 0, 0, NULL, "random", true,
+    {"model.init", CONFIG_PATH, OFFSET(model_init), 0, 0, 0, NULL, "random", true,
      "random, a checkpoint (backbone and matching class rows), or an iresnet's .safetensors or .onnx"},
     {"loss.margin", CONFIG_MARGIN, OFFSET(loss.margin), 0, -10, 10, NULL, "cm", true,
      "softmax, sphereface, arcface, cosface, cm, or [m1, m2, m3] of cos(m1 t + m2) - m3"},

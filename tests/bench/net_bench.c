@@ -74,8 +74,8 @@ static double convolutions(struct profile *profile)
 static void measure(struct iresnet *net, const struct iresnet_config *config, int steps)
 {
     static double whole[STEPS_MAX], convolution[STEPS_MAX];
-    size_t pixels = (size_t)config->batch_max * (size_t)(config->input * config->input) * 3;
-    size_t embeddings = (size_t)config->batch_max * (size_t)config->embedding;
+    size_t pixels = (size_t)config->batch_max * (size_t)(config->network.input * config->network.input) * 3;
+    size_t embeddings = (size_t)config->batch_max * (size_t)config->network.embedding;
     float *image = noise(pixels), *gradient = noise(embeddings), *embedding = noise(embeddings);
     struct profile profile;
     if (!image || !gradient || !embedding ||
@@ -96,8 +96,8 @@ static void measure(struct iresnet *net, const struct iresnet_config *config, in
     double all = median(whole, steps), conv = median(convolution, steps);
     printf("%s input %d width %g batch %d threads %d: %.5f s/image, convolutions %.5f, rest %.5f; "
            "%zu bytes, peak %ld KiB\n",
-           config->arch, config->input, config->width, batch, config->threads, all, conv, all - conv,
-           iresnet_memory_bytes(net), usage.ru_maxrss);
+           config->network.arch, config->network.input, config->network.width, batch, config->threads, all,
+           conv, all - conv, iresnet_memory_bytes(net), usage.ru_maxrss);
     iresnet_set_profile(net, NULL);
     profile_free(&profile);
     free(image);
@@ -118,10 +118,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct iresnet_config config = {
-        .arch = argv[1],
-        .input = atoi(argv[2]),
-        .embedding = 512,
-        .width = atof(argv[3]),
+        .network = {.arch = argv[1], .input = atoi(argv[2]), .embedding = 512, .width = atof(argv[3])},
         .batch_max = atoi(argv[4]),
         .threads = atoi(argv[5]),
         .train = true,

@@ -50,22 +50,20 @@ static void write_checkpoint(const char *directory)
     uint64_t bytes;
     float rows[MODEL_CLASSES * MODEL_EMBEDDING] = {0};
     struct checkpoint_dataset dataset = {.name = "fuzz", .classes = MODEL_CLASSES, .parts = 1};
-    const struct checkpoint_state state = {.step = 1,
-                                           .steps = 2,
-                                           .steps_per_epoch = 1,
-                                           .lanes = 1,
-                                           .workers = 1,
-                                           .lane_batch = 1,
-                                           .digest = "0123456789abcdef",
-                                           .version = "0.0.0",
-                                           .arch = "iresnet10",
-                                           .input = 16,
-                                           .embedding = MODEL_EMBEDDING,
-                                           .width = 0.0625,
-                                           .hidden = {4},
-                                           .hidden_count = 1,
-                                           .datasets = &dataset,
-                                           .dataset_count = 1};
+    const struct checkpoint_state state = {
+        .step = 1,
+        .steps = 2,
+        .steps_per_epoch = 1,
+        .lanes = 1,
+        .workers = 1,
+        .lane_batch = 1,
+        .digest = "0123456789abcdef",
+        .version = "0.0.0",
+        .network = {.arch = "iresnet10", .input = 16, .embedding = MODEL_EMBEDDING, .width = 0.0625},
+        .hidden = {4},
+        .hidden_count = 1,
+        .datasets = &dataset,
+        .dataset_count = 1};
     struct parameter parameter;
     const struct parameter_group group = model_fuzz_rows(&parameter, 0, rows, rows);
     model_fuzz_create(&model);
@@ -88,7 +86,8 @@ static void write_state_dict(const char *directory)
     iresnet_init(model.net, 1);
     struct backbone backbone = {
         .net = model.net,
-        .state = {.arch = "iresnet10", .input = 16, .embedding = MODEL_EMBEDDING, .width = 0.0625}};
+        .state = {
+            .network = {.arch = "iresnet10", .input = 16, .embedding = MODEL_EMBEDDING, .width = 0.0625}}};
     snprintf(path, sizeof path, "%s/safetensors/net", directory);
     fuzz_require(state_dict_write_safetensors(&backbone, path, &error) == STATUS_OK,
                  "a state_dict can be written");

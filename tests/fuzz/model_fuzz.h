@@ -21,13 +21,11 @@ static inline void model_fuzz_create(struct model_fuzz *model)
     static const int hidden[1] = {4};
     static const double weight[MODEL_DATASETS] = {1, 1};
     struct error error;
-    const struct iresnet_config config = {.arch = "iresnet10",
-                                          .input = 16,
-                                          .embedding = MODEL_EMBEDDING,
-                                          .width = 0.0625,
-                                          .batch_max = 1,
-                                          .threads = 1,
-                                          .train = true};
+    const struct iresnet_config config = {
+        .network = {.arch = "iresnet10", .input = 16, .embedding = MODEL_EMBEDDING, .width = 0.0625},
+        .batch_max = 1,
+        .threads = 1,
+        .train = true};
     const struct domain_config head = {.embedding = MODEL_EMBEDDING,
                                        .datasets = MODEL_DATASETS,
                                        .hidden = hidden,

@@ -14,7 +14,8 @@ static inline void state_dict_fuzz_file(const char *path)
         model_fuzz_create(&model);
     }
     if (state_dict_describe(path, &state, &error) == STATUS_OK) {
-        fuzz_require(state.arch[0] != '\0' && state.input >= 16 && state.embedding > 0,
+        fuzz_require(state.network.arch[0] != '\0' && state.network.input >= 16 &&
+                         state.network.embedding > 0,
                      "a network that is told has sizes");
     }
     if (state_dict_read(path, model.net, &error) != STATUS_OK) {

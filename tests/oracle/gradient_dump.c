@@ -133,10 +133,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct iresnet_config config = {
-        .arch = argv[1],
-        .input = atoi(argv[2]),
-        .embedding = EMBEDDING,
-        .width = atof(argv[3]),
+        .network = {.arch = argv[1], .input = atoi(argv[2]), .embedding = EMBEDDING, .width = atof(argv[3])},
         .batch_max = atoi(argv[4]),
         .threads = atoi(argv[5]),
         .train = true,

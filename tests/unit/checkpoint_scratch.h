@@ -40,12 +40,10 @@ static inline struct model make_model(int embedding)
 {
     static const int hidden[] = {8};
     static const double weight[] = {1, 1};
-    struct iresnet_config net = {.arch = "iresnet10",
-                                 .input = 32,
-                                 .embedding = embedding,
-                                 .width = 0.125,
-                                 .batch_max = 2,
-                                 .threads = 1};
+    struct iresnet_config net = {
+        .network = {.arch = "iresnet10", .input = 32, .embedding = embedding, .width = 0.125},
+        .batch_max = 2,
+        .threads = 1};
     struct domain_config domain = {.embedding = embedding,
                                    .datasets = 2,
                                    .hidden = hidden,
@@ -141,24 +139,21 @@ static inline const struct parameter_group *rows_of(struct rows_group *rows, con
 
 static inline struct checkpoint_state state_of(int64_t step, struct checkpoint_dataset *datasets)
 {
-    struct checkpoint_state state = {.step = step,
-                                     .steps = 1000,
-                                     .steps_per_epoch = 100,
-                                     .lanes = 4,
-                                     .workers = 2,
-                                     .lane_batch = 8,
-                                     .seed = UINT64_MAX,
-                                     .digest = "0123456789abcdef",
-                                     .version = "0.1.0",
-                                     .arch = "iresnet10",
-                                     .input = 32,
-                                     .embedding = EMBEDDING,
-                                     .width = 0.1,
-                                     .dropout = 0.4,
-                                     .hidden = {8},
-                                     .hidden_count = 1,
-                                     .datasets = datasets,
-                                     .dataset_count = 2};
+    struct checkpoint_state state = {
+        .step = step,
+        .steps = 1000,
+        .steps_per_epoch = 100,
+        .lanes = 4,
+        .workers = 2,
+        .lane_batch = 8,
+        .seed = UINT64_MAX,
+        .digest = "0123456789abcdef",
+        .version = "0.1.0",
+        .network = {.arch = "iresnet10", .input = 32, .embedding = EMBEDDING, .width = 0.1, .dropout = 0.4},
+        .hidden = {8},
+        .hidden_count = 1,
+        .datasets = datasets,
+        .dataset_count = 2};
     return state;
 }
 

@@ -72,21 +72,19 @@ static void refuses_a_checkpoint_of_another_model(void **state)
 {
     struct fixture *fixture = *state;
     struct checkpoint_dataset datasets[2] = {{"alpha", 4, 10, 2}, {"beta", 9, 3, 1}};
-    struct checkpoint_state good = {.lanes = 2,
-                                    .arch = "iresnet10",
-                                    .input = 32,
-                                    .embedding = 64,
-                                    .width = 1,
-                                    .datasets = datasets,
-                                    .dataset_count = 2};
+    struct checkpoint_state good = {
+        .lanes = 2,
+        .network = {.arch = "iresnet10", .input = 32, .embedding = 64, .width = 1},
+        .datasets = datasets,
+        .dataset_count = 2};
     struct error error;
     assert_int_equal(resume_check_fit(&fixture->setup, &good, "c", &error), STATUS_OK);
     struct checkpoint_state bad[6] = {good, good, good, good, good, good};
     struct checkpoint_dataset other[2] = {{"alpha", 4, 11, 2}, {"beta", 9, 3, 1}};
-    snprintf(bad[0].arch, sizeof bad[0].arch, "iresnet18");
-    bad[1].input = 48;
-    bad[2].embedding = 32;
-    bad[3].width = 0.5;
+    bad[0].network.arch = "iresnet18";
+    bad[1].network.input = 48;
+    bad[2].network.embedding = 32;
+    bad[3].network.width = 0.5;
     bad[4].dataset_count = 1;
     bad[5].datasets = other;
     static const char *const what[6] = {"model.arch",  "model.input", "model.embedding",

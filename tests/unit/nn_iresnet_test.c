@@ -80,10 +80,7 @@ struct fixture {
 };
 
 static const struct iresnet_config small = {
-    .arch = "iresnet10",
-    .input = 32,
-    .embedding = 16,
-    .width = 0.125,
+    .network = {.arch = "iresnet10", .input = 32, .embedding = 16, .width = 0.125},
     .batch_max = 6,
     .threads = 1,
     .train = true,
@@ -94,8 +91,8 @@ static void fixture_open(struct fixture *fixture, const struct iresnet_config *c
     struct error error;
     *fixture = (struct fixture){.config = *config, .batch = batch};
     assert_int_equal(iresnet_create(config, &fixture->net, &error), STATUS_OK);
-    size_t pixels = (size_t)batch * (size_t)config->input * (size_t)config->input * 3;
-    size_t embeddings = (size_t)batch * (size_t)config->embedding;
+    size_t pixels = (size_t)batch * (size_t)config->network.input * (size_t)config->network.input * 3;
+    size_t embeddings = (size_t)batch * (size_t)config->network.embedding;
     size_t masks = (size_t)batch * iresnet_dropout_count(fixture->net);
     fixture->image = allocate(pixels);
     fixture->factor = allocate(embeddings);
@@ -194,7 +191,7 @@ static void check_golden(const char *path, const struct iresnet_config *config, 
         fail_msg("%s is missing: run the tests from the repository's root", path);
     struct fixture fixture;
     fixture_open(&fixture, config, batch);
-    size_t count = (size_t)batch * (size_t)config->embedding, parameter_count;
+    size_t count = (size_t)batch * (size_t)config->network.embedding, parameter_count;
     float *expected = allocate(count), *inferred = allocate(count);
     double expected_loss, loss = 0.0, size = 0.0, worst = 0.0;
     read_exactly(file, &expected_loss, sizeof expected_loss);
@@ -231,11 +228,11 @@ static void test_golden(void **state)
     struct iresnet_config config = small;
     for (int kernels = IRESNET_KERNELS_FAST; kernels <= IRESNET_KERNELS_REFERENCE; kernels++) {
         config.kernels = (enum iresnet_kernels)kernels;
-        config.arch = "iresnet10";
-        config.width = 0.125;
+        config.network.arch = "iresnet10";
+        config.network.width = 0.125;
         check_golden("tests/oracle/nn/iresnet10.golden", &config, 4, false);
-        config.arch = "iresnet18";
-        config.width = 0.0625;
+        config.network.arch = "iresnet18";
+        config.network.width = 0.0625;
         check_golden("tests/oracle/nn/iresnet18.golden", &config, 6, true);
     }
 }
@@ -337,7 +334,7 @@ static void test_inference_network(void **state)
     (void)state;
     struct fixture trained, bare;
     struct iresnet_config config = small;
-    config.arch = "iresnet18";
+    config.network.arch = "iresnet18";
     fixture_open(&trained, &config, 4);
     config.train = false;
     config.batch_max = 4;
@@ -448,8 +445,8 @@ static void test_wide_embedding(void **state)
 {
     (void)state;
     struct iresnet_config tight = small, roomy = small;
-    tight.input = 16;
-    tight.embedding = 2000;
+    tight.network.input = 16;
+    tight.network.embedding = 2000;
     roomy = tight;
     roomy.batch_max = 40;
     struct fixture first, second;

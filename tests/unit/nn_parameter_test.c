@@ -10,10 +10,7 @@
 #include <cmocka.h>
 
 static const struct iresnet_config small = {
-    .arch = "iresnet10",
-    .input = 32,
-    .embedding = 16,
-    .width = 0.125,
+    .network = {.arch = "iresnet10", .input = 32, .embedding = 16, .width = 0.125},
     .batch_max = 2,
     .threads = 1,
 };
@@ -49,12 +46,10 @@ static void test_counts(void **state)
         {"iresnet200", 118833920, 118833408},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        struct iresnet_config config = {.arch = known[i].arch,
-                                        .input = 112,
-                                        .embedding = 512,
-                                        .width = 1.0,
-                                        .batch_max = 1,
-                                        .threads = 1};
+        struct iresnet_config config = {
+            .network = {.arch = known[i].arch, .input = 112, .embedding = 512, .width = 1.0},
+            .batch_max = 1,
+            .threads = 1};
         struct dimensions dimensions;
         struct parameter_table table;
         struct error error;
@@ -81,12 +76,12 @@ static void test_widths(void **state)
     (void)state;
     struct iresnet_config config = small;
     struct dimensions dimensions;
-    config.width = 0.3;
+    config.network.width = 0.3;
     assert_int_equal(dimensions_of(&config, &dimensions, NULL), STATUS_OK);
     static const int expected[] = {16, 40, 80, 152}; /* 19.2, 38.4, 76.8, 153.6 */
     for (int i = 0; i < IRESNET_LAYERS; i++)
         assert_int_equal(dimensions.widths[i], expected[i]);
-    config.width = 0.001;
+    config.network.width = 0.001;
     assert_int_equal(dimensions_of(&config, &dimensions, NULL), STATUS_OK);
     assert_int_equal(dimensions.widths[3], 8);
 }
@@ -99,16 +94,16 @@ static void test_usage(void **state)
     struct iresnet_config bad[10];
     for (int i = 0; i < 10; i++)
         bad[i] = small;
-    bad[0].arch = "iresnet51";
-    bad[1].input = 40;
-    bad[2].input = 0;
-    bad[3].embedding = 0;
-    bad[4].width = 0.0;
-    bad[5].width = (double)NAN;
-    bad[6].dropout = 1.0;
+    bad[0].network.arch = "iresnet51";
+    bad[1].network.input = 40;
+    bad[2].network.input = 0;
+    bad[3].network.embedding = 0;
+    bad[4].network.width = 0.0;
+    bad[5].network.width = (double)NAN;
+    bad[6].network.dropout = 1.0;
     bad[7].batch_max = 0;
     bad[8].threads = 0;
-    bad[9].arch = NULL;
+    bad[9].network.arch = NULL;
     for (int i = 0; i < 10; i++) {
         assert_int_equal(iresnet_create(&bad[i], &net, &error), STATUS_USAGE);
         assert_null(net);

@@ -16,13 +16,11 @@ static struct error error;
 
 static struct iresnet *small_network(void)
 {
-    struct iresnet_config config = {.arch = "iresnet10",
-                                    .input = INPUT,
-                                    .embedding = EMBEDDING,
-                                    .width = 0.5,
-                                    .batch_max = BATCH,
-                                    .threads = 1,
-                                    .train = true};
+    struct iresnet_config config = {
+        .network = {.arch = "iresnet10", .input = INPUT, .embedding = EMBEDDING, .width = 0.5},
+        .batch_max = BATCH,
+        .threads = 1,
+        .train = true};
     struct iresnet *net;
     assert_int_equal(iresnet_create(&config, &net, &error), STATUS_OK);
     iresnet_init(net, 1);

@@ -37,7 +37,7 @@ static void test_defaults(void **state)
     assert_string_equal(c.model.arch, "iresnet50");
     assert_true(c.model.input == 112 && c.model.embedding == 512 && c.model.width == 1 &&
                 c.model.dropout == 0);
-    assert_string_equal(c.model.init, "random");
+    assert_string_equal(c.model_init, "random");
     assert_true(c.loss.margin[0] == 0.9 && c.loss.margin[1] == 0.4 && c.loss.margin[2] == 0.15);
     assert_true(c.loss.scale == 64 && c.loss.scope == CONFIG_SCOPE_DATASET && c.loss.crossing_dropout == 0);
     assert_true(c.domain.lambda == 0.1 && c.domain.start == 0.5);
@@ -297,7 +297,7 @@ static void assert_same(const struct config *a, const struct config *b)
     }
     assert_string_equal(a->run.name, b->run.name);
     assert_string_equal(a->run.dir, b->run.dir);
-    assert_string_equal(a->model.init, b->model.init);
+    assert_string_equal(a->model_init, b->model_init);
     assert_true(a->run.seed == b->run.seed && a->optimizer.lr == b->optimizer.lr);
     assert_true(a->optimizer.weight_decay == b->optimizer.weight_decay && a->loss.scale == b->loss.scale);
     assert_memory_equal(a->loss.margin, b->loss.margin, sizeof a->loss.margin);
@@ -515,7 +515,7 @@ static void test_home_folder(void **state)
     assert_string_equal(c.data.datasets[2].manifest, "c/~/d.yaml");
     assert_string_equal(c.data.datasets[3].manifest, "./~");
     assert_string_equal(c.validation.paths[0], "/home/me/v.h5");
-    assert_string_equal(c.model.init, "/home/me");
+    assert_string_equal(c.model_init, "/home/me");
     assert_string_equal(c.checkpoint.resume, "/home/me/old");
     config_free(&c);
     if (home) {

@@ -89,9 +89,11 @@ static void test_state_comes_back(void **state)
                 found.lane_batch == wanted.lane_batch && found.seed == wanted.seed);
     assert_string_equal(found.digest, wanted.digest);
     assert_string_equal(found.version, wanted.version);
-    assert_string_equal(found.arch, wanted.arch);
-    assert_true(found.input == wanted.input && found.embedding == wanted.embedding);
-    assert_true(found.width == wanted.width && found.dropout == wanted.dropout); /* to the last bit */
+    assert_string_equal(found.network.arch, wanted.network.arch);
+    assert_true(found.network.input == wanted.network.input &&
+                found.network.embedding == wanted.network.embedding);
+    assert_true(found.network.width == wanted.network.width &&
+                found.network.dropout == wanted.network.dropout); /* to the last bit */
     assert_int_equal(found.hidden_count, 1);
     assert_int_equal(found.hidden[0], 8);
     assert_int_equal(found.dataset_count, 2);
@@ -102,6 +104,27 @@ static void test_state_comes_back(void **state)
                     found.datasets[i].parts == datasets[i].parts);
     }
     checkpoint_state_free(&found);
+}
+
+/* A checkpoint of another program's network is named, before anybody makes a network of it. */
+static void test_unknown_architecture(void **state)
+{
+    struct fixture *fixture = *state;
+    struct checkpoint_state found;
+    struct error error;
+    char path[PATH], file[PATH];
+    size_t size;
+    write_checkpoint(fixture, 12);
+    path_of(fixture, 12, "", path);
+    path_of(fixture, 12, "state.yaml", file);
+    char *text = read_text(file, &size), *arch = strstr(text, "iresnet10");
+    assert_non_null(arch);
+    arch[strlen("iresnet")] = '9';
+    write_text(file, text, size);
+    assert_int_equal(checkpoint_read_state(path, &found, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "iresnet90"));
+    checkpoint_state_free(&found);
+    free(text);
 }
 
 /* The names, shapes and attributes that the format promises. */
@@ -266,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_model_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rows_come_back_on_any_partition, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unknown_architecture, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_layout_of_the_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_are_the_same_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_model_is_refused, set_up, tear_down),

@@ -84,12 +84,10 @@ struct worker {
 
 static struct iresnet *make_net(void)
 {
-    struct iresnet_config config = {.arch = "iresnet10",
-                                    .input = SIDE,
-                                    .embedding = EMBEDDING,
-                                    .width = 0.125,
-                                    .batch_max = BATCH,
-                                    .threads = 1};
+    struct iresnet_config config = {
+        .network = {.arch = "iresnet10", .input = SIDE, .embedding = EMBEDDING, .width = 0.125},
+        .batch_max = BATCH,
+        .threads = 1};
     struct iresnet *net;
     assert_int_equal(iresnet_create(&config, &net, NULL), STATUS_OK);
     iresnet_init(net, 5);

@@ -14,7 +14,9 @@ static struct iresnet *make_net(const char *arch, uint64_t seed)
 {
     struct iresnet *net;
     const struct iresnet_config config = {
-        .arch = arch, .input = 32, .embedding = EMBEDDING, .width = 0.125, .batch_max = 2, .threads = 1};
+        .network = {.arch = arch, .input = 32, .embedding = EMBEDDING, .width = 0.125},
+        .batch_max = 2,
+        .threads = 1};
     assert_int_equal(iresnet_create(&config, &net, NULL), STATUS_OK);
     iresnet_init(net, seed);
     for (size_t i = 0; i < iresnet_statistic_count(net); i++)
@@ -26,10 +28,11 @@ static struct iresnet *make_net(const char *arch, uint64_t seed)
 static const char *write_net(struct scratch *scratch, struct iresnet *net, const char *arch,
                              const struct onnx_graph_options *options)
 {
-    struct backbone backbone = {.net = net,
-                                .state = {.step = 77, .input = 32, .embedding = EMBEDDING, .width = 0.125}};
+    struct backbone backbone = {
+        .net = net,
+        .state = {.step = 77,
+                  .network = {.arch = arch, .input = 32, .embedding = EMBEDDING, .width = 0.125}}};
     const char *path = scratch_path(scratch, "net.onnx");
-    snprintf(backbone.state.arch, sizeof backbone.state.arch, "%s", arch);
     assert_int_equal(onnx_graph_write(&backbone, options, path, NULL), STATUS_OK);
     return path;
 }
@@ -56,9 +59,9 @@ static void test_round_trip(void **state)
         float expected[2 * EMBEDDING], embeddings[2 * EMBEDDING];
         const char *path = write_net(scratch, net, arch, &options);
         assert_int_equal(state_dict_describe(path, &found, &error), STATUS_OK);
-        assert_string_equal(found.arch, arch);
-        assert_int_equal(found.input, 32);
-        assert_int_equal(found.embedding, EMBEDDING);
+        assert_string_equal(found.network.arch, arch);
+        assert_int_equal(found.network.input, 32);
+        assert_int_equal(found.network.embedding, EMBEDDING);
         assert_int_equal(state_dict_read(path, other, &error), STATUS_OK);
         if (!options.fold) {
             assert_memory_equal(iresnet_weights(net), iresnet_weights(other),

@@ -11,7 +11,9 @@
 static struct iresnet_config config_for(const char *arch)
 {
     return (struct iresnet_config){
-        .arch = arch, .input = 16, .embedding = EMBEDDING, .width = 0.125, .batch_max = 1, .threads = 1};
+        .network = {.arch = arch, .input = 16, .embedding = EMBEDDING, .width = 0.125},
+        .batch_max = 1,
+        .threads = 1};
 }
 
 static struct iresnet *make_net(const char *arch, uint64_t seed)
@@ -29,7 +31,8 @@ static const char *write_net(struct scratch *scratch, struct iresnet *net)
 {
     struct backbone backbone = {
         .net = net,
-        .state = {.step = 77, .arch = "iresnet10", .input = 16, .embedding = EMBEDDING, .width = 0.125}};
+        .state = {.step = 77,
+                  .network = {.arch = "iresnet10", .input = 16, .embedding = EMBEDDING, .width = 0.125}}};
     struct error error;
     const char *path = scratch_path(scratch, "net.safetensors");
     assert_int_equal(state_dict_write_safetensors(&backbone, path, &error), STATUS_OK);
@@ -86,15 +89,15 @@ static void test_another_network_is_refused_by_name(void **state)
     assert_non_null(strstr(error.what, "it lacks layer1.1.bn1.weight, "));
     assert_non_null(strstr(error.what, " more"));
     path = write_net(scratch, deeper);
-    config.arch = "iresnet10";
+    config.network.arch = "iresnet10";
     assert_int_equal(state_dict_check(path, &config, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "the model has no layer1.1."));
     path = write_net(scratch, net);
-    config.embedding = EMBEDDING + 1;
+    config.network.embedding = EMBEDDING + 1;
     assert_int_equal(state_dict_check(path, &config, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "its fc.weight is [5, 64], the model's [6, 64]"));
-    config.embedding = EMBEDDING;
-    config.input = 32;
+    config.network.embedding = EMBEDDING;
+    config.network.input = 32;
     assert_int_equal(state_dict_check(path, &config, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "its fc.weight is [5, 64], the model's [5, 256]"));
     assert_int_equal(state_dict_read(path, deeper, &error), STATUS_DATA);
@@ -153,17 +156,17 @@ static void test_shapes_tell_the_network(void **state)
         struct iresnet_config config = config_for(archs[i]);
         struct checkpoint_state found = {0};
         struct error error;
-        config.width = widths[i];
-        config.input = 16 * ((int)i + 1);
-        struct backbone backbone = {.state = {.arch = "as the shapes are"}};
+        config.network.width = widths[i];
+        config.network.input = 16 * ((int)i + 1);
+        struct backbone backbone = {.state = {.network = {.arch = "as the shapes are"}}};
         assert_int_equal(iresnet_create(&config, &backbone.net, NULL), STATUS_OK);
         const char *path = scratch_path(scratch, "net.safetensors");
         assert_int_equal(state_dict_write_safetensors(&backbone, path, &error), STATUS_OK);
         assert_int_equal(state_dict_describe(path, &found, &error), STATUS_OK);
-        assert_string_equal(found.arch, archs[i]);
-        assert_int_equal(found.input, config.input);
-        assert_int_equal(found.embedding, EMBEDDING);
-        config.width = found.width;
+        assert_string_equal(found.network.arch, archs[i]);
+        assert_int_equal(found.network.input, config.network.input);
+        assert_int_equal(found.network.embedding, EMBEDDING);
+        config.network.width = found.network.width;
         assert_int_equal(state_dict_check(path, &config, &error), STATUS_OK);
         iresnet_free(backbone.net);
     }

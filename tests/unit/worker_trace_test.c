@@ -111,11 +111,11 @@ static struct step *create_step(const char *directory, const struct variant *var
     struct step *step = calloc(1, sizeof *step);
     snprintf(step->directory, sizeof step->directory, "%s", directory);
     step->variant = *variant;
-    struct iresnet_config net = {.arch = variant->arch,
-                                 .input = SIDE,
-                                 .embedding = EMBEDDING,
-                                 .width = 0.25,
-                                 .dropout = variant->dropout,
+    struct iresnet_config net = {.network = {.arch = variant->arch,
+                                             .input = SIDE,
+                                             .embedding = EMBEDDING,
+                                             .width = 0.25,
+                                             .dropout = variant->dropout},
                                  .batch_max = BATCH,
                                  .threads = 1,
                                  .train = true};
@@ -176,11 +176,11 @@ static void write_root(struct step *step, double lr)
                               .margin = {variant->margin[0], variant->margin[1], variant->margin[2]},
                               .scope_all = variant->scope_all,
                               .crossing_dropout = variant->crossing,
-                              .arch = variant->arch,
-                              .input = SIDE,
-                              .embedding = EMBEDDING,
-                              .width = 0.25,
-                              .dropout = variant->dropout,
+                              .network = {.arch = variant->arch,
+                                          .input = SIDE,
+                                          .embedding = EMBEDDING,
+                                          .width = 0.25,
+                                          .dropout = variant->dropout},
                               .momentum = 0.9,
                               .weight_decay = 5e-4,
                               .clip = variant->clip};

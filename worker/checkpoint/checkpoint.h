@@ -5,6 +5,7 @@
 #ifndef DAIL_WORKER_CHECKPOINT_CHECKPOINT_H
 #define DAIL_WORKER_CHECKPOINT_CHECKPOINT_H
 
+#include "proto/config/network.h"
 #include "proto/error.h"
 #include "worker/parameter/parameter.h"
 
@@ -29,9 +30,7 @@ struct checkpoint_state {
     uint64_t seed;
     char digest[17]; /* config_digest of the run */
     char version[32];
-    char arch[32];
-    int input, embedding;
-    double width, dropout;
+    struct network network; /* its arch is a constant */
     int hidden[CHECKPOINT_HIDDEN_MAX];
     size_t hidden_count;
     struct checkpoint_dataset *datasets; /* [dataset_count], owned */

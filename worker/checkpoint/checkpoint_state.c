@@ -4,12 +4,14 @@
 #include "proto/file.h"
 #include "proto/strict_yaml.h"
 #include "worker/checkpoint/checkpoint_file.h"
+#include "worker/nn/dimensions.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FORMAT_SIZE 32
+#define ARCH_SIZE 32
 /* COMMIT has a line of a hundred bytes for each part of a classifier. */
 #define YAML_BYTES_MAX ((size_t)1 << 24)
 
@@ -50,9 +52,9 @@ static void print_state(FILE *file, const struct checkpoint_state *state)
     fprintf(file, "seed: %llu\ndigest: ", (unsigned long long)state->seed);
     strict_yaml_quote(file, state->digest);
     fprintf(file, "\narch: ");
-    strict_yaml_quote(file, state->arch);
-    fprintf(file, "\ninput: %d\nembedding: %d\nwidth: %.17g\ndropout: %.17g\nhidden: [", state->input,
-            state->embedding, state->width, state->dropout);
+    strict_yaml_quote(file, state->network.arch);
+    fprintf(file, "\ninput: %d\nembedding: %d\nwidth: %.17g\ndropout: %.17g\nhidden: [", state->network.input,
+            state->network.embedding, state->network.width, state->network.dropout);
     for (size_t i = 0; i < state->hidden_count; i++) {
         fprintf(file, "%s%d", i > 0 ? ", " : "", state->hidden[i]);
     }
@@ -130,12 +132,14 @@ static enum status check_sizes(const struct strict_yaml *yaml, const struct chec
     for (size_t i = 0; i < state->hidden_count; i++) {
         hidden = state->hidden[i] > hidden ? state->hidden[i] : hidden;
     }
-    if (state->input > CONFIG_INPUT_MAX || state->embedding > CONFIG_EMBEDDING_MAX ||
-        state->width > CONFIG_WIDTH_MAX || state->dropout >= 1 || hidden > CONFIG_HIDDEN_MAX) {
+    if (state->network.input > CONFIG_INPUT_MAX || state->network.embedding > CONFIG_EMBEDDING_MAX ||
+        state->network.width > CONFIG_WIDTH_MAX || state->network.dropout >= 1 ||
+        hidden > CONFIG_HIDDEN_MAX) {
         return error_set(
             error, STATUS_DATA, yaml->name, "resume from another checkpoint",
             "no network has input %d, embedding %d, width %g, dropout %g and hidden layers of %d",
-            state->input, state->embedding, state->width, state->dropout, hidden);
+            state->network.input, state->network.embedding, state->network.width, state->network.dropout,
+            hidden);
     }
     return STATUS_OK;
 }
@@ -152,7 +156,7 @@ static struct strict_yaml yaml_of(const char *path)
 static enum status read_document(const struct strict_yaml *yaml, const yaml_node_t *root,
                                  struct checkpoint_state *state, struct error *error)
 {
-    char format[FORMAT_SIZE];
+    char format[FORMAT_SIZE], arch[ARCH_SIZE];
     int version, evaluate = 0;
     const yaml_node_t *hidden, *datasets;
     const struct strict_yaml_field fields[] = {
@@ -169,11 +173,11 @@ static enum status read_document(const struct strict_yaml *yaml, const yaml_node
         {"evaluate", STRICT_YAML_INT, &evaluate, 0, 0, 0, false},
         {"seed", STRICT_YAML_UINT64, &state->seed, 0, 0, 0, false},
         {"digest", STRICT_YAML_NAME, state->digest, sizeof state->digest, 0, 0, false},
-        {"arch", STRICT_YAML_NAME, state->arch, sizeof state->arch, 0, 0, false},
-        {"input", STRICT_YAML_INT, &state->input, 0, 1, 0, false},
-        {"embedding", STRICT_YAML_INT, &state->embedding, 0, 1, 0, false},
-        {"width", STRICT_YAML_DOUBLE, &state->width, 0, 0, 0, false},
-        {"dropout", STRICT_YAML_DOUBLE, &state->dropout, 0, 0, 0, false},
+        {"arch", STRICT_YAML_NAME, arch, sizeof arch, 0, 0, false},
+        {"input", STRICT_YAML_INT, &state->network.input, 0, 1, 0, false},
+        {"embedding", STRICT_YAML_INT, &state->network.embedding, 0, 1, 0, false},
+        {"width", STRICT_YAML_DOUBLE, &state->network.width, 0, 0, 0, false},
+        {"dropout", STRICT_YAML_DOUBLE, &state->network.dropout, 0, 0, 0, false},
         {"hidden", STRICT_YAML_LIST, &hidden, 0, 0, 0, false},
         {"datasets", STRICT_YAML_LIST, &datasets, 0, 0, 0, false},
     };
@@ -187,7 +191,14 @@ static enum status read_document(const struct strict_yaml *yaml, const yaml_node
     if (status == STATUS_OK) {
         status = check_sizes(yaml, state, error);
     }
-    state->evaluate = evaluate != 0;
+    if (status == STATUS_OK) {
+        state->evaluate = evaluate != 0;
+        state->network.arch = dimensions_arch_named(arch);
+        if (!state->network.arch) {
+            status = error_set(error, STATUS_DATA, yaml->name, "resume from another checkpoint",
+                               "no architecture is called \"%s\"", arch);
+        }
+    }
     return status == STATUS_OK ? read_datasets(yaml, datasets, state, error) : status;
 }
 

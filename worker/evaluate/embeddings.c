@@ -37,14 +37,14 @@ static enum status write_attributes(struct embeddings_writer *writer, struct err
         const char *name, *value;
     } texts[] = {{"dail_format", "embeddings"},
                  {"checkpoint", config->backbone->path},
-                 {"arch", state->arch},
+                 {"arch", state->network.arch},
                  {"source", config->source_path}};
     const struct {
         const char *name;
         uint64_t value;
     } numbers[] = {{"version", EMBEDDINGS_VERSION},
                    {"step", (uint64_t)state->step},
-                   {"input", (uint64_t)state->input},
+                   {"input", (uint64_t)state->network.input},
                    {"normalized", config->normalized},
                    {"mirrored", config->mirrored}};
     enum status status = STATUS_OK;

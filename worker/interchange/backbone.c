@@ -8,10 +8,7 @@ static enum status make_network(const struct backbone_use *use, struct backbone 
                                 struct error *error)
 {
     const struct checkpoint_state *state = &backbone->state;
-    const struct iresnet_config config = {.arch = state->arch,
-                                          .input = state->input,
-                                          .embedding = state->embedding,
-                                          .width = state->width,
+    const struct iresnet_config config = {.network = state->network,
                                           .batch_max = use->batch,
                                           .threads = use->threads,
                                           .micro_batches = use->values_only ? 1 : 0};

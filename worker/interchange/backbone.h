@@ -18,7 +18,7 @@ struct backbone_use {
 
 struct backbone {
     char path[1024]; /* of the checkpoint or state_dict */
-    struct checkpoint_state state; /* of a state_dict arch, input, embedding and width, the rest 0 */
+    struct checkpoint_state state; /* of a state_dict its network without dropout, the rest 0 */
     bool imported; /* a state_dict */
     struct iresnet *net;
 };

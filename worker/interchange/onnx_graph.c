@@ -276,8 +276,8 @@ static void add_properties(struct graph *graph)
     const struct checkpoint_state *state = &graph->backbone->state;
     char step[32], width[32];
     snprintf(step, sizeof step, "%lld", (long long)state->step);
-    snprintf(width, sizeof width, "%g", state->width);
-    onnx_add_property(graph->model, "arch", state->arch);
+    snprintf(width, sizeof width, "%g", state->network.width);
+    onnx_add_property(graph->model, "arch", state->network.arch);
     onnx_add_property(graph->model, "width", width);
     onnx_add_property(graph->model, "step", step);
     onnx_add_property(graph->model, "normalized", graph->options->normalize ? "1" : "0");
@@ -309,14 +309,9 @@ enum status onnx_graph_write(const struct backbone *backbone, const struct onnx_
                              const char *path, struct error *error)
 {
     const struct checkpoint_state *state = &backbone->state;
-    const struct iresnet_config config = {.arch = state->arch,
-                                          .input = state->input,
-                                          .embedding = state->embedding,
-                                          .width = state->width,
-                                          .batch_max = 1,
-                                          .threads = 1};
+    const struct iresnet_config config = {.network = state->network, .batch_max = 1, .threads = 1};
     struct graph graph = {
-        .backbone = backbone, .options = options, .model = onnx_create(state->arch, description)};
+        .backbone = backbone, .options = options, .model = onnx_create(state->network.arch, description)};
     if (!graph.model) {
         return error_no_memory(error, path);
     }

@@ -76,12 +76,13 @@ static enum status create_writer(const struct backbone *backbone, const char *pa
 {
     const struct checkpoint_state *state = &backbone->state;
     char input[16], embedding[16], width[32], step[32];
-    snprintf(input, sizeof input, "%d", state->input);
-    snprintf(embedding, sizeof embedding, "%d", state->embedding);
-    snprintf(width, sizeof width, "%g", state->width);
+    snprintf(input, sizeof input, "%d", state->network.input);
+    snprintf(embedding, sizeof embedding, "%d", state->network.embedding);
+    snprintf(width, sizeof width, "%g", state->network.width);
     snprintf(step, sizeof step, "%lld", (long long)state->step);
-    const char *const metadata[][2] = {{"format", "pt"},         {"arch", state->arch}, {"input", input},
-                                       {"embedding", embedding}, {"width", width},      {"step", step}};
+    const char *const metadata[][2] = {{"format", "pt"}, {"arch", state->network.arch},
+                                       {"input", input}, {"embedding", embedding},
+                                       {"width", width}, {"step", step}};
     size_t arrays;
     struct safetensors_array *list = list_arrays(backbone->net, &arrays);
     if (!list) {
@@ -123,16 +124,16 @@ static enum status write_attributes(struct h5_file *file, const struct checkpoin
         status = h5_set_uint(file, "/", "version", STATE_DICT_VERSION, error);
     }
     if (status == STATUS_OK) {
-        status = h5_set_string(file, "/", "arch", state->arch, error);
+        status = h5_set_string(file, "/", "arch", state->network.arch, error);
     }
     if (status == STATUS_OK) {
-        status = h5_set_uint(file, "/", "input", (uint64_t)state->input, error);
+        status = h5_set_uint(file, "/", "input", (uint64_t)state->network.input, error);
     }
     if (status == STATUS_OK) {
-        status = h5_set_uint(file, "/", "embedding", (uint64_t)state->embedding, error);
+        status = h5_set_uint(file, "/", "embedding", (uint64_t)state->network.embedding, error);
     }
     if (status == STATUS_OK) {
-        status = h5_set_double(file, "/", "width", state->width, error);
+        status = h5_set_double(file, "/", "width", state->network.width, error);
     }
     return status == STATUS_OK ? h5_set_uint(file, "/", "step", (uint64_t)state->step, error) : status;
 }

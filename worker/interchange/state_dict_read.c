@@ -189,7 +189,7 @@ static bool find_width(struct iresnet_config *config, const int channels[IRESNET
 {
     for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
         struct dimensions dimensions;
-        config->width = (double)channels[layer] / (64 << layer);
+        config->network.width = (double)channels[layer] / (64 << layer);
         if (dimensions_of(config, &dimensions, NULL) == STATUS_OK &&
             memcmp(dimensions.widths, channels, sizeof dimensions.widths) == 0) {
             return true;
@@ -208,12 +208,12 @@ static bool describe(const struct state_dict_file *file, struct iresnet_config *
     if (last == 0) {
         return false;
     }
-    *config = (struct iresnet_config){.arch = dimensions_arch(blocks),
-                                      .input = 16 * (int)lround(sqrt((double)(features / last))),
-                                      .embedding = dimension(file, "fc.weight", 2, 0),
+    *config = (struct iresnet_config){.network = {.arch = dimensions_arch(blocks),
+                                                  .input = 16 * (int)lround(sqrt((double)(features / last))),
+                                                  .embedding = dimension(file, "fc.weight", 2, 0)},
                                       .batch_max = 1,
                                       .threads = 1};
-    return config->arch && find_width(config, channels);
+    return config->network.arch && find_width(config, channels);
 }
 
 enum status state_dict_describe(const char *path, struct checkpoint_state *state, struct error *error)
@@ -227,10 +227,7 @@ enum status state_dict_describe(const char *path, struct checkpoint_state *state
     }
     state_dict_file_close(&file);
     if (status == STATUS_OK) {
-        snprintf(state->arch, sizeof state->arch, "%s", config.arch);
-        state->input = config.input;
-        state->embedding = config.embedding;
-        state->width = config.width;
+        state->network = config.network;
     }
     return status;
 }

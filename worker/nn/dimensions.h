@@ -19,6 +19,9 @@ struct dimensions {
 enum status dimensions_of(const struct iresnet_config *config, struct dimensions *dimensions,
                           struct error *error);
 
+/* The constant name of the architecture that is called so; NULL: none. */
+const char *dimensions_arch_named(const char *name);
+
 /* The architecture that has so many blocks in its layers; NULL: none. */
 const char *dimensions_arch(const int blocks[IRESNET_LAYERS]);
 

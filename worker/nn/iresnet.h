@@ -9,6 +9,7 @@
 #ifndef DAIL_WORKER_NN_IRESNET_H
 #define DAIL_WORKER_NN_IRESNET_H
 
+#include "proto/config/network.h"
 #include "proto/error.h"
 #include "worker/nn/conv/conv.h"
 #include "worker/nn/profile.h"
@@ -26,11 +27,7 @@ enum iresnet_kernels {
 };
 
 struct iresnet_config {
-    const char *arch; /* iresnet10, iresnet18, iresnet34, iresnet50, iresnet100, iresnet200 */
-    int input; /* side in pixels, a multiple of 16 */
-    int embedding; /* D */
-    double width; /* scales 64,128,256,512; each rounded to a multiple of 8, at least 8 */
-    double dropout; /* before the FC: probability of a zero */
+    struct network network;
     int batch_max; /* images of a micro-batch */
     int threads;
     int micro_batches; /* between two changes of the weights; 0: many. With one, what the convolutions make of
