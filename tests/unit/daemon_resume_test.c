@@ -1,4 +1,4 @@
-/* daemon/coordinator/resume.h and the counting in daemon/coordinator/setup.h: what a run goes on from, and
+/* daemon/setup/resume.h and the counting in daemon/setup/setup_make.h: what a run goes on from, and
  * how long it is. */
 #include "daemon/setup/resume.h"
 #include "daemon/setup/setup_make.h"

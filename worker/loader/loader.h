@@ -1,5 +1,5 @@
 /* The loader: a thread that reads, checks, decodes and augments the next micro-batches of this worker's lanes
- * while the current one trains (README, "Lanes").
+ * while the current one trains (README of this room, "Lanes").
  *
  * A lane's order within an epoch depends on (seed, epoch, lane, leases) alone: the datasets' leases are
  * consumed in the order given, each lease's images in an order drawn for it, and the datasets interleave by
