@@ -204,10 +204,7 @@ enum status verify_file(const char *path, enum kind kind, const struct verify_li
         return verify_manifest(&verifier, path, error);
     case KIND_PAIRS:
         return verify_pairs(&verifier, path, error);
-    case KIND_HDF5:
-    case KIND_CHECKPOINT:
-    case KIND_RUN:
-    case KIND_STATUS:
+    default:
         break;
     }
     return error_set(error, STATUS_USAGE, path,

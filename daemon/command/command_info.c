@@ -1,6 +1,6 @@
 /* `dail info`: says what a file holds. */
 #include "daemon/command/commands.h"
-#include "shard/info.h"
+#include "daemon/info/info.h"
 
 #include <stdio.h>
 
@@ -28,8 +28,10 @@ const struct command command_info = {
     .summary = "say what a file is and holds",
     .usage = "dail info PATH...",
     .description =
-        "Describes shards, datasets (by their manifest), verification sets, checkpoints, runs, status logs\n"
-        "and any other HDF5 file.",
+        "Describes every file and folder that dail and daild write: datasets (by their manifest), shards,\n"
+        "verification sets, runs with their configuration and logs, checkpoints and each file in them, "
+        "traces,\n"
+        "embeddings, exported networks, tables and pictures; and any other HDF5 file.",
     .operands = operands,
     .run = execute,
 };

@@ -1,7 +1,7 @@
 /* Any file, as dail info tells what it is and describes it; traces are known to it as HDF5 files alone.
- * Covers: shard/kind.c shard/info.c shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c shard/hdf5/hdf5_read*.c
+ * Covers: shard/kind.c daemon/info/*.c shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c shard/hdf5/hdf5_read*.c
  */
-#include "shard/info.h"
+#include "daemon/info/info.h"
 #include "tests/fuzz/hdf5_described.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -195,7 +195,7 @@ static void other_uses_are_refused(void **state)
     assert_int_equal(unpack_to(*state, "out/set.yaml", "out", 1, &result, &error), STATUS_USAGE);
     assert_non_null(strstr(error.what, "not empty"));
     assert_int_equal(unpack_to(*state, "out/nothing.yaml", "faces", 1, &result, &error), STATUS_DATA);
-    assert_int_equal(unpack_to(*state, "out/set.classes.txt", "faces", 1, &result, &error), STATUS_DATA);
+    assert_int_equal(unpack_to(*state, "out/set.classes.txt", "faces", 1, &result, &error), STATUS_USAGE);
     assert_int_equal(unpack_to(*state, "out/set.yaml", "out/set.yaml", 1, &result, &error), STATUS_STORAGE);
 }
 

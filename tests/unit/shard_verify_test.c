@@ -1,7 +1,6 @@
 #include "tests/unit/shard_edit.h"
 
 #include "shard/dataset_writer.h"
-#include "shard/info.h"
 #include "shard/manifest.h"
 #include "shard/verify.h"
 
@@ -169,80 +168,13 @@ static void unfinished_datasets_leave_nothing(void **state)
     free(image);
 }
 
-static void assert_described(const char *path, const char *words)
-{
-    char *text = NULL;
-    size_t size;
-    enum kind kind;
-    struct error error = {0};
-    FILE *stream = open_memstream(&text, &size);
-    assert_non_null(stream);
-    assert_int_equal(kind_of_path(path, &kind, &error), STATUS_OK);
-    assert_int_equal(info_print(path, kind, stream, &error), STATUS_OK);
-    fclose(stream);
-    if (strstr(text, words) == NULL)
-        fail_msg("'%s' is not in:\n%s", words, text);
-    free(text);
-}
-
-static void files_are_described(void **state)
-{
-    char path[1024];
-    assert_described(GOLDEN "golden.yaml", "14 of 16 x 16, mixed");
-    assert_described(GOLDEN "golden-00001.h5", "golden (id 77)");
-    assert_described(GOLDEN "pairs.h5", "4: 2 of one person, 2 of two");
-    snprintf(path, sizeof path, "%s", scratch_path(*state, "step-000000007"));
-    mkdir(path, 0777);
-    scratch_text(scratch_path(*state, "step-000000007/state.yaml"), "step: 7\n");
-    scratch_text(scratch_path(*state, "step-000000007/COMMIT"), "files: none\n");
-    assert_described(path, "state.yaml:\nstep: 7\n");
-    assert_described(path, "COMMIT:\nfiles: none\n");
-    scratch_text(scratch_path(*state, "status.jsonl"),
-                 "{\"t\": 1.0, \"seq\": 1, \"kind\": \"stop\", \"reason\": \"done\", \"exit_code\": 0}\nno "
-                 "record\n{\"t\": 2");
-    assert_described(scratch_path(*state, "status.jsonl"), "1 records (1 lines unreadable)");
-    assert_described(scratch_path(*state, ""), "state        done");
-    hid_t file = H5Fcreate(scratch_path(*state, "other.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    H5Gclose(H5Gcreate2(file, "/backbone", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    H5Fclose(file);
-    assert_described(scratch_path(*state, "other.h5"), "HDF5 file");
-}
-
-/* Groups that hold the root, four of them: paths without end. */
-static void endless_trees_are_described(void **state)
-{
-    hid_t file = H5Fcreate(scratch_path(*state, "endless.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    for (int i = 0; i < 4; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "/%d", i);
-        assert_true(H5Lcreate_hard(file, "/", file, name, H5P_DEFAULT, H5P_DEFAULT) >= 0);
-    }
-    H5Fclose(file);
-    assert_described(scratch_path(*state, "endless.h5"), "/3 (another name of what is shown above)\n");
-}
-
-/* Four thousand million classes are described without memory for each. */
-static void shards_of_many_classes_are_described(void **state)
-{
-    write_dataset(*state, SIDE);
-    const char *path = scratch_path(*state, "few-00000.h5");
-    edit_attribute(path, "classes", UINT32_MAX);
-    assert_described(path, "4294967295, of which 3 are in this shard");
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sound_data_passes),
-        TEST(damaged_images_are_named),
-        TEST(any_flip_is_found),
-        TEST(other_faults_are_named),
-        TEST(unfinished_datasets_leave_nothing),
-        TEST(files_are_described),
-        TEST(endless_trees_are_described),
-        TEST(shards_of_many_classes_are_described),
+        TEST(sound_data_passes),      TEST(damaged_images_are_named),          TEST(any_flip_is_found),
+        TEST(other_faults_are_named), TEST(unfinished_datasets_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

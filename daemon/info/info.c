@@ -1,5 +1,6 @@
-#include "shard/info.h"
+#include "daemon/info/info.h"
 
+#include "daemon/info/info_text.h"
 #include "proto/file.h"
 #include "proto/status/status_log.h"
 #include "proto/status/status_summary.h"
@@ -189,6 +190,28 @@ static enum status print_tree(struct tree *tree, const char *name, int depth, st
     return status;
 }
 
+/* What an HDF5 file of ours is, by its dail_format. */
+static void print_heading(const struct h5_file *file, FILE *output)
+{
+    static const char *const formats[][2] = {
+        {"model", "backbone and domain head of a checkpoint"},
+        {"classifier", "rows of a checkpoint's classifier, [row_begin, row_end) of its dataset's classes"},
+        {"trace", "trace of one step by one worker"},
+        {"embeddings", "embeddings of images"},
+        {"state_dict", "a network as InsightFace's state_dict"},
+    };
+    char format[64] = "";
+    bool has = false;
+    if (h5_has_attribute(file, "/", "dail_format", &has, NULL) == STATUS_OK && has) {
+        h5_get_string(file, "/", "dail_format", format, sizeof format, NULL);
+    }
+    const char *what = "HDF5 file";
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        what = strcmp(formats[i][0], format) == 0 ? formats[i][1] : what;
+    }
+    fprintf(output, "%s: %s\n", file->path, what);
+}
+
 static enum status print_hdf5(const char *path, FILE *output, struct error *error)
 {
     struct h5_file file;
@@ -197,7 +220,7 @@ static enum status print_hdf5(const char *path, FILE *output, struct error *erro
         return error_no_memory(error, path);
     enum status status = h5_open_file(path, &file, error);
     if (status == STATUS_OK) {
-        fprintf(output, "%s: HDF5 file\n", path);
+        print_heading(&file, output);
         tree->file = &file;
         tree->output = output;
         status = print_tree(tree, "/", 0, error);
@@ -319,10 +342,36 @@ enum status info_print(const char *path, enum kind kind, FILE *output, struct er
         return print_hdf5(path, output, error);
     case KIND_CHECKPOINT:
         return print_checkpoint(path, output, error);
+    case KIND_STATE:
+        return info_text(path, "what a checkpoint says of itself", output, error);
+    case KIND_COMMIT:
+        return info_text(path, "the files of a checkpoint, written when it was whole", output, error);
     case KIND_RUN:
         return print_run(path, output, error);
+    case KIND_PACKING:
+        return info_packing(path, output, error);
+    case KIND_CONFIG:
+        return info_config(path, output, error);
     case KIND_STATUS:
         return print_status(path, output, error);
+    case KIND_LOG:
+        return info_log(path, output, error);
+    case KIND_EVENTS:
+        return info_events(path, output, error);
+    case KIND_OVERLAP:
+        return info_overlap(path, output, error);
+    case KIND_ROC:
+        return info_roc(path, output, error);
+    case KIND_CLASS_NAMES:
+        return info_class_names(path, output, error);
+    case KIND_SAFETENSORS:
+        return info_network(path, "safetensors", output, error);
+    case KIND_ONNX:
+        return info_network(path, "ONNX", output, error);
+    case KIND_PICTURE:
+        return info_picture(path, output, error);
+    case KIND_PAGE:
+        return info_page(path, output, error);
     }
     return error_set(error, STATUS_INTERNAL, path, NULL, "a kind of file without a description");
 }

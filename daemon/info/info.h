@@ -1,6 +1,6 @@
 /* What one of our files holds, in words. */
-#ifndef DAIL_SHARD_INFO_H
-#define DAIL_SHARD_INFO_H
+#ifndef DAIL_DAEMON_INFO_INFO_H
+#define DAIL_DAEMON_INFO_INFO_H
 
 #include "proto/error.h"
 #include "shard/kind.h"
