@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of a model's path in a title or a legend. */
+#define PATH_SHOWN 64
+
 static bool is_a_file(const char *path, const char *ending)
 {
     return text_ends_with(path, ending) && strcmp(path, ending) != 0;
@@ -73,15 +76,44 @@ static enum status write_csv(const struct eval_results *results, const char *pat
     return status;
 }
 
-/* The name of a curve: the set, and the model where there are several. */
+/* The end of a path, behind an ellipsis where it is long. */
+static void shorten(const char *path, char *text, size_t size)
+{
+    const size_t length = strlen(path);
+    const char *at = path;
+    if (length > PATH_SHOWN) {
+        at = path + length - PATH_SHOWN;
+        while (((unsigned char)*at & 0xc0) == 0x80) { /* within a UTF-8 character */
+            at++;
+        }
+    }
+    snprintf(text, size, "%s%s", at == path ? "" : "…", at);
+}
+
+/* The name of a curve: the set, the model where there are several, and the area below it. */
 static void name_curve(const struct eval_results *results, size_t i, char *name, size_t size)
 {
     const struct eval_model *model = &results->models[i / results->sets];
     const struct eval_result *result = &model->results[i % results->sets];
+    char path[PATH_SHOWN + 8];
+    shorten(model->path, path, sizeof path);
     if (results->model_count > 1) {
-        snprintf(name, size, "[%zu] %s", i / results->sets + 1, result->set);
+        snprintf(name, size, "[%zu] %.48s by %s, AUC %.4f", i / results->sets + 1, result->set, path,
+                 result->score.auc);
     } else {
-        snprintf(name, size, "%s", result->set);
+        snprintf(name, size, "%.128s, AUC %.4f", result->set, result->score.auc);
+    }
+}
+
+/* What is shown: of one model by name, of several the curves name them. */
+static void name_plot(const struct eval_results *results, char *title, size_t size)
+{
+    char path[PATH_SHOWN + 8];
+    if (results->model_count > 1) {
+        snprintf(title, size, "ROC of %zu models", results->model_count);
+    } else {
+        shorten(results->models[0].path, path, sizeof path);
+        snprintf(title, size, "ROC of %s", path);
     }
 }
 
@@ -110,14 +142,16 @@ static enum status write_svg(const struct eval_results *results, const char *pat
     const size_t count = results->model_count * results->sets;
     struct plot_curve curves[PLOT_COLORS] = {0};
     double least = 0.1; /* an axis needs a length */
+    char title[PATH_SHOWN + 32];
     enum status status = STATUS_OK;
+    name_plot(results, title, sizeof title);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = make_curve(results, i, &curves[i], error);
         if (curves[i].count > 0) {
             least = fmin(least, curves[i].x[0]);
         }
     }
-    struct plot plot = {.title = "ROC",
+    struct plot plot = {.title = title,
                         .x_label = "false accept rate",
                         .y_label = "true accept rate, %",
                         .x_min = pow(10, floor(log10(least))),

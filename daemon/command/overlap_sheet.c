@@ -69,18 +69,22 @@ static enum status read_dataset(struct faces *faces, const struct checkpoint_dat
     return status;
 }
 
-static void draw_row(struct sheet *sheet, const struct faces *faces, size_t row, size_t rows,
-                     const struct overlap_pair *pair, const bool *right)
+static void draw_row(struct sheet *sheet, const struct faces *faces, const struct checkpoint_data *data,
+                     size_t row, size_t rows, const struct overlap_pair *pair, const bool *right)
 {
     static const uint8_t black[3] = {0, 0, 0}, green[3] = {0, 128, 0}, red[3] = {200, 0, 0};
     const uint8_t *colour = !right ? black : right[row] ? green : red;
-    char number[24], cosine[24];
+    char number[24], cosine[24], identity[256], name[512];
     snprintf(number, sizeof number, "%zu", row + 1);
     snprintf(cosine, sizeof cosine, "%.3f", (double)pair->cosine);
     sheet_label(sheet, (int)row, 0, number, colour);
     sheet_label(sheet, (int)row, 1, cosine, colour);
     for (int side = 0; side < 2; side++) {
         const struct class_images *chosen = &faces->chosen[row + (size_t)side * rows];
+        const struct checkpoint_data *of = &data[pair->dataset[side]];
+        checkpoint_data_class_name(of, pair->class[side], identity, sizeof identity);
+        snprintf(name, sizeof name, "%s %s", of->dataset->name, identity);
+        sheet_caption(sheet, (int)row, side * faces->each, faces->each, name, colour);
         for (int i = 0; i < chosen->found; i++) {
             /* Both identities' first faces meet in the middle. */
             const int column = side == 0 ? faces->each - 1 - i : faces->each + i;
@@ -93,8 +97,14 @@ enum status overlap_sheet_write(const char *path, const struct checkpoint_data *
                                 const struct overlap_pair *pairs, const bool *right, size_t count, int each,
                                 struct error *error)
 {
-    const struct sheet_layout layout = {
-        .columns = 2 * each, .rows = (int)count, .side = SIDE, .label = LABEL, .group = each, .gap = GAP};
+    const struct sheet_layout layout = {.columns = 2 * each,
+                                        .rows = (int)count,
+                                        .side = SIDE,
+                                        .label = LABEL,
+                                        .titles = right ? 2 : 1,
+                                        .captions = true,
+                                        .group = each,
+                                        .gap = GAP};
     struct faces faces;
     struct sheet sheet = {0};
     enum status status = faces_create(&faces, each, pairs, count, error);
@@ -105,8 +115,12 @@ enum status overlap_sheet_write(const char *path, const struct checkpoint_data *
         status = sheet_create(&layout, &sheet, error);
     }
     if (status == STATUS_OK) {
+        sheet_title(&sheet, 0, "Probably one person; left: line of the table, cosine");
+        if (right) {
+            sheet_title(&sheet, 1, "green: known to be one person, red: not known to be");
+        }
         for (size_t row = 0; row < count; row++) {
-            draw_row(&sheet, &faces, row, count, &pairs[row], right);
+            draw_row(&sheet, &faces, data, row, count, &pairs[row], right);
         }
         status = sheet_write(&sheet, path, error);
     }

@@ -11,9 +11,9 @@
 #define OVERLAP_SHEET_FACES_MAX 16
 
 /* Draws the first `count` pairs as PNG, up to `faces` pictures of each identity. Left of each row stand its
- * number, counted from 1 as the lines of the table are, and the cosine; green where the pair is known to be
- * the same person, red where not, black without such knowledge (right [count] is NULL). STATUS_DATA where one
- * of the datasets has no manifest or images are damaged. */
+ * number, counted from 1 as the lines of the table are, and the cosine; below it the datasets and identities;
+ * green where the pair is known to be the same person, red where not, black without such knowledge
+ * (right [count] is NULL). STATUS_DATA where one of the datasets has no manifest or images are damaged. */
 enum status overlap_sheet_write(const char *path, const struct checkpoint_data *data, size_t datasets,
                                 const struct overlap_pair *pairs, const bool *right, size_t count, int faces,
                                 struct error *error);

@@ -65,7 +65,8 @@ enum status synth_picture(const struct synth_config *config, int dataset, uint64
                           uint8_t *pixels, struct error *error);
 
 /* A contact sheet: `people` rows (those that all datasets share come first), `pictures` columns for each
- * dataset. The caller frees it with sheet_free. */
+ * dataset, which stands above them; left of a row stand its number and whether all datasets have the person. The
+ * caller frees it with sheet_free. */
 enum status synth_sheet(const struct synth_config *config, int people, int pictures, struct sheet *sheet,
                         struct error *error);
 

@@ -49,7 +49,9 @@ for set in tiny0-within tiny-cross; do
 done
 is "TAR at 1e-2 alone" "$(grep -c '^TAR' "$work/out")$(grep -c '^TAR % at FAR 1e-2 ' "$work/out")" 11
 check "the drawing is an SVG that names every curve" perl -0777 -ne '
-    exit !(/<svg/ && /<\/svg>\s*$/ && /\[1\] tiny0-within/ && /\[2\] tiny-cross/ && /\[3\] tiny-cross/)' "$work/roc.svg"
+    exit !(/<svg/ && /<\/svg>\s*$/ && /\[1\] tiny0-within by [^<]*, AUC 0/ && /\[2\] tiny-cross/ && /\[3\] tiny-cross by [^<]*late.safetensors/)' "$work/roc.svg"
+check "and says what it shows" perl -0777 -ne '
+    exit !(/>ROC of 3 models</ && />false accept rate</ && />true accept rate, %</)' "$work/roc.svg"
 
 evaluate --json "$late" "$cross" --compare "$early"
 is "as JSON" "$(perl -MJSON::PP -0777 -ne '

@@ -71,9 +71,9 @@ in_list() {
         '{ printf "%.4f %.4f\n", $1 / rows, $1 / 18 }'
 }
 is "precision and recall are those of the table" "$(found precision) $(found recall)" "$(in_list)"
-is "the sheet is a PNG of 10 rows of 6 faces" \
+is "the sheet is a PNG of two lines, and 10 rows of 6 faces with a line each" \
     "$(od -An -tu1 -j16 -N8 "$work/sheet.png" | awk '{ print ($1 * 256 + $2) * 65536 + $3 * 256 + $4, $7 * 256 + $8 }')" \
-    "$((68 + 6 * 112 + 8)) $((10 * 112 + 9 * 8))"
+    "$((68 + 6 * 112 + 8)) $((2 * 14 + 10 * (112 + 14) + 9 * 8))"
 
 overlap "$run" --truth "$work/data/overlap.tsv" -p 0.999 -o "$work/sure.tsv"
 # part_of SMALLER LARGER: some rows, all of them in LARGER, which has more

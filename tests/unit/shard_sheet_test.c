@@ -154,11 +154,11 @@ static void test_sheet(void **state)
     assert_int_equal(*pixel(&sheet, left + 39, top + 39), 77);
     assert_memory_equal(pixel(&sheet, left - 1, top), white, 3);
     assert_memory_equal(pixel(&sheet, left, top - 1), white, 3);
-    /* An eight has 13 dots of 3 x 3 pixels, a one 8; the third character does not fit, nor does a third line.
+    /* An eight has 13 dots of 3 x 3 pixels, a one 8; a third line does not fit.
      */
-    sheet_label(&sheet, 1, 0, "818", red);
+    sheet_label(&sheet, 1, 0, "81", red);
     assert_int_equal(count_coloured(&sheet, top, top + 40, red), 21 * 9);
-    sheet_label(&sheet, 1, 1, "x-", red);
+    sheet_label(&sheet, 1, 1, " -", red);
     assert_int_equal(count_coloured(&sheet, top, top + 40, red), 24 * 9);
     sheet_label(&sheet, 1, 2, "8", red);
     assert_int_equal(count_coloured(&sheet, 0, 85, red), 24 * 9);
@@ -174,12 +174,42 @@ static void test_sheet(void **state)
     sheet_free(&sheet);
 }
 
+/* Titles, headings, captions: text below and above pictures, cut by two dots where there is no room. */
+static void test_sheet_text(void **state)
+{
+    (void)state;
+    static const struct sheet_layout layout = {
+        .columns = 4, .rows = 2, .side = 40, .titles = 2, .captions = true, .group = 2, .gap = 5};
+    static const uint8_t red[3] = {200, 0, 0}, black[3] = {0, 0, 0};
+    enum { LINE = 14 };
+    struct sheet sheet;
+    assert_int_equal(sheet_create(&layout, &sheet, NULL), STATUS_OK);
+    assert_int_equal(sheet.image.height, 2 * LINE + 2 * (40 + LINE) + 5);
+    /* An L has 7 dots of 2 x 2 pixels, in either case; what is no letter of ours is a question mark of 5. */
+    sheet_title(&sheet, 0, "Ll");
+    assert_int_equal(count_coloured(&sheet, 0, LINE, black), 14 * 4);
+    sheet_title(&sheet, 0, "  \xc3\xa4");
+    assert_int_equal(count_coloured(&sheet, 0, LINE, black), (14 + 5) * 4);
+    assert_int_equal(count_coloured(&sheet, LINE, sheet.image.height, black), 0);
+    sheet_heading(&sheet, 2, 2, "l");
+    assert_int_equal(count_coloured(&sheet, LINE, 2 * LINE, black), 7 * 4);
+    /* Two pictures take ten characters. */
+    const int below = 2 * LINE + 40 + LINE + 5 + 40;
+    sheet_caption(&sheet, 1, 2, 2, "llllllllll", red);
+    assert_int_equal(count_coloured(&sheet, below, below + LINE, red), 70 * 4);
+    sheet_caption(&sheet, 1, 0, 2, "lllllllllll", red);
+    assert_int_equal(count_coloured(&sheet, below, below + LINE, red), (70 + 8 * 7 + 2) * 4);
+    assert_int_equal(count_coloured(&sheet, 0, below, red), 0);
+    sheet_free(&sheet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_list, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_bad_lists, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_class_images, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_sheet_text),
         cmocka_unit_test_setup_teardown(test_sheet, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

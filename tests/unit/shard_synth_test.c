@@ -458,13 +458,17 @@ static void test_sheet(void **state)
     struct sheet sheet;
     uint8_t pixels[BYTES];
     must(synth_sheet(&config, 4, 2, &sheet, &error), &error);
-    assert_int_equal(sheet.image.width, DATASETS * 2 * SIDE);
-    assert_int_equal(sheet.image.height, 4 * SIDE);
+    const int label = sheet.layout.label, gap = sheet.layout.gap;
+    const int head = sheet.image.height - 4 * SIDE - 3 * gap; /* two lines: what it is, the datasets' names */
+    assert_int_equal(sheet.image.width, label + DATASETS * 2 * SIDE + (DATASETS - 1) * gap);
+    assert_int_equal(head, 2 * 14);
     /* Row 3 is the first person of dataset 2 whom no other has; its second picture. */
     must(synth_picture(&config, 2, SHARED + 2 * (IDENTITIES - SHARED), 1, pixels, &error), &error);
     for (int y = 0; y < SIDE; y++)
-        assert_memory_equal(sheet.image.pixels + ((3 * SIDE + y) * sheet.image.width + 5 * SIDE) * 3,
-                            pixels + y * SIDE * 3, SIDE * 3);
+        assert_memory_equal(
+            sheet.image.pixels +
+                ((head + 3 * (SIDE + gap) + y) * sheet.image.width + label + 5 * SIDE + 2 * gap) * 3,
+            pixels + y * SIDE * 3, SIDE * 3);
     sheet_free(&sheet);
     assert_int_equal(synth_sheet(&config, 11, 1, &sheet, &error), STATUS_USAGE);
 }
