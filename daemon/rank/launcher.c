@@ -51,6 +51,8 @@ static const struct launcher launchers[] = {
      .library = "Open MPI",
      .hosts = "--host",
      .options = open_mpi_4_options,
+     /* It wants a program that reaches other hosts even if there is none to reach, as in a container without ssh. */
+     .alone = {{"plm_rsh_agent", "OMPI_MCA_plm_rsh_agent"}, {"--mca", "plm_rsh_agent", "ssh : rsh : false"}},
      .agent_variables = {"OMPI_MCA_plm_rsh_agent"},
      .agent_names = {"plm_rsh_agent"},
      .agent_option = {"--mca", "plm_rsh_agent"},

@@ -30,6 +30,7 @@ struct launcher {
     const char *program; /* what takes the options, where it is not mpirun itself */
     const char *hosts; /* the option before NAME:RANKS,NAME:RANKS */
     const struct launcher_option *options; /* ends with one of no words */
+    const struct launcher_option alone; /* given too where no other host has a part; no words: nothing */
     const char
         *agent_variables[LAUNCHER_NAMES_MAX]; /* name the program that reaches other hosts, in place of ssh */
     const char *agent_names[LAUNCHER_NAMES_MAX]; /* the same as options, without dashes */

@@ -153,6 +153,8 @@ void mpirun_line_begin(const struct mpirun_start *start, struct mpirun_line *lin
         if (start->agent) {
             add_agent(start, line);
         }
+    } else if (launcher) {
+        add_option(start, &launcher->alone, line);
     }
     for (const struct launcher_option *one = launcher ? launcher->options : NULL; one && one->words[0];
          one++) {

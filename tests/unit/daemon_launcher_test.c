@@ -93,10 +93,11 @@ static void speaks_to_each_on_one_host(void **state)
     (void)state;
     struct host_entry here = {.name = "localhost", .local = true, .workers = 3};
     const struct host_list hosts = {.host = &here, .count = 1};
-    expect_line(
-        version_4, &hosts, "rsh", NULL,
-        "mpirun --oversubscribe --bind-to none --map-by slot --mca dail_run feed --mca "
-        "oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca oob_tcp_keepalive_probes 4 -n 4");
+    expect_line(version_4, &hosts, "rsh", NULL,
+                "mpirun --mca plm_rsh_agent ssh : rsh : false --oversubscribe --bind-to none --map-by slot "
+                "--mca dail_run feed "
+                "--mca oob_tcp_keepalive_time 10 --mca oob_tcp_keepalive_intvl 5 --mca "
+                "oob_tcp_keepalive_probes 4 -n 4");
     expect_line(
         version_5, &hosts, NULL, NULL,
         "mpirun --bind-to none --map-by slot:OVERSUBSCRIBE --mca dail_run feed --prtemca dail_run feed "
