@@ -1,11 +1,7 @@
 #include "proto/file.h"
 
-#include "proto/output.h"
-#include "proto/text.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,68 +10,6 @@
 #include <zlib.h>
 
 #define CRC_BLOCK ((size_t)1 << 20)
-
-enum status file_join(const char *directory, const char *name, char *path, struct error *error)
-{
-    bool alone = name[0] == '/' || directory[0] == '\0';
-    bool slash = !alone && directory[strlen(directory) - 1] != '/';
-    int length = snprintf(path, PATH_SIZE, "%s%s%s", alone ? "" : directory, slash ? "/" : "", name);
-    if (length < 0 || length >= PATH_SIZE) {
-        return error_set(error, STATUS_DATA, name, "use a shorter path", "the path is too long");
-    }
-    return STATUS_OK;
-}
-
-void file_directory(const char *path, char *directory)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash) {
-        snprintf(directory, PATH_SIZE, ".");
-    } else {
-        snprintf(directory, PATH_SIZE, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    }
-}
-
-char *file_expand_home(const char *path)
-{
-    if (path[0] != '~') {
-        return strdup(path);
-    }
-    const char *home = getenv("HOME");
-    const struct passwd *user = home ? NULL : getpwuid(getuid());
-    home = user ? user->pw_dir : home;
-    bool own = path[1] == '\0' || path[1] == '/';
-    return own && home && home[0] == '/' ? text_format("%s%s", home, path + 1) : NULL;
-}
-
-bool file_exists(const char *path)
-{
-    struct stat info;
-    return lstat(path, &info) == 0;
-}
-
-bool file_is_directory(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-enum status file_storage_error(struct error *error, const char *path, const char *doing, int number)
-{
-    if (number == ENOSPC || number == EDQUOT) {
-        return error_set(error, STATUS_STORAGE, path,
-                         "free some space there (a run: lower checkpoint.keep), or choose another folder",
-                         "no space left while %s: %s", doing, strerror(number));
-    }
-    return error_set(error, STATUS_STORAGE, path, "check the folder and its permissions", "%s failed: %s",
-                     doing, strerror(number));
-}
-
-enum status file_data_error(struct error *error, const char *path, int number)
-{
-    return error_set(error, STATUS_DATA, path, "check the path and its permissions",
-                     "cannot read the file: %s", strerror(number));
-}
 
 enum status file_write_all(int descriptor, const void *bytes, size_t size, const char *path,
                            struct error *error)
@@ -171,16 +105,6 @@ enum status file_append(const char *path, int *descriptor, struct error *error)
     }
     *descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     return *descriptor < 0 ? file_storage_error(error, path, "opening the file", errno) : STATUS_OK;
-}
-
-enum status file_write_atomic(const char *path, const void *bytes, size_t size, struct error *error)
-{
-    struct output output;
-    enum status status = output_open(&output, path, error);
-    if (status == STATUS_OK) {
-        status = file_write_all(output.descriptor, bytes, size, path, error);
-    }
-    return output_close(&output, status, error);
 }
 
 /* Reads until the end, or until more than `limit` is there. Returns 0, or the errno of what failed. */

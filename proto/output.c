@@ -83,3 +83,13 @@ enum status output_close(struct output *output, enum status status, struct error
     *output = (struct output){.descriptor = -1};
     return status;
 }
+
+enum status file_write_atomic(const char *path, const void *bytes, size_t size, struct error *error)
+{
+    struct output output;
+    enum status status = output_open(&output, path, error);
+    if (status == STATUS_OK) {
+        status = file_write_all(output.descriptor, bytes, size, path, error);
+    }
+    return output_close(&output, status, error);
+}
