@@ -71,7 +71,7 @@ static enum status write_files(struct save *save)
     enum status status = STATUS_OK;
     checkpoint_path(save->run_dir, save->moment.step, true, directory, sizeof directory);
     if (writes_model(trainer)) {
-        status = checkpoint_write_model(directory, save->groups, trainer->group_count,
+        status = checkpoint_write_model(directory, save->groups, trainer->group_count, trainer->identity,
                                         &save->parts[save->part_count++], &save->failure);
     }
     for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {

@@ -2,9 +2,7 @@
 
 #include "proto/clock.h"
 #include "proto/random.h"
-#include "worker/checkpoint/checkpoint.h"
 #include "worker/identity_file.h"
-#include "worker/interchange/state_dict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -268,34 +266,6 @@ void trainer_free(struct trainer *trainer)
     *trainer = (struct trainer){0};
 }
 
-/* A checkpoint as the starting point: its backbone, and the class rows of the datasets that are the same. */
-static enum status init_from_checkpoint(struct trainer *trainer, const char *path, struct error *error)
-{
-    struct checkpoint_state state = {0};
-    enum status status = checkpoint_verify(path, true, error);
-    if (status == STATUS_OK) {
-        status = checkpoint_read_state(path, &state, error);
-    }
-    if (status == STATUS_OK) {
-        struct parameter_group backbone = iresnet_parameter_group(trainer->net);
-        status = checkpoint_read_model(path, &backbone, 1, error);
-    }
-    for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
-        const struct manifest *manifest = &trainer->manifests[k];
-        for (size_t i = 0; i < state.dataset_count && status == STATUS_OK; i++) {
-            const struct checkpoint_dataset *old = &state.datasets[i];
-            if (old->id == manifest->dataset_id && old->classes == manifest->classes &&
-                state.network.embedding == trainer->config->model.embedding) {
-                struct parameter_group rows =
-                    classifier_parameter_group(trainer->classifier, k, manifest->name);
-                status = checkpoint_read_classifier(path, old, &rows, error);
-            }
-        }
-    }
-    checkpoint_state_free(&state);
-    return status;
-}
-
 void trainer_init_random(struct trainer *trainer)
 {
     iresnet_init(trainer->net, trainer->config->run.seed);
@@ -309,20 +279,6 @@ void trainer_observe(struct trainer *trainer, const struct trainer_observer *obs
     trainer->observer = *observer;
     trainer->buckets.started = observer->sum;
     trainer->buckets.started_context = observer->context;
-}
-
-enum status trainer_init(struct trainer *trainer, struct error *error)
-{
-    const struct config *config = trainer->config;
-    trainer_init_random(trainer);
-    enum status status = STATUS_OK;
-    if (state_dict_is_meant(config->model_init)) {
-        status = state_dict_read(config->model_init, trainer->net, error);
-    } else if (strcmp(config->model_init, "random") != 0) {
-        status = init_from_checkpoint(trainer, config->model_init, error);
-    }
-    iresnet_weights_changed(trainer->net);
-    return status;
 }
 
 static void take_plan(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch)

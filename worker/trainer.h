@@ -87,9 +87,6 @@ enum status trainer_create_without_data(struct trainer *trainer, const struct co
                                         size_t datasets, struct error *error);
 void trainer_free(struct trainer *trainer);
 
-/* Initial weights, or `model.init`'s. */
-enum status trainer_init(struct trainer *trainer, struct error *error);
-
 /* Initial weights as the configuration's seed draws them, whatever `model.init` says. */
 void trainer_init_random(struct trainer *trainer);
 

@@ -47,7 +47,7 @@ static enum status load_weights(struct worker *worker, struct error *error)
     struct trainer *trainer = &worker->trainer;
     enum status status;
     if (worker->start.checkpoint[0] == '\0') {
-        status = trainer_init(trainer, error);
+        status = restore_initial_weights(trainer, error);
     } else {
         status = restore_checkpoint(trainer, worker->start.checkpoint, error);
     }

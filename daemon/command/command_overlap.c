@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NAME_SIZE 1024
 
@@ -34,6 +35,7 @@ struct overlap {
     const struct overlap_options *options;
     char path[1024]; /* of the checkpoint */
     struct checkpoint_state state;
+    struct identity_groups *identity; /* that the checkpoint was trained with */
     struct checkpoint_data *data; /* [state.dataset_count] */
     struct overlap_truth truth;
     struct overlap_pair *pairs; /* [count] */
@@ -60,7 +62,15 @@ static enum status read_rows(void *context, size_t dataset, uint32_t begin, uint
         .parameter_count = 1,
         .weight = rows,
         .rows = {.begin = begin, .end = begin + count, .all = known->classes}};
-    return checkpoint_read_classifier(overlap->path, known, &group, error);
+    enum status status = checkpoint_read_classifier(overlap->path, known, &group, error);
+    /* A class that shares another's row has none of its own, and a row of zeros is nobody's nearest. */
+    const uint64_t first = overlap->identity->first_class[dataset] + begin;
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (overlap->identity->home[first + i] != first + i) {
+            memset(rows + (size_t)i * weight.shape[1], 0, weight.shape[1] * sizeof *rows);
+        }
+    }
+    return status;
 }
 
 static void show_progress(void *context, uint64_t done, uint64_t total)
@@ -83,6 +93,16 @@ static enum status open_checkpoint(struct overlap *overlap, const char *argument
     }
     if (status == STATUS_OK) {
         status = checkpoint_read_state(overlap->path, &overlap->state, error);
+    }
+    if (status == STATUS_OK) {
+        status = checkpoint_read_identity(overlap->path, &overlap->state, &overlap->identity, error);
+    }
+    if (status == STATUS_OK && overlap->identity->shared > 0) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "%llu classes of the checkpoint share another's row by its identity.file, and are left out",
+                 (unsigned long long)overlap->identity->shared);
+        warn(overlap, text);
     }
     if (status == STATUS_OK && overlap->state.dataset_count < 2) {
         status = error_set(error, STATUS_DATA, overlap->path, "train on several datasets",
@@ -386,6 +406,7 @@ static enum status execute(const struct command_line *line, struct error *error)
     free(overlap.right);
     overlap_truth_free(&overlap.truth);
     checkpoint_data_free(overlap.data, overlap.state.dataset_count);
+    identity_groups_free(overlap.identity);
     checkpoint_state_free(&overlap.state);
     return status;
 }

@@ -87,9 +87,9 @@ static void announce(struct coordinator *coordinator)
     journal_line(journal, "parameters: %lld backbone, %lld classifier, %lld domain head",
                  (long long)setup->backbone_parameters, (long long)setup->classifier_parameters,
                  (long long)setup->domain_parameters);
-    if (setup->shared_classes > 0) {
+    if (setup->identity) {
         journal_line(journal, "identity groups: %llu of the classes share another's row, by %s",
-                     (unsigned long long)setup->shared_classes, setup->config.identity.file);
+                     (unsigned long long)setup->identity->shared, setup->config.identity.file);
     }
     if (setup->checkpoint[0] != '\0') {
         journal_line(journal, "going on from %s, step %lld", setup->checkpoint, (long long)setup->start_step);

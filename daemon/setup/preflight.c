@@ -231,7 +231,7 @@ static void check_all(struct check *check)
     if (check->counted && strcmp(config->identity.file, "none") != 0 &&
         passes(check, setup_check_identity(setup, &error), &error)) {
         tell(check, "identity.file %s: %" PRIu64 " classes share another's row", config->identity.file,
-             setup->shared_classes);
+             setup->identity->shared);
     }
     for (size_t i = 0; i < config->validation.count; i++) {
         check_set(check, config->validation.paths[i]);

@@ -20,6 +20,7 @@ void setup_free(struct setup *setup)
     for (size_t k = 0; k < setup->datasets; k++) {
         manifest_close(&setup->manifests[k]);
     }
+    identity_groups_free(setup->identity);
     free(setup->manifests);
     free(setup->classes);
     free(setup->text);

@@ -7,6 +7,7 @@
 #include "proto/config/config.h"
 #include "proto/error.h"
 #include "shard/manifest.h"
+#include "worker/loss/identity.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ struct setup {
     size_t datasets;
     uint32_t *classes; /* [datasets] */
     int64_t images; /* of all datasets */
-    uint64_t shared_classes; /* whose row is another's: one person in several datasets */
+    struct identity_groups *identity; /* people in several datasets; NULL: nobody is said to be */
     int64_t steps, steps_per_epoch;
     int64_t backbone_parameters, domain_parameters, classifier_parameters;
     char checkpoint[512]; /* to begin from; empty: from the start */

@@ -129,32 +129,30 @@ enum status setup_open_pairs(const struct setup *setup, const char *path, struct
 enum status setup_check_identity(struct setup *setup, struct error *error)
 {
     const struct config *config = &setup->config;
-    struct identity_groups *groups;
     struct identity_file_counts counts;
     if (strcmp(config->identity.file, "none") == 0) {
         return STATUS_OK;
     }
-    enum status status = identity_file_open(config->identity.file, setup->manifests, setup->datasets,
-                                            config->identity.min_probability, &groups, &counts, error);
+    enum status status =
+        identity_file_open(config->identity.file, setup->manifests, setup->datasets,
+                           config->identity.min_probability, &setup->identity, &counts, error);
     if (status != STATUS_OK) {
         error_prefix_where(error, "identity.file");
         return status;
     }
-    setup->shared_classes = groups->shared;
     if (counts.lost > 0) {
         setup_warn(setup,
                    "identity.file: %zu of its pairs were left out, for a likelier or a rejected pair stands "
                    "against them",
                    counts.lost);
     }
-    if (groups->shared == 0) {
+    if (setup->identity->shared == 0) {
         setup_warn(
             setup,
             "identity.file: none of its %zu likely pairs joins two datasets, so every class has a row of "
             "its own",
             counts.pairs);
     }
-    identity_groups_free(groups);
     return STATUS_OK;
 }
 

@@ -70,7 +70,7 @@ static void write_checkpoint(const char *directory)
     checkpoint_path(directory, state.step, true, path, sizeof path);
     fuzz_require(checkpoint_prepare(directory, &error) == STATUS_OK &&
                      checkpoint_begin(directory, state.step, &error) == STATUS_OK &&
-                     checkpoint_write_model(path, model.groups, 2, &part[0], &error) == STATUS_OK &&
+                     checkpoint_write_model(path, model.groups, 2, NULL, &part[0], &error) == STATUS_OK &&
                      checkpoint_write_classifier(path, &group, &part[1], &error) == STATUS_OK &&
                      checkpoint_commit(directory, &state, part, 2, &bytes, &error) == STATUS_OK,
                  "a checkpoint can be written");

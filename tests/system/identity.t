@@ -47,7 +47,53 @@ check "the training is another" sh -c "! cmp -s '$work/apart/losses' '$work/on-1
 check "the same bits as without the stop" \
     same_model "$work/parts/checkpoints/step-000000020" "$work/whole/checkpoints/step-000000020"
 
+# --- What its checkpoint is good for ---
+
+checkpoint=$work/whole/checkpoints/step-000000020
+exit_code "dail overlap takes its checkpoint" 0 "$build/dail" overlap "$checkpoint" --min-cosine -1 -o "$work/found.tsv"
+says "says what is left out" "12 classes of the checkpoint share another's row"
+check "and has none of them" awk -F '\t' '($1 == "tiny2" && $2 ~ /00000[1357]$/) || ($3 == "tiny2" && $4 ~ /00000[1357]$/) { bad = 1 }
+    END { exit bad || NR < 2 }' "$work/found.tsv"
+# A class that shared another's row begins with that row, whatever the new run groups.
+# shellcheck disable=SC2086
+run_daild 2 $groups --set run.dir="$work/init" --set identity.file=none --set model.init="$checkpoint" \
+    --set optimizer.lr=0 --set debug.stop_after_step=1
+exits "as model.init of a run without groups" $? 75
+cat >"$work/rows.py" <<'END'
+"""Whether the rows of tiny1 that shared tiny0's are these, and the others their own."""
+import glob, sys
+import h5py, numpy
+def rows(folder, dataset):
+    files = sorted(glob.glob(f"{folder}/classifier-{dataset}.*.h5"), key=lambda f: h5py.File(f).attrs["row_begin"])
+    return numpy.concatenate([h5py.File(f)["weight"][...] for f in files])
+old, new = sys.argv[1:]
+wrong = [i for i in range(8) if (rows(new, "tiny1")[(i + 5) % 12] != rows(old, "tiny0")[i]).any()]
+shared = [(i + 5) % 12 for i in range(8)]
+wrong += [i for i in range(12) if i not in shared and (rows(new, "tiny1")[i] != rows(old, "tiny1")[i]).any()]
+print("wrong:", wrong)
+sys.exit(bool(wrong))
+END
+if "$python" -c 'import h5py' 2>/dev/null; then
+    check "a shared row is each one's to begin with" \
+        "$python" "$work/rows.py" "$checkpoint" "$work/init/checkpoints/step-000000001"
+else
+    skip "the rows it begins with: $python has no h5py"
+fi
+
 # --- What does not fit ---
+
+# of_other_groups NAME [--set KEY=VALUE...]
+of_other_groups() {
+    what=$1
+    shift
+    # shellcheck disable=SC2086
+    run_daild 2 $groups --set run.dir="$work/whole" "$@"
+    exits "$what" $? 2
+    says "$what: said" "a checkpoint of other identity groups: 12 of its classes share another's row"
+    check "$what: once" one_line_of_error
+}
+of_other_groups "going on without groups" --set identity.file=none
+of_other_groups "going on with more" --set identity.min_probability=0.3
 
 # refused NAME CODE PATTERN [--set KEY=VALUE...]: one line, and nothing is begun
 refused() {

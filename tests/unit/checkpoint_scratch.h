@@ -175,8 +175,8 @@ static inline void write_checkpoint(struct fixture *fixture, int64_t step)
     struct checkpoint_state state = state_of(step, datasets);
     checkpoint_path(fixture->directory, step, true, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, step, NULL), STATUS_OK);
-    assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, &parts[step % 3], NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        checkpoint_write_model(directory, fixture->model.groups, 2, NULL, &parts[step % 3], NULL), STATUS_OK);
     struct rows_group rows;
     assert_int_equal(checkpoint_write_classifier(
                          directory,

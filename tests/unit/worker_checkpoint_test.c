@@ -247,8 +247,8 @@ static int write_to_full_disk(struct fixture *fixture, const char *directory)
     snprintf(path[0], sizeof path[0], "%s/model.h5", directory);
     snprintf(path[1], sizeof path[1], "%s/classifier-vgg.1-of-1.h5", directory);
     for (int try = 0; try < 2; try++) {
-        faults +=
-            checkpoint_write_model(directory, fixture->model.groups, 2, &part, &error[0]) != STATUS_STORAGE;
+        faults += checkpoint_write_model(directory, fixture->model.groups, 2, NULL, &part, &error[0]) !=
+                  STATUS_STORAGE;
         faults += checkpoint_write_classifier(directory, &large.group, &part, &error[1]) != STATUS_STORAGE;
         for (int file = 0; file < 2; file++) {
             faults += error[file].status != STATUS_STORAGE || !strstr(error[file].what, "no space") ||

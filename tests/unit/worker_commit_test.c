@@ -257,7 +257,8 @@ static void test_commit_checks_its_parts(void **state)
     struct checkpoint_state wanted = state_of(3, datasets);
     checkpoint_path(fixture->directory, 3, true, directory, sizeof directory);
     assert_int_equal(checkpoint_begin(fixture->directory, 3, NULL), STATUS_OK);
-    assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, &part, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, NULL, &part, NULL),
+                     STATUS_OK);
     part.bytes++;
     assert_int_equal(checkpoint_commit(fixture->directory, &wanted, &part, 1, &bytes, NULL), STATUS_STORAGE);
     assert_false(exists(fixture, 3));

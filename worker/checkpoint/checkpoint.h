@@ -7,6 +7,7 @@
 
 #include "proto/config/network.h"
 #include "proto/error.h"
+#include "worker/loss/identity.h"
 #include "worker/parameter/parameter.h"
 
 #include <stdbool.h>
@@ -50,9 +51,10 @@ struct checkpoint_part {
 /* Makes the .tmp directory where it is missing. Every worker calls it before it writes. */
 enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error);
 /* model.h5: `/<group>/<name>` and `/momentum/<group>/<name>` of the groups that every worker has alike; others
- * among groups [count] are passed over. */
+ * among groups [count] are passed over. With identity groups, NULL: none, also `/identity/home` u32 [all classes]. */
 enum status checkpoint_write_model(const char *directory, const struct parameter_group *groups, size_t count,
-                                   struct checkpoint_part *part, struct error *error);
+                                   const struct identity_groups *identity, struct checkpoint_part *part,
+                                   struct error *error);
 /* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D]. */
 enum status checkpoint_write_classifier(const char *directory, const struct parameter_group *group,
                                         struct checkpoint_part *part, struct error *error);
@@ -103,6 +105,10 @@ enum status checkpoint_read_state(const char *path, struct checkpoint_state *sta
  * caller calls iresnet_weights_changed. */
 enum status checkpoint_read_model(const char *path, const struct parameter_group *groups, size_t count,
                                   struct error *error);
+/* The identity groups that a checkpoint was trained with; every class alone where there were none. A class whose home is
+ * another has a row of no meaning in the checkpoint. The caller frees *groups. */
+enum status checkpoint_read_identity(const char *path, const struct checkpoint_state *state,
+                                     struct identity_groups **groups, struct error *error);
 /* Fills a group of class rows (weights, and momenta where it has a vector for them) from whatever parts the
  * checkpoint has. */
 enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void copy_dims(uint64_t *dims, const size_t *shape, int rank)
 {
@@ -78,6 +79,11 @@ static enum status write_all(struct h5_file *file, const struct parameter_group 
     return status;
 }
 
+static uint64_t class_count(const struct identity_groups *identity)
+{
+    return identity->first_class[identity->datasets];
+}
+
 static uint64_t model_bytes(const struct parameter_group *groups, size_t count)
 {
     uint64_t values = 0;
@@ -101,7 +107,8 @@ static float *make_buffer(const struct parameter_group *groups, size_t count)
 }
 
 enum status checkpoint_write_model(const char *directory, const struct parameter_group *groups, size_t count,
-                                   struct checkpoint_part *part, struct error *error)
+                                   const struct identity_groups *identity, struct checkpoint_part *part,
+                                   struct error *error)
 {
     char path[PATH_SIZE];
     struct h5_file file = {0};
@@ -117,6 +124,10 @@ enum status checkpoint_write_model(const char *directory, const struct parameter
         status = h5_create_file(path, &file, error);
         if (status == STATUS_OK) {
             status = write_all(&file, groups, count, buffer, error);
+        }
+        if (status == STATUS_OK && identity) {
+            uint64_t classes = class_count(identity);
+            status = h5_write_array(&file, "/identity/home", H5_TYPE_U32, 1, &classes, identity->home, error);
         }
         status = checkpoint_close_part(&file, directory, "model.h5", status, part, error);
     }
@@ -201,5 +212,72 @@ enum status checkpoint_read_model(const char *path, const struct parameter_group
     }
     h5_close_file(&file, NULL);
     free(buffer);
+    return status;
+}
+
+/* Whether the file has groups, and the homes in them. */
+static enum status read_homes(const struct h5_file *file, uint64_t classes, uint32_t **home,
+                              struct error *error)
+{
+    char **names;
+    size_t count;
+    bool there = false;
+    *home = NULL;
+    enum status status = h5_list(file, "/", &names, &count, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        there = there || strcmp(names[i], "identity") == 0;
+    }
+    h5_list_free(names, count);
+    if (!there) {
+        return STATUS_OK;
+    }
+    *home = malloc((size_t)(classes + 1) * sizeof **home);
+    return *home ? h5_read_array(file, "/identity/home", H5_TYPE_U32, 1, &classes, *home, error)
+                 : error_no_memory(error, file->path);
+}
+
+/* Every class of the checkpoint's datasets alone. */
+static enum status create_groups(const struct checkpoint_state *state, struct identity_groups **groups,
+                                 struct error *error)
+{
+    uint32_t *classes = calloc(state->dataset_count + 1, sizeof *classes);
+    *groups = NULL;
+    if (!classes) {
+        return error_no_memory(error, "identity groups");
+    }
+    for (size_t k = 0; k < state->dataset_count; k++) {
+        classes[k] = state->datasets[k].classes;
+    }
+    enum status status = identity_groups_create(classes, state->dataset_count, groups, error);
+    free(classes);
+    return status;
+}
+
+enum status checkpoint_read_identity(const char *path, const struct checkpoint_state *state,
+                                     struct identity_groups **groups, struct error *error)
+{
+    struct h5_file file = {0};
+    uint32_t *home = NULL;
+    enum status status = create_groups(state, groups, error);
+    if (status == STATUS_OK) {
+        status = open_model(path, &file, error);
+    }
+    if (status == STATUS_OK) {
+        status = read_homes(&file, class_count(*groups), &home, error);
+    }
+    if (status == STATUS_OK && home && !identity_groups_set(*groups, home)) {
+        status =
+            error_set(error, STATUS_DATA, file.path, "the checkpoint is damaged: resume from an earlier one",
+                      "/identity/home tells of no identity groups");
+    }
+    free(home);
+    h5_close_file(&file, NULL);
+    if (status != STATUS_OK) {
+        identity_groups_free(*groups);
+        *groups = NULL;
+    }
     return status;
 }
