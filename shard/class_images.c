@@ -16,13 +16,15 @@ struct finder {
 static enum status finder_create(struct finder *finder, uint32_t classes, struct error *error)
 {
     finder->wanted = calloc((size_t)classes + 1, sizeof *finder->wanted);
-    if (finder->wanted == NULL)
+    if (finder->wanted == NULL) {
         return error_no_memory(error, "pictures");
+    }
     for (size_t i = 0; i < finder->count; i++) {
         struct class_images *chosen = &finder->chosen[i];
-        if (chosen->class >= classes)
+        if (chosen->class >= classes) {
             return error_set(error, STATUS_DATA, NULL, NULL, "there is no class %u of %u", chosen->class,
                              classes);
+        }
         chosen->found = 0;
         finder->wanted[chosen->class] = true;
         finder->lacking++;
@@ -50,11 +52,13 @@ static enum status load(const struct shard *shard, uint32_t number, int side, st
 {
     const size_t size = (size_t)(shard->offset[number + 1] - shard->offset[number]);
     uint8_t *bytes = malloc(size + 1);
-    if (bytes == NULL)
+    if (bytes == NULL) {
         return error_no_memory(error, shard->path);
+    }
     enum status status = shard_read(shard, number, 1, bytes, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = shard_check_image(shard, number, bytes, error);
+    }
     if (status == STATUS_OK) {
         status = decode(bytes, size, side, image, error);
         if (status != STATUS_OK) {
@@ -74,8 +78,9 @@ static void hand_out(struct finder *finder, uint32_t class, const struct image *
     bool lacking = false;
     for (size_t i = 0; i < finder->count; i++) {
         struct class_images *chosen = &finder->chosen[i];
-        if (chosen->class != class || chosen->found == chosen->wanted)
+        if (chosen->class != class || chosen->found == chosen->wanted) {
             continue;
+        }
         memcpy(chosen->pixels + (size_t)chosen->found * bytes, image->pixels, bytes);
         chosen->found++;
         finder->lacking -= chosen->found == chosen->wanted;
@@ -88,11 +93,13 @@ static enum status search_shard(struct finder *finder, const struct shard *shard
 {
     for (uint32_t i = 0; i < shard->images && finder->lacking > 0; i++) {
         struct image image = {0};
-        if (!finder->wanted[shard->label[i]])
+        if (!finder->wanted[shard->label[i]]) {
             continue;
+        }
         enum status status = load(shard, i, finder->side, &image, error);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             return status;
+        }
         hand_out(finder, shard->label[i], &image);
         image_free(&image);
     }
@@ -107,8 +114,9 @@ enum status class_images_read(const struct manifest *manifest, int side, struct 
     for (uint32_t i = 0; i < manifest->shard_count && finder.lacking > 0 && status == STATUS_OK; i++) {
         struct shard shard = {0};
         status = manifest_open_shard(manifest, i, &shard, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = search_shard(&finder, &shard, error);
+        }
         shard_close(&shard);
     }
     free(finder.wanted);

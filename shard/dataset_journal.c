@@ -17,8 +17,9 @@ static char *read_text(const char *directory, const char *name, size_t limit)
     char path[PATH_SIZE], *text;
     size_t size;
     if (file_join(directory, name, path, NULL) != STATUS_OK ||
-        file_read(path, limit, &text, &size, NULL) != STATUS_OK)
+        file_read(path, limit, &text, &size, NULL) != STATUS_OK) {
         return NULL;
+    }
     return text;
 }
 
@@ -35,8 +36,9 @@ enum status dataset_journal_read(const char *directory, const char *job, uint32_
 {
     *count = 0;
     *shards = calloc((size_t)most + 1, sizeof **shards);
-    if (*shards == NULL)
+    if (*shards == NULL) {
         return error_set(error, STATUS_INTERNAL, directory, NULL, "no memory for %u shards", most);
+    }
     char *text =
         is_job(directory, job) ? read_text(directory, "finished", (size_t)most * LINE_BYTES_MAX) : NULL;
     char *rest = NULL;
@@ -44,8 +46,9 @@ enum status dataset_journal_read(const char *directory, const char *job, uint32_
          line = strtok_r(NULL, "\n", &rest)) {
         struct journal_shard *shard = &(*shards)[*count];
         if (sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu64 " %" SCNx32, &shard->images, &shard->kept,
-                   &shard->bytes, &shard->crc) != 4)
+                   &shard->bytes, &shard->crc) != 4) {
             break;
+        }
         ++*count;
     }
     free(text);
@@ -64,16 +67,19 @@ enum status dataset_journal_write(const char *directory, const struct journal_sh
 {
     char path[PATH_SIZE];
     enum status status = file_join(directory, "finished", path, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     char *text = malloc((size_t)count * LINE_BYTES_MAX + 1);
-    if (text == NULL)
+    if (text == NULL) {
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for %u shards", count);
+    }
     size_t size = 0;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         size += (size_t)snprintf(text + size, LINE_BYTES_MAX,
                                  "%" PRIu32 " %" PRIu32 " %" PRIu64 " %08" PRIx32 "\n", shards[i].images,
                                  shards[i].kept, shards[i].bytes, shards[i].crc);
+    }
     status = file_write_atomic(path, text, size, error);
     free(text);
     return status;

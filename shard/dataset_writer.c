@@ -70,28 +70,34 @@ static void clear_hidden(const struct dataset_writer *writer)
     unlink(writer->hidden);
     int descriptor = open(writer->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
-    if (directory == NULL)
+    if (directory == NULL) {
         return;
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+    }
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !is_finished(writer, entry->d_name))
+            !is_finished(writer, entry->d_name)) {
             unlinkat(descriptor, entry->d_name, 0);
+        }
+    }
     closedir(directory);
-    if (writer->tally.shards == 0)
+    if (writer->tally.shards == 0) {
         rmdir(writer->hidden);
+    }
 }
 
 enum status dataset_writer_check(const char *directory, const char *name, bool force, struct error *error)
 {
     char file[SHARD_NAME_MAX + 8], path[PATH_SIZE];
-    if (!shard_name_is_valid(name))
+    if (!shard_name_is_valid(name)) {
         return error_set(error, STATUS_USAGE, name, "use letters, digits, '.', '_' and '-'",
                          "a dataset cannot have this name");
+    }
     snprintf(file, sizeof file, "%s.yaml", name);
     enum status status = file_join(directory, file, path, error);
-    if (status == STATUS_OK && !force && file_exists(path))
+    if (status == STATUS_OK && !force && file_exists(path)) {
         status = error_set(error, STATUS_USAGE, path, "choose another name, or replace it with --force",
                            "the dataset exists already");
+    }
     return status;
 }
 
@@ -111,8 +117,9 @@ static enum status begin_manifest(struct dataset_writer *writer, struct error *e
     writer->finished = calloc(plan->shards, sizeof *writer->finished);
     writer->tally.stored = calloc(plan->classes, sizeof *writer->tally.stored);
     if (manifest->class_names == NULL || manifest->shards == NULL || writer->finished == NULL ||
-        writer->tally.stored == NULL)
+        writer->tally.stored == NULL) {
         return error_no_memory(error, plan->name);
+    }
     return STATUS_OK;
 }
 
@@ -122,8 +129,9 @@ static enum status list_shard(struct dataset_writer *writer, struct error *error
     char file[SHARD_NAME_MAX + 16];
     shard_name(writer, manifest->shard_count, file);
     manifest->shards[manifest->shard_count].file = strdup(file);
-    if (manifest->shards[manifest->shard_count].file == NULL)
+    if (manifest->shards[manifest->shard_count].file == NULL) {
         return error_no_memory(error, writer->plan.name);
+    }
     manifest->shard_count++;
     return STATUS_OK;
 }
@@ -139,10 +147,11 @@ static void count_shard(struct dataset_writer *writer, const struct journal_shar
 
 static void count_encoding(struct manifest *manifest, enum image_encoding encoding)
 {
-    if (manifest->shard_count == 1)
+    if (manifest->shard_count == 1) {
         manifest->encoding = encoding;
-    else if (manifest->encoding != encoding)
+    } else if (manifest->encoding != encoding) {
         manifest->encoding = IMAGE_UNKNOWN;
+    }
 }
 
 /* --- Going on --- */
@@ -158,12 +167,14 @@ static bool take_shard(struct dataset_writer *writer, uint32_t number, const str
     shard_name(writer, number, file);
     if (file_join(writer->hidden, file, path, NULL) != STATUS_OK ||
         file_crc(path, FILE_LINKS_FOLLOWED, &bytes, &crc, NULL) != STATUS_OK || bytes != recorded->bytes ||
-        crc != recorded->crc || shard_open(path, &shard, NULL) != STATUS_OK)
+        crc != recorded->crc || shard_open(path, &shard, NULL) != STATUS_OK) {
         return false;
+    }
     bool same = shard.images == recorded->images && shard.classes == writer->plan.classes &&
                 list_shard(writer, NULL) == STATUS_OK;
-    for (uint32_t i = 0; same && i < shard.images; i++)
+    for (uint32_t i = 0; same && i < shard.images; i++) {
         tally->stored[shard.label[i]]++;
+    }
     if (same) {
         writer->manifest.shards[number].images = shard.images;
         writer->manifest.images += shard.images;
@@ -181,12 +192,14 @@ static enum status take_finished(struct dataset_writer *writer, struct error *er
 {
     struct journal_shard *shards;
     uint32_t count, taken = 0;
-    if (writer->plan.job == NULL)
+    if (writer->plan.job == NULL) {
         return STATUS_OK;
+    }
     enum status status =
         dataset_journal_read(writer->hidden, writer->plan.job, writer->plan.shards, &shards, &count, error);
-    while (status == STATUS_OK && taken < count && take_shard(writer, taken, &shards[taken]))
+    while (status == STATUS_OK && taken < count && take_shard(writer, taken, &shards[taken])) {
         taken++;
+    }
     free(shards);
     return status;
 }
@@ -195,23 +208,28 @@ static enum status prepare(struct dataset_writer *writer, struct error *error)
 {
     const struct dataset_plan *plan = &writer->plan;
     char folder[SHARD_NAME_MAX + 16];
-    if (plan->classes == 0 || plan->images == 0 || plan->shards == 0 || plan->shards > plan->images)
+    if (plan->classes == 0 || plan->images == 0 || plan->shards == 0 || plan->shards > plan->images) {
         return error_set(error, STATUS_DATA, plan->name, NULL, "%llu images of %u classes make no dataset",
                          (unsigned long long)plan->images, plan->classes);
+    }
     snprintf(folder, sizeof folder, ".%s.packing", plan->name);
     enum status status = file_join(plan->directory, folder, writer->hidden, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = begin_manifest(writer, error);
+    }
     /* Anything but a folder is not looked into: it is removed. */
     struct stat hidden;
-    if (status == STATUS_OK && lstat(writer->hidden, &hidden) == 0 && S_ISDIR(hidden.st_mode))
+    if (status == STATUS_OK && lstat(writer->hidden, &hidden) == 0 && S_ISDIR(hidden.st_mode)) {
         status = take_finished(writer, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     clear_hidden(writer);
     status = file_make_directory(writer->hidden, error);
-    if (status == STATUS_OK && plan->job != NULL)
+    if (status == STATUS_OK && plan->job != NULL) {
         status = dataset_journal_begin(writer->hidden, plan->job, error);
+    }
     writer->journaled = plan->job != NULL;
     writer->plan.job = NULL; /* the caller's */
     return status;
@@ -222,17 +240,20 @@ enum status dataset_writer_create(const struct dataset_plan *plan, struct datase
 {
     *result = NULL;
     enum status status = dataset_writer_check(plan->directory, plan->name, plan->force, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     struct dataset_writer *writer = calloc(1, sizeof *writer);
-    if (writer == NULL)
+    if (writer == NULL) {
         return error_no_memory(error, plan->name);
+    }
     writer->plan = *plan;
     status = prepare(writer, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *result = writer;
-    else
+    } else {
         dataset_writer_abandon(writer);
+    }
     return status;
 }
 
@@ -240,14 +261,17 @@ static enum status wait_for_shard(struct dataset_writer *writer, struct error *e
 
 void dataset_writer_abandon(struct dataset_writer *writer)
 {
-    if (writer == NULL)
+    if (writer == NULL) {
         return;
+    }
     wait_for_shard(writer, NULL);
     shard_writer_abandon(writer->shard);
-    if (!writer->journaled)
+    if (!writer->journaled) {
         writer->tally.shards = 0;
-    if (writer->hidden[0] != 0)
+    }
+    if (writer->hidden[0] != 0) {
         clear_hidden(writer);
+    }
     manifest_close(&writer->manifest);
     free(writer->finished);
     free(writer->tally.stored);
@@ -272,11 +296,13 @@ static enum status begin_shard(struct dataset_writer *writer, struct error *erro
     uint32_t number = writer->manifest.shard_count;
     char path[PATH_SIZE];
     enum status status = list_shard(writer, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_join(writer->hidden, writer->manifest.shards[number].file, path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = shard_writer_create(path, plan->name, plan->dataset_id, number, plan->shards, plan->classes,
                                      plan->encoding, &writer->shard, error);
+    }
     writer->kept_before = writer->tally.kept;
     return status;
 }
@@ -293,13 +319,15 @@ static void *finish_shard(void *argument)
 static enum status wait_for_shard(struct dataset_writer *writer, struct error *error)
 {
     struct finishing *finishing = &writer->finishing;
-    if (!finishing->running)
+    if (!finishing->running) {
         return STATUS_OK;
+    }
     pthread_join(finishing->thread, NULL);
     finishing->running = false;
     if (finishing->status != STATUS_OK) {
-        if (error != NULL)
+        if (error != NULL) {
             *error = finishing->error;
+        }
         return finishing->status;
     }
     struct journal_shard shard = writer->finished[writer->tally.shards];
@@ -316,8 +344,9 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
     struct manifest *manifest = &writer->manifest;
     const struct shard *state = shard_writer_state(writer->shard);
     enum status status = wait_for_shard(writer, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     manifest->shards[manifest->shard_count - 1].images = state->images;
     manifest->images += state->images;
     count_encoding(manifest, state->encoding);
@@ -328,8 +357,9 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
     status =
         thread_start(&writer->finishing.thread, finish_shard, &writer->finishing, writer->plan.name, error);
     writer->finishing.running = status == STATUS_OK;
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         shard_writer_abandon(writer->finishing.shard);
+    }
     return status;
 }
 
@@ -337,16 +367,18 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
 static enum status step(struct dataset_writer *writer, struct error *error)
 {
     writer->tally.next++;
-    if (writer->tally.next == dataset_plan_share_end(&writer->plan, writer->manifest.shard_count - 1))
+    if (writer->tally.next == dataset_plan_share_end(&writer->plan, writer->manifest.shard_count - 1)) {
         return end_shard(writer, error);
+    }
     return STATUS_OK;
 }
 
 static enum status be_ready(struct dataset_writer *writer, struct error *error)
 {
-    if (writer->tally.next == writer->plan.images)
+    if (writer->tally.next == writer->plan.images) {
         return error_set(error, STATUS_INTERNAL, writer->plan.name, NULL,
                          "more images came than were planned");
+    }
     return writer->shard == NULL ? begin_shard(writer, error) : STATUS_OK;
 }
 
@@ -354,10 +386,12 @@ enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *
                                   uint32_t label, bool kept, struct error *error)
 {
     enum status status = be_ready(writer, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = shard_writer_append(writer->shard, bytes, size, label, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     writer->tally.images++;
     writer->tally.kept += kept;
     writer->tally.stored[label]++;
@@ -378,14 +412,17 @@ static enum status write_names(const struct dataset_writer *writer, const char *
     char path[PATH_SIZE], *text = NULL;
     size_t size = 0;
     enum status status = file_join(writer->hidden, writer->manifest.class_names, path, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     FILE *stream = open_memstream(&text, &size);
-    for (uint32_t i = 0; stream != NULL && i < writer->plan.classes; i++)
+    for (uint32_t i = 0; stream != NULL && i < writer->plan.classes; i++) {
         fprintf(stream, "%s\n", names[i]);
+    }
     bool failed = stream == NULL || ferror(stream) != 0;
-    if (stream != NULL && fclose(stream) != 0)
+    if (stream != NULL && fclose(stream) != 0) {
         failed = true;
+    }
     status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
     free(text);
     return status;
@@ -395,8 +432,9 @@ static enum status move(const struct dataset_writer *writer, const char *file, s
 {
     char from[PATH_SIZE], to[PATH_SIZE];
     enum status status = file_join(writer->hidden, file, from, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_join(writer->plan.directory, file, to, error);
+    }
     return status == STATUS_OK ? file_rename(from, to, error) : status;
 }
 
@@ -406,8 +444,9 @@ static void remove_old_shards(const struct dataset_writer *writer)
     char file[SHARD_NAME_MAX + 16], path[PATH_SIZE];
     for (uint32_t number = writer->manifest.shard_count;; number++) {
         snprintf(file, sizeof file, "%s-%05u.h5", writer->plan.name, number);
-        if (file_join(writer->plan.directory, file, path, NULL) != STATUS_OK || unlink(path) != 0)
+        if (file_join(writer->plan.directory, file, path, NULL) != STATUS_OK || unlink(path) != 0) {
             return;
+        }
     }
 }
 
@@ -418,15 +457,19 @@ static enum status move_all(const struct dataset_writer *writer, struct error *e
     char file[SHARD_NAME_MAX + 8], path[PATH_SIZE];
     snprintf(file, sizeof file, "%s.yaml", writer->plan.name);
     enum status status = file_join(writer->plan.directory, file, path, error);
-    if (status == STATUS_OK && writer->plan.force && unlink(path) != 0 && errno != ENOENT)
+    if (status == STATUS_OK && writer->plan.force && unlink(path) != 0 && errno != ENOENT) {
         status = error_set(error, STATUS_STORAGE, path, "check the permissions",
                            "cannot replace the dataset: %s", strerror(errno));
-    for (uint32_t i = 0; i < manifest->shard_count && status == STATUS_OK; i++)
+    }
+    for (uint32_t i = 0; i < manifest->shard_count && status == STATUS_OK; i++) {
         status = move(writer, manifest->shards[i].file, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = move(writer, manifest->class_names, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         remove_old_shards(writer);
+    }
     return status == STATUS_OK ? manifest_write(manifest, path, error) : status;
 }
 
@@ -435,11 +478,14 @@ static void remove_moved(const struct dataset_writer *writer)
 {
     const struct manifest *manifest = &writer->manifest;
     char path[PATH_SIZE];
-    for (uint32_t i = 0; i < manifest->shard_count; i++)
-        if (file_join(writer->plan.directory, manifest->shards[i].file, path, NULL) == STATUS_OK)
+    for (uint32_t i = 0; i < manifest->shard_count; i++) {
+        if (file_join(writer->plan.directory, manifest->shards[i].file, path, NULL) == STATUS_OK) {
             unlink(path);
-    if (file_join(writer->plan.directory, manifest->class_names, path, NULL) == STATUS_OK)
+        }
+    }
+    if (file_join(writer->plan.directory, manifest->class_names, path, NULL) == STATUS_OK) {
         unlink(path);
+    }
 }
 
 enum status dataset_writer_finish(struct dataset_writer *writer, const char *const *names, uint64_t *bytes,
@@ -447,26 +493,31 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
 {
     struct manifest *manifest = &writer->manifest;
     enum status status = wait_for_shard(writer, error);
-    if (status == STATUS_OK && (writer->shard != NULL || writer->tally.shards != writer->plan.shards))
+    if (status == STATUS_OK && (writer->shard != NULL || writer->tally.shards != writer->plan.shards)) {
         status = error_set(error, STATUS_INTERNAL, writer->plan.name, NULL, "%llu of %llu images came",
                            (unsigned long long)writer->tally.next, (unsigned long long)writer->plan.images);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = manifest_is_valid(manifest, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_names(writer, names, error);
+    }
     if (status == STATUS_OK) {
         status = dataset_writer_check(writer->plan.directory, writer->plan.name, writer->plan.force, error);
         if (status == STATUS_OK) {
             status = move_all(writer, error);
-            if (status != STATUS_OK)
+            if (status != STATUS_OK) {
                 remove_moved(writer);
+            }
             writer->tally.shards = 0; /* none is there any more to go on from */
         }
     }
     if (bytes != NULL) {
         *bytes = 0;
-        for (uint32_t i = 0; i < manifest->shard_count; i++)
+        for (uint32_t i = 0; i < manifest->shard_count; i++) {
             *bytes += manifest->shards[i].bytes;
+        }
     }
     dataset_writer_abandon(writer);
     return status;

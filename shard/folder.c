@@ -17,9 +17,11 @@ static bool is_image(const char *name)
 {
     static const char *const endings[] = {".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".pnm"};
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(dot, endings[i]) == 0)
+    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof *endings; i++) {
+        if (strcasecmp(dot, endings[i]) == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -27,12 +29,15 @@ static bool is_image(const char *name)
 static mode_t kind_of(DIR *directory, const struct dirent *entry)
 {
     struct stat status;
-    if (entry->d_type == DT_DIR)
+    if (entry->d_type == DT_DIR) {
         return S_IFDIR;
-    if (entry->d_type == DT_REG)
+    }
+    if (entry->d_type == DT_REG) {
         return S_IFREG;
-    if (fstatat(dirfd(directory), entry->d_name, &status, 0) != 0)
+    }
+    if (fstatat(dirfd(directory), entry->d_name, &status, 0) != 0) {
         return 0;
+    }
     return status.st_mode & S_IFMT;
 }
 
@@ -40,9 +45,10 @@ static mode_t kind_of(DIR *directory, const struct dirent *entry)
 static enum status read_names(const char *path, bool folders, struct name_list *names, struct error *error)
 {
     DIR *directory = opendir(path);
-    if (directory == NULL)
+    if (directory == NULL) {
         return error_set(error, STATUS_DATA, path, "check the path and its permissions",
                          "cannot read the folder: %s", strerror(errno));
+    }
     enum status status = STATUS_OK;
     errno = 0;
     for (struct dirent *entry = readdir(directory); entry != NULL && status == STATUS_OK;
@@ -50,13 +56,15 @@ static enum status read_names(const char *path, bool folders, struct name_list *
         const char *name = entry->d_name;
         bool wanted = name[0] != '.' && (folders || is_image(name)) &&
                       kind_of(directory, entry) == (folders ? S_IFDIR : S_IFREG);
-        if (wanted && !name_list_add(names, name))
+        if (wanted && !name_list_add(names, name)) {
             status = error_no_memory(error, path);
+        }
         errno = 0;
     }
-    if (status == STATUS_OK && errno != 0)
+    if (status == STATUS_OK && errno != 0) {
         status = error_set(error, STATUS_DATA, path, "check the disk", "cannot read the folder: %s",
                            strerror(errno));
+    }
     closedir(directory);
     name_list_sort(names);
     return status;
@@ -68,12 +76,14 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
 {
     char path[PATH_SIZE];
     struct name_list images = {0};
-    if (strpbrk(name, "\r\n") != NULL)
+    if (strpbrk(name, "\r\n") != NULL) {
         return error_set(error, STATUS_DATA, folder->path, "rename it",
                          "the name of a folder contains a line break, and names are kept one a line");
+    }
     enum status status = file_join(folder->path, name, path, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = read_names(path, false, &images, error);
+    }
     if (status != STATUS_OK || images.count == 0 || images.count < least) {
         name_list_free(&images);
         return status;
@@ -90,18 +100,23 @@ static enum status add_identities(struct folder *folder, const struct name_list 
                                   const struct name_filter *chosen, uint32_t least, struct error *error)
 {
     enum status status = name_filter_check(chosen, names, folder->path, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     folder->identities = calloc(names->count + 1, sizeof *folder->identities);
-    if (folder->identities == NULL)
+    if (folder->identities == NULL) {
         return error_no_memory(error, folder->path);
-    for (size_t i = 0; i < names->count && status == STATUS_OK; i++)
-        if (name_filter_takes(chosen, names->names[i]))
+    }
+    for (size_t i = 0; i < names->count && status == STATUS_OK; i++) {
+        if (name_filter_takes(chosen, names->names[i])) {
             status = add_identity(folder, names->names[i], least, error);
-    if (status == STATUS_OK && folder->count == 0)
+        }
+    }
+    if (status == STATUS_OK && folder->count == 0) {
         status = error_set(error, STATUS_DATA, folder->path,
                            "name a folder that holds one folder of images for each person",
                            "no identity with enough images is left");
+    }
     return status;
 }
 
@@ -112,14 +127,17 @@ enum status folder_list(const char *path, const struct folder_filter *filter, st
     struct name_filter chosen;
     *folder = (struct folder){.path = path};
     enum status status = name_filter_read(filter->include, filter->exclude, &chosen, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = read_names(path, true, &names, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = add_identities(folder, &names, &chosen, filter->min_images, error);
+    }
     name_list_free(&names);
     name_filter_free(&chosen);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         folder_free(folder);
+    }
     return status;
 }
 
@@ -127,8 +145,9 @@ void folder_free(struct folder *folder)
 {
     for (uint32_t i = 0; folder->identities != NULL && i < folder->count; i++) {
         struct folder_identity *identity = &folder->identities[i];
-        for (uint32_t image = 0; image < identity->image_count; image++)
+        for (uint32_t image = 0; image < identity->image_count; image++) {
             free(identity->images[image]);
+        }
         free(identity->images);
         free(identity->name);
     }

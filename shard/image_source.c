@@ -50,10 +50,11 @@ static enum status count_shards(struct image_source *source, struct error *error
         status = shard_open(source->paths[i], &shard, error);
         if (status == STATUS_OK && i > 0 &&
             (strcmp(shard.dataset, dataset) != 0 || shard.dataset_id != id ||
-             shard.classes != source->classes))
+             shard.classes != source->classes)) {
             status = error_set(error, STATUS_USAGE, source->paths[i], "name the datasets one by one",
                                "the shard is of dataset %s (id %u), the ones before of %s (id %u)",
                                shard.dataset, shard.dataset_id, dataset, id);
+        }
         if (i == 0) {
             memcpy(dataset, shard.dataset, sizeof dataset);
             id = shard.dataset_id;
@@ -69,13 +70,15 @@ static enum status open_manifest(const char *path, struct image_source *source, 
 {
     source->kind = SOURCE_MANIFEST;
     enum status status = manifest_open(path, &source->manifest, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     source->images = source->manifest.images;
     source->classes = source->manifest.classes;
     source->shards = source->manifest.shard_count;
-    if (source->manifest.class_names == NULL)
+    if (source->manifest.class_names == NULL) {
         return STATUS_OK;
+    }
     return manifest_class_names(&source->manifest, &source->class_names, error);
 }
 
@@ -101,25 +104,31 @@ static enum status open_paths(const char *const *paths, size_t count, struct ima
                               struct error *error)
 {
     enum kind kind;
-    if (file_is_directory(paths[0]) && count == 1)
+    if (file_is_directory(paths[0]) && count == 1) {
         return open_folder(paths[0], source, error);
+    }
     for (size_t i = 0; i < count; i++) {
         bool folder = file_is_directory(paths[i]);
         enum status status = folder ? STATUS_OK : kind_of_path(paths[i], &kind, error);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             return status;
-        if (count > 1 && (folder || kind != KIND_SHARD))
+        }
+        if (count > 1 && (folder || kind != KIND_SHARD)) {
             return error_set(error, STATUS_USAGE, paths[i], "name it alone",
                              "only shards of one dataset can be named together");
+        }
     }
-    if (kind == KIND_MANIFEST)
+    if (kind == KIND_MANIFEST) {
         return open_manifest(paths[0], source, error);
-    if (kind == KIND_PAIRS)
+    }
+    if (kind == KIND_PAIRS) {
         return open_pairs(paths[0], source, error);
-    if (kind != KIND_SHARD)
+    }
+    if (kind != KIND_SHARD) {
         return error_set(error, STATUS_USAGE, paths[0],
                          "name a folder of image folders, a manifest, shards or a verification set",
                          "this kind of file holds no images");
+    }
     source->kind = SOURCE_SHARDS;
     source->paths = paths;
     source->shards = count;
@@ -131,8 +140,9 @@ enum status image_source_open(const char *const *paths, size_t count, struct ima
 {
     *result = NULL;
     struct image_source *source = calloc(1, sizeof *source);
-    if (source == NULL)
+    if (source == NULL) {
         return error_no_memory(error, paths[0]);
+    }
     enum status status = open_paths(paths, count, source, error);
     if (status != STATUS_OK) {
         image_source_close(source);
@@ -144,10 +154,12 @@ enum status image_source_open(const char *const *paths, size_t count, struct ima
 
 void image_source_close(struct image_source *source)
 {
-    if (source == NULL)
+    if (source == NULL) {
         return;
-    for (uint32_t i = 0; source->class_names != NULL && i < source->manifest.classes; i++)
+    }
+    for (uint32_t i = 0; source->class_names != NULL && i < source->manifest.classes; i++) {
         free(source->class_names[i]);
+    }
     free(source->class_names);
     shard_close(&source->shard);
     manifest_close(&source->manifest);
@@ -165,8 +177,9 @@ uint64_t image_source_images(const struct image_source *source)
 
 int image_source_side(const struct image_source *source)
 {
-    if (source->kind == SOURCE_PAIRS)
+    if (source->kind == SOURCE_PAIRS) {
         return source->pairs.image_size;
+    }
     return source->kind == SOURCE_MANIFEST ? source->manifest.image_size : 0;
 }
 
@@ -177,8 +190,9 @@ uint32_t image_source_classes(const struct image_source *source)
 
 const char *image_source_identity(const struct image_source *source, uint32_t label)
 {
-    if (source->kind == SOURCE_FOLDER)
+    if (source->kind == SOURCE_FOLDER) {
         return source->folder.identities[label].name;
+    }
     return source->class_names != NULL ? source->class_names[label] : NULL;
 }
 
@@ -192,8 +206,9 @@ const struct pairs *image_source_pairs(const struct image_source *source)
 /* What is left of an image's error is its place. */
 static enum status place_error(struct sourced_image *image, const char *where, enum status status)
 {
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         error_prefix_where(&image->error, where);
+    }
     return status;
 }
 
@@ -203,15 +218,18 @@ static enum status decode_file(const char *path, int side, struct sourced_image 
     size_t size;
     struct image decoded = {0}, resized = {0};
     enum status status = file_read(path, FILE_BYTES_MAX, &text, &size, &image->error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     status = image_decode((const uint8_t *)text, size, &decoded, &image->error);
     free(text);
     bool fits = decoded.width == side && decoded.height == side;
-    if (status == STATUS_OK && !fits)
+    if (status == STATUS_OK && !fits) {
         status = image_resize(&decoded, side, &resized, &image->error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         memcpy(image->pixels, fits ? decoded.pixels : resized.pixels, (size_t)side * (size_t)side * 3);
+    }
     image_free(&decoded);
     image_free(&resized);
     return place_error(image, path, status);
@@ -225,8 +243,9 @@ static enum status next_files(struct image_source *source, int side, int threads
         const struct folder_identity *identity = &folder->identities[source->identity];
         const char *file = identity->images[source->file];
         int length = snprintf(images[i].name, sizeof images[i].name, "%s/%s", identity->name, file);
-        if (length < 0 || (size_t)length >= sizeof images[i].name)
+        if (length < 0 || (size_t)length >= sizeof images[i].name) {
             return error_set(error, STATUS_DATA, file, "use shorter names", "the image's name is too long");
+        }
         images[i].label = source->identity;
         source->file++;
         if (source->file == identity->image_count) {
@@ -238,8 +257,9 @@ static enum status next_files(struct image_source *source, int side, int threads
     for (size_t i = 0; i < count; i++) {
         char path[PATH_SIZE];
         images[i].status = file_join(folder->path, images[i].name, path, &images[i].error);
-        if (images[i].status == STATUS_OK)
+        if (images[i].status == STATUS_OK) {
             images[i].status = decode_file(path, side, &images[i]);
+        }
     }
     return STATUS_OK;
 }
@@ -247,9 +267,10 @@ static enum status next_files(struct image_source *source, int side, int threads
 static enum status open_next_shard(struct image_source *source, struct error *error)
 {
     size_t number = source->opened++;
-    if (number == source->shards)
+    if (number == source->shards) {
         return error_set(error, STATUS_DATA, source->shard.path, "start again",
                          "a shard has changed since it was counted");
+    }
     shard_close(&source->shard);
     source->image = 0;
     return source->kind == SOURCE_MANIFEST
@@ -262,10 +283,12 @@ static enum status next_of_shard(struct image_source *source, int side, int thre
                                  struct sourced_image *images, struct error *error)
 {
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && source->image == source->shard.images)
+    while (status == STATUS_OK && source->image == source->shard.images) {
         status = open_next_shard(source, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     const struct shard *shard = &source->shard;
     uint32_t begin = source->image, left = shard->images - begin;
     *count = *count < left ? *count : left;
@@ -281,10 +304,11 @@ static enum status next_of_shard(struct image_source *source, int side, int thre
         snprintf(images[i].name, sizeof images[i].name, "%.255s:%u", file_name(shard->path), number);
         images[i].label = shard->label[number];
         images[i].status = shard_check_image(shard, number, image, &images[i].error);
-        if (images[i].status == STATUS_OK)
+        if (images[i].status == STATUS_OK) {
             images[i].status =
                 place_error(&images[i], images[i].name,
                             image_decode_into(image, size, side, images[i].pixels, &images[i].error));
+        }
     }
     source->image += (uint32_t)readable;
     free(bytes);
@@ -314,8 +338,9 @@ enum status image_source_next(struct image_source *source, int side, int threads
     enum status status = STATUS_OK;
     uint64_t left = source->images - source->next;
     *count = most < left ? most : (size_t)left;
-    if (*count == 0)
+    if (*count == 0) {
         return STATUS_OK;
+    }
     switch (source->kind) {
     case SOURCE_FOLDER:
         status = next_files(source, side, threads, *count, images, error);

@@ -19,10 +19,12 @@ static enum status kind_of_hdf5(const char *path, enum kind *kind, struct error 
     char format[64] = "";
     bool has = false;
     enum status status = h5_open_file(path, &file, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = h5_has_attribute(&file, "/", "dail_format", &has, error);
-    if (status == STATUS_OK && has)
+    }
+    if (status == STATUS_OK && has) {
         status = h5_get_string(&file, "/", "dail_format", format, sizeof format, error);
+    }
     h5_close_file(&file, NULL);
     *kind = strcmp(format, "shard") == 0 ? KIND_SHARD : strcmp(format, "pairs") == 0 ? KIND_PAIRS : KIND_HDF5;
     return status;
@@ -36,14 +38,15 @@ static bool has_file(const char *directory, const char *name)
 
 static enum status kind_of_directory(const char *path, enum kind *kind, struct error *error)
 {
-    if (has_file(path, "state.yaml") || has_file(path, "COMMIT"))
+    if (has_file(path, "state.yaml") || has_file(path, "COMMIT")) {
         *kind = KIND_CHECKPOINT;
-    else if (has_file(path, "status.jsonl") || has_file(path, "checkpoints"))
+    } else if (has_file(path, "status.jsonl") || has_file(path, "checkpoints")) {
         *kind = KIND_RUN;
-    else if (has_file(path, "job") && has_file(path, "finished"))
+    } else if (has_file(path, "job") && has_file(path, "finished")) {
         *kind = KIND_PACKING;
-    else
+    } else {
         return error_set(error, STATUS_DATA, path, NEXT, "the folder is no checkpoint, run or packing");
+    }
     return STATUS_OK;
 }
 
@@ -65,8 +68,9 @@ static bool has_line(const struct head *head, const char *begin)
 {
     for (const char *at = head->text; at != NULL; at = strchr(at, '\n')) {
         at += *at == '\n';
-        if (strncmp(at, begin, strlen(begin)) == 0)
+        if (strncmp(at, begin, strlen(begin)) == 0) {
             return true;
+        }
     }
     return false;
 }
@@ -142,8 +146,9 @@ static bool is_page(const struct head *head)
 static bool is_config(const struct head *head)
 {
     const char *at = head->text;
-    while (*at == '#' || *at == '\n' || *at == '\r')
+    while (*at == '#' || *at == '\n' || *at == '\r') {
         at += *at == '#' ? strcspn(at, "\n") : 1;
+    }
     at += strspn(at, "abcdefghijklmnopqrstuvwxyz_");
     return at[0] == ':' && has_line(head, "data:") && (has_line(head, "run:") || has_line(head, "model:"));
 }
@@ -176,19 +181,23 @@ enum status kind_of_path(const char *path, enum kind *kind, struct error *error)
     };
     static const char hdf5[8] = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
     struct head head = {.path = path};
-    if (file_is_directory(path))
+    if (file_is_directory(path)) {
         return kind_of_directory(path, kind, error);
+    }
     FILE *file = fopen(path, "rb");
-    if (file == NULL)
+    if (file == NULL) {
         return file_data_error(error, path, errno);
+    }
     head.size = fread(head.text, 1, HEAD_BYTES, file);
     fclose(file);
-    if (head.size >= sizeof hdf5 && memcmp(head.text, hdf5, sizeof hdf5) == 0)
+    if (head.size >= sizeof hdf5 && memcmp(head.text, hdf5, sizeof hdf5) == 0) {
         return kind_of_hdf5(path, kind, error);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (kinds[i].is(&head)) {
             *kind = kinds[i].kind;
             return STATUS_OK;
         }
+    }
     return error_set(error, STATUS_DATA, path, NEXT, "this is no file of ours");
 }

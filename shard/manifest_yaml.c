@@ -30,12 +30,14 @@ static enum status read_shards(const struct strict_yaml *yaml, const yaml_node_t
 {
     size_t count = strict_yaml_length(list);
     manifest->shards = calloc(count + 1, sizeof *manifest->shards);
-    if (manifest->shards == NULL)
+    if (manifest->shards == NULL) {
         return error_no_memory(error, yaml->name);
+    }
     manifest->shard_count = (uint32_t)count;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status = read_shard(yaml, strict_yaml_item(yaml, list, i), &manifest->shards[i], error);
+    }
     return status;
 }
 
@@ -59,11 +61,13 @@ static enum status read_root(const struct strict_yaml *yaml, const yaml_node_t *
         {"source", STRICT_YAML_TEXT, &manifest->source, 0, 0, 0, true},
     };
     enum status status = strict_yaml_version(yaml, root, "manifest", MANIFEST_VERSION, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = strict_yaml_fields(yaml, root, fields, sizeof fields / sizeof *fields, error);
-    if (status == STATUS_OK && !shard_encoding_parse(encoding, &manifest->encoding))
+    }
+    if (status == STATUS_OK && !shard_encoding_parse(encoding, &manifest->encoding)) {
         status = strict_yaml_fault(yaml, root, NULL, error,
                                    "encoding: expected jpeg, png or mixed, found '%.100s'", encoding);
+    }
     return status == STATUS_OK ? read_shards(yaml, shards, manifest, error) : status;
 }
 
@@ -78,14 +82,17 @@ enum status manifest_open(const char *path, struct manifest *manifest, struct er
                                .status = STATUS_DATA,
                                .next = "correct the manifest, or pack the dataset again"};
     enum status status = strict_yaml_open(&yaml, MANIFEST_BYTES_MAX, &root, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     status = read_root(&yaml, root, manifest, error);
     strict_yaml_close(&yaml);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = manifest_is_valid(manifest, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         manifest_close(manifest);
+    }
     return status;
 }
 
@@ -105,10 +112,12 @@ static void write_all(FILE *file, const struct manifest *manifest)
     fprintf(file, "dataset_id: %u\nclasses: %u\nimages: %llu\nimage_size: %d\nencoding: %s\n",
             manifest->dataset_id, manifest->classes, (unsigned long long)manifest->images,
             manifest->image_size, shard_encoding_name(manifest->encoding));
-    if (manifest->class_names != NULL)
+    if (manifest->class_names != NULL) {
         write_text(file, "class_names", manifest->class_names);
-    if (manifest->source != NULL)
+    }
+    if (manifest->source != NULL) {
         write_text(file, "source", manifest->source);
+    }
     fputs("shards:\n", file);
     for (uint32_t i = 0; i < manifest->shard_count; i++) {
         const struct manifest_shard *shard = &manifest->shards[i];
@@ -121,16 +130,19 @@ static void write_all(FILE *file, const struct manifest *manifest)
 enum status manifest_write(const struct manifest *manifest, const char *path, struct error *error)
 {
     enum status status = manifest_is_valid(manifest, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    if (stream != NULL)
+    if (stream != NULL) {
         write_all(stream, manifest);
+    }
     bool failed = stream == NULL || ferror(stream) != 0;
-    if (stream != NULL && fclose(stream) != 0)
+    if (stream != NULL && fclose(stream) != 0) {
         failed = true;
+    }
     status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
     free(text);
     return status;

@@ -32,11 +32,12 @@ const char *shard_encoding_name(enum image_encoding encoding)
 bool shard_encoding_parse(const char *name, enum image_encoding *encoding)
 {
     static const enum image_encoding known[] = {IMAGE_JPEG, IMAGE_PNG, IMAGE_UNKNOWN};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(name, shard_encoding_name(known[i])) == 0) {
             *encoding = known[i];
             return true;
         }
+    }
     return false;
 }
 
@@ -52,58 +53,70 @@ bool shard_name_is_valid(const char *name)
 
 static enum status check_offsets(const struct shard *shard, struct error *error)
 {
-    if (shard->offset[0] != 0)
+    if (shard->offset[0] != 0) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,
                          "the first image begins at byte %llu of /image",
                          (unsigned long long)shard->offset[0]);
+    }
     for (uint32_t i = 0; i < shard->images; i++) {
         uint64_t begin = shard->offset[i], end = shard->offset[i + 1];
-        if (end > shard->bytes)
+        if (end > shard->bytes) {
             return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,
                              "image %u ends at byte %llu, past the end of /image at %llu", i,
                              (unsigned long long)end, (unsigned long long)shard->bytes);
-        if (end <= begin)
+        }
+        if (end <= begin) {
             return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,
                              "image %u begins at byte %llu of /image and ends at %llu: offsets overlap", i,
                              (unsigned long long)begin, (unsigned long long)end);
-        if (end - begin > SHARD_IMAGE_BYTES_MAX)
+        }
+        if (end - begin > SHARD_IMAGE_BYTES_MAX) {
             return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,
                              "image %u has %llu bytes, and at most %d are read", i,
                              (unsigned long long)(end - begin), SHARD_IMAGE_BYTES_MAX);
+        }
     }
-    if (shard->offset[shard->images] != shard->bytes)
+    if (shard->offset[shard->images] != shard->bytes) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,
                          "the last image ends at byte %llu and /image at %llu",
                          (unsigned long long)shard->offset[shard->images], (unsigned long long)shard->bytes);
+    }
     return STATUS_OK;
 }
 
 static enum status check_fields(const struct shard *shard, struct error *error)
 {
-    if (!shard_name_is_valid(shard->dataset))
+    if (!shard_name_is_valid(shard->dataset)) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN, "'%.100s' is no name for a dataset",
                          shard->dataset);
-    if (shard->shard >= shard->shards)
+    }
+    if (shard->shard >= shard->shards) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN, "this is shard %u (from 0) of %u",
                          shard->shard, shard->shards);
-    if (shard_encoding_name(shard->encoding) == NULL)
+    }
+    if (shard_encoding_name(shard->encoding) == NULL) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN, "the encoding is neither JPEG nor PNG");
-    if (shard->classes == 0 || shard->images == 0)
+    }
+    if (shard->classes == 0 || shard->images == 0) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN, "there are %u classes and %u images",
                          shard->classes, shard->images);
+    }
     return STATUS_OK;
 }
 
 enum status shard_is_valid(const struct shard *shard, struct error *error)
 {
     enum status status = check_fields(shard, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = check_offsets(shard, error);
-    for (uint32_t i = 0; i < shard->images && status == STATUS_OK; i++)
-        if (shard->label[i] >= shard->classes)
+    }
+    for (uint32_t i = 0; i < shard->images && status == STATUS_OK; i++) {
+        if (shard->label[i] >= shard->classes) {
             status = error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,
                                "the label of image %u is %u, and there are %u classes", i, shard->label[i],
                                shard->classes);
+        }
+    }
     return status;
 }
 
@@ -122,21 +135,28 @@ static enum status read_attributes(const struct h5_file *file, struct shard *sha
 {
     char encoding[16];
     enum status status = h5_check_format(file, "shard", SHARD_VERSION, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = h5_get_string(file, "/", "dataset", shard->dataset, sizeof shard->dataset, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = read_uint32(file, "dataset_id", &shard->dataset_id, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = read_uint32(file, "shard", &shard->shard, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = read_uint32(file, "shards", &shard->shards, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = read_uint32(file, "classes", &shard->classes, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_get_string(file, "/", "encoding", encoding, sizeof encoding, error);
-    if (status == STATUS_OK && !shard_encoding_parse(encoding, &shard->encoding))
+    }
+    if (status == STATUS_OK && !shard_encoding_parse(encoding, &shard->encoding)) {
         status = error_set(error, STATUS_DATA, file->path, PACK_AGAIN,
                            "the encoding is '%s' where jpeg, png or mixed is expected", encoding);
+    }
     return status;
 }
 
@@ -149,20 +169,24 @@ static enum status read_index(const struct h5_file *file, struct shard *shard, s
     uint64_t most = shard->bytes < UINT32_MAX ? shard->bytes : UINT32_MAX - 1;
     enum status status = h5_read_vector(file, "/offset", H5_TYPE_U64, most + 1, &data, &offsets, error);
     shard->offset = data;
-    if (status == STATUS_OK && offsets == 0)
+    if (status == STATUS_OK && offsets == 0) {
         status = error_set(error, STATUS_DATA, file->path, PACK_AGAIN, "/offset is empty");
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     n = offsets - 1;
     shard->images = (uint32_t)n;
     shard->label = malloc((size_t)n * sizeof *shard->label + 1);
     shard->crc = malloc((size_t)n * sizeof *shard->crc + 1);
-    if (shard->label == NULL || shard->crc == NULL)
+    if (shard->label == NULL || shard->crc == NULL) {
         return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the index of %u images",
                          shard->images);
+    }
     status = h5_read_array(file, "/label", H5_TYPE_U32, 1, &n, shard->label, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = h5_read_array(file, "/crc", H5_TYPE_U32, 1, &n, shard->crc, error);
+    }
     return status;
 }
 
@@ -171,10 +195,12 @@ static enum status open_file(const struct h5_file *file, struct shard *shard, st
     struct h5_array image = {0};
     struct h5_location location;
     enum status status = read_attributes(file, shard, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = h5_open_array(file, "/image", &image, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_locate(&image, &location, error);
+    }
     if (status == STATUS_OK) {
         shard->descriptor = location.descriptor;
         shard->piece = location.piece;
@@ -193,14 +219,16 @@ enum status shard_open(const char *path, struct shard *shard, struct error *erro
     *shard = (struct shard){.descriptor = -1};
     snprintf(shard->path, sizeof shard->path, "%s", path);
     enum status status = h5_open_file(path, &file, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = open_file(&file, shard, error);
+    }
     h5_close_file(&file, NULL);
     if (status != STATUS_OK) {
         char dataset[SHARD_NAME_MAX + 16];
         snprintf(dataset, sizeof dataset, "dataset %s", shard->dataset);
-        if (shard_name_is_valid(shard->dataset))
+        if (shard_name_is_valid(shard->dataset)) {
             error_prefix_where(error, dataset);
+        }
         shard_close(shard);
     }
     return status;
@@ -208,8 +236,9 @@ enum status shard_open(const char *path, struct shard *shard, struct error *erro
 
 void shard_close(struct shard *shard)
 {
-    if (shard->piece != NULL)
+    if (shard->piece != NULL) {
         close(shard->descriptor);
+    }
     free(shard->offset);
     free(shard->label);
     free(shard->crc);
@@ -223,8 +252,9 @@ uint64_t shard_file_offset(const struct shard *shard, uint64_t byte)
 {
     uint64_t piece = byte / shard->piece_bytes;
     /* The end of /image may be the beginning of a piece that does not exist. */
-    if (piece == shard->pieces)
+    if (piece == shard->pieces) {
         piece--;
+    }
     return shard->piece[piece] + (byte - piece * shard->piece_bytes);
 }
 
@@ -233,13 +263,15 @@ static enum status read_run(const struct shard *shard, uint64_t from, uint64_t c
 {
     while (count > 0) {
         ssize_t got = pread(shard->descriptor, bytes, count, (off_t)from);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && errno == EINTR) {
             continue;
-        if (got <= 0)
+        }
+        if (got <= 0) {
             return error_set(error, STATUS_DATA, shard->path, "check the disk and the file",
                              "cannot read %llu bytes of dataset %s at offset %llu: %s",
                              (unsigned long long)count, shard->dataset, (unsigned long long)from,
                              got < 0 ? strerror(errno) : "the file has become shorter");
+        }
         bytes += got;
         from += (uint64_t)got;
         count -= (uint64_t)got;
@@ -250,9 +282,10 @@ static enum status read_run(const struct shard *shard, uint64_t from, uint64_t c
 enum status shard_read(const struct shard *shard, uint32_t begin, uint32_t count, uint8_t *bytes,
                        struct error *error)
 {
-    if (begin > shard->images || count > shard->images - begin)
+    if (begin > shard->images || count > shard->images - begin) {
         return error_set(error, STATUS_INTERNAL, shard->path, NULL, "images %u to %u of %u are asked for",
                          begin, begin + count, shard->images);
+    }
     uint64_t at = shard->offset[begin], end = shard->offset[begin + count];
     enum status status = STATUS_OK;
     while (at < end && status == STATUS_OK) {
@@ -274,8 +307,9 @@ enum status shard_check_image(const struct shard *shard, uint32_t image, const u
 {
     size_t size = (size_t)(shard->offset[image + 1] - shard->offset[image]);
     uint32_t crc = (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, size);
-    if (crc == shard->crc[image])
+    if (crc == shard->crc[image]) {
         return STATUS_OK;
+    }
     char where[sizeof error->where];
     uint64_t from = shard_file_offset(shard, shard->offset[image]);
     snprintf(where, sizeof where, "dataset %s, shard %u, image %u: %.320s", shard->dataset, shard->shard,

@@ -32,17 +32,21 @@ static enum status grow(struct shard_writer *writer, struct error *error)
     struct shard *state = &writer->state;
     size_t capacity = writer->capacity == 0 ? 1024 : (size_t)writer->capacity * 2;
     uint64_t *offset = realloc(state->offset, (capacity + 1) * sizeof *offset);
-    if (offset != NULL)
+    if (offset != NULL) {
         state->offset = offset;
+    }
     uint32_t *label = realloc(state->label, capacity * sizeof *label);
-    if (label != NULL)
+    if (label != NULL) {
         state->label = label;
+    }
     uint32_t *crc = realloc(state->crc, capacity * sizeof *crc);
-    if (crc != NULL)
+    if (crc != NULL) {
         state->crc = crc;
-    if (offset == NULL || label == NULL || crc == NULL || capacity > UINT32_MAX)
+    }
+    if (offset == NULL || label == NULL || crc == NULL || capacity > UINT32_MAX) {
         return error_set(error, STATUS_INTERNAL, state->path, "make the shards smaller",
                          "no memory for the index of more than %u images", state->images);
+    }
     writer->capacity = (uint32_t)capacity;
     state->offset[state->images] = state->bytes;
     return STATUS_OK;
@@ -54,8 +58,9 @@ enum status shard_writer_create(const char *path, const char *dataset, uint32_t 
 {
     *result = NULL;
     struct shard_writer *writer = calloc(1, sizeof *writer);
-    if (writer == NULL)
+    if (writer == NULL) {
         return error_no_memory(error, path);
+    }
     struct shard *state = &writer->state;
     state->descriptor = -1;
     state->dataset_id = dataset_id;
@@ -66,17 +71,22 @@ enum status shard_writer_create(const char *path, const char *dataset, uint32_t 
     snprintf(state->path, sizeof state->path, "%s", path);
     snprintf(state->dataset, sizeof state->dataset, "%s", dataset);
     enum status status = STATUS_OK;
-    if (strlen(path) >= sizeof state->path || strlen(dataset) >= SHARD_NAME_MAX)
+    if (strlen(path) >= sizeof state->path || strlen(dataset) >= SHARD_NAME_MAX) {
         status = error_set(error, STATUS_USAGE, path, "use a shorter path and name", "the path is too long");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = output_prepare(&writer->output, path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = grow(writer, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_create_file(writer->output.written, &writer->file, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_create_array(&writer->file, "/image", H5_TYPE_U8, 1, &(uint64_t){0}, CHUNK,
                                  &writer->image, error);
+    }
     if (status != STATUS_OK) {
         shard_writer_abandon(writer);
         return status;
@@ -102,8 +112,9 @@ static enum status collect(struct shard_writer *writer, const uint8_t *bytes, si
         writer->collected += count;
         bytes += count;
         size -= count;
-        if (writer->collected == CHUNK)
+        if (writer->collected == CHUNK) {
             status = flush(writer, error);
+        }
     }
     return status;
 }
@@ -114,15 +125,17 @@ static enum status check_encoding(struct shard_writer *writer, const uint8_t *by
     struct shard *state = &writer->state;
     enum image_encoding encoding = image_sniff(bytes, size);
     if ((encoding != IMAGE_JPEG && encoding != IMAGE_PNG) ||
-        (writer->wanted != IMAGE_UNKNOWN && encoding != writer->wanted))
+        (writer->wanted != IMAGE_UNKNOWN && encoding != writer->wanted)) {
         return error_set(error, STATUS_DATA, state->path, NULL, "image %u is not %s", state->images,
                          writer->wanted == IMAGE_JPEG  ? "JPEG"
                          : writer->wanted == IMAGE_PNG ? "PNG"
                                                        : "JPEG or PNG");
-    if (state->images == 0)
+    }
+    if (state->images == 0) {
         state->encoding = encoding;
-    else if (state->encoding != encoding)
+    } else if (state->encoding != encoding) {
         state->encoding = IMAGE_UNKNOWN;
+    }
     return STATUS_OK;
 }
 
@@ -130,17 +143,21 @@ enum status shard_writer_append(struct shard_writer *writer, const uint8_t *byte
                                 uint32_t label, struct error *error)
 {
     struct shard *state = &writer->state;
-    if (size == 0 || size > SHARD_IMAGE_BYTES_MAX || label >= state->classes)
+    if (size == 0 || size > SHARD_IMAGE_BYTES_MAX || label >= state->classes) {
         return error_set(error, STATUS_DATA, state->path, NULL,
                          "an image of %zu bytes with label %u cannot be in a shard of %u classes", size,
                          label, state->classes);
+    }
     enum status status = check_encoding(writer, bytes, size, error);
-    if (status == STATUS_OK && state->images == writer->capacity)
+    if (status == STATUS_OK && state->images == writer->capacity) {
         status = grow(writer, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = collect(writer, bytes, size, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     state->label[state->images] = label;
     state->crc[state->images] = (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, size);
     state->bytes += size;
@@ -154,10 +171,12 @@ static enum status write_index(struct shard_writer *writer, struct error *error)
     struct h5_file *file = &writer->file;
     uint64_t n = state->images, offsets = n + 1;
     enum status status = h5_write_array(file, "/offset", H5_TYPE_U64, 1, &offsets, state->offset, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = h5_write_array(file, "/label", H5_TYPE_U32, 1, &n, state->label, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_write_array(file, "/crc", H5_TYPE_U32, 1, &n, state->crc, error);
+    }
     return status;
 }
 
@@ -174,12 +193,15 @@ static enum status write_attributes(struct shard_writer *writer, struct error *e
                    {"shards", state->shards},
                    {"classes", state->classes}};
     enum status status = h5_set_string(file, "/", "dail_format", "shard", error);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && status == STATUS_OK; i++)
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && status == STATUS_OK; i++) {
         status = h5_set_uint(file, "/", numbers[i].name, numbers[i].value, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_set_string(file, "/", "dataset", state->dataset, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_set_string(file, "/", "encoding", shard_encoding_name(state->encoding), error);
+    }
     return status;
 }
 
@@ -187,18 +209,24 @@ enum status shard_writer_finish(struct shard_writer *writer, uint64_t *file_byte
                                 struct error *error)
 {
     enum status status = shard_is_valid(&writer->state, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = flush(writer, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_index(writer, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_attributes(writer, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_close_array(&writer->image, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = h5_close_file(&writer->file, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = file_crc(writer->output.written, FILE_LINKS_REFUSED, file_bytes, file_crc_value, error);
+    }
     status = output_close(&writer->output, status, error);
     shard_writer_abandon(writer);
     return status;
@@ -206,8 +234,9 @@ enum status shard_writer_finish(struct shard_writer *writer, uint64_t *file_byte
 
 void shard_writer_abandon(struct shard_writer *writer)
 {
-    if (writer == NULL)
+    if (writer == NULL) {
         return;
+    }
     h5_close_array(&writer->image, NULL);
     h5_close_file(&writer->file, NULL);
     output_close(&writer->output, STATUS_STORAGE, NULL);

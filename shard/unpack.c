@@ -61,8 +61,9 @@ static void write_output(struct output *output)
         return;
     }
     output->status = file_write_all(descriptor, output->bytes, output->size, output->path, &output->error);
-    if (close(descriptor) != 0 && output->status == STATUS_OK)
+    if (close(descriptor) != 0 && output->status == STATUS_OK) {
         output->status = file_storage_error(&output->error, output->path, "closing the file", errno);
+    }
 }
 
 static enum status write_batch(const struct unpacking *unpacking, size_t count, struct error *error)
@@ -71,19 +72,22 @@ static enum status write_batch(const struct unpacking *unpacking, size_t count, 
     struct output *batch = unpacking->batch;
     struct unpack_result *result = unpacking->result;
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         write_output(&batch[i]);
+    }
     for (size_t i = 0; i < count; i++) {
         if (batch[i].status != STATUS_OK) {
-            if (error != NULL)
+            if (error != NULL) {
                 *error = batch[i].error;
+            }
             return batch[i].status;
         }
         result->images++;
         result->bytes += batch[i].size;
     }
-    if (unpacking->style->progress != NULL)
+    if (unpacking->style->progress != NULL) {
         unpacking->style->progress(unpacking->style->context, result->images, unpacking->total);
+    }
     return STATUS_OK;
 }
 
@@ -103,18 +107,22 @@ static enum status prepare_output(struct output *output, const char *directory, 
 static enum status begin_directory(const char *path, struct error *error)
 {
     enum status status = file_make_directory(path, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     DIR *directory = opendir(path);
-    if (directory == NULL)
+    if (directory == NULL) {
         return file_storage_error(error, path, "reading the folder", errno);
+    }
     size_t entries = 0;
-    while (readdir(directory) != NULL)
+    while (readdir(directory) != NULL) {
         entries++;
+    }
     closedir(directory);
-    if (entries > 2)
+    if (entries > 2) {
         return error_set(error, STATUS_USAGE, path, "name another folder, or empty this one",
                          "the folder is not empty");
+    }
     return STATUS_OK;
 }
 
@@ -130,19 +138,23 @@ static enum status check_names(const struct unpacking *unpacking, struct error *
 {
     struct name_list sorted = {0};
     enum status status = STATUS_OK;
-    for (uint32_t i = 0; i < unpacking->classes && status == STATUS_OK; i++)
-        if (!is_folder_name(unpacking->names[i]))
+    for (uint32_t i = 0; i < unpacking->classes && status == STATUS_OK; i++) {
+        if (!is_folder_name(unpacking->names[i])) {
             status =
                 error_set(error, STATUS_DATA, unpacking->path, "change the name in the file of class names",
                           "identity %u is called '%.100s', which no folder can be", i, unpacking->names[i]);
-        else if (!name_list_add(&sorted, unpacking->names[i]))
+        } else if (!name_list_add(&sorted, unpacking->names[i])) {
             status = error_no_memory(error, unpacking->path);
+        }
+    }
     name_list_sort(&sorted);
-    for (size_t i = 1; i < sorted.count && status == STATUS_OK; i++)
-        if (strcmp(sorted.names[i - 1], sorted.names[i]) == 0)
+    for (size_t i = 1; i < sorted.count && status == STATUS_OK; i++) {
+        if (strcmp(sorted.names[i - 1], sorted.names[i]) == 0) {
             status =
                 error_set(error, STATUS_DATA, unpacking->path, "change a name in the file of class names",
                           "two identities are called '%.100s'", sorted.names[i]);
+        }
+    }
     name_list_free(&sorted);
     return status;
 }
@@ -151,8 +163,9 @@ static enum status begin_classes(struct unpacking *unpacking, uint32_t classes, 
 {
     unpacking->classes = classes;
     unpacking->count = calloc(classes, sizeof *unpacking->count);
-    if (unpacking->count == NULL)
+    if (unpacking->count == NULL) {
         return error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for %u classes", classes);
+    }
     return unpacking->names != NULL ? check_names(unpacking, error) : STATUS_OK;
 }
 
@@ -165,8 +178,9 @@ static enum status class_directory(struct unpacking *unpacking, uint32_t label, 
     snprintf(name, sizeof name, "%0*u", digits, label);
     enum status status = file_join(
         unpacking->directory, unpacking->names != NULL ? unpacking->names[label] : name, directory, error);
-    if (status != STATUS_OK || unpacking->count[label] > 0)
+    if (status != STATUS_OK || unpacking->count[label] > 0) {
         return status;
+    }
     unpacking->result->classes++;
     return mkdir(directory, 0777) == 0 ? STATUS_OK
                                        : file_storage_error(error, directory, "making the folder", errno);
@@ -183,10 +197,11 @@ static enum status unpack_range(struct unpacking *unpacking, const struct shard 
         char directory[PATH_SIZE];
         uint32_t label = shard->label[i];
         status = class_directory(unpacking, label, directory, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = prepare_output(&unpacking->batch[i - begin], directory, 4, ++unpacking->count[label],
                                     bytes + (shard->offset[i] - shard->offset[begin]),
                                     (size_t)(shard->offset[i + 1] - shard->offset[i]), shard->crc[i], error);
+        }
     }
     return status == STATUS_OK ? write_batch(unpacking, end - begin, error) : status;
 }
@@ -196,14 +211,17 @@ static enum status unpack_shard(struct unpacking *unpacking, const struct shard 
     enum status status = STATUS_OK;
     for (uint32_t begin = 0, end = 0; begin < shard->images && status == STATUS_OK; begin = end) {
         for (end = begin + 1; end < shard->images && end - begin < BATCH &&
-                              shard->offset[end + 1] - shard->offset[begin] <= BATCH_BYTES;)
+                              shard->offset[end + 1] - shard->offset[begin] <= BATCH_BYTES;) {
             end++;
+        }
         uint8_t *bytes = malloc((size_t)(shard->offset[end] - shard->offset[begin]));
-        if (bytes == NULL)
+        if (bytes == NULL) {
             return error_no_memory(error, shard->path);
+        }
         status = shard_read(shard, begin, end - begin, bytes, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = unpack_range(unpacking, shard, begin, end, bytes, error);
+        }
         free(bytes);
     }
     return status;
@@ -213,14 +231,17 @@ static enum status unpack_one_shard(struct unpacking *unpacking, struct error *e
 {
     struct shard shard;
     enum status status = shard_open(unpacking->path, &shard, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     unpacking->total = shard.images;
     status = begin_classes(unpacking, shard.classes, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = begin_directory(unpacking->directory, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = unpack_shard(unpacking, &shard, error);
+    }
     shard_close(&shard);
     return status;
 }
@@ -229,8 +250,9 @@ static enum status unpack_shards(struct unpacking *unpacking, const struct manif
                                  struct error *error)
 {
     enum status status = begin_classes(unpacking, manifest->classes, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = begin_directory(unpacking->directory, error);
+    }
     unpacking->total = manifest->images;
     for (uint32_t i = 0; i < manifest->shard_count && status == STATUS_OK; i++) {
         struct shard shard;
@@ -247,14 +269,18 @@ static enum status unpack_dataset(struct unpacking *unpacking, struct error *err
 {
     struct manifest manifest;
     enum status status = manifest_open(unpacking->path, &manifest, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (manifest.class_names != NULL)
+    }
+    if (manifest.class_names != NULL) {
         status = manifest_class_names(&manifest, &unpacking->names, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = unpack_shards(unpacking, &manifest, error);
-    for (uint32_t i = 0; unpacking->names != NULL && i < manifest.classes; i++)
+    }
+    for (uint32_t i = 0; unpacking->names != NULL && i < manifest.classes; i++) {
         free(unpacking->names[i]);
+    }
     free(unpacking->names);
     manifest_close(&manifest);
     return status;
@@ -269,18 +295,22 @@ static enum status write_list(const struct unpacking *unpacking, const struct pa
     size_t size = 0;
     enum status status = file_join(unpacking->directory, "pairs.tsv", path, error);
     FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL)
+    if (stream == NULL) {
         return error_no_memory(error, unpacking->path);
+    }
     fprintf(stream, "fold\ta\tb\tsame\n");
     /* From 1 on, so that a set without its first folds keeps the numbers of the others. */
-    for (uint32_t i = 0; i < pairs->count; i++)
+    for (uint32_t i = 0; i < pairs->count; i++) {
         fprintf(stream, "%d\t%s\t%s\t%d\n", pairs->fold[i] + 1, files[pairs->pair[(size_t)i * 2]],
                 files[pairs->pair[(size_t)i * 2 + 1]], pairs->same[i]);
+    }
     bool failed = ferror(stream) != 0;
-    if (fclose(stream) != 0 || failed)
+    if (fclose(stream) != 0 || failed) {
         status = error_no_memory(error, unpacking->path);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = file_write_atomic(path, text, size, error);
+    }
     free(text);
     return status;
 }
@@ -296,11 +326,13 @@ static enum status unpack_images(struct unpacking *unpacking, const struct pairs
             status = prepare_output(output, unpacking->directory, 6, i, pairs->image + pairs->offset[i],
                                     (size_t)(pairs->offset[i + 1] - pairs->offset[i]), pairs->crc[i], error);
             files[i] = status == STATUS_OK ? strdup(strrchr(output->path, '/') + 1) : NULL;
-            if (status == STATUS_OK && files[i] == NULL)
+            if (status == STATUS_OK && files[i] == NULL) {
                 status = error_no_memory(error, unpacking->path);
+            }
         }
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = write_batch(unpacking, count, error);
+        }
     }
     return status;
 }
@@ -309,21 +341,27 @@ static enum status unpack_set(struct unpacking *unpacking, struct error *error)
 {
     struct pairs pairs;
     enum status status = pairs_open(unpacking->path, &pairs, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     char **files = calloc(pairs.images, sizeof *files);
-    if (files == NULL)
+    if (files == NULL) {
         status = error_no_memory(error, unpacking->path);
+    }
     unpacking->total = pairs.images;
     unpacking->result->pairs = pairs.count;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = begin_directory(unpacking->directory, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = unpack_images(unpacking, &pairs, files, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_list(unpacking, &pairs, files, error);
-    for (uint32_t i = 0; files != NULL && i < pairs.images; i++)
+    }
+    for (uint32_t i = 0; files != NULL && i < pairs.images; i++) {
         free(files[i]);
+    }
     free(files);
     pairs_close(&pairs);
     return status;
@@ -338,20 +376,23 @@ enum status unpack(const char *path, const char *directory, const struct unpack_
     enum kind kind;
     *result = (struct unpack_result){0};
     enum status status = kind_of_path(path, &kind, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     unpacking.batch = calloc(BATCH, sizeof *unpacking.batch);
-    if (unpacking.batch == NULL)
+    if (unpacking.batch == NULL) {
         return error_no_memory(error, path);
-    if (kind == KIND_MANIFEST)
+    }
+    if (kind == KIND_MANIFEST) {
         status = unpack_dataset(&unpacking, error);
-    else if (kind == KIND_SHARD)
+    } else if (kind == KIND_SHARD) {
         status = unpack_one_shard(&unpacking, error);
-    else if (kind == KIND_PAIRS)
+    } else if (kind == KIND_PAIRS) {
         status = unpack_set(&unpacking, error);
-    else
+    } else {
         status = error_set(error, STATUS_USAGE, path, "name a manifest, a shard or a verification set",
                            "there are no images in it");
+    }
     free(unpacking.count);
     free(unpacking.batch);
     return status;

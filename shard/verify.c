@@ -20,8 +20,9 @@ struct verifier {
 static void advance(struct verifier *verifier)
 {
     verifier->report->images++;
-    if (verifier->listener->progress != NULL)
+    if (verifier->listener->progress != NULL) {
         verifier->listener->progress(verifier->listener->context, verifier->report->images, verifier->total);
+    }
 }
 
 /* Encoding and size as the file says. Sound bytes that are the wrong image are a fault of whoever packed it.
@@ -32,9 +33,10 @@ static enum status check_header(const struct verifier *verifier, const char *pat
 {
     enum image_encoding found = image_sniff(bytes, size);
     int width = 0, height = 0;
-    if ((found != IMAGE_JPEG && found != IMAGE_PNG) || (encoding != IMAGE_UNKNOWN && found != encoding))
+    if ((found != IMAGE_JPEG && found != IMAGE_PNG) || (encoding != IMAGE_UNKNOWN && found != encoding)) {
         return error_set(error, STATUS_DATA, path, "pack it again", "image %u is not %s as the file says",
                          number, encoding == IMAGE_UNKNOWN ? "jpeg or png" : shard_encoding_name(encoding));
+    }
     enum status status = image_size(bytes, size, &width, &height, error);
     if (status != STATUS_OK) {
         char where[1100];
@@ -42,10 +44,11 @@ static enum status check_header(const struct verifier *verifier, const char *pat
         error_prefix_where(error, where);
         return status;
     }
-    if (verifier->side > 0 && (width != verifier->side || height != verifier->side))
+    if (verifier->side > 0 && (width != verifier->side || height != verifier->side)) {
         return error_set(error, STATUS_DATA, path, "pack it again at one size",
                          "image %u is %d x %d where %d x %d is needed", number, width, height, verifier->side,
                          verifier->side);
+    }
     return STATUS_OK;
 }
 
@@ -62,10 +65,12 @@ static enum status verify_images(struct verifier *verifier, const struct shard *
             int height;
             status = image_size(image, size, &verifier->side, &height, error);
         }
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = check_header(verifier, shard->path, i, shard->encoding, image, size, error);
-        if (status != STATUS_OK)
+        }
+        if (status != STATUS_OK) {
             return status;
+        }
         advance(verifier);
     }
     return STATUS_OK;
@@ -75,8 +80,9 @@ static enum status verify_images(struct verifier *verifier, const struct shard *
 static uint32_t range_end(const struct shard *shard, uint32_t begin)
 {
     uint32_t end = begin + 1;
-    while (end < shard->images && shard->offset[end + 1] - shard->offset[begin] <= READ_BYTES)
+    while (end < shard->images && shard->offset[end + 1] - shard->offset[begin] <= READ_BYTES) {
         end++;
+    }
     return end;
 }
 
@@ -91,19 +97,22 @@ static enum status verify_open_shard(struct verifier *verifier, const struct sha
         most = size > most ? size : most;
     }
     uint8_t *bytes = malloc((size_t)most);
-    if (bytes == NULL)
+    if (bytes == NULL) {
         return error_no_memory(error, shard->path);
+    }
     enum status status = STATUS_OK;
     for (uint32_t begin = 0, end; begin < shard->images && status == STATUS_OK; begin = end) {
         end = range_end(shard, begin);
         status = shard_read(shard, begin, end - begin, bytes, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = verify_images(verifier, shard, begin, end, bytes, error);
+        }
     }
     free(bytes);
     verifier->report->files++;
-    if (stat(shard->path, &file) == 0)
+    if (stat(shard->path, &file) == 0) {
         verifier->report->bytes += (uint64_t)file.st_size;
+    }
     return status;
 }
 
@@ -111,8 +120,9 @@ static enum status verify_shard(struct verifier *verifier, const char *path, str
 {
     struct shard shard;
     enum status status = shard_open(path, &shard, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     verifier->total = verifier->report->images + shard.images;
     status = verify_open_shard(verifier, &shard, error);
     shard_close(&shard);
@@ -130,20 +140,24 @@ static enum status verify_listed(struct verifier *verifier, const struct manifes
     uint64_t bytes = 0;
     uint32_t crc = 0;
     enum status status = manifest_open_shard(manifest, index, &shard, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     status = verify_open_shard(verifier, &shard, error);
     shard_close(&shard);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_join(manifest->directory, listed->file, path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = file_crc(path, FILE_LINKS_FOLLOWED, &bytes, &crc, error);
-    if (status == STATUS_OK && (bytes != listed->bytes || crc != listed->crc))
+    }
+    if (status == STATUS_OK && (bytes != listed->bytes || crc != listed->crc)) {
         status =
             error_set(error, STATUS_DATA, path, "restore the file from a copy, or pack the dataset again",
                       "the file's crc is %08x where the manifest says %08x, yet every image is sound: bytes "
                       "between 0 and %llu that are outside of /image have changed",
                       crc, listed->crc, (unsigned long long)bytes);
+    }
     return status;
 }
 
@@ -152,20 +166,23 @@ static enum status verify_manifest(struct verifier *verifier, const char *path, 
     struct manifest manifest;
     char **names = NULL;
     enum status status = manifest_open(path, &manifest, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     verifier->total = verifier->report->images + manifest.images;
     verifier->side = manifest.image_size;
     verifier->report->files++;
     if (manifest.class_names != NULL) {
         status = manifest_class_names(&manifest, &names, error);
-        for (uint32_t i = 0; names != NULL && i < manifest.classes; i++)
+        for (uint32_t i = 0; names != NULL && i < manifest.classes; i++) {
             free(names[i]);
+        }
         free(names);
         verifier->report->files++;
     }
-    for (uint32_t i = 0; i < manifest.shard_count && status == STATUS_OK; i++)
+    for (uint32_t i = 0; i < manifest.shard_count && status == STATUS_OK; i++) {
         status = verify_listed(verifier, &manifest, i, error);
+    }
     manifest_close(&manifest);
     return status;
 }
@@ -177,8 +194,9 @@ static enum status verify_pairs(struct verifier *verifier, const char *path, str
     struct pairs pairs;
     struct stat file;
     enum status status = pairs_open(path, &pairs, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     verifier->total = verifier->report->images + pairs.images;
     verifier->side = pairs.image_size;
     for (uint32_t i = 0; i < pairs.images && status == STATUS_OK; i++) {
@@ -187,8 +205,9 @@ static enum status verify_pairs(struct verifier *verifier, const char *path, str
         advance(verifier);
     }
     verifier->report->files++;
-    if (stat(path, &file) == 0)
+    if (stat(path, &file) == 0) {
         verifier->report->bytes += (uint64_t)file.st_size;
+    }
     pairs_close(&pairs);
     return status;
 }

@@ -11,11 +11,13 @@ static enum status execute(const struct command_line *line, struct error *error)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < line->operand_count && status == STATUS_OK; i++) {
         enum kind kind;
-        if (i > 0)
+        if (i > 0) {
             putchar('\n');
+        }
         status = kind_of_path(line->operands[i], &kind, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = info_print(line->operands[i], kind, stdout, error);
+        }
     }
     return status;
 }

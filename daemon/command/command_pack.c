@@ -37,9 +37,10 @@ static enum status name_set(struct pack_job *job, struct error *error)
     const char *output = job->options->output;
     const size_t length = output != NULL ? strlen(output) : 0;
     if (length < 4 || !text_ends_with(output, ".h5") || output[length - 4] == '/' ||
-        length >= sizeof job->directory || job->options->name != NULL)
+        length >= sizeof job->directory || job->options->name != NULL) {
         return error_set(error, STATUS_USAGE, "-o", "give -o SET.h5, and no --name",
                          "a verification set is one file, which gives it its name");
+    }
     const char *slash = strrchr(output, '/');
     const char *name = slash != NULL ? slash + 1 : output;
     snprintf(job->name, sizeof job->name, "%.*s", (int)strlen(name) - 3, name);
@@ -56,17 +57,21 @@ static void name_dataset(struct pack_job *job)
 {
     const struct pack_options *options = job->options;
     size_t end = strlen(job->source);
-    while (end > 1 && job->source[end - 1] == '/')
+    while (end > 1 && job->source[end - 1] == '/') {
         end--;
+    }
     size_t begin = end;
-    while (begin > 0 && job->source[begin - 1] != '/')
+    while (begin > 0 && job->source[begin - 1] != '/') {
         begin--;
-    if (job->mode == PACK_RECORDIO && end - begin > 4 && strcmp(job->source + end - 4, ".rec") == 0)
+    }
+    if (job->mode == PACK_RECORDIO && end - begin > 4 && strcmp(job->source + end - 4, ".rec") == 0) {
         end -= 4;
-    if (options->name != NULL)
+    }
+    if (options->name != NULL) {
         snprintf(job->name, sizeof job->name, "%s", options->name);
-    else
+    } else {
         snprintf(job->name, sizeof job->name, "%.*s", (int)(end - begin), job->source + begin);
+    }
     snprintf(job->directory, sizeof job->directory, "%s", options->output != NULL ? options->output : ".");
 }
 
@@ -87,11 +92,13 @@ static enum status choose_mode(struct pack_job *job, const char *folder, struct 
                    {options->list, "--pairs", PACK_PAIRS},
                    {options->pickle, "--bin", PACK_PICKLE}};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-        if (sources[i].source == NULL)
+        if (sources[i].source == NULL) {
             continue;
-        if (job->source != NULL)
+        }
+        if (job->source != NULL) {
             return error_set(error, STATUS_USAGE, sources[i].option, "see dail pack --help",
                              "images can come from one source at a time");
+        }
         job->source = sources[i].source;
         job->mode = sources[i].mode;
     }
@@ -104,29 +111,36 @@ static enum status choose_mode(struct pack_job *job, const char *folder, struct 
 static enum status check_mode(const struct pack_job *job, struct error *error)
 {
     const struct pack_options *options = job->options;
-    if (job->mode == PACK_PAIRS && options->images == NULL)
+    if (job->mode == PACK_PAIRS && options->images == NULL) {
         return error_set(error, STATUS_USAGE, "--pairs", "give --images FOLDER",
                          "the paths of a list of pairs are relative to one folder");
-    if (job->mode != PACK_PAIRS && options->images != NULL)
+    }
+    if (job->mode != PACK_PAIRS && options->images != NULL) {
         return error_set(error, STATUS_USAGE, "--images", "add --pairs LIST",
                          "only the images of a list of pairs need to be named apart");
-    if (job->mode != PACK_PAIRS && options->folds.count > 0)
+    }
+    if (job->mode != PACK_PAIRS && options->folds.count > 0) {
         return error_set(error, STATUS_USAGE, "--folds", "add --pairs LIST", "folds are of a list of pairs");
-    if (is_set(job) && (options->include != NULL || options->exclude != NULL))
+    }
+    if (is_set(job) && (options->include != NULL || options->exclude != NULL)) {
         return error_set(error, STATUS_USAGE, options->include != NULL ? "--include" : "--exclude",
                          "leave out --include and --exclude", "a verification set names its images itself");
+    }
     return STATUS_OK;
 }
 
 static enum status interpret(struct pack_job *job, const char *folder, struct error *error)
 {
     enum status status = choose_mode(job, folder, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = check_mode(job, error);
-    if (status == STATUS_OK && is_set(job))
+    }
+    if (status == STATUS_OK && is_set(job)) {
         return name_set(job, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         name_dataset(job);
+    }
     return status;
 }
 
@@ -165,16 +179,18 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
 
 static void report(const struct pack_job *job, const struct pack_result *result, double seconds)
 {
-    if (is_set(job))
+    if (is_set(job)) {
         printf("%s/%s.h5: %u pairs, ", job->directory, job->name, result->pairs);
-    else
+    } else {
         printf("%s/%s.yaml: %u classes in %u shards, ", job->directory, job->name, result->classes,
                result->shards);
+    }
     printf("%llu images (%llu byte for byte), %.1f MiB, %.1f s", (unsigned long long)result->images,
            (unsigned long long)result->kept, (double)result->bytes / 1048576.0, seconds);
-    if (result->skipped > 0)
+    if (result->skipped > 0) {
         printf(", %llu %s left out as bad", (unsigned long long)result->skipped,
                is_set(job) ? "pairs" : "images");
+    }
     putchar('\n');
 }
 
@@ -186,8 +202,9 @@ static enum status execute(const struct command_line *line, struct error *error)
     struct pack_result result;
     char what[300];
     enum status status = interpret(&job, line->operand_count > 0 ? line->operands[0] : NULL, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     snprintf(what, sizeof what, "pack %.200s", job.name);
     job.style.progress = progress_update;
     job.style.warn = progress_say;
@@ -195,8 +212,9 @@ static enum status execute(const struct command_line *line, struct error *error)
     progress_begin(&progress, what, "images");
     status = run(&job, &result, error);
     progress_end(&progress);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         report(&job, &result, progress_seconds(&progress));
+    }
     return status;
 }
 

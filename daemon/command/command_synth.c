@@ -19,8 +19,9 @@ static enum status write_sheet(const struct synth_options *options, struct error
     struct sheet sheet;
     const int people = config->identities < SHEET_PEOPLE ? config->identities : SHEET_PEOPLE;
     enum status status = synth_sheet(config, people, SHEET_PICTURES, &sheet, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     status = sheet_write(&sheet, options->sheet, error);
     sheet_free(&sheet);
     return status;
@@ -35,8 +36,9 @@ static enum status write_datasets(const struct synth_options *options, struct er
     progress_begin(&progress, "synth", "images");
     enum status status = synth_write(&config, error);
     progress_end(&progress);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     printf("%s: %d datasets of %d people with %d images each, %.1f s\n", config.directory, config.datasets,
            config.identities, config.images, progress_seconds(&progress));
     return STATUS_OK;
@@ -46,13 +48,16 @@ static enum status execute(const struct command_line *line, struct error *error)
 {
     const struct synth_options *options = line->values;
     enum status status = STATUS_OK;
-    if (options->config.directory == NULL && options->sheet == NULL)
+    if (options->config.directory == NULL && options->sheet == NULL) {
         return error_set(error, STATUS_USAGE, NULL, "add -o DIR, or see dail synth --help",
                          "nothing says where the datasets go");
-    if (options->config.directory != NULL)
+    }
+    if (options->config.directory != NULL) {
         status = write_datasets(options, error);
-    if (status == STATUS_OK && options->sheet != NULL)
+    }
+    if (status == STATUS_OK && options->sheet != NULL) {
         status = write_sheet(options, error);
+    }
     return status;
 }
 

@@ -13,10 +13,11 @@ struct unpack_options {
 static void report(const char *directory, const struct unpack_result *result, double seconds)
 {
     printf("%s: %llu images ", directory, (unsigned long long)result->images);
-    if (result->pairs > 0)
+    if (result->pairs > 0) {
         printf("of %u pairs", result->pairs);
-    else
+    } else {
         printf("of %u identities", result->classes);
+    }
     printf(", %.1f MiB, %.1f s\n", (double)result->bytes / 1048576.0, seconds);
 }
 
@@ -27,13 +28,15 @@ static enum status execute(const struct command_line *line, struct error *error)
     struct unpack_result result;
     const struct unpack_style style = {
         .threads = options->threads, .progress = progress_update, .context = &progress};
-    if (options->directory == NULL)
+    if (options->directory == NULL) {
         return error_set(error, STATUS_USAGE, NULL, "add -o DIR", "nothing says where the images go");
+    }
     progress_begin(&progress, "unpack", "images");
     enum status status = unpack(line->operands[0], options->directory, &style, &result, error);
     progress_end(&progress);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         report(options->directory, &result, progress_seconds(&progress));
+    }
     return status;
 }
 

@@ -15,29 +15,33 @@ static enum status verify_one(const char *path, struct error *error)
     struct verify_report report = {0};
     struct verify_listener listener = {progress_update, &progress};
     enum status status = kind_of_path(path, &kind, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     if (kind == KIND_CHECKPOINT) {
         status = checkpoint_verify(path, true, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             printf("%s: sound checkpoint\n", path);
+        }
         return status;
     }
     progress_begin(&progress, "verify", "images");
     status = verify_file(path, kind, &listener, &report, error);
     progress_end(&progress);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         printf("%s: sound: %llu images, %llu files, %.1f MiB, %.1f s\n", path,
                (unsigned long long)report.images, (unsigned long long)report.files,
                (double)report.bytes / 1048576.0, progress_seconds(&progress));
+    }
     return status;
 }
 
 static enum status execute(const struct command_line *line, struct error *error)
 {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < line->operand_count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < line->operand_count && status == STATUS_OK; i++) {
         status = verify_one(line->operands[i], error);
+    }
     return status;
 }
 

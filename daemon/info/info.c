@@ -36,12 +36,14 @@ static enum status print_shard(const char *path, FILE *output, struct error *err
 {
     struct shard shard;
     enum status status = shard_open(path, &shard, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     uint32_t present = 0;
     qsort(shard.label, shard.images, sizeof *shard.label, compare_labels);
-    for (uint32_t i = 0; i < shard.images; i++)
+    for (uint32_t i = 0; i < shard.images; i++) {
         present += i == 0 || shard.label[i] != shard.label[i - 1];
+    }
     fprintf(output, "%s: shard %u (from 0) of %u\n", path, shard.shard, shard.shards);
     fprintf(output, "%-12s %s (id %u)\n", "dataset", shard.dataset, shard.dataset_id);
     fprintf(output, "%-12s %u, of which %u are in this shard\n", "classes", shard.classes, present);
@@ -55,11 +57,13 @@ static enum status print_manifest(const char *path, FILE *output, struct error *
 {
     struct manifest manifest;
     enum status status = manifest_open(path, &manifest, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < manifest.shard_count; i++)
+    for (uint32_t i = 0; i < manifest.shard_count; i++) {
         bytes += manifest.shards[i].bytes;
+    }
     fprintf(output, "%s: dataset\n", path);
     fprintf(output, "%-12s %s (id %u)\n", "dataset", manifest.name, manifest.dataset_id);
     fprintf(output, "%-12s %u\n", "classes", manifest.classes);
@@ -67,10 +71,12 @@ static enum status print_manifest(const char *path, FILE *output, struct error *
             manifest.image_size, manifest.image_size, shard_encoding_name(manifest.encoding));
     fprintf(output, "%-12s %u\n", "shards", manifest.shard_count);
     print_bytes(output, "bytes", bytes);
-    if (manifest.class_names != NULL)
+    if (manifest.class_names != NULL) {
         fprintf(output, "%-12s %s\n", "class names", manifest.class_names);
-    if (manifest.source != NULL)
+    }
+    if (manifest.source != NULL) {
         fprintf(output, "%-12s %s\n", "source", manifest.source);
+    }
     manifest_close(&manifest);
     return STATUS_OK;
 }
@@ -79,8 +85,9 @@ static enum status print_pairs(const char *path, FILE *output, struct error *err
 {
     struct pairs pairs;
     enum status status = pairs_open(path, &pairs, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     uint32_t of_fold[256] = {0}, same = 0;
     for (uint32_t i = 0; i < pairs.count; i++) {
         of_fold[pairs.fold[i]]++;
@@ -93,9 +100,11 @@ static enum status print_pairs(const char *path, FILE *output, struct error *err
     fprintf(output, "%-12s %u: %u of one person, %u of two\n", "pairs", pairs.count, same,
             pairs.count - same);
     fprintf(output, "%-12s", "folds");
-    for (int fold = 0; fold < 256; fold++)
-        if (of_fold[fold] > 0)
+    for (int fold = 0; fold < 256; fold++) {
+        if (of_fold[fold] > 0) {
             fprintf(output, " %d:%u", fold, of_fold[fold]);
+        }
+    }
     fputs(" (number from 0:pairs)\n", output);
     print_bytes(output, "image bytes", pairs.bytes);
     pairs_close(&pairs);
@@ -111,8 +120,9 @@ static enum status print_attributes(const struct h5_file *file, const char *obje
     size_t count;
     enum status status = h5_list_attributes(file, object, &names, &count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (h5_attribute_text(file, object, names[i], text, sizeof text, NULL) != STATUS_OK)
+        if (h5_attribute_text(file, object, names[i], text, sizeof text, NULL) != STATUS_OK) {
             snprintf(text, sizeof text, "(of a type that is none of ours)");
+        }
         fprintf(output, "%s @%s = %s\n", object, names[i], text);
     }
     h5_list_free(names, count);
@@ -127,11 +137,13 @@ static enum status print_array(const struct h5_file *file, const char *name, FIL
     int rank;
     uint64_t dims[H5_RANK_MAX];
     enum status status = h5_read_array_shape(file, name, &type, &rank, dims, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     fprintf(output, "%s %s [", name, types[type]);
-    for (int i = 0; i < rank; i++)
+    for (int i = 0; i < rank; i++) {
         fprintf(output, i == 0 ? "%llu" : ", %llu", (unsigned long long)dims[i]);
+    }
     fputs("]\n", output);
     return STATUS_OK;
 }
@@ -151,13 +163,16 @@ static enum status look_at(struct tree *tree, const char *name, bool *is_new, st
     uint64_t identity = 0;
     enum status status = h5_identity(tree->file, name, &identity, error);
     *is_new = true;
-    for (size_t i = 0; i < tree->count && *is_new; i++)
+    for (size_t i = 0; i < tree->count && *is_new; i++) {
         *is_new = tree->seen[i] != identity;
-    if (status != STATUS_OK || !*is_new)
+    }
+    if (status != STATUS_OK || !*is_new) {
         return status;
-    if (tree->count == TREE_OBJECTS_MAX)
+    }
+    if (tree->count == TREE_OBJECTS_MAX) {
         return error_set(error, STATUS_DATA, tree->file->path, "look at it with h5ls",
                          "there are more than %d groups and arrays", TREE_OBJECTS_MAX);
+    }
     tree->seen[tree->count++] = identity;
     return STATUS_OK;
 }
@@ -169,22 +184,28 @@ static enum status print_tree(struct tree *tree, const char *name, int depth, st
     size_t count = 0;
     bool is_new;
     enum status status = look_at(tree, name, &is_new, error);
-    if (status == STATUS_OK && !is_new)
+    if (status == STATUS_OK && !is_new) {
         fprintf(tree->output, "%s (another name of what is shown above)\n", name);
-    if (status != STATUS_OK || !is_new)
+    }
+    if (status != STATUS_OK || !is_new) {
         return status;
+    }
     status = h5_kind_of(tree->file, name, &kind, error);
-    if (status == STATUS_OK && kind == H5_KIND_ARRAY)
+    if (status == STATUS_OK && kind == H5_KIND_ARRAY) {
         status = print_array(tree->file, name, tree->output, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = print_attributes(tree->file, name, tree->output, error);
-    if (status != STATUS_OK || kind != H5_KIND_GROUP || depth == TREE_DEPTH_MAX)
+    }
+    if (status != STATUS_OK || kind != H5_KIND_GROUP || depth == TREE_DEPTH_MAX) {
         return status;
+    }
     status = h5_list(tree->file, name, &names, &count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         int length = snprintf(path, sizeof path, "%s/%s", strcmp(name, "/") == 0 ? "" : name, names[i]);
-        if (length < (int)sizeof path)
+        if (length < (int)sizeof path) {
             status = print_tree(tree, path, depth + 1, error);
+        }
     }
     h5_list_free(names, count);
     return status;
@@ -216,8 +237,9 @@ static enum status print_hdf5(const char *path, FILE *output, struct error *erro
 {
     struct h5_file file;
     struct tree *tree = calloc(1, sizeof *tree);
-    if (tree == NULL)
+    if (tree == NULL) {
         return error_no_memory(error, path);
+    }
     enum status status = h5_open_file(path, &file, error);
     if (status == STATUS_OK) {
         print_heading(&file, output);
@@ -237,10 +259,12 @@ static enum status print_text(const char *directory, const char *name, FILE *out
     char path[PATH_SIZE], *text;
     size_t size;
     enum status status = file_join(directory, name, path, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_read(path, 1 << 20, &text, &size, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     fprintf(output, "\n%s:\n%s%s", name, text, size > 0 && text[size - 1] == '\n' ? "" : "\n");
     free(text);
     return STATUS_OK;
@@ -250,16 +274,18 @@ static enum status print_checkpoint(const char *path, FILE *output, struct error
 {
     struct dirent **entries;
     int count = scandir(path, &entries, NULL, alphasort);
-    if (count < 0)
+    if (count < 0) {
         return error_set(error, STATUS_DATA, path, "check the path and its permissions",
                          "cannot read the folder");
+    }
     fprintf(output, "%s: checkpoint\n", path);
     for (int i = 0; i < count; i++) {
         char file[PATH_SIZE];
         struct stat status;
         if (entries[i]->d_name[0] != '.' && file_join(path, entries[i]->d_name, file, NULL) == STATUS_OK &&
-            stat(file, &status) == 0)
+            stat(file, &status) == 0) {
             fprintf(output, "%14lld %s\n", (long long)status.st_size, entries[i]->d_name);
+        }
         free(entries[i]);
     }
     free(entries);
@@ -275,16 +301,20 @@ static void print_summary(const struct status_summary *summary, FILE *output)
     fprintf(output, "%-12s %d, %d lanes, global batch %lld\n", "workers", summary->worker_count,
             summary->lanes, (long long)summary->global_batch);
     fprintf(output, "%-12s %g\n", "loss", summary->step.loss);
-    for (int i = 0; i < summary->eval_count; i++)
+    for (int i = 0; i < summary->eval_count; i++) {
         fprintf(output, "%-12s %s at step %lld: accuracy %.4f +- %.4f\n", "evaluation", summary->evals[i].set,
                 (long long)summary->evals[i].step, summary->evals[i].accuracy,
                 summary->evals[i].accuracy_std);
-    if (summary->checkpoint_step >= 0)
+    }
+    if (summary->checkpoint_step >= 0) {
         fprintf(output, "%-12s %s\n", "checkpoint", summary->checkpoint_path);
-    if (summary->warning[0] != 0)
+    }
+    if (summary->warning[0] != 0) {
         fprintf(output, "%-12s %s\n", "warning", summary->warning);
-    if (summary->fault[0] != 0)
+    }
+    if (summary->fault[0] != 0) {
         fprintf(output, "%-12s %s\n", "fault", summary->fault);
+    }
 }
 
 static enum status print_status(const char *path, FILE *output, struct error *error)
@@ -307,15 +337,17 @@ static enum status print_status(const char *path, FILE *output, struct error *er
     while (status_reader_next(&reader, &record)) {
         status_summary_fold(summary, &record);
         records++;
-        if (record.problem[0] != 0 && odd++ == 0)
+        if (record.problem[0] != 0 && odd++ == 0) {
             snprintf(problem, sizeof problem, "%s", record.problem);
+        }
         status_record_free(&record);
     }
     fprintf(output, "%s: status log of %zu records (%lld lines unreadable)\n", path, records,
             (long long)reader.garbage);
-    if (odd > 0)
+    if (odd > 0) {
         fprintf(output, "%-12s %zu records are not as dail-status(5) has them; the first: %s\n", "damaged",
                 odd, problem);
+    }
     print_summary(summary, output);
     status_reader_close(&reader);
     free(summary);

@@ -29,8 +29,9 @@ static void show(struct progress *progress)
     double seconds = progress_seconds(progress);
     double share = progress->total > 0 ? (double)progress->done / (double)progress->total : 0.0;
     double rate = seconds > 0 ? (double)progress->done / seconds : 0.0;
-    if (rate > 0)
+    if (rate > 0) {
         text_duration((double)(progress->total - progress->done) / rate, left, sizeof left);
+    }
     if (progress->terminal) {
         size_t full = (size_t)(share * BAR_WIDTH);
         memset(bar, '.', BAR_WIDTH);
@@ -53,16 +54,18 @@ void progress_update(void *context, uint64_t done, uint64_t total)
     progress->done = done < total ? done : total;
     progress->total = total;
     double time = clock_monotonic();
-    if (time - progress->last < (progress->terminal ? TERMINAL_SECONDS : PLAIN_SECONDS))
+    if (time - progress->last < (progress->terminal ? TERMINAL_SECONDS : PLAIN_SECONDS)) {
         return;
+    }
     progress->last = time;
     show(progress);
 }
 
 void progress_end(struct progress *progress)
 {
-    if (progress->shown)
+    if (progress->shown) {
         fputs("\r\033[K", stderr);
+    }
     progress->shown = false;
 }
 

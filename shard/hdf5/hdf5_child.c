@@ -41,12 +41,14 @@
 static void close_all_from(int first)
 {
     DIR *directory = opendir("/proc/self/fd");
-    if (directory == NULL)
+    if (directory == NULL) {
         return;
+    }
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         int descriptor = atoi(entry->d_name);
-        if (descriptor >= first && descriptor != dirfd(directory))
+        if (descriptor >= first && descriptor != dirfd(directory)) {
             close(descriptor);
+        }
     }
     closedir(directory);
 }
@@ -56,8 +58,9 @@ static void close_all_from(int first)
 static void confine(pid_t parent, rlim_t seconds)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
+    if (getppid() != parent) {
         _exit(H5_SURVEY_FAILED);
+    }
     close_all_from(3);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0});
@@ -75,8 +78,9 @@ static void confine(pid_t parent, rlim_t seconds)
  */
 __attribute__((constructor)) static void become_survey(int count, char **arguments)
 {
-    if (count < 4 || strcmp(arguments[0], NAME) != 0)
+    if (count < 4 || strcmp(arguments[0], NAME) != 0) {
         return;
+    }
     confine((pid_t)atoi(arguments[1]), (rlim_t)atoi(arguments[2]));
     _exit(h5_survey_run(count - 3, arguments + 3));
 }
@@ -87,9 +91,11 @@ __attribute__((constructor)) static void become_survey(int count, char **argumen
 static void make_environment(char **environment)
 {
     size_t count = 0;
-    for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
-        if (strncmp(*entry, "LD_LIBRARY_PATH=", 16) == 0)
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        if (strncmp(*entry, "LD_LIBRARY_PATH=", 16) == 0) {
             environment[count++] = *entry;
+        }
+    }
     environment[count++] = "OPENBLAS_NUM_THREADS=1";
     environment[count++] = "OMP_NUM_THREADS=1";
 #ifdef SANITIZED
@@ -112,8 +118,9 @@ static int spawn(const char *program, char *const *arguments, int input, int out
     sigfillset(&all);
     make_environment(environment);
     int fault = posix_spawn_file_actions_init(&actions);
-    if (fault != 0)
+    if (fault != 0) {
         return fault;
+    }
     fault = posix_spawnattr_init(&attributes);
     if (fault != 0) {
         posix_spawn_file_actions_destroy(&actions);
@@ -125,12 +132,15 @@ static int spawn(const char *program, char *const *arguments, int input, int out
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     fault = posix_spawn_file_actions_adddup2(&actions, input, 0);
-    if (fault == 0)
+    if (fault == 0) {
         fault = posix_spawn_file_actions_adddup2(&actions, output, 1);
-    if (fault == 0)
+    }
+    if (fault == 0) {
         fault = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    if (fault == 0)
+    }
+    if (fault == 0) {
         fault = posix_spawn(process, program, &actions, &attributes, arguments, environment);
+    }
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return fault;
@@ -147,19 +157,23 @@ enum status h5_child_start(const char *program, char *const *arguments, int desc
                            struct h5_child *child, struct error *error)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
+    if (pipe2(ends, O_CLOEXEC) != 0) {
         return cannot_start(child->path, errno, error);
+    }
     /* Copies above those that it gets them as: a program may have been started without these. */
     int input = fcntl(descriptor, F_DUPFD_CLOEXEC, 3), output = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
     int fault = input < 0 || output < 0 ? errno : spawn(program, arguments, input, output, &child->process);
-    if (input >= 0)
+    if (input >= 0) {
         close(input);
-    if (output >= 0)
+    }
+    if (output >= 0) {
         close(output);
+    }
     close(ends[1]);
     child->output = ends[0];
-    if (fault == 0)
+    if (fault == 0) {
         return STATUS_OK;
+    }
     close(ends[0]);
     return cannot_start(child->path, fault, error);
 }
@@ -169,10 +183,12 @@ size_t h5_child_read(const struct h5_child *child, void *bytes, size_t size)
     size_t got = 0;
     while (got < size) {
         ssize_t count = read(child->output, (char *)bytes + got, size - got);
-        if (count < 0 && errno == EINTR)
+        if (count < 0 && errno == EINTR) {
             continue;
-        if (count <= 0)
+        }
+        if (count <= 0) {
             break;
+        }
         got += (size_t)count;
     }
     return got;
@@ -180,21 +196,25 @@ size_t h5_child_read(const struct h5_child *child, void *bytes, size_t size)
 
 static enum status tell_fate(const struct h5_child *child, int fate, struct error *error)
 {
-    if (WIFEXITED(fate) && WEXITSTATUS(fate) == 0)
+    if (WIFEXITED(fate) && WEXITSTATUS(fate) == 0) {
         return STATUS_OK;
-    if (WIFEXITED(fate))
+    }
+    if (WIFEXITED(fate)) {
         return error_set(error, STATUS_DATA, child->path, DAMAGED,
                          "the file's structures are damaged: HDF5 gave up (exit code %d) while reading them",
                          WEXITSTATUS(fate));
-    if (WTERMSIG(fate) == SIGXCPU)
+    }
+    if (WTERMSIG(fate) == SIGXCPU) {
         return error_set(
             error, STATUS_DATA, child->path, DAMAGED,
             "the file's structures are damaged: HDF5 was still at them after %d seconds of computing",
             child->seconds);
-    if (WTERMSIG(fate) == SIGKILL || WTERMSIG(fate) == SIGTERM)
+    }
+    if (WTERMSIG(fate) == SIGKILL || WTERMSIG(fate) == SIGTERM) {
         return error_set(error, STATUS_INTERNAL, child->path,
                          "see what memory the host has left, and try again",
                          "the process that looked into the file was killed (signal %d)", WTERMSIG(fate));
+    }
     return error_set(error, STATUS_DATA, child->path, DAMAGED,
                      "the file's structures are damaged: HDF5 crashed (signal %d) while reading them",
                      WTERMSIG(fate));
@@ -205,16 +225,18 @@ enum status h5_child_end(struct h5_child *child, struct error *error)
     char more;
     int fate = 0;
     bool chatty = h5_child_read(child, &more, 1) != 0;
-    if (chatty)
+    if (chatty) {
         kill(child->process, SIGKILL);
+    }
     close(child->output);
     pid_t ended;
-    do
+    do {
         ended = waitpid(child->process, &fate, 0);
-    while (ended < 0 && errno == EINTR);
-    if (chatty)
+    } while (ended < 0 && errno == EINTR);
+    if (chatty) {
         return error_set(error, STATUS_DATA, child->path, DAMAGED,
                          "the file's structures are damaged: HDF5 finds more in it than it can hold");
+    }
     /* Where a program ignores SIGCHLD nothing is known of its child's end but what it said before. */
     return ended < 0 ? STATUS_OK : tell_fate(child, fate, error);
 }
@@ -250,17 +272,19 @@ enum status h5_child_describe(struct h5_child *child, uint64_t bytes, struct h5_
     *description = NULL;
     uint8_t *output = read_output(child, h5_description_most(bytes), &size);
     enum status status = h5_child_end(child, error);
-    if (output == NULL)
+    if (output == NULL) {
         return error_no_memory(error, child->path);
+    }
     if (status != STATUS_OK) {
         free(output);
         return status;
     }
     *description = h5_description_read(output, size, &what);
-    if (*description == NULL)
+    if (*description == NULL) {
         status = error_set(error, STATUS_DATA, child->path, DAMAGED,
                            "the file's structures are damaged: what HDF5 says of them is no description: %s",
                            what);
+    }
     return status;
 }
 
@@ -286,19 +310,23 @@ static enum status read_values(const struct h5_child *child, const struct h5_sel
     uint64_t bytes = selection->bytes;
     while (bytes > 0) {
         uint8_t head[4];
-        if (h5_child_read(child, head, sizeof head) != sizeof head)
+        if (h5_child_read(child, head, sizeof head) != sizeof head) {
             break;
+        }
         uint64_t size =
             (uint64_t)head[0] | (uint64_t)head[1] << 8 | (uint64_t)head[2] << 16 | (uint64_t)head[3] << 24;
-        if (size == 0)
+        if (size == 0) {
             text[h5_child_read(child, text, sizeof text - 1)] = 0;
-        if (size == 0 || size > bytes || h5_child_read(child, data, size) != size)
+        }
+        if (size == 0 || size > bytes || h5_child_read(child, data, size) != size) {
             break;
+        }
         data += size;
         bytes -= size;
     }
-    if (bytes == 0)
+    if (bytes == 0) {
         return STATUS_OK;
+    }
     return error_set(error, STATUS_DATA, child->path, DAMAGED, "cannot read %.100s: HDF5 says '%s'",
                      selection->name, text);
 }
@@ -318,11 +346,13 @@ enum status h5_decode(int descriptor, const char *path, const struct h5_selectio
     snprintf(begin, sizeof begin, "%llu", (unsigned long long)selection->begin);
     snprintf(count, sizeof count, "%llu", (unsigned long long)selection->count);
     enum status status = h5_child_start(PROGRAM, arguments, descriptor, &child, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     enum status values = read_values(&child, selection, data, &fault);
     status = h5_child_end(&child, error);
-    if (status == STATUS_OK && values != STATUS_OK && error != NULL)
+    if (status == STATUS_OK && values != STATUS_OK && error != NULL) {
         *error = fault;
+    }
     return status == STATUS_OK ? values : status;
 }

@@ -19,8 +19,9 @@ static bool write_block(const void *bytes, uint64_t size)
 static uint64_t block_rows(const struct h5_stored *array, uint64_t row_bytes)
 {
     hsize_t chunk[H5S_MAX_RANK] = {1};
-    if (H5Pget_layout(array->list) == H5D_CHUNKED && H5Pget_chunk(array->list, H5S_MAX_RANK, chunk) < 1)
+    if (H5Pget_layout(array->list) == H5D_CHUNKED && H5Pget_chunk(array->list, H5S_MAX_RANK, chunk) < 1) {
         chunk[0] = 1;
+    }
     const uint64_t bytes = chunk[0] < UINT64_MAX / row_bytes ? chunk[0] * row_bytes : UINT64_MAX;
     return bytes < BLOCK_BYTES ? chunk[0] * (BLOCK_BYTES / bytes) : chunk[0];
 }
@@ -33,17 +34,19 @@ static bool decode_rows(const struct h5_stored *array, uint64_t begin, uint64_t 
     for (uint64_t end = begin + count, next; begin < end && fault[0] == 0; begin = next) {
         next = end - begin < block - begin % block ? end : begin + block - begin % block;
         hsize_t start[H5_RANK_MAX] = {begin}, size[H5_RANK_MAX] = {next - begin};
-        for (int i = 1; i < array->rank; i++)
+        for (int i = 1; i < array->rank; i++) {
             size[i] = array->dims[i];
+        }
         const uint64_t bytes = row_bytes > 0 ? (next - begin) * row_bytes : 0;
         void *values = malloc(bytes < SIZE_MAX ? bytes + 1 : SIZE_MAX);
         hid_t there = H5Dget_space(array->id), here = H5Screate_simple(array->rank, size, NULL);
         if (values == NULL || there < 0 || here < 0 ||
             H5Sselect_hyperslab(there, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
-            H5Dread(array->id, type, here, there, H5P_DEFAULT, values) < 0)
+            H5Dread(array->id, type, here, there, H5P_DEFAULT, values) < 0) {
             h5_library_message(fault, H5_FAULT_SIZE);
-        else if (!write_block(values, bytes))
+        } else if (!write_block(values, bytes)) {
             return false;
+        }
         H5Sclose(here);
         H5Sclose(there);
         free(values);
@@ -71,10 +74,11 @@ int h5_decode_run(char **arguments)
     hid_t id = h5_stored_open_file(&file, fault) ? H5Oopen_by_addr(file.id, identity) : H5I_INVALID_HID;
     if (id < 0 || H5Iget_type(id) != H5I_DATASET || !h5_stored_open(&array, id, fault) ||
         (int)array.type != atoi(arguments[1]) ||
-        (array.rank > 0 && (begin > array.dims[0] || count > array.dims[0] - begin)))
+        (array.rank > 0 && (begin > array.dims[0] || count > array.dims[0] - begin))) {
         snprintf(fault, sizeof fault, "it is not what it was");
-    else if (!(array.rank == 0 ? decode_single(&array, fault) : decode_rows(&array, begin, count, fault)))
+    } else if (!(array.rank == 0 ? decode_single(&array, fault) : decode_rows(&array, begin, count, fault))) {
         return H5_SURVEY_FAILED;
+    }
     return fault[0] == 0 || (write_block("", 0) && h5_stored_write(fault, strlen(fault))) ? 0
                                                                                           : H5_SURVEY_FAILED;
 }

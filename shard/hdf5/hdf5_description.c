@@ -29,12 +29,15 @@ const char *h5_type_name(enum h5_type type)
 
 static uint64_t product(uint64_t bytes, const uint64_t *dims, int from, int to)
 {
-    for (int i = from; i < to; i++)
-        if (dims[i] == 0)
-            return 0;
     for (int i = from; i < to; i++) {
-        if (dims[i] > INT64_MAX / bytes)
+        if (dims[i] == 0) {
+            return 0;
+        }
+    }
+    for (int i = from; i < to; i++) {
+        if (dims[i] > INT64_MAX / bytes) {
             return UINT64_MAX;
+        }
         bytes *= dims[i];
     }
     return bytes;
@@ -84,8 +87,9 @@ static uint32_t take_u32(struct cursor *cursor)
 uint64_t h5_take_u64(const uint8_t *bytes)
 {
     uint64_t value = 0;
-    for (int i = 7; i >= 0; i--)
+    for (int i = 7; i >= 0; i--) {
         value = value << 8 | bytes[i];
+    }
     return value;
 }
 
@@ -132,12 +136,14 @@ static void read_object(struct cursor *cursor, struct h5_object *object)
     object->identity = h5_take_u64(take(cursor, 8));
     object->fault = take_text(cursor);
     object->attributes_fault = take_text(cursor);
-    if (object->kind != H5_KIND_ARRAY || object->fault[0] != 0)
+    if (object->kind != H5_KIND_ARRAY || object->fault[0] != 0) {
         return;
+    }
     object->type = (enum h5_type)take_choice(cursor, H5_TYPE_U64 + 1);
     object->rank = take_choice(cursor, H5_RANK_MAX + 1);
-    for (int i = 0; i < object->rank; i++)
+    for (int i = 0; i < object->rank; i++) {
         object->dims[i] = h5_take_u64(take(cursor, 8));
+    }
     object->bytes = h5_array_bytes(object->type, object->rank, object->dims);
     object->layout = (enum h5_layout)take_choice(cursor, H5_LAYOUT_OTHER + 1);
     read_pieces(cursor, object);
@@ -160,15 +166,17 @@ static void read_attribute(struct cursor *cursor, size_t objects, struct h5_attr
     attribute->fault = take_text(cursor);
     attribute->count = take_u32(cursor);
     cursor->broken = cursor->broken || attribute->object >= objects || attribute->count > H5_VALUES_MAX;
-    if (attribute->fault[0] != 0 || attribute->class == H5_CLASS_OTHER)
+    if (attribute->fault[0] != 0 || attribute->class == H5_CLASS_OTHER) {
         return;
+    }
     if (attribute->class != H5_CLASS_TEXT) {
         attribute->values = take(cursor, (uint64_t)attribute->count * 8);
         return;
     }
     attribute->values = cursor->at;
-    for (uint32_t i = 0; i < attribute->count && !cursor->broken; i++)
+    for (uint32_t i = 0; i < attribute->count && !cursor->broken; i++) {
         take_text(cursor);
+    }
 }
 
 /* The next record's kind, 0 if there is none, and its fields. */
@@ -190,8 +198,9 @@ static bool count_records(struct cursor cursor, struct h5_description *descripti
         description->object_count += kind == 'O';
         description->link_count += kind == 'L';
         description->attribute_count += kind == 'A';
-        if (strchr("OLAF", kind) == NULL || kind == 0)
+        if (strchr("OLAF", kind) == NULL || kind == 0) {
             return false;
+        }
     }
     return cursor.at == cursor.end && fields.at == fields.end;
 }
@@ -203,16 +212,18 @@ static bool read_records(struct cursor cursor, struct h5_description *descriptio
     struct h5_attribute *attribute = description->attributes;
     struct cursor fields;
     for (uint8_t kind = next_record(&cursor, &fields); kind != 'E'; kind = next_record(&cursor, &fields)) {
-        if (kind == 'O')
+        if (kind == 'O') {
             read_object(&fields, object++);
-        else if (kind == 'L')
+        } else if (kind == 'L') {
             read_link(&fields, description->object_count, link++);
-        else if (kind == 'A')
+        } else if (kind == 'A') {
             read_attribute(&fields, description->object_count, attribute++);
-        else
+        } else {
             description->fault = take_text(&fields);
-        if (fields.broken || fields.at != fields.end)
+        }
+        if (fields.broken || fields.at != fields.end) {
             return false;
+        }
     }
     return true;
 }
@@ -248,20 +259,21 @@ struct h5_description *h5_description_read(uint8_t *bytes, size_t size, const ch
     }
     description->bytes = bytes;
     description->size = size;
-    if (size < sizeof MAGIC || memcmp(take(&cursor, sizeof MAGIC), MAGIC, sizeof MAGIC) != 0)
+    if (size < sizeof MAGIC || memcmp(take(&cursor, sizeof MAGIC), MAGIC, sizeof MAGIC) != 0) {
         *what = "it does not begin as one";
-    else if (!count_records(cursor, description))
+    } else if (!count_records(cursor, description)) {
         *what = "it does not end as one";
-    else if (description->object_count > H5_OBJECTS_MAX)
+    } else if (description->object_count > H5_OBJECTS_MAX) {
         *what = "it has too many objects";
-    else {
+    } else {
         description->objects = calloc(description->object_count + 1, sizeof *description->objects);
         description->links = calloc(description->link_count + 1, sizeof *description->links);
         description->attributes = calloc(description->attribute_count + 1, sizeof *description->attributes);
-        if (description->objects != NULL && description->links != NULL && description->attributes != NULL)
+        if (description->objects != NULL && description->links != NULL && description->attributes != NULL) {
             *what = !read_records(cursor, description) ? "a part of it is not well-formed"
                     : description->fault == NULL && description->object_count == 0 ? "there is nothing in it"
                                                                                    : NULL;
+        }
     }
     if (*what != NULL) {
         h5_description_free(description);
@@ -273,8 +285,9 @@ struct h5_description *h5_description_read(uint8_t *bytes, size_t size, const ch
 
 void h5_description_free(struct h5_description *description)
 {
-    if (description == NULL)
+    if (description == NULL) {
         return;
+    }
     free(description->objects);
     free(description->links);
     free(description->attributes);
@@ -288,10 +301,11 @@ static size_t first_link(const struct h5_description *description, uint64_t grou
     size_t low = 0, high = description->link_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (description->links[middle].group < group)
+        if (description->links[middle].group < group) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return low;
 }
@@ -301,10 +315,11 @@ static size_t first_attribute(const struct h5_description *description, uint64_t
     size_t low = 0, high = description->attribute_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (description->attributes[middle].object < object)
+        if (description->attributes[middle].object < object) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return low;
 }
@@ -331,16 +346,20 @@ const struct h5_link *h5_description_link(const struct h5_description *descripti
         size_t middle = low + (high - low) / 2;
         const struct h5_link *link = &description->links[middle];
         int order = (link->group > group) - (link->group < group);
-        if (order == 0)
+        if (order == 0) {
             order = strncmp(link->name, name, length);
-        if (order == 0)
+        }
+        if (order == 0) {
             order = link->name[length] != 0;
-        if (order == 0)
+        }
+        if (order == 0) {
             return link;
-        if (order < 0)
+        }
+        if (order < 0) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return NULL;
 }
@@ -383,11 +402,13 @@ void h5_put_begin(struct h5_writing *writing, size_t most)
 
 static void end_record(struct h5_writing *writing)
 {
-    if (writing->record == 0 || writing->full)
+    if (writing->record == 0 || writing->full) {
         return;
+    }
     size_t size = writing->size - writing->record - HEAD_SIZE;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         writing->bytes[writing->record + 1 + (size_t)i] = (uint8_t)(size >> 8 * i);
+    }
 }
 
 void h5_put_record(struct h5_writing *writing, char kind)
@@ -412,8 +433,9 @@ void h5_put_u8(struct h5_writing *writing, uint8_t value)
 static void put_number(struct h5_writing *writing, uint64_t value, int size)
 {
     uint8_t bytes[8];
-    for (int i = 0; i < size; i++)
+    for (int i = 0; i < size; i++) {
         bytes[i] = (uint8_t)(value >> 8 * i);
+    }
     put(writing, bytes, (size_t)size);
 }
 

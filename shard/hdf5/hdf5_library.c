@@ -31,8 +31,9 @@ void h5_leave(const bool *entered)
 hid_t h5_access_list(void)
 {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
-    if (list < 0)
+    if (list < 0) {
         return list;
+    }
     /* Strong: closing the file closes all that is open in it, so that no handle keeps it open. No sieve: a
      * small array is written at once, and where that fails it shows at once. */
     if (H5Pset_file_locking(list, false, true) < 0 || H5Pset_fclose_degree(list, H5F_CLOSE_STRONG) < 0 ||
@@ -51,15 +52,17 @@ struct message {
 static herr_t innermost(unsigned depth, const H5E_error2_t *entry, void *context)
 {
     struct message *message = context;
-    if (depth != 0 || entry->desc == NULL)
+    if (depth != 0 || entry->desc == NULL) {
         return 0;
+    }
     /* Of a failed system call HDF5 tells the time, the file, the addresses: what counts is the reason. */
     const char *quote = "error message = '", *reason = strstr(entry->desc, quote);
-    if (reason != NULL)
+    if (reason != NULL) {
         snprintf(message->text, message->size, "%.*s", (int)strcspn(reason + strlen(quote), "'"),
                  reason + strlen(quote));
-    else
+    } else {
         snprintf(message->text, message->size, "%.*s", (int)strcspn(entry->desc, "\n"), entry->desc);
+    }
     return 0;
 }
 

@@ -16,10 +16,12 @@ static enum status open_descriptor(struct h5_file *file, struct error *error)
 {
     struct stat info;
     file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (file->descriptor < 0 || fstat(file->descriptor, &info) != 0)
+    if (file->descriptor < 0 || fstat(file->descriptor, &info) != 0) {
         return h5_fault(file, error, "cannot open the file: %s", strerror(errno));
-    if (!S_ISREG(info.st_mode))
+    }
+    if (!S_ISREG(info.st_mode)) {
         return h5_fault(file, error, "cannot open the file: it is no regular file");
+    }
     file->bytes = (uint64_t)info.st_size;
     return STATUS_OK;
 }
@@ -28,24 +30,30 @@ enum status h5_open_file(const char *path, struct h5_file *file, struct error *e
 {
     *file = (struct h5_file){.descriptor = -1};
     int length = snprintf(file->path, sizeof file->path, "%s", path);
-    if (length < 0 || (size_t)length >= sizeof file->path)
+    if (length < 0 || (size_t)length >= sizeof file->path) {
         return h5_fault(file, error, "the path is too long");
+    }
     enum status status = open_descriptor(file, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = h5_survey(file->descriptor, file->path, file->bytes, &file->description, error);
-    if (status == STATUS_OK && file->description->fault != NULL)
+    }
+    if (status == STATUS_OK && file->description->fault != NULL) {
         status = h5_fault(file, error, "%s", file->description->fault);
-    if (status != STATUS_OK && file->description == NULL && file->descriptor >= 0)
+    }
+    if (status != STATUS_OK && file->description == NULL && file->descriptor >= 0) {
         close(file->descriptor);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         h5_release_file(file);
+    }
     return status;
 }
 
 void h5_release_file(struct h5_file *file)
 {
-    if (file->description != NULL)
+    if (file->description != NULL) {
         close(file->descriptor);
+    }
     h5_description_free(file->description);
     file->description = NULL;
     file->descriptor = -1;
@@ -64,9 +72,10 @@ static enum status refuse_link(const struct h5_file *file, const char *name, siz
 static enum status no_link(const struct h5_file *file, const char *name, const struct h5_object *group,
                            struct error *error)
 {
-    if (group->kind == H5_KIND_GROUP && group->fault[0] != 0)
+    if (group->kind == H5_KIND_GROUP && group->fault[0] != 0) {
         return h5_fault(file, error, "cannot look up %.100s: a group on the way to it %s", name,
                         group->fault);
+    }
     return STATUS_OK;
 }
 
@@ -77,23 +86,28 @@ enum status h5_follow(const struct h5_file *file, const char *name, const struct
     const size_t length = strlen(name);
     uint32_t number = 0;
     *object = NULL;
-    if (description == NULL)
+    if (description == NULL) {
         return error_set(error, STATUS_INTERNAL, file->path, NULL,
                          "%.100s is read of a file that is not open", name);
-    if (name[0] != '/' || length >= H5_NAME_SIZE)
+    }
+    if (name[0] != '/' || length >= H5_NAME_SIZE) {
         return h5_fault(file, error, "'%.100s' is not the path of an object", name);
+    }
     for (size_t begin = 1, end; begin < length; begin = end + 1) {
         end = begin + strcspn(name + begin, "/");
         const struct h5_link *link = h5_description_link(description, number, name + begin, end - begin);
-        if (link == NULL)
+        if (link == NULL) {
             return no_link(file, name, &description->objects[number], error);
-        if (link->kind != H5_LINK_HARD)
+        }
+        if (link->kind != H5_LINK_HARD) {
             return refuse_link(file, name, end, link->kind, error);
+        }
         number = link->object;
     }
     *object = &description->objects[number];
-    if ((*object)->kind == H5_KIND_NONE && (*object)->fault[0] != 0)
+    if ((*object)->kind == H5_KIND_NONE && (*object)->fault[0] != 0) {
         return h5_fault(file, error, "%.100s %s", name, (*object)->fault);
+    }
     return STATUS_OK;
 }
 
@@ -101,8 +115,9 @@ enum status h5_find_object(const struct h5_file *file, const char *name, const s
                            struct error *error)
 {
     enum status status = h5_follow(file, name, object, error);
-    if (status == STATUS_OK && *object == NULL)
+    if (status == STATUS_OK && *object == NULL) {
         status = h5_fault(file, error, "there is no %s in the file", name);
+    }
     return status;
 }
 
@@ -118,8 +133,9 @@ enum status h5_identity(const struct h5_file *file, const char *name, uint64_t *
 {
     const struct h5_object *object;
     enum status status = h5_find_object(file, name, &object, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *identity = object->identity;
+    }
     return status;
 }
 
@@ -130,19 +146,23 @@ enum status h5_list(const struct h5_file *file, const char *group, char ***names
     *names = NULL;
     *count = 0;
     enum status status = h5_find_object(file, group, &object, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (object->kind != H5_KIND_GROUP)
+    }
+    if (object->kind != H5_KIND_GROUP) {
         return h5_fault(file, error, "%s is not a group", group);
-    if (object->fault[0] != 0)
+    }
+    if (object->fault[0] != 0) {
         return h5_fault(file, error, "%.100s %s", group, object->fault);
+    }
     const struct h5_description *description = file->description;
     const uint32_t number = (uint32_t)(object - description->objects);
     size_t begin, end;
     h5_description_links(description, number, &begin, &end);
     *names = calloc(end - begin + 1, sizeof **names);
-    if (*names == NULL)
+    if (*names == NULL) {
         return error_no_memory(error, file->path);
+    }
     for (size_t i = begin; i < end && status == STATUS_OK; i++) {
         (*names)[*count] = strdup(description->links[i].name);
         status = (*names)[*count] != NULL ? STATUS_OK : error_no_memory(error, file->path);

@@ -20,12 +20,15 @@ enum status h5_open_array(const struct h5_file *file, const char *name, struct h
     *array = (struct h5_array){.file = file};
     snprintf(array->name, sizeof array->name, "%s", name);
     enum status status = h5_follow(file, name, &object, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (object == NULL || object->kind != H5_KIND_ARRAY)
+    }
+    if (object == NULL || object->kind != H5_KIND_ARRAY) {
         return h5_fault(file, error, "there is no array %s in the file", name);
-    if (object->fault[0] != 0)
+    }
+    if (object->fault[0] != 0) {
         return h5_fault(file, error, "%.100s %s", name, object->fault);
+    }
     array->object = object;
     array->type = object->type;
     array->rank = object->rank;
@@ -38,8 +41,9 @@ enum status h5_read_array_shape(const struct h5_file *file, const char *name, en
 {
     struct h5_array array;
     enum status status = h5_open_array(file, name, &array, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     *type = array.type;
     *rank = array.rank;
     memcpy(dims, array.dims, sizeof array.dims);
@@ -49,21 +53,25 @@ enum status h5_read_array_shape(const struct h5_file *file, const char *name, en
 static void shape_text(int rank, const uint64_t *dims, char *text, size_t size)
 {
     size_t used = (size_t)snprintf(text, size, "[");
-    for (int i = 0; i < rank && used < size; i++)
+    for (int i = 0; i < rank && used < size; i++) {
         used += (size_t)snprintf(text + used, size - used, i == 0 ? "%llu" : ", %llu",
                                  (unsigned long long)dims[i]);
-    if (used < size)
+    }
+    if (used < size) {
         snprintf(text + used, size - used, "]");
+    }
 }
 
 static enum status check_shape(const struct h5_array *array, enum h5_type type, int rank,
                                const uint64_t *dims, struct error *error)
 {
     bool same = array->type == type && array->rank == rank;
-    for (int i = 0; i < rank && same; i++)
+    for (int i = 0; i < rank && same; i++) {
         same = array->dims[i] == dims[i];
-    if (same)
+    }
+    if (same) {
         return STATUS_OK;
+    }
     char found[160], wanted[160];
     shape_text(array->rank, array->dims, found, sizeof found);
     shape_text(rank, dims, wanted, sizeof wanted);
@@ -76,11 +84,14 @@ static enum status check_shape(const struct h5_array *array, enum h5_type type, 
 /* Whether all of them are stored: HDF5 itself knows what stands for values that never were. */
 static bool is_stored(const struct h5_object *object)
 {
-    if (object->layout != H5_LAYOUT_PIECES)
+    if (object->layout != H5_LAYOUT_PIECES) {
         return false;
-    for (uint64_t i = 0; i < object->pieces; i++)
-        if (h5_take_u64(object->piece + 8 * i) == UINT64_MAX)
+    }
+    for (uint64_t i = 0; i < object->pieces; i++) {
+        if (h5_take_u64(object->piece + 8 * i) == UINT64_MAX) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -95,12 +106,14 @@ static enum status read_run(const struct h5_array *array, uint64_t from, uint64_
 {
     while (count > 0) {
         ssize_t got = pread(array->file->descriptor, bytes, count, (off_t)from);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && errno == EINTR) {
             continue;
-        if (got <= 0)
+        }
+        if (got <= 0) {
             return h5_fault(array->file, error, "cannot read %s, %llu bytes at offset %llu: %s", array->name,
                             (unsigned long long)count, (unsigned long long)from,
                             got < 0 ? strerror(errno) : "the file has become shorter");
+        }
         bytes += got;
         from += (uint64_t)got;
         count -= (uint64_t)got;
@@ -118,8 +131,9 @@ static enum status read_pieces(const struct h5_array *array, uint64_t at, uint64
         const uint64_t piece = at / object->piece_bytes, skipped = at % object->piece_bytes;
         const uint64_t left = object->piece_bytes - skipped, run = left < count ? left : count;
         const uint64_t place = h5_take_u64(object->piece + 8 * piece), size = array->file->bytes;
-        if (place > size || skipped > size - place || run > size - place - skipped)
+        if (place > size || skipped > size - place || run > size - place - skipped) {
             return not_within(array, at, at + run, error);
+        }
         status = read_run(array, place + skipped, run, bytes, error);
         bytes += run;
         at += run;
@@ -136,12 +150,15 @@ static enum status read_values(const struct h5_array *array, uint64_t begin, uin
 {
     const struct h5_object *object = array->object;
     const uint64_t row_bytes = h5_row_bytes(object->type, object->rank, object->dims);
-    if (row_bytes == 0 || count == 0)
+    if (row_bytes == 0 || count == 0) {
         return STATUS_OK;
-    if (count > INT64_MAX / row_bytes)
+    }
+    if (count > INT64_MAX / row_bytes) {
         return h5_fault(array->file, error, "%s has more bytes than can be read", array->name);
-    if (is_stored(object))
+    }
+    if (is_stored(object)) {
         return read_pieces(array, begin * row_bytes, count * row_bytes, data, error);
+    }
     const struct h5_selection selection = {.identity = object->identity,
                                            .name = array->name,
                                            .type = object->type,
@@ -161,8 +178,9 @@ enum status h5_read_array(const struct h5_file *file, const char *name, enum h5_
 {
     struct h5_array array;
     enum status status = h5_open_array(file, name, &array, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = check_shape(&array, type, rank, dims, error);
+    }
     return status == STATUS_OK ? read_all(&array, data, error) : status;
 }
 
@@ -173,19 +191,23 @@ enum status h5_read_vector(const struct h5_file *file, const char *name, enum h5
     *data = NULL;
     *count = 0;
     enum status status = h5_open_array(file, name, &array, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (array.rank != 1 || array.type != type)
+    }
+    if (array.rank != 1 || array.type != type) {
         return h5_fault(file, error, "%s is not a %s array of one dimension", name, h5_type_name(type));
+    }
     /* No more than a file of this size can hold, however well it is compressed. */
     const uint64_t possible = file->bytes / h5_type_size(type) * INFLATED_BYTES_MAX;
     most = possible < most ? possible : most;
-    if (array.dims[0] > most)
+    if (array.dims[0] > most) {
         return h5_fault(file, error, "%s has %llu elements, more than the %llu possible", name,
                         (unsigned long long)array.dims[0], (unsigned long long)most);
+    }
     *data = malloc((size_t)(array.dims[0] * h5_type_size(type) + 1));
-    if (*data == NULL)
+    if (*data == NULL) {
         return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory to read %s", name);
+    }
     status = read_all(&array, *data, error);
     if (status == STATUS_OK) {
         *count = array.dims[0];
@@ -199,10 +221,11 @@ enum status h5_read_vector(const struct h5_file *file, const char *name, enum h5
 enum status h5_read_rows(const struct h5_array *array, uint64_t begin, uint64_t count, void *data,
                          struct error *error)
 {
-    if (array->rank < 1 || begin > array->dims[0] || count > array->dims[0] - begin)
+    if (array->rank < 1 || begin > array->dims[0] || count > array->dims[0] - begin) {
         return h5_fault(array->file, error, "%s has %llu rows, and %llu from row %llu on are asked for",
                         array->name, array->rank < 1 ? 0ULL : (unsigned long long)array->dims[0],
                         (unsigned long long)count, (unsigned long long)begin);
+    }
     return read_values(array, begin, count, data, error);
 }
 
@@ -233,15 +256,17 @@ static enum status locate_pieces(const struct h5_array *array, struct h5_locatio
     location->piece_bytes = object->piece_bytes;
     location->pieces = object->pieces;
     location->piece = malloc((size_t)(object->pieces + 1) * sizeof *location->piece);
-    if (location->piece == NULL)
+    if (location->piece == NULL) {
         return error_set(error, STATUS_INTERNAL, array->file->path, NULL, "no memory to locate %s",
                          array->name);
+    }
     for (uint64_t i = 0; i < object->pieces; i++) {
         const uint64_t begin = i * object->piece_bytes, left = object->bytes - begin;
         const uint64_t used = left < object->piece_bytes ? left : object->piece_bytes;
         location->piece[i] = h5_take_u64(object->piece + 8 * i);
-        if (location->piece[i] > array->file->bytes || used > array->file->bytes - location->piece[i])
+        if (location->piece[i] > array->file->bytes || used > array->file->bytes - location->piece[i]) {
             return not_within(array, begin, begin + used, error);
+        }
     }
     return STATUS_OK;
 }
@@ -250,18 +275,22 @@ enum status h5_locate(const struct h5_array *array, struct h5_location *location
 {
     const struct h5_file *file = array->file;
     *location = (struct h5_location){.descriptor = -1};
-    if (array->type != H5_TYPE_U8 || array->rank != 1)
+    if (array->type != H5_TYPE_U8 || array->rank != 1) {
         return h5_fault(file, error, "%s is not a uint8 array of one dimension", array->name);
-    if (array->dims[0] > file->bytes)
+    }
+    if (array->dims[0] > file->bytes) {
         return h5_fault(file, error, "%s says it has %llu bytes and the file has %llu", array->name,
                         (unsigned long long)array->dims[0], (unsigned long long)file->bytes);
+    }
     enum status status = check_layout(array, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = locate_pieces(array, location, error);
+    }
     if (status == STATUS_OK) {
         location->descriptor = fcntl(file->descriptor, F_DUPFD_CLOEXEC, 3);
-        if (location->descriptor < 0)
+        if (location->descriptor < 0) {
             status = h5_fault(file, error, "cannot reach the open file: %s", strerror(errno));
+        }
     }
     if (status != STATUS_OK) {
         free(location->piece);

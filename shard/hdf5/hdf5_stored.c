@@ -24,8 +24,9 @@ bool h5_stored_write(const void *bytes, size_t size)
     const char *at = bytes;
     while (size > 0) {
         ssize_t count = write(OUTPUT, at, size);
-        if (count <= 0)
+        if (count <= 0) {
             return false;
+        }
         at += count;
         size -= (size_t)count;
     }
@@ -59,10 +60,12 @@ static bool read_type(struct h5_stored *array, char *fault)
                 (array->type == H5_TYPE_F32 || H5Tget_sign(id) == H5T_SGN_NONE);
     }
     array->plain = known && H5Tequal(id, h5_memory_type(array->type)) > 0;
-    if (!known)
+    if (!known) {
         snprintf(fault, H5_FAULT_SIZE, "is of a type that is none of float32, uint8, uint32, uint64");
-    if (id >= 0)
+    }
+    if (id >= 0) {
         H5Tclose(id);
+    }
     return known;
 }
 
@@ -74,12 +77,15 @@ static bool read_extent(struct h5_stored *array, char *fault)
     const bool known = array->rank >= 0 && array->rank <= H5_RANK_MAX &&
                        H5Sget_simple_extent_type(space) != H5S_NULL &&
                        H5Sget_simple_extent_dims(space, dims, NULL) >= 0;
-    for (int i = 0; i < array->rank && known; i++)
+    for (int i = 0; i < array->rank && known; i++) {
         array->dims[i] = dims[i];
-    if (!known)
+    }
+    if (!known) {
         snprintf(fault, H5_FAULT_SIZE, "has a shape that is none of ours");
-    if (space >= 0)
+    }
+    if (space >= 0) {
         H5Sclose(space);
+    }
     return known;
 }
 
@@ -113,14 +119,15 @@ static bool check_chunks(const struct h5_stored *array, char *fault)
 bool h5_stored_open(struct h5_stored *array, hid_t id, char *fault)
 {
     *array = (struct h5_stored){.id = id, .list = H5Dget_create_plist(id)};
-    if (array->list < 0)
+    if (array->list < 0) {
         h5_stored_fault(fault, "has a layout that cannot be read");
-    else if (H5Pget_layout(array->list) == H5D_VIRTUAL)
+    } else if (H5Pget_layout(array->list) == H5D_VIRTUAL) {
         snprintf(fault, H5_FAULT_SIZE, "is a virtual dataset, which is refused");
-    else if (H5Pget_external_count(array->list) != 0)
+    } else if (H5Pget_external_count(array->list) != 0) {
         snprintf(fault, H5_FAULT_SIZE, "is stored in another file, which is refused");
-    else
+    } else {
         return read_type(array, fault) && check_chunks(array, fault) && read_extent(array, fault);
+    }
     return false;
 }
 
@@ -128,8 +135,9 @@ uint64_t h5_stored_chunk_rows(const struct h5_stored *array)
 {
     hsize_t chunk[H5S_MAX_RANK];
     bool whole = H5Pget_chunk(array->list, H5S_MAX_RANK, chunk) == array->rank && array->rank > 0;
-    for (int i = 1; i < array->rank && whole; i++)
+    for (int i = 1; i < array->rank && whole; i++) {
         whole = chunk[i] == array->dims[i];
+    }
     return whole ? chunk[0] : 0;
 }
 
@@ -139,19 +147,25 @@ enum h5_layout h5_stored_layout(const struct h5_stored *array, const struct h5_o
     const uint64_t bytes = h5_array_bytes(array->type, array->rank, array->dims);
     const bool chunked = H5Pget_layout(array->list) == H5D_CHUNKED;
     *piece_bytes = *pieces = 0;
-    if (file->user_block != 0)
+    if (file->user_block != 0) {
         return H5_LAYOUT_USER_BLOCK;
-    if (H5Pget_nfilters(array->list) != 0)
+    }
+    if (H5Pget_nfilters(array->list) != 0) {
         return H5_LAYOUT_COMPRESSED;
-    if (H5Pget_layout(array->list) == H5D_COMPACT)
+    }
+    if (H5Pget_layout(array->list) == H5D_COMPACT) {
         return H5_LAYOUT_COMPACT;
-    if (!array->plain || bytes > INT64_MAX)
+    }
+    if (!array->plain || bytes > INT64_MAX) {
         return H5_LAYOUT_OTHER;
+    }
     const uint64_t rows = chunked ? h5_stored_chunk_rows(array) : 1;
     const uint64_t size = !chunked ? bytes : rows * h5_row_bytes(array->type, array->rank, array->dims);
     const uint64_t count = bytes == 0 || size == 0 ? 0 : (bytes - 1) / size + 1;
-    if (rows == 0 || count > PIECES_MAX || (chunked && count > file->bytes / (size + CHUNK_ENTRY_BYTES) + 1))
+    if (rows == 0 || count > PIECES_MAX ||
+        (chunked && count > file->bytes / (size + CHUNK_ENTRY_BYTES) + 1)) {
         return H5_LAYOUT_OTHER;
+    }
     *piece_bytes = size;
     *pieces = count;
     return H5_LAYOUT_PIECES;
@@ -162,15 +176,17 @@ uint64_t h5_stored_place(const struct h5_stored *array, uint64_t row)
     hsize_t start[H5_RANK_MAX] = {row}, stored;
     haddr_t address = HADDR_UNDEF;
     unsigned mask;
-    if (H5Pget_layout(array->list) == H5D_CONTIGUOUS)
+    if (H5Pget_layout(array->list) == H5D_CONTIGUOUS) {
         address = H5Dget_offset(array->id);
-    else if (H5Dget_chunk_info_by_coord(array->id, start, &mask, &address, &stored) < 0)
+    } else if (H5Dget_chunk_info_by_coord(array->id, start, &mask, &address, &stored) < 0) {
         address = HADDR_UNDEF;
+    }
     return address == HADDR_UNDEF ? UINT64_MAX : address;
 }
 
 void h5_stored_close(const struct h5_stored *array)
 {
-    if (array->list >= 0)
+    if (array->list >= 0) {
         H5Pclose(array->list);
+    }
 }

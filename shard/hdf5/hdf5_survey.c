@@ -28,9 +28,11 @@ struct survey {
 static uint32_t number_of(struct survey *survey, uint64_t identity)
 {
     size_t slot = (size_t)(identity * UINT64_C(0x9E3779B97F4A7C15) >> 40) % SLOTS;
-    for (; survey->slot[slot] != 0; slot = (slot + 1) % SLOTS)
-        if (survey->identity[survey->slot[slot] - 1] == identity)
+    for (; survey->slot[slot] != 0; slot = (slot + 1) % SLOTS) {
+        if (survey->identity[survey->slot[slot] - 1] == identity) {
             return survey->slot[slot] - 1;
+        }
+    }
     if (survey->count == H5_OBJECTS_MAX) {
         survey->crowded = true;
         return 0;
@@ -67,8 +69,9 @@ static void put_texts_fixed(struct h5_writing *output, hid_t id, hid_t type, siz
         return;
     }
     char *texts = calloc(count + 1, width), *text = calloc(width + 1, 1);
-    if (texts == NULL || text == NULL || (count > 0 && H5Aread(id, type, texts) < 0))
+    if (texts == NULL || text == NULL || (count > 0 && H5Aread(id, type, texts) < 0)) {
         h5_stored_fault(fault, "cannot be read");
+    }
     for (size_t i = 0; i < count && fault[0] == 0; i++) {
         memcpy(text, texts + i * width, width);
         h5_put_text(output, text);
@@ -81,19 +84,23 @@ static void put_texts_fixed(struct h5_writing *output, hid_t id, hid_t type, siz
 static void put_texts_variable(struct h5_writing *output, hid_t id, hid_t type, size_t count, char *fault)
 {
     char **texts = calloc(count + 1, sizeof *texts);
-    if (texts == NULL || (count > 0 && H5Aread(id, type, texts) < 0))
+    if (texts == NULL || (count > 0 && H5Aread(id, type, texts) < 0)) {
         h5_stored_fault(fault, "cannot be read");
-    for (size_t i = 0; i < count && fault[0] == 0; i++)
+    }
+    for (size_t i = 0; i < count && fault[0] == 0; i++) {
         h5_put_text(output, texts[i] != NULL ? texts[i] : "");
+    }
 }
 
 static void put_numbers(struct h5_writing *output, hid_t id, hid_t memory, size_t count, char *fault)
 {
     uint64_t *values = calloc(count + 1, sizeof *values);
-    if (values == NULL || (count > 0 && H5Aread(id, memory, values) < 0))
+    if (values == NULL || (count > 0 && H5Aread(id, memory, values) < 0)) {
         h5_stored_fault(fault, "cannot be read");
-    for (size_t i = 0; i < count && fault[0] == 0; i++)
+    }
+    for (size_t i = 0; i < count && fault[0] == 0; i++) {
         h5_put_u64(output, values[i]);
+    }
     free(values);
 }
 
@@ -103,8 +110,9 @@ static enum h5_class class_of(hid_t type, hid_t *memory)
     switch (H5Tget_class(type)) {
     case H5T_INTEGER:
         /* Wider ones do not exist in C. A value keeps the sign it has: HDF5 would clip it in silence. */
-        if (H5Tget_size(type) > 8)
+        if (H5Tget_size(type) > 8) {
             return H5_CLASS_OTHER;
+        }
         *memory = H5Tget_sign(type) == H5T_SGN_2 ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64;
         return H5Tget_sign(type) == H5T_SGN_2 ? H5_CLASS_SIGNED : H5_CLASS_UNSIGNED;
     case H5T_FLOAT:
@@ -133,14 +141,16 @@ static void tell_values(struct survey *survey, const char *name, hid_t id, hid_t
     hid_t memory;
     const enum h5_class class = class_of(type, &memory);
     begin_attribute(survey, name, class, "", count);
-    if (class == H5_CLASS_TEXT && H5Tis_variable_str(type) > 0)
+    if (class == H5_CLASS_TEXT && H5Tis_variable_str(type) > 0) {
         put_texts_variable(&survey->output, id, type, count, fault);
-    else if (class == H5_CLASS_TEXT)
+    } else if (class == H5_CLASS_TEXT) {
         put_texts_fixed(&survey->output, id, type, count, fault);
-    else if (class != H5_CLASS_OTHER)
+    } else if (class != H5_CLASS_OTHER) {
         put_numbers(&survey->output, id, memory, count, fault);
-    if (fault[0] != 0)
+    }
+    if (fault[0] != 0) {
         h5_put_back(&survey->output);
+    }
 }
 
 static herr_t tell_attribute(hid_t object, const char *name, const H5A_info_t *info, void *context)
@@ -151,22 +161,27 @@ static herr_t tell_attribute(hid_t object, const char *name, const H5A_info_t *i
     hid_t id = H5Aopen(object, name, H5P_DEFAULT);
     hid_t type = id < 0 ? id : H5Aget_type(id), space = id < 0 ? id : H5Aget_space(id);
     hssize_t count = space < 0 ? 0 : H5Sget_simple_extent_npoints(space);
-    if (type < 0 || space < 0)
+    if (type < 0 || space < 0) {
         h5_stored_fault(fault, "cannot be read");
-    else if (count < 0 || H5Sget_simple_extent_ndims(space) > 1)
+    } else if (count < 0 || H5Sget_simple_extent_ndims(space) > 1) {
         snprintf(fault, sizeof fault, "has a shape that is none of ours");
-    else if (count > H5_VALUES_MAX)
+    } else if (count > H5_VALUES_MAX) {
         snprintf(fault, sizeof fault, "has more values than there can be");
-    else
+    } else {
         tell_values(survey, name, id, type, (size_t)count, fault);
-    if (fault[0] != 0)
+    }
+    if (fault[0] != 0) {
         begin_attribute(survey, name, H5_CLASS_OTHER, fault, 0);
-    if (space >= 0)
+    }
+    if (space >= 0) {
         H5Sclose(space);
-    if (type >= 0)
+    }
+    if (type >= 0) {
         H5Tclose(type);
-    if (id >= 0)
+    }
+    if (id >= 0) {
         H5Aclose(id);
+    }
     return survey->output.full ? 1 : 0;
 }
 
@@ -177,13 +192,15 @@ static void tell_array(struct survey *survey, const struct h5_stored *array)
     const uint64_t rows = H5Pget_layout(array->list) == H5D_CHUNKED ? h5_stored_chunk_rows(array) : 0;
     h5_put_u8(&survey->output, (uint8_t)array->type);
     h5_put_u8(&survey->output, (uint8_t)array->rank);
-    for (int i = 0; i < array->rank; i++)
+    for (int i = 0; i < array->rank; i++) {
         h5_put_u64(&survey->output, array->dims[i]);
+    }
     h5_put_u8(&survey->output, (uint8_t)layout);
     h5_put_u64(&survey->output, piece_bytes);
     h5_put_u64(&survey->output, pieces);
-    for (uint64_t i = 0; i < pieces; i++)
+    for (uint64_t i = 0; i < pieces; i++) {
         h5_put_u64(&survey->output, h5_stored_place(array, i * rows));
+    }
 }
 
 /* --- The whole --- */
@@ -198,24 +215,28 @@ static void tell_object(struct survey *survey, uint32_t number)
     if (id < 0) {
         h5_stored_fault(fault, "cannot be opened");
     } else {
-        if (H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, tell_attribute, survey) < 0)
+        if (H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, tell_attribute, survey) < 0) {
             h5_stored_fault(attributes_fault, "cannot be read");
+        }
         H5I_type_t type = H5Iget_type(id);
         kind = type == H5I_GROUP ? H5_KIND_GROUP : type == H5I_DATASET ? H5_KIND_ARRAY : H5_KIND_NONE;
     }
-    if (kind == H5_KIND_GROUP && H5Literate(id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, tell_link, survey) < 0)
+    if (kind == H5_KIND_GROUP && H5Literate(id, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, tell_link, survey) < 0) {
         h5_stored_fault(fault, "cannot be listed");
+    }
     const bool readable = kind == H5_KIND_ARRAY && h5_stored_open(&array, id, fault);
     h5_put_record(&survey->output, 'O');
     h5_put_u8(&survey->output, (uint8_t)kind);
     h5_put_u64(&survey->output, survey->identity[number]);
     h5_put_text(&survey->output, fault);
     h5_put_text(&survey->output, attributes_fault);
-    if (readable)
+    if (readable) {
         tell_array(survey, &array);
+    }
     h5_stored_close(&array);
-    if (id >= 0)
+    if (id >= 0) {
         H5Oclose(id);
+    }
 }
 
 static bool walk(struct survey *survey, char *fault)
@@ -226,13 +247,15 @@ static bool walk(struct survey *survey, char *fault)
         return false;
     }
     number_of(survey, root.addr);
-    for (uint32_t i = 0; i < survey->count && !survey->output.full && !survey->crowded; i++)
+    for (uint32_t i = 0; i < survey->count && !survey->output.full && !survey->crowded; i++) {
         tell_object(survey, i);
-    if (survey->crowded)
+    }
+    if (survey->crowded) {
         snprintf(fault, H5_FAULT_SIZE, "there are more than %d groups and arrays in the file",
                  H5_OBJECTS_MAX);
-    else if (survey->output.full)
+    } else if (survey->output.full) {
         snprintf(fault, H5_FAULT_SIZE, "what the file says of itself takes more than the file does");
+    }
     return fault[0] == 0;
 }
 
@@ -241,8 +264,9 @@ static int describe(void)
     char fault[H5_FAULT_SIZE] = "";
     struct survey survey = {.identity = calloc(H5_OBJECTS_MAX, sizeof *survey.identity),
                             .slot = calloc(SLOTS, sizeof *survey.slot)};
-    if (survey.identity == NULL || survey.slot == NULL)
+    if (survey.identity == NULL || survey.slot == NULL) {
         return H5_SURVEY_FAILED;
+    }
     const bool opened = h5_stored_open_file(&survey.file, fault);
     h5_put_begin(&survey.output, h5_description_most(survey.file.bytes));
     if (!opened || !walk(&survey, fault)) {
@@ -258,9 +282,11 @@ static int describe(void)
 
 int h5_survey_run(int count, char **arguments)
 {
-    if (count == 1 && strcmp(arguments[0], H5_SURVEY_DESCRIBE) == 0)
+    if (count == 1 && strcmp(arguments[0], H5_SURVEY_DESCRIBE) == 0) {
         return describe();
-    if (count == 5 && strcmp(arguments[0], H5_SURVEY_DECODE) == 0)
+    }
+    if (count == 5 && strcmp(arguments[0], H5_SURVEY_DECODE) == 0) {
         return h5_decode_run(arguments + 1);
+    }
     return H5_SURVEY_FAILED;
 }

@@ -30,37 +30,45 @@ enum status h5_create_file(const char *path, struct h5_file *file, struct error 
     H5_ALONE;
     *file = (struct h5_file){.writable = true};
     int length = snprintf(file->path, sizeof file->path, "%s", path);
-    if (length < 0 || (size_t)length >= sizeof file->path)
+    if (length < 0 || (size_t)length >= sizeof file->path) {
         return h5_fault(file, error, "the path is too long");
+    }
     /* Nothing that has the name is written to, least of all through a link: it is replaced. */
     enum status status = file_make_way(path, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     hid_t list = h5_access_list();
     hid_t id = list < 0 ? list : H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, list);
-    if (id < 0)
+    if (id < 0) {
         status = h5_write_fault(file, error, "cannot make the file");
-    else
+    } else {
         file->id = id;
-    if (list >= 0)
+    }
+    if (list >= 0) {
         H5Pclose(list);
+    }
     return status;
 }
 
 enum status h5_finish_file(struct h5_file *file, struct error *error)
 {
     H5_ALONE;
-    if (file->id <= 0)
+    if (file->id <= 0) {
         return STATUS_OK;
+    }
     enum status status = STATUS_OK;
-    if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0)
+    if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0) {
         status = h5_write_fault(file, error, "cannot write the file");
-    if (H5Fclose(file->id) < 0 && status == STATUS_OK)
+    }
+    if (H5Fclose(file->id) < 0 && status == STATUS_OK) {
         status = h5_write_fault(file, error, "cannot close the file");
+    }
     file->id = 0;
     /* HDF5 keeps a file open that it cannot close: emptied, it takes no space once its name is removed. */
-    if (status != STATUS_OK && truncate(file->path, 0) != 0)
+    if (status != STATUS_OK && truncate(file->path, 0) != 0) {
         unlink(file->path);
+    }
     return status;
 }
 
@@ -83,19 +91,22 @@ static enum status create_dataset(struct h5_array *array, uint64_t chunk_rows, s
     if (space >= 0 && H5Pset_create_intermediate_group(links, 1) >= 0 &&
         H5Pset_obj_track_times(create, false) >= 0 && H5Pset_fill_time(create, H5D_FILL_TIME_NEVER) >= 0 &&
         H5Pset_chunk_cache(access, 1, 0, 1) >= 0 &&
-        (chunk_rows == 0 || H5Pset_chunk(create, array->rank, chunk) >= 0))
+        (chunk_rows == 0 || H5Pset_chunk(create, array->rank, chunk) >= 0)) {
         id =
             H5Dcreate2(array->file->id, array->name, h5_file_type(array->type), space, links, create, access);
+    }
     enum status status = STATUS_OK;
-    if (id < 0)
+    if (id < 0) {
         status = h5_write_fault(array->file, error, "cannot make %s", array->name);
-    else
+    } else {
         array->id = id;
+    }
     H5Pclose(access);
     H5Pclose(create);
     H5Pclose(links);
-    if (space >= 0)
+    if (space >= 0) {
         H5Sclose(space);
+    }
     return status;
 }
 
@@ -106,8 +117,9 @@ static enum status begin_array(struct h5_file *file, const char *name, enum h5_t
     array->file = file;
     array->type = type;
     array->rank = rank;
-    if (rank < 1 || rank > H5_RANK_MAX || name[0] != '/' || strlen(name) >= sizeof array->name)
+    if (rank < 1 || rank > H5_RANK_MAX || name[0] != '/' || strlen(name) >= sizeof array->name) {
         return h5_fault(file, error, "an array cannot be named '%.100s' with %d dimensions", name, rank);
+    }
     memcpy(array->dims, dims, (size_t)rank * sizeof *dims);
     memcpy(array->name, name, strlen(name) + 1);
     return STATUS_OK;
@@ -119,10 +131,12 @@ enum status h5_create_array(struct h5_file *file, const char *name, enum h5_type
 {
     H5_ALONE;
     enum status status = begin_array(file, name, type, rank, dims, array, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (chunk_rows == 0)
+    }
+    if (chunk_rows == 0) {
         return h5_fault(file, error, "%s needs chunks of at least one row", name);
+    }
     return create_dataset(array, chunk_rows, error);
 }
 
@@ -131,21 +145,25 @@ static enum status transfer(const struct h5_array *array, uint64_t begin, uint64
                             struct error *error)
 {
     hsize_t start[H5_RANK_MAX] = {begin}, block[H5_RANK_MAX] = {count};
-    for (int i = 1; i < array->rank; i++)
+    for (int i = 1; i < array->rank; i++) {
         block[i] = array->dims[i];
+    }
     hid_t there = H5Dget_space(array->id);
     hid_t here = H5Screate_simple(array->rank, block, NULL);
     bool done = there >= 0 && here >= 0 &&
                 H5Sselect_hyperslab(there, H5S_SELECT_SET, start, NULL, block, NULL) >= 0 &&
                 H5Dwrite(array->id, h5_memory_type(array->type), here, there, H5P_DEFAULT, data) >= 0;
     enum status status = STATUS_OK;
-    if (!done)
+    if (!done) {
         status = h5_write_fault(array->file, error, "cannot write rows %llu to %llu of %s",
                                 (unsigned long long)begin, (unsigned long long)(begin + count), array->name);
-    if (here >= 0)
+    }
+    if (here >= 0) {
         H5Sclose(here);
-    if (there >= 0)
+    }
+    if (there >= 0) {
         H5Sclose(there);
+    }
     return status;
 }
 
@@ -177,8 +195,9 @@ enum status h5_write_array(struct h5_file *file, const char *name, enum h5_type 
 {
     struct h5_array array;
     enum status status = create_fixed(file, name, type, rank, dims, &array, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     const uint64_t row_bytes = h5_row_bytes(type, rank, dims);
     uint64_t piece = row_bytes > 0 && row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
     for (uint64_t begin = 0; begin < dims[0] && row_bytes > 0 && status == STATUS_OK; begin += piece) {
@@ -192,13 +211,16 @@ enum status h5_write_array(struct h5_file *file, const char *name, enum h5_type 
 enum status h5_append_rows(struct h5_array *array, uint64_t count, const void *data, struct error *error)
 {
     H5_ALONE;
-    if (count == 0)
+    if (count == 0) {
         return STATUS_OK;
+    }
     hsize_t dims[H5_RANK_MAX];
-    for (int i = 0; i < array->rank; i++)
+    for (int i = 0; i < array->rank; i++) {
         dims[i] = array->dims[i] + (i == 0 ? count : 0);
-    if (H5Dset_extent(array->id, dims) < 0)
+    }
+    if (H5Dset_extent(array->id, dims) < 0) {
         return h5_write_fault(array->file, error, "cannot extend %s", array->name);
+    }
     array->dims[0] += count;
     return transfer(array, array->dims[0] - count, count, data, error);
 }

@@ -10,23 +10,29 @@ static enum status set(struct h5_file *file, const char *object, const char *nam
 {
     enum status status = STATUS_OK;
     hid_t id = H5Oopen(file->id, object, H5P_DEFAULT);
-    if (id < 0)
+    if (id < 0) {
         return h5_write_fault(file, error, "cannot open %s", object);
+    }
     hsize_t dims[1] = {count};
     hid_t space = scalar ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, dims, NULL);
     hid_t attribute = H5I_INVALID_HID;
     bool done = space >= 0;
-    if (done && H5Aexists(id, name) > 0)
+    if (done && H5Aexists(id, name) > 0) {
         done = H5Adelete(id, name) >= 0;
-    if (done)
+    }
+    if (done) {
         attribute = H5Acreate2(id, name, stored, space, H5P_DEFAULT, H5P_DEFAULT);
+    }
     done = attribute >= 0 && (count == 0 || H5Awrite(attribute, memory, values) >= 0);
-    if (!done)
+    if (!done) {
         status = h5_write_fault(file, error, "cannot write the attribute '%s' of %s", name, object);
-    if (attribute >= 0)
+    }
+    if (attribute >= 0) {
         H5Aclose(attribute);
-    if (space >= 0)
+    }
+    if (space >= 0) {
         H5Sclose(space);
+    }
     H5Oclose(id);
     return status;
 }
@@ -88,8 +94,9 @@ static enum status set_texts(struct h5_file *file, const char *object, const cha
                              const char *const *values, size_t count, struct error *error)
 {
     size_t widest = 1;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         widest = strlen(values[i]) > widest ? strlen(values[i]) : widest;
+    }
     char *texts = calloc(count + 1, widest);
     hid_t type = text_type(widest);
     enum status status;
@@ -97,12 +104,14 @@ static enum status set_texts(struct h5_file *file, const char *object, const cha
         status =
             error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the attribute '%s'", name);
     } else {
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             memcpy(texts + i * widest, values[i], strlen(values[i]));
+        }
         status = set(file, object, name, type, type, scalar, count, texts, error);
     }
-    if (type >= 0)
+    if (type >= 0) {
         H5Tclose(type);
+    }
     free(texts);
     return status;
 }

@@ -9,13 +9,16 @@ enum image_encoding image_sniff(const uint8_t *bytes, size_t size)
 {
     static const uint8_t jpeg[3] = {0xff, 0xd8, 0xff};
     static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    if (size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0)
+    if (size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0) {
         return IMAGE_JPEG;
-    if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
+    }
+    if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0) {
         return IMAGE_PNG;
+    }
     if (size >= 3 && bytes[0] == 'P' && memchr("2356", bytes[1], 4) != NULL &&
-        memchr(" \t\r\n\v\f#", bytes[2], 7) != NULL)
+        memchr(" \t\r\n\v\f#", bytes[2], 7) != NULL) {
         return IMAGE_PNM;
+    }
     return IMAGE_UNKNOWN;
 }
 
@@ -60,8 +63,9 @@ enum status image_decode_into(const uint8_t *bytes, size_t size, int side, uint8
 {
     struct image_sink sink = {.side = side, .pixels = pixels};
     int width, height;
-    if (side < 1 || side > IMAGE_SIDE_MAX)
+    if (side < 1 || side > IMAGE_SIDE_MAX) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "a side of %d pixels was asked for", side);
+    }
     return decode(bytes, size, &sink, &width, &height, error);
 }
 
@@ -71,14 +75,16 @@ enum status image_encode(const struct image *image, enum image_encoding encoding
     *bytes = NULL;
     *size = 0;
     if (image->width < 1 || image->height < 1 || image->width > IMAGE_SIDE_MAX ||
-        image->height > IMAGE_SIDE_MAX)
+        image->height > IMAGE_SIDE_MAX) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "an image of %d x %d cannot be encoded",
                          image->width, image->height);
+    }
     switch (encoding) {
     case IMAGE_JPEG:
-        if (quality < 1 || quality > 100)
+        if (quality < 1 || quality > 100) {
             return error_set(error, STATUS_USAGE, NULL, "choose a JPEG quality of 1 to 100",
                              "a JPEG quality of %d was asked for", quality);
+        }
         return image_jpeg_encode(image, quality, bytes, size, error);
     case IMAGE_PNG:
         return image_png_encode(image, bytes, size, error);
@@ -92,8 +98,9 @@ enum status image_encode(const struct image *image, enum image_encoding encoding
 
 void image_free(struct image *image)
 {
-    if (image == NULL)
+    if (image == NULL) {
         return;
+    }
     free(image->pixels);
     *image = (struct image){0};
 }

@@ -4,34 +4,39 @@
 
 enum status image_check_side(uint64_t width, uint64_t height, struct error *error)
 {
-    if (width == 0 || height == 0 || width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX)
+    if (width == 0 || height == 0 || width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX) {
         return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE,
                          "the image says it is %llu x %llu, and 1 to %d pixels a side are read",
                          (unsigned long long)width, (unsigned long long)height, IMAGE_SIDE_MAX);
-    if (width * height > IMAGE_PIXELS_MAX)
+    }
+    if (width * height > IMAGE_PIXELS_MAX) {
         return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE,
                          "the image says it is %llu x %llu, and at most %d pixels are read",
                          (unsigned long long)width, (unsigned long long)height, IMAGE_PIXELS_MAX);
+    }
     return STATUS_OK;
 }
 
 enum status image_sink_open(struct image_sink *sink, uint64_t width, uint64_t height, struct error *error)
 {
     enum status status = image_check_side(width, height, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     sink->width = (int)width;
     sink->height = (int)height;
     if (sink->side > 0) {
-        if (sink->width != sink->side || sink->height != sink->side)
+        if (sink->width != sink->side || sink->height != sink->side) {
             return error_set(error, STATUS_DATA, NULL, "pack the dataset again at the size wanted",
                              "the image is %d x %d where %d x %d is needed", sink->width, sink->height,
                              sink->side, sink->side);
+        }
         return STATUS_OK;
     }
     sink->pixels = malloc((size_t)width * (size_t)height * 3);
-    if (sink->pixels == NULL)
+    if (sink->pixels == NULL) {
         return error_set(error, STATUS_INTERNAL, NULL, "free memory, or use smaller images",
                          "no memory for an image of %d x %d", sink->width, sink->height);
+    }
     return STATUS_OK;
 }

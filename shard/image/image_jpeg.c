@@ -47,8 +47,9 @@ static void reader_fail(j_common_ptr info)
 static void reader_message(j_common_ptr info, int level)
 {
     int code = info->err->msg_code;
-    if (level < 0 && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR)
+    if (level < 0 && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR) {
         reader_fail(info);
+    }
 }
 
 static void reader_progress(j_common_ptr info)
@@ -84,10 +85,12 @@ static void read_rgb(struct jpeg_reader *reader)
     while (info->output_scanline < info->output_height) {
         JSAMPROW rows[ROWS_AT_ONCE];
         JDIMENSION count = info->output_height - info->output_scanline;
-        if (count > ROWS_AT_ONCE)
+        if (count > ROWS_AT_ONCE) {
             count = ROWS_AT_ONCE;
-        for (JDIMENSION i = 0; i < count; i++)
+        }
+        for (JDIMENSION i = 0; i < count; i++) {
             rows[i] = reader->sink->pixels + stride * (info->output_scanline + i);
+        }
         jpeg_read_scanlines(info, rows, count);
     }
 }
@@ -102,8 +105,9 @@ static void read_cmyk(struct jpeg_reader *reader)
         jpeg_read_scanlines(info, row, 1);
         for (JDIMENSION x = 0; x < info->output_width; x++) {
             const uint8_t *cmyk = row[0] + (size_t)x * 4;
-            for (int c = 0; c < 3; c++)
+            for (int c = 0; c < 3; c++) {
                 rgb[x * 3 + (JDIMENSION)c] = (uint8_t)((cmyk[c] * cmyk[3] + 127) / 255);
+            }
         }
     }
 }
@@ -111,24 +115,27 @@ static void read_cmyk(struct jpeg_reader *reader)
 static bool read_image(struct jpeg_reader *reader, struct error *error)
 {
     struct jpeg_decompress_struct *info = &reader->info;
-    if (setjmp(reader->jump) != 0)
+    if (setjmp(reader->jump) != 0) {
         return false;
+    }
     reader_open(reader);
     if (reader->sink == NULL) {
         reader->status = image_check_side(info->image_width, info->image_height, error);
         return true;
     }
     reader->status = image_sink_open(reader->sink, info->image_width, info->image_height, error);
-    if (reader->status != STATUS_OK)
+    if (reader->status != STATUS_OK) {
         return true;
+    }
     const bool cmyk = info->num_components == 4;
     info->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     info->dct_method = JDCT_ISLOW;
     jpeg_start_decompress(info);
-    if (cmyk)
+    if (cmyk) {
         read_cmyk(reader);
-    else
+    } else {
         read_rgb(reader);
+    }
     jpeg_finish_decompress(info);
     return true;
 }
@@ -141,8 +148,9 @@ enum status image_jpeg_decode(const uint8_t *bytes, size_t size, struct image_si
     *width = (int)reader.info.image_width;
     *height = (int)reader.info.image_height;
     jpeg_destroy_decompress(&reader.info);
-    if (!readable)
+    if (!readable) {
         return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE, "damaged JPEG: %s", reader.message);
+    }
     return reader.status;
 }
 
@@ -159,8 +167,9 @@ static bool write_image(struct jpeg_writer *writer, const struct image *image, i
     info->err = jpeg_std_error(&writer->manager);
     writer->manager.error_exit = writer_fail;
     info->client_data = writer;
-    if (setjmp(writer->jump) != 0)
+    if (setjmp(writer->jump) != 0) {
         return false;
+    }
     jpeg_create_compress(info);
     jpeg_mem_dest(info, &writer->bytes, &writer->size);
     info->image_width = (JDIMENSION)image->width;
@@ -170,8 +179,9 @@ static bool write_image(struct jpeg_writer *writer, const struct image *image, i
     jpeg_set_defaults(info);
     jpeg_set_quality(info, quality, TRUE);
     info->dct_method = JDCT_ISLOW;
-    if (quality >= 95)
+    if (quality >= 95) {
         info->comp_info[0].h_samp_factor = info->comp_info[0].v_samp_factor = 1;
+    }
     jpeg_start_compress(info, TRUE);
     while (info->next_scanline < info->image_height) {
         JSAMPROW row = image->pixels + (size_t)image->width * 3 * info->next_scanline;
@@ -188,8 +198,9 @@ enum status image_jpeg_encode(const struct image *image, int quality, uint8_t **
     bool written = write_image(&writer, image, quality);
     jpeg_destroy_compress(&writer.info);
     /* It fails for want of memory alone, and then may have freed writer.bytes already. */
-    if (!written)
+    if (!written) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "the JPEG encoder failed: %s", writer.message);
+    }
     *bytes = writer.bytes;
     *size = writer.size;
     return STATUS_OK;

@@ -51,8 +51,9 @@ static void ignore_warning(png_structp png, png_const_charp message)
 static void reader_read(png_structp png, png_bytep data, size_t count)
 {
     struct png_reader *reader = png_get_io_ptr(png);
-    if (count > reader->size - reader->used)
+    if (count > reader->size - reader->used) {
         png_error(png, "the file ends too early");
+    }
     memcpy(data, reader->bytes + reader->used, count);
     reader->used += count;
 }
@@ -65,10 +66,12 @@ static void read_as_rgb(struct png_reader *reader)
     const bool transparent =
         (type & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png, reader->info, PNG_INFO_tRNS) != 0;
     png_set_expand(png);
-    if (png_get_bit_depth(png, reader->info) == 16)
+    if (png_get_bit_depth(png, reader->info) == 16) {
         png_set_scale_16(png);
-    if ((type & PNG_COLOR_MASK_COLOR) == 0)
+    }
+    if ((type & PNG_COLOR_MASK_COLOR) == 0) {
         png_set_gray_to_rgb(png);
+    }
     if (transparent) {
         const png_color_16 black = {0};
         png_set_background_fixed(png, &black, PNG_BACKGROUND_GAMMA_SCREEN, 0, 0);
@@ -80,18 +83,22 @@ static void read_rows(struct png_reader *reader)
     const size_t stride = (size_t)reader->width * 3;
     const int passes = png_set_interlace_handling(reader->png);
     png_read_update_info(reader->png, reader->info);
-    if (png_get_rowbytes(reader->png, reader->info) != stride)
+    if (png_get_rowbytes(reader->png, reader->info) != stride) {
         png_error(reader->png, "an unknown pixel format");
-    for (int pass = 0; pass < passes; pass++)
-        for (int y = 0; y < reader->height; y++)
+    }
+    for (int pass = 0; pass < passes; pass++) {
+        for (int y = 0; y < reader->height; y++) {
             png_read_row(reader->png, reader->sink->pixels + stride * (size_t)y, NULL);
+        }
+    }
     png_read_end(reader->png, NULL);
 }
 
 static bool read_image(struct png_reader *reader, struct error *error)
 {
-    if (setjmp(reader->jump) != 0)
+    if (setjmp(reader->jump) != 0) {
         return false;
+    }
     png_set_read_fn(reader->png, reader, reader_read);
     png_set_user_limits(reader->png, IMAGE_SIDE_MAX, IMAGE_SIDE_MAX);
     png_set_chunk_malloc_max(reader->png, CHUNK_BYTES_MAX);
@@ -104,8 +111,9 @@ static bool read_image(struct png_reader *reader, struct error *error)
         return true;
     }
     reader->status = image_sink_open(reader->sink, (uint64_t)reader->width, (uint64_t)reader->height, error);
-    if (reader->status != STATUS_OK)
+    if (reader->status != STATUS_OK) {
         return true;
+    }
     read_as_rgb(reader);
     read_rows(reader);
     return true;
@@ -123,8 +131,9 @@ enum status image_png_decode(const uint8_t *bytes, size_t size, struct image_sin
     }
     bool readable = read_image(&reader, error);
     png_destroy_read_struct(&reader.png, &reader.info, NULL);
-    if (!readable)
+    if (!readable) {
         return error_set(error, STATUS_DATA, NULL, IMAGE_REPLACE, "damaged PNG: %s", reader.message);
+    }
     *width = reader.width;
     *height = reader.height;
     return reader.status;
@@ -143,8 +152,9 @@ static void writer_write(png_structp png, png_bytep data, size_t count)
     if (count > writer->capacity - writer->size) {
         size_t capacity = (writer->size + count) * 2;
         uint8_t *bytes = realloc(writer->bytes, capacity);
-        if (bytes == NULL)
+        if (bytes == NULL) {
             png_error(png, "no memory");
+        }
         writer->bytes = bytes;
         writer->capacity = capacity;
     }
@@ -159,14 +169,16 @@ static void writer_flush(png_structp png)
 
 static bool write_image(struct png_writer *writer, const struct image *image)
 {
-    if (setjmp(writer->jump) != 0)
+    if (setjmp(writer->jump) != 0) {
         return false;
+    }
     png_set_write_fn(writer->png, writer, writer_write, writer_flush);
     png_set_IHDR(writer->png, writer->info, (png_uint_32)image->width, (png_uint_32)image->height, 8,
                  PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_BASE, PNG_FILTER_TYPE_BASE);
     png_write_info(writer->png, writer->info);
-    for (int y = 0; y < image->height; y++)
+    for (int y = 0; y < image->height; y++) {
         png_write_row(writer->png, image->pixels + (size_t)image->width * 3 * (size_t)y);
+    }
     png_write_end(writer->png, writer->info);
     return true;
 }

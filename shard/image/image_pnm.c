@@ -22,19 +22,22 @@ static bool is_space(uint8_t byte)
 static bool read_number(struct pnm_reader *reader, uint32_t *number)
 {
     while (reader->next < reader->end && (is_space(*reader->next) || *reader->next == '#')) {
-        if (*reader->next == '#')
-            while (reader->next < reader->end && *reader->next != '\n' && *reader->next != '\r')
+        if (*reader->next == '#') {
+            while (reader->next < reader->end && *reader->next != '\n' && *reader->next != '\r') {
                 reader->next++;
-        else
+            }
+        } else {
             reader->next++;
+        }
     }
     uint32_t value = 0;
     bool found = false;
     while (reader->next < reader->end && *reader->next >= '0' && *reader->next <= '9') {
         value = value * 10 + (uint32_t)(*reader->next++ - '0');
         found = true;
-        if (value > 65535)
+        if (value > 65535) {
             return false;
+        }
     }
     *number = value;
     return found && (reader->next == reader->end || is_space(*reader->next) || *reader->next == '#');
@@ -52,12 +55,15 @@ static enum status read_header(struct pnm_reader *reader, struct error *error)
     reader->channels = kind == '3' || kind == '6' ? 3 : 1;
     reader->next += 2;
     if (!read_number(reader, &reader->width) || !read_number(reader, &reader->height) ||
-        !read_number(reader, &reader->maximum))
+        !read_number(reader, &reader->maximum)) {
         return damaged(error, "the header needs width, height and maxval, each at most 65535");
-    if (reader->maximum == 0)
+    }
+    if (reader->maximum == 0) {
         return damaged(error, "maxval is 0");
-    if (!reader->ascii && (reader->next == reader->end || !is_space(*reader->next++)))
+    }
+    if (!reader->ascii && (reader->next == reader->end || !is_space(*reader->next++))) {
         return damaged(error, "no white space after maxval");
+    }
     return STATUS_OK;
 }
 
@@ -66,15 +72,17 @@ static bool is_long_enough(const struct pnm_reader *reader)
 {
     const uint64_t samples = (uint64_t)reader->width * reader->height * (uint64_t)reader->channels;
     const uint64_t left = (uint64_t)(reader->end - reader->next);
-    if (reader->ascii)
+    if (reader->ascii) {
         return left >= samples * 2 - 1;
+    }
     return left >= samples * (reader->maximum > 255 ? 2 : 1);
 }
 
 static bool read_sample(struct pnm_reader *reader, uint32_t *sample)
 {
-    if (reader->ascii)
+    if (reader->ascii) {
         return read_number(reader, sample) && *sample <= reader->maximum;
+    }
     if (reader->maximum > 255) {
         *sample = (uint32_t)reader->next[0] << 8 | reader->next[1];
         reader->next += 2;
@@ -94,12 +102,14 @@ static enum status read_samples(struct pnm_reader *reader, uint8_t *pixels, stru
     for (size_t i = 0; i < count; i++) {
         for (int c = 0; c < reader->channels; c++) {
             uint32_t sample;
-            if (!read_sample(reader, &sample))
+            if (!read_sample(reader, &sample)) {
                 return damaged(error, "a sample is missing, no number, or above maxval");
+            }
             pixels[i * 3 + (size_t)c] = (uint8_t)((sample * 255 + reader->maximum / 2) / reader->maximum);
         }
-        if (reader->channels == 1)
+        if (reader->channels == 1) {
             pixels[i * 3 + 1] = pixels[i * 3 + 2] = pixels[i * 3];
+        }
     }
     return STATUS_OK;
 }
@@ -109,18 +119,22 @@ enum status image_pnm_decode(const uint8_t *bytes, size_t size, struct image_sin
 {
     struct pnm_reader reader = {.next = bytes, .end = bytes + size};
     enum status status = read_header(&reader, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     *width = (int)reader.width;
     *height = (int)reader.height;
     status = image_check_side(reader.width, reader.height, error);
-    if (status != STATUS_OK || sink == NULL)
+    if (status != STATUS_OK || sink == NULL) {
         return status;
-    if (!is_long_enough(&reader))
+    }
+    if (!is_long_enough(&reader)) {
         return damaged(error, "the file ends too early");
+    }
     status = image_sink_open(sink, reader.width, reader.height, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     return read_samples(&reader, sink->pixels, error);
 }
 
@@ -130,8 +144,9 @@ enum status image_pnm_encode(const struct image *image, uint8_t **bytes, size_t 
     const int header_size = snprintf(header, sizeof header, "P6\n%d %d\n255\n", image->width, image->height);
     const size_t count = (size_t)image->width * (size_t)image->height * 3;
     *bytes = malloc((size_t)header_size + count);
-    if (*bytes == NULL)
+    if (*bytes == NULL) {
         return error_no_memory(error, "PPM image");
+    }
     memcpy(*bytes, header, (size_t)header_size);
     memcpy(*bytes + header_size, image->pixels, count);
     *size = (size_t)header_size + count;

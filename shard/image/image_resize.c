@@ -15,10 +15,12 @@ struct filter {
 static double catmull_rom(double x)
 {
     x = fabs(x);
-    if (x < 1)
+    if (x < 1) {
         return (1.5 * x - 2.5) * x * x + 1;
-    if (x < 2)
+    }
+    if (x < 2) {
         return ((-0.5 * x + 2.5) * x - 4) * x + 2;
+    }
     return 0;
 }
 
@@ -39,10 +41,12 @@ static void filter_output(struct filter *filter, int input, double scale, double
     first = first < 0 ? 0 : first;
     last = last > input ? input : last;
     double sum = 0;
-    for (int j = first; j < last; j++)
+    for (int j = first; j < last; j++) {
         sum += catmull_rom((j + 0.5 - centre) / stretch);
-    for (int j = first; j < last; j++)
+    }
+    for (int j = first; j < last; j++) {
         weight[j - first] = (float)(catmull_rom((j + 0.5 - centre) / stretch) / sum);
+    }
     filter->first[i] = first;
     filter->count[i] = last - first;
 }
@@ -55,10 +59,12 @@ static enum status filter_create(struct filter *filter, int input, int side, str
     filter->first = malloc((size_t)side * sizeof *filter->first);
     filter->count = malloc((size_t)side * sizeof *filter->count);
     filter->weight = malloc((size_t)side * (size_t)filter->taps * sizeof *filter->weight);
-    if (filter->first == NULL || filter->count == NULL || filter->weight == NULL)
+    if (filter->first == NULL || filter->count == NULL || filter->weight == NULL) {
         return error_no_memory(error, "resizing an image");
-    for (int i = 0; i < side; i++)
+    }
+    for (int i = 0; i < side; i++) {
         filter_output(filter, input, scale, stretch, i);
+    }
     return STATUS_OK;
 }
 
@@ -71,11 +77,14 @@ static void resize_rows(const struct image *image, const struct filter *filter, 
             const float *weight = filter->weight + (size_t)x * (size_t)filter->taps;
             const uint8_t *pixel = in + (size_t)filter->first[x] * 3;
             float sum[3] = {0};
-            for (int j = 0; j < filter->count[x]; j++, pixel += 3)
-                for (int c = 0; c < 3; c++)
+            for (int j = 0; j < filter->count[x]; j++, pixel += 3) {
+                for (int c = 0; c < 3; c++) {
                     sum[c] += weight[j] * pixel[c];
-            for (int c = 0; c < 3; c++)
+                }
+            }
+            for (int c = 0; c < 3; c++) {
                 out[x * 3 + c] = sum[c];
+            }
         }
     }
 }
@@ -86,12 +95,14 @@ static void resize_columns(const float *rows, const struct filter *filter, int s
     const size_t stride = (size_t)side * 3;
     for (int y = 0; y < side; y++) {
         const float *weight = filter->weight + (size_t)y * (size_t)filter->taps;
-        for (size_t x = 0; x < stride; x++)
+        for (size_t x = 0; x < stride; x++) {
             line[x] = 0;
+        }
         for (int j = 0; j < filter->count[y]; j++) {
             const float *in = rows + (size_t)(filter->first[y] + j) * stride;
-            for (size_t x = 0; x < stride; x++)
+            for (size_t x = 0; x < stride; x++) {
                 line[x] += weight[j] * in[x];
+            }
         }
         for (size_t x = 0; x < stride; x++) {
             const float value = line[x] + 0.5F;
@@ -104,19 +115,23 @@ enum status image_resize(const struct image *image, int side, struct image *resi
 {
     struct filter across = {0}, down = {0};
     *resized = (struct image){0};
-    if (side < 1 || side > IMAGE_SIDE_MAX || image->width < 1 || image->height < 1)
+    if (side < 1 || side > IMAGE_SIDE_MAX || image->width < 1 || image->height < 1) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "cannot resize %d x %d to a side of %d",
                          image->width, image->height, side);
+    }
     float *rows = malloc((size_t)image->height * (size_t)side * 3 * sizeof *rows);
     float *line = malloc((size_t)side * 3 * sizeof *line);
     uint8_t *pixels = malloc((size_t)side * (size_t)side * 3);
     enum status status = STATUS_OK;
-    if (rows == NULL || line == NULL || pixels == NULL)
+    if (rows == NULL || line == NULL || pixels == NULL) {
         status = error_no_memory(error, "resizing an image");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = filter_create(&across, image->width, side, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = filter_create(&down, image->height, side, error);
+    }
     if (status == STATUS_OK) {
         resize_rows(image, &across, side, rows);
         resize_columns(rows, &down, side, line, pixels);

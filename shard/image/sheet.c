@@ -51,13 +51,15 @@ enum status sheet_create(const struct sheet_layout *layout, struct sheet *sheet,
                           (int64_t)groups_before(layout, layout->columns - 1) * layout->gap;
     const int64_t height = (int64_t)row_top(layout, layout->rows) - layout->gap;
     *sheet = (struct sheet){.layout = *layout};
-    if (width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX)
+    if (width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX) {
         return error_set(error, STATUS_USAGE, NULL, "ask for fewer or smaller pictures",
                          "a sheet of %d x %d pictures cannot be drawn", layout->columns, layout->rows);
+    }
     const size_t bytes = (size_t)width * (size_t)height * 3;
     sheet->image = (struct image){(int)width, (int)height, malloc(bytes)};
-    if (sheet->image.pixels == NULL)
+    if (sheet->image.pixels == NULL) {
         return error_no_memory(error, "sheet");
+    }
     memset(sheet->image.pixels, 255, bytes);
     return STATUS_OK;
 }
@@ -77,28 +79,33 @@ void sheet_put(struct sheet *sheet, int column, int row, const uint8_t *pixels)
     const struct sheet_layout *layout = &sheet->layout;
     const size_t line = (size_t)layout->side * 3;
     const int left = column_left(layout, column), top = row_top(layout, row);
-    for (int y = 0; y < layout->side; y++)
+    for (int y = 0; y < layout->side; y++) {
         memcpy(pixel_at(sheet, left, top + y), pixels + (size_t)y * line, line);
+    }
 }
 
 static unsigned find_dots(char character)
 {
     const char capital = (char)(character >= 'a' && character <= 'z' ? character - 'a' + 'A' : character);
-    for (size_t i = 0; i < sizeof glyphs / sizeof *glyphs; i++)
-        if (glyphs[i].character == capital)
+    for (size_t i = 0; i < sizeof glyphs / sizeof *glyphs; i++) {
+        if (glyphs[i].character == capital) {
             return glyphs[i].dots;
+        }
+    }
     return find_dots('?');
 }
 
 static void draw_glyph(struct sheet *sheet, int left, int top, int dot, unsigned dots,
                        const uint8_t colour[3])
 {
-    for (int y = 0; y < GLYPH_ROWS * dot; y++)
+    for (int y = 0; y < GLYPH_ROWS * dot; y++) {
         for (int x = 0; x < GLYPH_COLUMNS * dot; x++) {
             const int number = y / dot * GLYPH_COLUMNS + x / dot;
-            if (dots >> (GLYPH_ROWS * GLYPH_COLUMNS - 1 - number) & 1)
+            if (dots >> (GLYPH_ROWS * GLYPH_COLUMNS - 1 - number) & 1) {
                 memcpy(pixel_at(sheet, left + x, top + y), colour, 3);
+            }
         }
+    }
 }
 
 /* Text that ends before `right`. A character of more than one byte is one question mark. */
@@ -107,14 +114,15 @@ static void draw_text(struct sheet *sheet, int left, int right, int top, int dot
 {
     const int step = (GLYPH_COLUMNS + 1) * dot;
     int room = (right - left + dot) / step, length = 0;
-    for (const char *at = text; *at != 0; at++)
+    for (const char *at = text; *at != 0; at++) {
         length += ((unsigned char)*at & 0xc0) != 0x80;
+    }
     const int whole = length <= room ? length : room - 2;
     for (int i = 0; i < room && *text != 0; i++) {
         draw_glyph(sheet, left + i * step, top, dot, find_dots(i < whole ? *text : '.'), colour);
-        do
+        do {
             text++;
-        while (((unsigned char)*text & 0xc0) == 0x80);
+        } while (((unsigned char)*text & 0xc0) == 0x80);
     }
 }
 
@@ -122,8 +130,9 @@ void sheet_label(struct sheet *sheet, int row, int line, const char *text, const
 {
     const struct sheet_layout *layout = &sheet->layout;
     const int below = LABEL_DOT + line * (GLYPH_ROWS + 2) * LABEL_DOT;
-    if (below + GLYPH_ROWS * LABEL_DOT <= layout->side)
+    if (below + GLYPH_ROWS * LABEL_DOT <= layout->side) {
         draw_text(sheet, LABEL_DOT, layout->label, row_top(layout, row) + below, LABEL_DOT, text, colour);
+    }
 }
 
 void sheet_title(struct sheet *sheet, int line, const char *text)
@@ -155,8 +164,9 @@ enum status sheet_write(const struct sheet *sheet, const char *path, struct erro
     uint8_t *bytes = NULL;
     size_t size = 0;
     enum status status = image_encode(&sheet->image, IMAGE_PNG, 0, &bytes, &size, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_write_atomic(path, bytes, size, error);
+    }
     free(bytes);
     return status;
 }

@@ -33,10 +33,12 @@ struct packing {
 enum status pack_check(const struct pack_dataset *wanted, const struct pack_style *style, struct error *error)
 {
     enum status status = pack_style_is_valid(style, error);
-    if (status == STATUS_OK && wanted->shard_bytes == 0)
+    if (status == STATUS_OK && wanted->shard_bytes == 0) {
         status = error_set(error, STATUS_USAGE, NULL, NULL, "a shard needs a size above 0");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = dataset_writer_check(wanted->directory, wanted->name, wanted->force, error);
+    }
     return status;
 }
 
@@ -44,17 +46,21 @@ static enum status shuffle(struct packing *packing, struct error *error)
 {
     const char *path = packing->wanted->source;
     uint64_t images = packing->source->images;
-    if (images >= UINT32_MAX)
+    if (images >= UINT32_MAX) {
         return error_set(error, STATUS_DATA, path, "make several datasets of it",
                          "there are %llu images, more than a dataset can have", (unsigned long long)images);
+    }
     packing->order = malloc((size_t)images * sizeof *packing->order + 1);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         packing->batches[i].images = calloc(PACK_BATCH, sizeof *packing->batches[i].images);
-    if (packing->order == NULL || packing->batches[0].images == NULL || packing->batches[1].images == NULL)
+    }
+    if (packing->order == NULL || packing->batches[0].images == NULL || packing->batches[1].images == NULL) {
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to pack %llu images",
                          (unsigned long long)images);
-    for (uint32_t number = 0; number < images; number++)
+    }
+    for (uint32_t number = 0; number < images; number++) {
         packing->order[number] = number;
+    }
     struct random random = random_stream(packing->wanted->seed, RANDOM_PACK, 0, 0);
     random_shuffle(&random, packing->order, (size_t)images);
     return STATUS_OK;
@@ -64,8 +70,9 @@ static enum status shuffle(struct packing *packing, struct error *error)
 
 static void empty(struct batch *batch)
 {
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch->count; i++) {
         packed_image_free(&batch->images[i]);
+    }
     batch->count = 0;
 }
 
@@ -75,8 +82,9 @@ static void choose(const struct packing *packing, struct batch *batch, uint64_t 
     uint64_t left = packing->source->images - begin;
     batch->begin = begin;
     batch->count = left < PACK_BATCH ? (size_t)left : PACK_BATCH;
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; i < batch->count; i++) {
         batch->images[i].number = packing->order[begin + i];
+    }
 }
 
 static enum status write_batch(struct packing *packing, const struct batch *batch, struct error *error)
@@ -89,8 +97,9 @@ static enum status write_batch(struct packing *packing, const struct batch *batc
                                            packing->source->label[image->number], image->kept, error);
         } else {
             status = pack_bad_image(packing->style, image, error);
-            if (status == STATUS_OK)
+            if (status == STATUS_OK) {
                 status = dataset_writer_skip(packing->writer, error);
+            }
         }
     }
     return status;
@@ -113,11 +122,12 @@ static uint32_t count_shards(struct packing *packing)
     uint64_t bytes = 0, good = 0;
     choose(packing, sample, 0);
     pack_images(packing->style, &packing->source->image, sample->images, sample->count, NULL, NULL);
-    for (size_t i = 0; i < sample->count; i++)
+    for (size_t i = 0; i < sample->count; i++) {
         if (sample->images[i].status == STATUS_OK) {
             bytes += sample->images[i].size;
             good++;
         }
+    }
     empty(sample);
     double total = (good == 0 ? 0.0 : (double)bytes / (double)good) * images;
     double shards = total / (double)packing->wanted->shard_bytes + 1;
@@ -133,8 +143,9 @@ static char *describe_job(const struct packing *packing, uint32_t shards)
     char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL)
+    if (stream == NULL) {
         return NULL;
+    }
     fprintf(stream,
             "dail %s\nimages %llu\nclasses %u\ndigest %08x\nseed %llu\nshards %u\nid %u\nsize %d\n"
             "encoding %d\nquality %d\nsource %s\n",
@@ -152,20 +163,23 @@ static void tell(const struct pack_style *style, const char *text, uint32_t fini
 {
     char line[200];
     snprintf(line, sizeof line, text, finished, shards);
-    if (finished > 0 && style->warn != NULL)
+    if (finished > 0 && style->warn != NULL) {
         style->warn(style->context, line);
+    }
 }
 
 static enum status arrange(struct packing *packing, const struct dataset_plan *plan, uint64_t next,
                            struct error *error)
 {
     const struct pack_source *source = packing->source;
-    if (source->arrange == NULL)
+    if (source->arrange == NULL) {
         return STATUS_OK;
+    }
     packing->shard = malloc((size_t)source->images * sizeof *packing->shard + 1);
-    if (packing->shard == NULL)
+    if (packing->shard == NULL) {
         return error_set(error, STATUS_INTERNAL, packing->wanted->source, NULL,
                          "no memory to pack %llu images", (unsigned long long)source->images);
+    }
     uint32_t shard = 0;
     for (uint64_t place = 0; place < source->images; place++) {
         shard += place == dataset_plan_share_end(plan, shard);
@@ -191,19 +205,21 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
                                 .force = wanted->force};
     plan.shards = packing->result->shards = count_shards(packing);
     char *job = describe_job(packing, plan.shards);
-    if (job == NULL)
+    if (job == NULL) {
         return error_no_memory(error, wanted->source);
+    }
     plan.job = job;
     enum status status = dataset_writer_create(&plan, &packing->writer, error);
     free(job);
     if (status == STATUS_OK) {
         const struct dataset_tally *tally = dataset_writer_tally(packing->writer);
         *next = tally->next;
-        if (!packing->style->skip_bad && tally->images != tally->next)
+        if (!packing->style->skip_bad && tally->images != tally->next) {
             return error_set(error, STATUS_DATA, dataset_writer_directory(packing->writer),
                              "allow images to be left out again, or remove the folder to begin anew",
                              "the finished shards were packed with bad images left out: %llu of them",
                              (unsigned long long)(tally->next - tally->images));
+        }
         tell(packing->style, "going on after %u of %u shards that are finished", tally->shards, plan.shards);
         status = arrange(packing, &plan, *next, error);
     }
@@ -222,11 +238,13 @@ static enum status stream(struct packing *packing, struct error *error)
                     packing);
         next += filling->count;
         status = packing->written;
-        if (status != STATUS_OK && error != NULL)
+        if (status != STATUS_OK && error != NULL) {
             *error = packing->error;
-        if (status == STATUS_OK && packing->full->count > 0 && packing->style->progress != NULL)
+        }
+        if (status == STATUS_OK && packing->full->count > 0 && packing->style->progress != NULL) {
             packing->style->progress(packing->style->context, packing->full->begin + packing->full->count,
                                      images);
+        }
         struct batch *written = packing->full;
         empty(written);
         packing->full = filling;
@@ -245,13 +263,16 @@ static enum status warn_thinned(const struct packing *packing, struct error *err
     uint32_t *had = calloc(source->classes, sizeof *had);
     uint32_t least = packing->wanted->min_images < 1 ? 1 : packing->wanted->min_images;
     char line[400];
-    if (had == NULL)
+    if (had == NULL) {
         return error_no_memory(error, packing->wanted->source);
-    for (uint64_t i = 0; i < source->images; i++)
+    }
+    for (uint64_t i = 0; i < source->images; i++) {
         had[source->label[i]]++;
+    }
     for (uint32_t label = 0; label < source->classes && packing->style->warn != NULL; label++) {
-        if (stored[label] >= least || had[label] == stored[label])
+        if (stored[label] >= least || had[label] == stored[label]) {
             continue;
+        }
         snprintf(line, sizeof line, "identity %.200s (label %u) is left with %u of %u images",
                  source->names[label], label, stored[label], had[label]);
         packing->style->warn(packing->style->context, line);
@@ -270,8 +291,9 @@ static enum status finish(struct packing *packing, struct error *error)
     result->kept = tally->kept;
     result->skipped = tally->next - tally->images;
     enum status status = warn_thinned(packing, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     packing->writer = NULL;
     return dataset_writer_finish(writer, packing->source->names, &result->bytes, error);
 }
@@ -281,13 +303,16 @@ enum status pack_write(const struct pack_dataset *wanted, const struct pack_styl
 {
     struct packing packing = {.wanted = wanted, .style = style, .source = source, .result = result};
     enum status status = shuffle(&packing, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = stream(&packing, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = finish(&packing, error);
-    if (packing.writer != NULL)
+    }
+    if (packing.writer != NULL) {
         tell(style, "%u of %u shards are finished: the same command goes on after them",
              dataset_writer_tally(packing.writer)->shards, result->shards);
+    }
     dataset_writer_abandon(packing.writer);
     free(packing.order);
     free(packing.shard);

@@ -20,15 +20,17 @@ static enum status number_images(struct faces *faces, struct error *error)
     faces->label = malloc((size_t)folder->images * sizeof *faces->label + 1);
     faces->first = malloc((size_t)folder->count * sizeof *faces->first + 1);
     faces->names = malloc((size_t)folder->count * sizeof *faces->names + 1);
-    if (faces->label == NULL || faces->first == NULL || faces->names == NULL)
+    if (faces->label == NULL || faces->first == NULL || faces->names == NULL) {
         return error_set(error, STATUS_INTERNAL, folder->path, NULL, "no memory to pack %llu images",
                          (unsigned long long)folder->images);
+    }
     uint64_t number = 0;
     for (uint32_t label = 0; label < folder->count; label++) {
         faces->first[label] = (uint32_t)number;
         faces->names[label] = folder->identities[label].name;
-        for (uint32_t i = 0; i < folder->identities[label].image_count; i++)
+        for (uint32_t i = 0; i < folder->identities[label].image_count; i++) {
             faces->label[number++] = label;
+        }
     }
     return STATUS_OK;
 }
@@ -40,8 +42,9 @@ static uint32_t digest(const struct folder *folder)
         const struct folder_identity *identity = &folder->identities[label];
         /* With their terminators, so that no two listings are one text. */
         sum = crc32_z(sum, (const Bytef *)identity->name, strlen(identity->name) + 1);
-        for (uint32_t i = 0; i < identity->image_count; i++)
+        for (uint32_t i = 0; i < identity->image_count; i++) {
             sum = crc32_z(sum, (const Bytef *)identity->images[i], strlen(identity->images[i]) + 1);
+        }
     }
     return (uint32_t)sum;
 }
@@ -54,8 +57,9 @@ static enum status read_image(const void *context, uint64_t number, char *where,
     const struct folder_identity *identity = &faces->folder.identities[label];
     char directory[PATH_SIZE];
     enum status status = file_join(faces->folder.path, identity->name, directory, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_join(directory, identity->images[number - faces->first[label]], where, error);
+    }
     return status == STATUS_OK ? pack_read_file(where, bytes, size, error) : status;
 }
 
@@ -66,10 +70,12 @@ enum status pack_folder(const struct pack_dataset *wanted, const struct pack_sty
     struct folder_filter filter = {wanted->include, wanted->exclude, wanted->min_images};
     *result = (struct pack_result){0};
     enum status status = pack_check(wanted, style, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = folder_list(wanted->source, &filter, &faces.folder, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = number_images(&faces, error);
+    }
     if (status == STATUS_OK) {
         const struct pack_source source = {.image = {&faces, read_image},
                                            .images = faces.folder.images,

@@ -11,14 +11,17 @@
 
 enum status pack_style_is_valid(const struct pack_style *style, struct error *error)
 {
-    if (style->size < 1 || style->size > IMAGE_SIDE_MAX)
+    if (style->size < 1 || style->size > IMAGE_SIDE_MAX) {
         return error_set(error, STATUS_USAGE, NULL, NULL, "images of %d pixels a side cannot be stored",
                          style->size);
-    if (style->encoding != IMAGE_JPEG && style->encoding != IMAGE_PNG)
+    }
+    if (style->encoding != IMAGE_JPEG && style->encoding != IMAGE_PNG) {
         return error_set(error, STATUS_USAGE, NULL, NULL, "images are stored as JPEG or PNG");
-    if (style->quality < 1 || style->quality > 100)
+    }
+    if (style->quality < 1 || style->quality > 100) {
         return error_set(error, STATUS_USAGE, NULL, NULL, "JPEG quality %d is not within 1 to 100",
                          style->quality);
+    }
     return STATUS_OK;
 }
 
@@ -34,9 +37,10 @@ static enum status encode(const struct pack_style *style, const struct image *im
 {
     struct image resized = {0};
     enum status status = image_resize(image, style->size, &resized, &packed->error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = image_encode(&resized, style->encoding, style->quality, &packed->bytes, &packed->size,
                               &packed->error);
+    }
     image_free(&resized);
     return status;
 }
@@ -51,8 +55,9 @@ static enum status convert(const struct pack_style *style, uint8_t *bytes, size_
     if (status == STATUS_OK) {
         packed->kept = (encoding == IMAGE_JPEG || encoding == IMAGE_PNG) && image.width == style->size &&
                        image.height == style->size && size <= SHARD_IMAGE_BYTES_MAX;
-        if (!packed->kept)
+        if (!packed->kept) {
             status = encode(style, &image, packed);
+        }
         image_free(&image);
     }
     if (packed->kept) {
@@ -72,10 +77,12 @@ static enum status pack(const struct pack_style *style, const struct pack_images
     packed->where[0] = 0;
     enum status status =
         source->read(source->context, packed->number, packed->where, &bytes, &size, &packed->error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = convert(style, bytes, size, packed);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         error_prefix_where(&packed->error, packed->where);
+    }
     return status;
 }
 
@@ -101,10 +108,11 @@ enum status pack_read_file(const char *path, uint8_t **bytes, size_t *size, stru
 {
     char *text;
     enum status status = file_read(path, PACK_IMAGE_BYTES_MAX, &text, size, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *bytes = (uint8_t *)text;
-    else if (error != NULL)
+    } else if (error != NULL) {
         error->where[0] = 0;
+    }
     return status;
 }
 
@@ -113,14 +121,16 @@ enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t
     uint8_t *part = malloc(size + 1);
     size_t done = 0;
     ssize_t count = 1;
-    if (part == NULL)
+    if (part == NULL) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu bytes", size);
+    }
     while (done < size && count > 0) {
         count = pread(descriptor, part + done, size - done, (off_t)(offset + done));
-        if (count < 0 && errno == EINTR)
+        if (count < 0 && errno == EINTR) {
             count = 1;
-        else
+        } else {
             done += count > 0 ? (size_t)count : 0;
+        }
     }
     if (done == size) {
         *bytes = part;
@@ -138,16 +148,19 @@ enum status pack_bad_image(const struct pack_style *style, const struct packed_i
 {
     char line[ERROR_LINE_SIZE];
     if (image->status != STATUS_DATA || !style->skip_bad) {
-        if (error != NULL)
+        if (error != NULL) {
             *error = image->error;
-        if (error != NULL && image->status == STATUS_DATA)
+        }
+        if (error != NULL && image->status == STATUS_DATA) {
             error_set(error, STATUS_DATA, image->error.where,
                       "replace or remove the image, or leave such ones out with --skip-bad", "%s",
                       image->error.what);
+        }
         return image->status;
     }
     error_format(&image->error, line, sizeof line);
-    if (style->warn != NULL)
+    if (style->warn != NULL) {
         style->warn(style->context, line);
+    }
     return STATUS_OK;
 }

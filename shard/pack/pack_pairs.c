@@ -24,9 +24,11 @@ struct import {
 
 static bool is_wanted(const struct pack_pairs *wanted, int fold)
 {
-    for (size_t i = 0; i < wanted->fold_count; i++)
-        if (wanted->folds[i] == fold)
+    for (size_t i = 0; i < wanted->fold_count; i++) {
+        if (wanted->folds[i] == fold) {
             return true;
+        }
+    }
     return wanted->fold_count == 0;
 }
 
@@ -36,11 +38,13 @@ static enum status choose_folds(struct import *import, struct error *error)
     struct pair_list *list = &import->list;
     for (size_t i = 0; i < wanted->fold_count; i++) {
         bool there = false;
-        for (size_t pair = 0; pair < list->count && !there; pair++)
+        for (size_t pair = 0; pair < list->count && !there; pair++) {
             there = list->pairs[pair].fold == wanted->folds[i];
-        if (!there)
+        }
+        if (!there) {
             return error_set(error, STATUS_USAGE, wanted->list, "name folds as the list numbers them",
                              "there is no fold %d in the list", wanted->folds[i]);
+        }
     }
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -74,8 +78,9 @@ static enum status find_images(struct import *import, struct error *error)
         free(sorted);
         return error_no_memory(error, import->wanted->list);
     }
-    for (size_t i = 0; i < mentions; i++)
+    for (size_t i = 0; i < mentions; i++) {
         sorted[i] = (struct mention){import->list.pairs[i / 2].image[i % 2], (uint32_t)i};
+    }
     qsort(sorted, mentions, sizeof *sorted, compare_mentions);
     for (size_t i = 0; i < mentions; i++) {
         bool again = i > 0 && strcmp(sorted[i - 1].path, sorted[i].path) == 0;
@@ -85,8 +90,9 @@ static enum status find_images(struct import *import, struct error *error)
     free(sorted);
     for (uint32_t i = 0; i < mentions; i++) {
         uint32_t first = import->image[i];
-        if (first == i)
+        if (first == i) {
             import->path[import->paths] = import->list.pairs[i / 2].image[i % 2];
+        }
         import->image[i] = first == i ? import->paths++ : import->image[first];
     }
     return STATUS_OK;
@@ -110,9 +116,10 @@ static enum status write_set(struct import *import, const struct pack_style *sty
     struct pack_set *set;
     enum status status =
         pack_set_create(import->wanted, style, &source, import->paths, list->count, &set, error);
-    for (size_t i = 0; i < list->count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < list->count && status == STATUS_OK; i++) {
         pack_set_pair(set, import->image + i * 2, list->pairs[i].same,
                       (uint8_t)(list->pairs[i].fold - list->first_fold));
+    }
     return status == STATUS_OK ? pack_set_finish(set, result, error) : status;
 }
 
@@ -122,14 +129,18 @@ enum status pack_pairs(const struct pack_pairs *wanted, const struct pack_style 
     struct import import = {.wanted = wanted};
     *result = (struct pack_result){0};
     enum status status = pack_set_check(wanted, style, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = pair_list_read(wanted->list, &import.list, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = choose_folds(&import, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = find_images(&import, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_set(&import, style, result, error);
+    }
     pair_list_free(&import.list);
     free(import.path);
     free(import.image);

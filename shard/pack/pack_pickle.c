@@ -26,10 +26,12 @@ struct import {
 static int compare_mentions(const void *left, const void *right)
 {
     const struct mention *a = left, *b = right;
-    if (a->crc != b->crc)
+    if (a->crc != b->crc) {
         return a->crc < b->crc ? -1 : 1;
-    if (a->size != b->size)
+    }
+    if (a->size != b->size) {
         return a->size < b->size ? -1 : 1;
+    }
     return (a->place > b->place) - (a->place < b->place);
 }
 
@@ -51,14 +53,16 @@ static enum status are_same(const struct import *import, const struct mention *a
     uint8_t *bytes[2] = {NULL, NULL};
     size_t size[2];
     *same = false;
-    if (a->crc != b->crc || a->size != b->size)
+    if (a->crc != b->crc || a->size != b->size) {
         return STATUS_OK;
+    }
     enum status status = read_place(import, a->place, &bytes[0], &size[0], error);
     if (status == STATUS_OK) {
         status = read_place(import, b->place, &bytes[1], &size[1], error);
         *same = status == STATUS_OK && size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0;
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             free(bytes[1]);
+        }
         free(bytes[0]);
     }
     return status;
@@ -84,13 +88,15 @@ static enum status find_first(struct import *import, struct mention *mentions, s
 {
     const uint32_t count = import->set.pairs * 2;
     enum status status = mention_all(import, mentions, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     qsort(mentions, count, sizeof *mentions, compare_mentions);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         bool same = false;
-        if (i > 0)
+        if (i > 0) {
             status = are_same(import, &mentions[i - 1], &mentions[i], &same, error);
+        }
         import->first[mentions[i].place] = same ? import->first[mentions[i - 1].place] : mentions[i].place;
     }
     return status;
@@ -103,15 +109,18 @@ static enum status find_images(struct import *import, struct error *error)
     import->first = malloc(count * sizeof *import->first);
     import->place = malloc(count * sizeof *import->place);
     enum status status = STATUS_OK;
-    if (mentions == NULL || import->first == NULL || import->place == NULL)
+    if (mentions == NULL || import->first == NULL || import->place == NULL) {
         status = error_set(error, STATUS_INTERNAL, import->set.pickle.path, NULL, "no memory for %u images",
                            count);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = find_first(import, mentions, error);
+    }
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         bool is_first = import->first[i] == i;
-        if (is_first)
+        if (is_first) {
             import->place[import->images] = i;
+        }
         import->first[i] = is_first ? import->images++ : import->first[import->first[i]];
     }
     free(mentions);
@@ -134,8 +143,9 @@ static enum status write_set(const struct import *import, const struct pack_pair
     struct pack_set *set;
     enum status status =
         pack_set_create(wanted, style, &source, import->images, import->set.pairs, &set, error);
-    for (uint32_t i = 0; i < import->set.pairs && status == STATUS_OK; i++)
+    for (uint32_t i = 0; i < import->set.pairs && status == STATUS_OK; i++) {
         pack_set_pair(set, import->first + (size_t)i * 2, import->set.same[i] == 1, 0);
+    }
     return status == STATUS_OK ? pack_set_finish(set, result, error) : status;
 }
 
@@ -145,12 +155,15 @@ enum status pack_pickle(const struct pack_pairs *wanted, const struct pack_style
     struct import import = {.set.pickle.descriptor = -1};
     *result = (struct pack_result){0};
     enum status status = pack_set_check(wanted, style, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = pickle_set_open(wanted->list, &import.set, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = find_images(&import, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_set(&import, wanted, style, result, error);
+    }
     pickle_set_close(&import.set);
     free(import.first);
     free(import.place);

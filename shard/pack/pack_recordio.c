@@ -38,8 +38,9 @@ static enum status name_identities(struct records *records, struct error *error)
     int width = snprintf(name, sizeof name, "%u", records->set.classes - 1);
     for (uint32_t label = 0; label < records->set.classes; label++) {
         snprintf(name, sizeof name, "%0*u", width, label);
-        if (!name_list_add(&records->all, name))
+        if (!name_list_add(&records->all, name)) {
             return no_memory(records, error);
+        }
     }
     return STATUS_OK;
 }
@@ -51,10 +52,12 @@ static enum status choose_identities(struct records *records, const struct pack_
     bool all = wanted->include == NULL && wanted->exclude == NULL && wanted->min_images <= 1;
     records->moved = calloc(set->classes, sizeof *records->moved);
     records->names = calloc(set->classes, sizeof *records->names);
-    if (records->moved == NULL || records->names == NULL)
+    if (records->moved == NULL || records->names == NULL) {
         return no_memory(records, error);
-    for (uint64_t i = 0; i < set->images; i++)
+    }
+    for (uint64_t i = 0; i < set->images; i++) {
         records->moved[set->label[i]]++; /* for now how many images there are */
+    }
     for (uint32_t label = 0; label < set->classes; label++) {
         const char *name = records->all.names[label];
         uint32_t images = records->moved[label];
@@ -65,9 +68,10 @@ static enum status choose_identities(struct records *records, const struct pack_
             records->images += images;
         }
     }
-    if (records->images == 0)
+    if (records->images == 0) {
         return error_set(error, STATUS_DATA, set->path, "leave out fewer",
                          "no identity with enough images is left");
+    }
     return STATUS_OK;
 }
 
@@ -76,13 +80,15 @@ static enum status number_images(struct records *records, struct error *error)
     const struct record_set *set = &records->set;
     records->number = malloc((size_t)records->images * sizeof *records->number);
     records->label = malloc((size_t)records->images * sizeof *records->label);
-    if (records->number == NULL || records->label == NULL || set->images >= UINT32_MAX)
+    if (records->number == NULL || records->label == NULL || set->images >= UINT32_MAX) {
         return no_memory(records, error);
+    }
     uint64_t count = 0;
     for (uint32_t i = 0; i < set->images; i++) {
         uint32_t label = records->moved[set->label[i]];
-        if (label == LEFT_OUT)
+        if (label == LEFT_OUT) {
             continue;
+        }
         records->number[count] = i;
         records->label[count++] = label;
     }
@@ -93,12 +99,15 @@ static enum status choose(struct records *records, const struct pack_dataset *wa
 {
     struct name_filter filter;
     enum status status = name_filter_read(wanted->include, wanted->exclude, &filter, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = name_filter_check(&filter, &records->all, records->set.path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = choose_identities(records, wanted, &filter, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = number_images(records, error);
+    }
     name_filter_free(&filter);
     return status;
 }
@@ -120,12 +129,14 @@ static enum status arrange(void *context, const struct pack_arrangement *arrange
     const struct pack_style *style = records->style;
     char path[PATH_SIZE];
     if (style->spool == PACK_SPOOL_NEVER ||
-        (style->spool == PACK_SPOOL_AUTO && !record_spool_is_needed(&records->set)))
+        (style->spool == PACK_SPOOL_AUTO && !record_spool_is_needed(&records->set))) {
         return STATUS_OK;
-    if (style->warn != NULL)
+    }
+    if (style->warn != NULL) {
         style->warn(style->context,
                     "the set does not stay in memory: its records are first put in the order of "
                     "the shards, on disk");
+    }
     enum status status = file_join(arrangement->directory, "records", path, error);
     return status == STATUS_OK
                ? record_spool_create(path, &records->set, records->number, arrangement->shard,
@@ -139,12 +150,15 @@ enum status pack_recordio(const struct pack_dataset *wanted, const struct pack_s
     struct records records = {.style = style, .set = {.descriptor = -1}};
     *result = (struct pack_result){0};
     enum status status = pack_check(wanted, style, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = record_set_open(wanted->source, &records.set, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = name_identities(&records, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = choose(&records, wanted, error);
+    }
     if (status == STATUS_OK) {
         uLong digest = crc32_z(records.set.digest, (const Bytef *)records.moved,
                                records.set.classes * sizeof *records.moved);

@@ -32,9 +32,10 @@ static void set_free(struct pack_set *set)
 static enum status set_path(const struct pack_pairs *wanted, char *path, struct error *error)
 {
     char file[SHARD_NAME_MAX + 8];
-    if (!shard_name_is_valid(wanted->name))
+    if (!shard_name_is_valid(wanted->name)) {
         return error_set(error, STATUS_USAGE, wanted->name, "use letters, digits, '.', '_' and '-'",
                          "a verification set cannot have this name");
+    }
     snprintf(file, sizeof file, "%s.h5", wanted->name);
     return file_join(wanted->directory, file, path, error);
 }
@@ -44,11 +45,13 @@ enum status pack_set_check(const struct pack_pairs *wanted, const struct pack_st
 {
     char path[PATH_SIZE];
     enum status status = pack_style_is_valid(style, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = set_path(wanted, path, error);
-    if (status == STATUS_OK && !wanted->force && file_exists(path))
+    }
+    if (status == STATUS_OK && !wanted->force && file_exists(path)) {
         status = error_set(error, STATUS_USAGE, path, "choose another name, or replace it with --force",
                            "the verification set exists already");
+    }
     return status;
 }
 
@@ -60,8 +63,9 @@ static enum status store(struct pack_set *set, const struct packed_image *image,
     if (pairs->bytes + image->size > set->capacity) {
         uint64_t capacity = (pairs->bytes + image->size) * 2;
         uint8_t *larger = realloc(pairs->image, capacity);
-        if (larger == NULL)
+        if (larger == NULL) {
             return error_no_memory(error, set->wanted->list);
+        }
         pairs->image = larger;
         set->capacity = capacity;
     }
@@ -70,10 +74,11 @@ static enum status store(struct pack_set *set, const struct packed_image *image,
     pairs->bytes += image->size;
     pairs->offset[++pairs->images] = pairs->bytes;
     enum image_encoding encoding = image_sniff(image->bytes, image->size);
-    if (pairs->images == 1)
+    if (pairs->images == 1) {
         pairs->encoding = encoding;
-    else if (pairs->encoding != encoding)
+    } else if (pairs->encoding != encoding) {
         pairs->encoding = IMAGE_UNKNOWN;
+    }
     set->kept += image->kept;
     return STATUS_OK;
 }
@@ -82,15 +87,17 @@ static enum status pack_batch(struct pack_set *set, struct packed_image *batch, 
                               struct error *error)
 {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         batch[i].number = begin + i;
+    }
     pack_images(set->style, set->source, batch, count, NULL, NULL);
     for (size_t i = 0; i < count; i++) {
         struct packed_image *image = &batch[i];
         set->stored[begin + i] = image->status == STATUS_OK ? set->pairs.images : NO_IMAGE;
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = image->status == STATUS_OK ? store(set, image, error)
                                                 : pack_bad_image(set->style, image, error);
+        }
         packed_image_free(image);
     }
     return status;
@@ -104,8 +111,9 @@ static enum status pack_all(struct pack_set *set, struct error *error)
         size_t count = set->images - begin < PACK_BATCH ? set->images - begin : PACK_BATCH;
         status = pack_batch(set, batch, begin, count, error);
         begin += (uint32_t)count;
-        if (status == STATUS_OK && set->style->progress != NULL)
+        if (status == STATUS_OK && set->style->progress != NULL) {
             set->style->progress(set->style->context, begin, set->images);
+        }
     }
     free(batch);
     return status;
@@ -117,8 +125,9 @@ enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_s
 {
     struct pack_set *set = calloc(1, sizeof *set);
     *result = NULL;
-    if (set == NULL)
+    if (set == NULL) {
         return error_no_memory(error, wanted->list);
+    }
     set->wanted = wanted;
     set->style = style;
     set->source = source;
@@ -131,14 +140,17 @@ enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_s
     set->pairs.fold = malloc(pairs + 1);
     enum status status = STATUS_OK;
     if (set->stored == NULL || set->pairs.offset == NULL || set->pairs.crc == NULL ||
-        set->pairs.pair == NULL || set->pairs.same == NULL || set->pairs.fold == NULL)
+        set->pairs.pair == NULL || set->pairs.same == NULL || set->pairs.fold == NULL) {
         status = error_no_memory(error, set->wanted->list);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = pack_all(set, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         *result = set;
-    else
+    } else {
         set_free(set);
+    }
     return status;
 }
 
@@ -171,10 +183,12 @@ enum status pack_set_finish(struct pack_set *set, struct pack_result *result, st
         snprintf(pairs->path, sizeof pairs->path, "%s", path);
         status = file_make_directory(set->wanted->directory, error);
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = pairs_write(pairs, path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = file_crc(path, FILE_LINKS_FOLLOWED, &result->bytes, &crc, error);
+    }
     result->images = pairs->images;
     result->pairs = pairs->count;
     result->kept = set->kept;

@@ -34,13 +34,15 @@ static void next_line(struct reader *reader, char *fields[FIELDS_MAX], size_t *c
         char *line = reader->rest, *end = strchr(line, '\n'), *mark;
         reader->rest = end == NULL ? NULL : end + 1;
         reader->line++;
-        if (end != NULL)
+        if (end != NULL) {
             *end = 0;
+        }
         line[strcspn(line, "\r")] = 0;
         const char *cut = strchr(line, '\t') != NULL ? "\t" : " ";
         for (char *field = strtok_r(line, cut, &mark); field != NULL; field = strtok_r(NULL, cut, &mark)) {
-            if (*count < FIELDS_MAX)
+            if (*count < FIELDS_MAX) {
                 fields[*count] = field;
+            }
             (*count)++;
         }
     }
@@ -62,8 +64,9 @@ static enum status add(struct reader *reader, char *first, char *second, int fol
     if (list->count == reader->capacity) {
         size_t capacity = reader->capacity == 0 ? 1024 : reader->capacity * 2;
         struct pair_list_pair *larger = realloc(list->pairs, capacity * sizeof *larger);
-        if (larger == NULL)
+        if (larger == NULL) {
             return error_no_memory(error, reader->path);
+        }
         list->pairs = larger;
         reader->capacity = capacity;
     }
@@ -81,17 +84,20 @@ static enum status lfw_pair(struct reader *reader, char **fields, size_t count, 
 {
     char first[512], second[512];
     int a, b;
-    if (count != (same ? 3u : 4u))
+    if (count != (same ? 3u : 4u)) {
         return bad_line(reader, error,
                         same ? "a pair of one person is expected: name, number, number"
                              : "a pair of two people is expected: name, number, name, number");
+    }
     const char *other = fields[same ? 0 : 2];
-    if (!number(fields[1], 9999999, &a) || !number(fields[same ? 2 : 3], 9999999, &b))
+    if (!number(fields[1], 9999999, &a) || !number(fields[same ? 2 : 3], 9999999, &b)) {
         return bad_line(reader, error, "the number of an image is expected after a name");
+    }
     int lengths[2] = {snprintf(first, sizeof first, "%s/%s_%04d.jpg", fields[0], fields[0], a),
                       snprintf(second, sizeof second, "%s/%s_%04d.jpg", other, other, b)};
-    if (lengths[0] >= (int)sizeof first || lengths[1] >= (int)sizeof second)
+    if (lengths[0] >= (int)sizeof first || lengths[1] >= (int)sizeof second) {
         return bad_line(reader, error, "the name is too long");
+    }
     return add(reader, first, second, fold, same, error);
 }
 
@@ -100,16 +106,19 @@ static enum status read_lfw(struct reader *reader, int folds, int pairs, struct 
     char *fields[FIELDS_MAX];
     size_t count;
     reader->list->first_fold = 1;
-    for (int fold = 1; fold <= folds; fold++)
+    for (int fold = 1; fold <= folds; fold++) {
         for (int i = 0; i < 2 * pairs; i++) {
             next_line(reader, fields, &count);
-            if (count == 0)
+            if (count == 0) {
                 return bad_line(reader, error,
                                 "the list ends before all the pairs that its first line tells");
+            }
             enum status status = lfw_pair(reader, fields, count, fold, i < pairs, error);
-            if (status != STATUS_OK)
+            if (status != STATUS_OK) {
                 return status;
+            }
         }
+    }
     next_line(reader, fields, &count);
     return count == 0 ? STATUS_OK : bad_line(reader, error, "there are more pairs than the first line tells");
 }
@@ -119,17 +128,21 @@ static enum status read_lfw(struct reader *reader, int folds, int pairs, struct 
 static enum status read_tsv(struct reader *reader, char **fields, size_t count, struct error *error)
 {
     int fold, same;
-    if (!number(fields[0], FOLDS_MAX, &fold))
+    if (!number(fields[0], FOLDS_MAX, &fold)) {
         next_line(reader, fields, &count);
+    }
     reader->list->first_fold = 1;
     for (; count > 0; next_line(reader, fields, &count)) {
-        if (count != 4 || !number(fields[0], FOLDS_MAX, &fold) || !number(fields[3], 1, &same))
+        if (count != 4 || !number(fields[0], FOLDS_MAX, &fold) || !number(fields[3], 1, &same)) {
             return bad_line(reader, error, "fold, image, image, same (0 or 1) are expected");
-        if (fold == 0)
+        }
+        if (fold == 0) {
             reader->list->first_fold = 0;
+        }
         enum status status = add(reader, fields[1], fields[2], fold, same == 1, error);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             return status;
+        }
     }
     return STATUS_OK;
 }
@@ -142,13 +155,17 @@ static enum status read_any(struct reader *reader, struct error *error)
     size_t count;
     int folds = 1, pairs;
     next_line(reader, fields, &count);
-    if (count == 0)
+    if (count == 0) {
         return bad_line(reader, error, "the list is empty");
-    if (count > 2)
+    }
+    if (count > 2) {
         return read_tsv(reader, fields, count, error);
-    if (!number(fields[count - 1], 1 << 24, &pairs) || (count == 2 && !number(fields[0], FOLDS_MAX, &folds)))
+    }
+    if (!number(fields[count - 1], 1 << 24, &pairs) ||
+        (count == 2 && !number(fields[0], FOLDS_MAX, &folds))) {
         return bad_line(reader, error,
                         "neither LFW's '10 300' nor four columns fold, image, image, same are there");
+    }
     return read_lfw(reader, folds, pairs, error);
 }
 
@@ -158,19 +175,24 @@ enum status pair_list_read(const char *path, struct pair_list *list, struct erro
     size_t size;
     *list = (struct pair_list){0};
     enum status status = file_read(path, (size_t)1 << 30, &text, &size, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     struct reader reader = {.path = path, .rest = text, .list = list};
     status = read_any(&reader, error);
-    for (size_t i = 0; i < list->count && status == STATUS_OK; i++)
-        if (list->pairs[i].fold - list->first_fold > 255)
+    for (size_t i = 0; i < list->count && status == STATUS_OK; i++) {
+        if (list->pairs[i].fold - list->first_fold > 255) {
             status = error_set(error, STATUS_DATA, path, "correct the list", "a fold is numbered %d",
                                list->pairs[i].fold);
-    if (status == STATUS_OK && list->count == 0)
+        }
+    }
+    if (status == STATUS_OK && list->count == 0) {
         status = error_set(error, STATUS_DATA, path, "correct the list", "there is no pair in the list");
+    }
     free(text);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         pair_list_free(list);
+    }
     return status;
 }
 

@@ -53,26 +53,31 @@ static enum status run_signed_int(struct machine *machine, uint64_t argument, st
 static enum status run_long(struct machine *machine, uint64_t argument, struct error *error)
 {
     const uint8_t *bytes;
-    if (argument > 8)
+    if (argument > 8) {
         return pickle_bad(error, "a number is too large");
+    }
     enum status status = machine_take(machine, (size_t)argument, &bytes, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     uint64_t number = argument > 0 && bytes[argument - 1] >= 128 ? UINT64_MAX : 0;
-    for (size_t i = (size_t)argument; i > 0; i--)
+    for (size_t i = (size_t)argument; i > 0; i--) {
         number = number << 8 | bytes[i - 1];
+    }
     return run_int(machine, number, error);
 }
 
 static enum status push_bytes(struct machine *machine, enum pickle_kind kind, uint64_t size,
                               struct error *error)
 {
-    if (size > machine->size - machine->position)
+    if (size > machine->size - machine->position) {
         return error_set(error, STATUS_DATA, NULL, "copy the file again",
                          "it claims %" PRIu64 " bytes, and the file ends after %" PRIu64, size,
                          machine->size - machine->position);
-    if (size > 2 * PACK_IMAGE_BYTES_MAX)
+    }
+    if (size > 2 * PACK_IMAGE_BYTES_MAX) {
         return pickle_bad(error, "it has more bytes than an image can have");
+    }
     struct pickle_value value = {.kind = kind, .is.bytes = {machine->position, (uint32_t)size, false}};
     machine->position += size;
     return machine_push_new(machine, &value, error);
@@ -91,8 +96,9 @@ static enum status run_text(struct machine *machine, uint64_t argument, struct e
 static enum status run_mark(struct machine *machine, uint64_t argument, struct error *error)
 {
     (void)argument;
-    if (machine->mark_count == DEPTH_MAX)
+    if (machine->mark_count == DEPTH_MAX) {
         return pickle_bad(error, "its lists are nested too deeply");
+    }
     machine->marks[machine->mark_count++] = machine->stack.count;
     return STATUS_OK;
 }
@@ -106,8 +112,9 @@ static enum status run_list(struct machine *machine, uint64_t argument, struct e
 static enum status append_to_list(struct machine *machine, uint32_t count, struct error *error)
 {
     uint32_t height = machine->stack.count - count;
-    if (height <= machine_floor(machine))
+    if (height <= machine_floor(machine)) {
         return pickle_bad(error, "there is no list on the stack");
+    }
     struct pickle_value *list = &machine->pickle->values[machine->stack.value[height - 1]];
     return list->kind == PICKLE_LIST ? machine_append(machine, count, &list->is.items, error)
                                      : pickle_bad(error, "it is appended to something that is no list");
@@ -116,8 +123,9 @@ static enum status append_to_list(struct machine *machine, uint32_t count, struc
 static enum status run_append(struct machine *machine, uint64_t argument, struct error *error)
 {
     (void)argument;
-    if (machine->stack.count <= machine_floor(machine))
+    if (machine->stack.count <= machine_floor(machine)) {
         return pickle_bad(error, "there is nothing on the stack");
+    }
     return append_to_list(machine, 1, error);
 }
 
@@ -132,13 +140,16 @@ static enum status run_appends(struct machine *machine, uint64_t argument, struc
 static enum status push_tuple(struct machine *machine, uint32_t count, struct error *error)
 {
     struct pickle_value tuple = {.kind = PICKLE_TUPLE};
-    if (machine->stack.count - machine_floor(machine) < count)
+    if (machine->stack.count - machine_floor(machine) < count) {
         return pickle_bad(error, "there is too little on the stack");
+    }
     enum status status = machine_append(machine, count, &tuple.is.items, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = machine_push_new(machine, &tuple, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         free(tuple.is.items.value);
+    }
     return status;
 }
 
@@ -181,14 +192,18 @@ static enum status run_put(struct machine *machine, uint64_t argument, struct er
     struct pickle_items *memo = &machine->memo;
     struct pickle_value *value;
     enum status status = machine_top(machine, &value, error);
-    if (status == STATUS_OK && argument >= PICKLE_VALUES_MAX)
+    if (status == STATUS_OK && argument >= PICKLE_VALUES_MAX) {
         status = pickle_bad(error, "it keeps too many values");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = machine_grow(memo, (uint32_t)argument + 1, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
-    while (memo->count <= argument)
+    }
+    while (memo->count <= argument) {
         memo->value[memo->count++] = NOTHING;
+    }
     memo->value[argument] = (uint32_t)(value - machine->pickle->values);
     return STATUS_OK;
 }
@@ -201,8 +216,9 @@ static enum status run_memoize(struct machine *machine, uint64_t argument, struc
 
 static enum status run_get(struct machine *machine, uint64_t argument, struct error *error)
 {
-    if (argument >= machine->memo.count || machine->memo.value[argument] == NOTHING)
+    if (argument >= machine->memo.count || machine->memo.value[argument] == NOTHING) {
         return pickle_bad(error, "it asks for a value that was not kept");
+    }
     return machine_push(machine, machine->memo.value[argument], error);
 }
 
@@ -212,15 +228,17 @@ static enum status take_line(struct machine *machine, char line[LINE_MAX_BYTES],
     for (size_t i = 0; i < LINE_MAX_BYTES; i++) {
         const uint8_t *byte;
         enum status status = machine_take(machine, 1, &byte, error);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             return status;
+        }
         line[i] = (char)*byte;
         if (*byte == '\n') {
             line[i] = 0;
             return STATUS_OK;
         }
-        if (*byte < ' ' || *byte > '~')
+        if (*byte < ' ' || *byte > '~') {
             return pickle_bad(error, "a name is no text");
+        }
     }
     return pickle_bad(error, "a name is too long");
 }
@@ -231,10 +249,12 @@ static enum status run_global(struct machine *machine, uint64_t argument, struct
     char module[LINE_MAX_BYTES], attribute[LINE_MAX_BYTES];
     struct pickle_value value;
     enum status status = take_line(machine, module, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = take_line(machine, attribute, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = pickle_name(module, attribute, &value, error);
+    }
     return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
 }
 
@@ -246,14 +266,17 @@ static enum status run_stack_global(struct machine *machine, uint64_t argument, 
     struct pickle_value value;
     uint32_t first, second;
     enum status status = machine_pop(machine, &second, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = machine_pop(machine, &first, error);
+    }
     if (status == STATUS_OK &&
         (!pickle_short_text(pickle, &pickle->values[first], module, sizeof module) ||
-         !pickle_short_text(pickle, &pickle->values[second], attribute, sizeof attribute)))
+         !pickle_short_text(pickle, &pickle->values[second], attribute, sizeof attribute))) {
         status = pickle_bad(error, "a name is no text");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = pickle_name(module, attribute, &value, error);
+    }
     return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
 }
 
@@ -264,10 +287,12 @@ static enum status run_reduce(struct machine *machine, uint64_t argument, struct
     struct pickle_value value;
     uint32_t arguments, name;
     enum status status = machine_pop(machine, &arguments, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = machine_pop(machine, &name, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = pickle_call(pickle, &pickle->values[name], &pickle->values[arguments], &value, error);
+    }
     return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
 }
 
@@ -277,24 +302,27 @@ static enum status run_build(struct machine *machine, uint64_t argument, struct 
     struct pickle_value *value;
     uint32_t state;
     enum status status = machine_pop(machine, &state, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = machine_top(machine, &value, error);
+    }
     return status == STATUS_OK ? pickle_build(machine->pickle, &machine->pickle->values[state], value, error)
                                : status;
 }
 
 static enum status run_proto(struct machine *machine, uint64_t argument, struct error *error)
 {
-    if (argument < 2 || argument > 5)
+    if (argument < 2 || argument > 5) {
         return error_set(error, STATUS_DATA, NULL, "dump it again with protocol 2 to 5",
                          "it is of protocol %" PRIu64 " where 2 to 5 can be read", argument);
+    }
     return machine->opcode_at == 0 ? STATUS_OK : pickle_bad(error, "it begins within itself again");
 }
 
 static enum status run_frame(struct machine *machine, uint64_t argument, struct error *error)
 {
-    if (argument > machine->size - machine->position)
+    if (argument > machine->size - machine->position) {
         return error_set(error, STATUS_DATA, NULL, "copy the file again", "the pickle ends within a frame");
+    }
     return STATUS_OK;
 }
 
@@ -302,8 +330,9 @@ static enum status run_stop(struct machine *machine, uint64_t argument, struct e
 {
     (void)argument;
     machine->stopped = true;
-    if (machine->stack.count != 1 || machine->mark_count != 0)
+    if (machine->stack.count != 1 || machine->mark_count != 0) {
         return pickle_bad(error, "the pickle is not one value");
+    }
     machine->pickle->result = machine->stack.value[0];
     return STATUS_OK;
 }
@@ -387,8 +416,9 @@ static enum status read_argument(struct machine *machine, int bytes, uint64_t *a
     const uint8_t *data;
     enum status status = machine_take(machine, (size_t)bytes, &data, error);
     *argument = 0;
-    for (int i = bytes; i > 0 && status == STATUS_OK; i--)
+    for (int i = bytes; i > 0 && status == STATUS_OK; i--) {
         *argument = *argument << 8 | data[i - 1];
+    }
     return status;
 }
 
@@ -396,13 +426,16 @@ static enum status run_opcode(struct machine *machine, uint8_t code, struct erro
 {
     const struct opcode *opcode = &opcodes[code];
     uint64_t argument;
-    if (opcode->name == NULL)
+    if (opcode->name == NULL) {
         return pickle_bad(error, "it is no pickle");
-    if (machine->opcode_at == 0 && opcode->run != run_proto)
+    }
+    if (machine->opcode_at == 0 && opcode->run != run_proto) {
         return error_set(error, STATUS_DATA, NULL, "dump it again with protocol 2 to 5",
                          "a pickle of protocol 2 to 5 begins with PROTO");
-    if (opcode->run == NULL)
+    }
+    if (opcode->run == NULL) {
         return pickle_bad(error, "no set of images needs this opcode; it was not run");
+    }
     enum status status = read_argument(machine, opcode->argument_bytes, &argument, error);
     return status == STATUS_OK ? opcode->run(machine, argument, error) : status;
 }
@@ -416,11 +449,13 @@ static enum status run_machine(struct machine *machine, struct error *error)
         machine->opcode_at = machine->position;
         status = machine_take(machine, 1, &byte, error);
         code = status == STATUS_OK ? *byte : 0;
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = run_opcode(machine, code, error);
+        }
     }
-    if (status == STATUS_OK && machine->position != machine->size)
+    if (status == STATUS_OK && machine->position != machine->size) {
         status = pickle_bad(error, "the file goes on after the pickle's end");
+    }
     if (status != STATUS_OK) {
         char where[1200];
         const char *name = opcodes[code].name;
@@ -435,8 +470,9 @@ static enum status open_file(struct machine *machine, struct error *error)
 {
     struct pickle *pickle = machine->pickle;
     machine->block = malloc(PICKLE_BLOCK);
-    if (machine->block == NULL)
+    if (machine->block == NULL) {
         return error_no_memory(error, pickle->path);
+    }
     return file_open(pickle->path, FILE_LINKS_FOLLOWED, &pickle->descriptor, &machine->size, error);
 }
 
@@ -446,23 +482,28 @@ enum status pickle_open(const char *path, struct pickle *pickle, struct error *e
     *pickle = (struct pickle){.descriptor = -1};
     snprintf(pickle->path, sizeof pickle->path, "%s", path);
     enum status status = open_file(&machine, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = run_machine(&machine, error);
+    }
     free(machine.block);
     free(machine.stack.value);
     free(machine.memo.value);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         pickle_close(pickle);
+    }
     return status;
 }
 
 void pickle_close(struct pickle *pickle)
 {
-    for (uint32_t i = 0; i < pickle->count; i++)
-        if (pickle->values[i].kind == PICKLE_TUPLE || pickle->values[i].kind == PICKLE_LIST)
+    for (uint32_t i = 0; i < pickle->count; i++) {
+        if (pickle->values[i].kind == PICKLE_TUPLE || pickle->values[i].kind == PICKLE_LIST) {
             free(pickle->values[i].is.items.value);
+        }
+    }
     free(pickle->values);
-    if (pickle->descriptor >= 0)
+    if (pickle->descriptor >= 0) {
         close(pickle->descriptor);
+    }
     *pickle = (struct pickle){.descriptor = -1};
 }

@@ -26,11 +26,12 @@ static const struct {
 enum status pickle_name(const char *module, const char *attribute, struct pickle_value *value,
                         struct error *error)
 {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i].module, module) == 0 && strcmp(names[i].attribute, attribute) == 0) {
             *value = (struct pickle_value){.kind = PICKLE_NAME, .is.number = names[i].name};
             return STATUS_OK;
         }
+    }
     return error_set(error, STATUS_DATA, NULL,
                      "do not load this file with Python unless you trust who made it",
                      "it wants %.80s.%.80s, which no set of images needs; it was not run", module, attribute);
@@ -39,8 +40,9 @@ enum status pickle_name(const char *module, const char *attribute, struct pickle
 bool pickle_short_text(const struct pickle *pickle, const struct pickle_value *value, char *text, size_t size)
 {
     if (value == NULL || (value->kind != PICKLE_TEXT && value->kind != PICKLE_BYTES) ||
-        value->is.bytes.size >= size)
+        value->is.bytes.size >= size) {
         return false;
+    }
     size_t length = value->is.bytes.size;
     text[length] = 0;
     return pread(pickle->descriptor, text, length, (off_t)value->is.bytes.offset) == (ssize_t)length &&
@@ -52,8 +54,9 @@ static bool parse_dtype(const char *text, struct pickle_dtype *dtype)
 {
     text += strspn(text, "|<=");
     *dtype = (struct pickle_dtype){text[0], (uint8_t)(text[0] == 0 ? 0 : text[1] - '0')};
-    if (text[0] == 0 || text[1] == 0 || text[2] != 0)
+    if (text[0] == 0 || text[1] == 0 || text[2] != 0) {
         return false;
+    }
     bool whole = dtype->kind == 'u' || dtype->kind == 'i';
     return (dtype->kind == 'b' && dtype->size == 1) ||
            (whole && (dtype->size == 1 || dtype->size == 2 || dtype->size == 4 || dtype->size == 8));
@@ -65,8 +68,9 @@ static enum status make_dtype(const struct pickle *pickle, const struct pickle_v
     char text[16];
     value->kind = PICKLE_DTYPE;
     if (!pickle_short_text(pickle, pickle_item(pickle, arguments, 0), text, sizeof text) ||
-        !parse_dtype(text, &value->is.dtype))
+        !parse_dtype(text, &value->is.dtype)) {
         return pickle_bad(error, "an array is of neither bools nor whole numbers");
+    }
     return STATUS_OK;
 }
 
@@ -76,16 +80,19 @@ static enum status fill_array(const struct pickle *pickle, const struct pickle_v
                               struct pickle_value *value, struct error *error)
 {
     const struct pickle_value *count = pickle_item(pickle, shape, 0);
-    if (dtype == NULL || dtype->kind != PICKLE_DTYPE || bytes == NULL || bytes->kind != PICKLE_BYTES)
+    if (dtype == NULL || dtype->kind != PICKLE_DTYPE || bytes == NULL || bytes->kind != PICKLE_BYTES) {
         return pickle_bad(error, "an array's parts are not where numpy writes them");
-    if (count == NULL || count->kind != PICKLE_INT || shape->is.items.count != 1)
+    }
+    if (count == NULL || count->kind != PICKLE_INT || shape->is.items.count != 1) {
         return pickle_bad(error,
                           "an array has not one dimension: images are expected encoded, as JPEG or PNG");
+    }
     uint64_t size = bytes->is.bytes.size;
     int64_t elements = count->is.number;
     if (elements < 0 || elements > UINT32_MAX || (uint64_t)elements * dtype->is.dtype.size > size ||
-        (!bytes->is.bytes.latin1 && (uint64_t)elements * dtype->is.dtype.size != size))
+        (!bytes->is.bytes.latin1 && (uint64_t)elements * dtype->is.dtype.size != size)) {
         return pickle_bad(error, "an array has not as many bytes as its shape tells");
+    }
     value->kind = PICKLE_ARRAY;
     value->is.array.dtype = dtype->is.dtype;
     value->is.array.count = (uint32_t)elements;
@@ -102,21 +109,26 @@ static enum status make_scalar(const struct pickle *pickle, const struct pickle_
     uint8_t *data;
     size_t size;
     if (dtype == NULL || dtype->kind != PICKLE_DTYPE || bytes == NULL || bytes->kind != PICKLE_BYTES ||
-        bytes->is.bytes.size > 16)
+        bytes->is.bytes.size > 16) {
         return pickle_bad(error, "a scalar's parts are not where numpy writes them");
+    }
     enum status status = pickle_read(pickle, &bytes->is.bytes, &data, &size, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     uint64_t number = 0;
-    for (size_t i = size < 8 ? size : 8; i > 0; i--)
+    for (size_t i = size < 8 ? size : 8; i > 0; i--) {
         number = number << 8 | data[i - 1];
+    }
     value->kind = dtype->is.dtype.kind == 'b' ? PICKLE_BOOL : PICKLE_INT;
     memcpy(&value->is.number, &number, sizeof number);
-    if (size != dtype->is.dtype.size)
+    if (size != dtype->is.dtype.size) {
         status = pickle_bad(error, "a scalar has not as many bytes as its type");
+    }
     unsigned unused = 64 - 8 * (unsigned)(size < 8 ? size : 8);
-    if (status == STATUS_OK && dtype->is.dtype.kind == 'i' && unused > 0 && number >> (63 - unused) != 0)
+    if (status == STATUS_OK && dtype->is.dtype.kind == 'i' && unused > 0 && number >> (63 - unused) != 0) {
         value->is.number -= (int64_t)1 << (64 - unused);
+    }
     free(data);
     return status;
 }
@@ -128,8 +140,9 @@ static enum status make_bytes(const struct pickle *pickle, const struct pickle_v
     char coding[16];
     if (text == NULL || text->kind != PICKLE_TEXT ||
         !pickle_short_text(pickle, pickle_item(pickle, arguments, 1), coding, sizeof coding) ||
-        strcmp(coding, "latin1") != 0)
+        strcmp(coding, "latin1") != 0) {
         return pickle_bad(error, "a text is encoded as something else than bytes");
+    }
     *value = (struct pickle_value){.kind = PICKLE_BYTES, .is.bytes = text->is.bytes};
     value->is.bytes.latin1 = true;
     return STATUS_OK;
@@ -139,8 +152,9 @@ enum status pickle_call(const struct pickle *pickle, const struct pickle_value *
                         const struct pickle_value *arguments, struct pickle_value *value, struct error *error)
 {
     *value = (struct pickle_value){.kind = PICKLE_NONE};
-    if (name->kind != PICKLE_NAME || arguments->kind != PICKLE_TUPLE)
+    if (name->kind != PICKLE_NAME || arguments->kind != PICKLE_TUPLE) {
         return pickle_bad(error, "something is called that is no function");
+    }
     switch ((enum name)name->is.number) {
     case NAME_ENCODE:
         return make_bytes(pickle, arguments, value, error);
@@ -166,12 +180,14 @@ enum status pickle_build(const struct pickle *pickle, const struct pickle_value 
     char order[4];
     if (value->kind == PICKLE_DTYPE) {
         if (!pickle_short_text(pickle, pickle_item(pickle, state, 1), order, sizeof order) ||
-            strspn(order, "|<=") != 1 || order[1] != 0)
+            strspn(order, "|<=") != 1 || order[1] != 0) {
             return pickle_bad(error, "an array's numbers are not little-endian");
+        }
         return STATUS_OK;
     }
-    if (value->kind == PICKLE_ARRAY && !value->is.array.filled)
+    if (value->kind == PICKLE_ARRAY && !value->is.array.filled) {
         return fill_array(pickle, pickle_item(pickle, state, 1), pickle_item(pickle, state, 2),
                           pickle_item(pickle, state, 4), value, error);
+    }
     return pickle_bad(error, "something is given a state that has none");
 }

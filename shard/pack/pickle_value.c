@@ -8,8 +8,9 @@ const struct pickle_value *pickle_item(const struct pickle *pickle, const struct
                                        uint32_t index)
 {
     if (value == NULL || (value->kind != PICKLE_TUPLE && value->kind != PICKLE_LIST) ||
-        index >= value->is.items.count)
+        index >= value->is.items.count) {
         return NULL;
+    }
     return &pickle->values[value->is.items.value[index]];
 }
 
@@ -20,8 +21,9 @@ static enum status decode_latin1(uint8_t *data, size_t *size, struct error *erro
     for (size_t i = 0; i < *size; i++) {
         uint8_t byte = data[i];
         if (byte >= 0x80) {
-            if ((byte != 0xc2 && byte != 0xc3) || i + 1 == *size || (data[i + 1] & 0xc0) != 0x80)
+            if ((byte != 0xc2 && byte != 0xc3) || i + 1 == *size || (data[i + 1] & 0xc0) != 0x80) {
                 return pickle_bad(error, "bytes are written as a text that has none");
+            }
             byte = (uint8_t)((byte & 3) << 6 | (data[++i] & 0x3f));
         }
         data[written++] = byte;
@@ -37,8 +39,9 @@ enum status pickle_read(const struct pickle *pickle, const struct pickle_bytes *
     *size = bytes->size;
     if (status == STATUS_OK && bytes->latin1) {
         status = decode_latin1(*data, size, error);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             free(*data);
+        }
     }
     return status;
 }

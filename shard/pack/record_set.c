@@ -33,26 +33,30 @@ static enum status find_record(const char *folder, char *path, struct error *err
     DIR *directory = opendir(folder);
     enum status status = STATUS_OK;
     size_t found = 0;
-    if (directory == NULL)
+    if (directory == NULL) {
         return error_set(error, STATUS_DATA, folder, "check the path and its permissions",
                          "cannot read the folder: %s", strerror(errno));
+    }
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         size_t length = strlen(entry->d_name);
-        if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0 && found++ == 0)
+        if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0 && found++ == 0) {
             status = file_join(folder, entry->d_name, path, error);
+        }
     }
     closedir(directory);
-    if (found != 1)
+    if (found != 1) {
         return error_set(error, STATUS_DATA, folder, "name the .rec file",
                          found == 0 ? "there is no .rec file in the folder"
                                     : "there are several .rec files in the folder, and none is train.rec");
+    }
     return status;
 }
 
 static enum status choose_record(const char *source, char *path, struct error *error)
 {
-    if (!file_is_directory(source))
+    if (!file_is_directory(source)) {
         return file_join("", source, path, error);
+    }
     enum status status = file_join(source, "train.rec", path, error);
     return status == STATUS_OK && !file_exists(path) ? find_record(source, path, error) : status;
 }
@@ -61,8 +65,9 @@ static enum status choose_record(const char *source, char *path, struct error *e
 static bool index_path(const char *path, char *index)
 {
     size_t length = strlen(path);
-    if (length < 4 || strcmp(path + length - 4, ".rec") != 0)
+    if (length < 4 || strcmp(path + length - 4, ".rec") != 0) {
         return false;
+    }
     snprintf(index, PATH_SIZE, "%.*s.idx", (int)length - 4, path);
     return file_exists(index);
 }
@@ -74,17 +79,21 @@ static enum status grow(struct scan *scan, struct error *error)
     struct record_set *set = scan->set;
     uint64_t capacity = scan->capacity == 0 ? 4096 : scan->capacity * 2;
     uint64_t *offset = realloc(set->offset, (size_t)capacity * sizeof *offset);
-    if (offset != NULL)
+    if (offset != NULL) {
         set->offset = offset;
+    }
     uint32_t *span = realloc(set->span, (size_t)capacity * sizeof *span);
-    if (span != NULL)
+    if (span != NULL) {
         set->span = span;
+    }
     uint32_t *label = realloc(set->label, (size_t)capacity * sizeof *label);
-    if (label != NULL)
+    if (label != NULL) {
         set->label = label;
-    if (offset == NULL || span == NULL || label == NULL)
+    }
+    if (offset == NULL || span == NULL || label == NULL) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for more than %llu images",
                          (unsigned long long)set->images);
+    }
     scan->capacity = capacity;
     return STATUS_OK;
 }
@@ -93,17 +102,20 @@ static enum status add_image(struct scan *scan, const struct recordio_record *re
 {
     struct record_set *set = scan->set;
     float label = record->label[0];
-    if (!(label >= 0 && label < LABELS_MAX && label == floorf(label)))
+    if (!(label >= 0 && label < LABELS_MAX && label == floorf(label))) {
         return error_set(error, STATUS_DATA, NULL, "number the identities from 0 on",
                          "the label %g is no number of an identity", (double)label);
+    }
     enum status status = set->images == scan->capacity ? grow(scan, error) : STATUS_OK;
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     set->offset[set->images] = record->offset;
     set->span[set->images] = record->span;
     set->label[set->images++] = (uint32_t)label;
-    if ((uint32_t)label >= set->classes)
+    if ((uint32_t)label >= set->classes) {
         set->classes = (uint32_t)label + 1;
+    }
     return STATUS_OK;
 }
 
@@ -112,8 +124,9 @@ static enum status visit(void *context, const struct recordio_record *record, st
     struct scan *scan = context;
     scan->records++;
     scan->mixed += recordio_mix(record->offset);
-    if (record->image_bytes > 0)
+    if (record->image_bytes > 0) {
         return add_image(scan, record, error);
+    }
     if (record->offset == 0 && record->labels == 2) {
         scan->has_header = true;
         scan->header[0] = record->label[0];
@@ -136,16 +149,18 @@ static enum status check_header(const struct scan *scan, struct error *error)
 {
     const struct record_set *set = scan->set;
     if (scan->has_header && (!is_count(scan->header[0], set->images + 1) ||
-                             !is_count(scan->header[1], set->images + 1 + scan->identities)))
+                             !is_count(scan->header[1], set->images + 1 + scan->identities))) {
         return error_set(
             error, STATUS_DATA, set->path, "copy the file again",
             "the header tells of images up to record %.0f and identities up to %.0f, but there are "
             "%llu images and %llu identities",
             (double)scan->header[0], (double)scan->header[1], (unsigned long long)set->images,
             (unsigned long long)scan->identities);
-    if (set->images == 0)
+    }
+    if (set->images == 0) {
         return error_set(error, STATUS_DATA, set->path, "name a file of images",
                          "there is no image in the file");
+    }
     return STATUS_OK;
 }
 
@@ -153,14 +168,16 @@ static enum status check_index(const struct scan *scan, struct error *error)
 {
     char index[PATH_SIZE];
     uint64_t count, mixed;
-    if (!index_path(scan->set->path, index))
+    if (!index_path(scan->set->path, index)) {
         return STATUS_OK;
+    }
     enum status status = recordio_read_index(index, &count, &mixed, error);
-    if (status == STATUS_OK && (count != scan->records || mixed != scan->mixed))
+    if (status == STATUS_OK && (count != scan->records || mixed != scan->mixed)) {
         status =
             error_set(error, STATUS_DATA, index, "copy both again, or remove the index: it is not needed",
                       "the index of %llu records is not that of the %llu records in the file beside it",
                       (unsigned long long)count, (unsigned long long)scan->records);
+    }
     return status;
 }
 
@@ -172,19 +189,23 @@ static enum status read_property(struct record_set *set, struct error *error)
     unsigned classes = 0;
     file_directory(set->path, folder);
     enum status status = file_join(folder, "property", path, error);
-    if (status != STATUS_OK || !file_exists(path))
+    if (status != STATUS_OK || !file_exists(path)) {
         return status;
+    }
     status = file_read(path, 4096, &text, &size, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     bool read = sscanf(text, "%u,", &classes) == 1 && classes > 0 && classes <= LABELS_MAX;
     free(text);
-    if (!read)
+    if (!read) {
         return error_set(error, STATUS_DATA, path, "remove the file: it is not needed",
                          "classes, height, width are expected, as in 93431,112,112");
-    if (classes < set->classes)
+    }
+    if (classes < set->classes) {
         return error_set(error, STATUS_DATA, path, "correct the file, or remove it: it is not needed",
                          "there are %u classes, but a label is %u", classes, set->classes - 1);
+    }
     set->classes = classes;
     return STATUS_OK;
 }
@@ -205,27 +226,33 @@ enum status record_set_open(const char *path, struct record_set *set, struct err
     uint64_t bytes;
     *set = (struct record_set){.descriptor = -1};
     enum status status = choose_record(path, set->path, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = recordio_scan(set->path, visit, &scan, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = check_header(&scan, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = check_index(&scan, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = read_property(set, error);
+    }
     if (status == STATUS_OK) {
         set->digest = digest(set);
         status = file_open(set->path, FILE_LINKS_FOLLOWED, &set->descriptor, &bytes, error);
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         record_set_close(set);
+    }
     return status;
 }
 
 void record_set_close(struct record_set *set)
 {
-    if (set->descriptor >= 0)
+    if (set->descriptor >= 0) {
         close(set->descriptor);
+    }
     free(set->offset);
     free(set->span);
     free(set->label);
@@ -238,8 +265,9 @@ enum status record_read(int descriptor, uint64_t offset, uint32_t span, uint8_t 
     enum status status = pack_read_part(descriptor, offset, span, bytes, error);
     if (status == STATUS_OK) {
         status = recordio_image(*bytes, span, size, error);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             free(*bytes);
+        }
     }
     return status;
 }

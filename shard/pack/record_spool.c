@@ -58,10 +58,12 @@ bool record_spool_is_needed(const struct record_set *set)
     int waits = 0;
     for (int i = 0; i < SAMPLES && size > SMALL; i++) {
         uint64_t offset = set->offset[random_below(&random, (uint32_t)set->images)];
-        if (preadv2(set->descriptor, &one, 1, (off_t)offset, RWF_NOWAIT) == 1)
+        if (preadv2(set->descriptor, &one, 1, (off_t)offset, RWF_NOWAIT) == 1) {
             continue;
-        if (errno != EAGAIN)
+        }
+        if (errno != EAGAIN) {
             return is_large((uint64_t)size);
+        }
         waits++;
     }
     return waits > SAMPLES / 4;
@@ -74,11 +76,13 @@ static enum status write_at(const struct record_spool *spool, const uint8_t *byt
 {
     while (size > 0) {
         ssize_t count = pwrite(spool->descriptor, bytes, size, (off_t)offset);
-        if (count < 0 && errno == EINTR)
+        if (count < 0 && errno == EINTR) {
             continue;
-        if (count < 0)
+        }
+        if (count < 0) {
             return file_storage_error(error, spool->path, "writing records in the order of the shards",
                                       errno);
+        }
         bytes += count;
         size -= (size_t)count;
         offset += (uint64_t)count;
@@ -98,8 +102,9 @@ static enum status append(const struct record_spool *spool, struct range *range,
                           size_t size, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (range->buffered + size > spool->buffer_size)
+    if (range->buffered + size > spool->buffer_size) {
         status = flush(spool, range, error);
+    }
     if (status == STATUS_OK && size > spool->buffer_size) {
         status = write_at(spool, bytes, size, range->written, error);
         range->written += size;
@@ -114,17 +119,20 @@ static enum status append(const struct record_spool *spool, struct range *range,
 static enum status plan(struct record_spool *spool, struct error *error)
 {
     uint64_t end = 0;
-    for (uint64_t i = 0; i < spool->count; i++)
-        if (spool->shard[i] != RECORD_SPOOL_NONE)
+    for (uint64_t i = 0; i < spool->count; i++) {
+        if (spool->shard[i] != RECORD_SPOOL_NONE) {
             spool->ranges[spool->shard[i]].end += spool->set->span[spool->image[i]];
+        }
+    }
     for (uint32_t shard = 0; shard < spool->shards; shard++) {
         struct range *range = &spool->ranges[shard];
         range->begin = range->written = end;
         end = range->end += end;
         range->buffer = malloc(spool->buffer_size);
-        if (range->buffer == NULL)
+        if (range->buffer == NULL) {
             return error_set(error, STATUS_INTERNAL, spool->path, "make fewer shards",
                              "no memory for the records of %u shards", spool->shards);
+        }
     }
     return STATUS_OK;
 }
@@ -138,8 +146,9 @@ static enum status read_block(const struct record_set *set, uint64_t begin, size
     *size = left < BLOCK ? (size_t)left : BLOCK;
     *size = *size < least ? least : *size;
     enum status status = pack_read_part(set->descriptor, begin, *size, block, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         error_prefix_where(error, set->path);
+    }
     return status;
 }
 
@@ -153,8 +162,9 @@ static enum status copy_records(struct record_spool *spool, struct error *error)
     for (uint64_t i = 0; i < spool->count && status == STATUS_OK; i++) {
         uint64_t offset = set->offset[spool->image[i]];
         uint32_t span = set->span[spool->image[i]];
-        if (spool->shard[i] == RECORD_SPOOL_NONE)
+        if (spool->shard[i] == RECORD_SPOOL_NONE) {
             continue;
+        }
         if (offset < begin || offset + span > begin + size) {
             free(block);
             block = NULL;
@@ -163,8 +173,9 @@ static enum status copy_records(struct record_spool *spool, struct error *error)
         }
         struct range *range = &spool->ranges[spool->shard[i]];
         spool->offset[i] = range->written + range->buffered;
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = append(spool, range, block + (offset - begin), span, error);
+        }
     }
     free(block);
     return status;
@@ -177,17 +188,21 @@ static enum status write_spool(struct record_spool *spool, struct error *error)
         /* To be read from as well. */
         close(spool->descriptor);
         spool->descriptor = open(spool->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-        if (spool->descriptor < 0)
+        if (spool->descriptor < 0) {
             status = file_storage_error(error, spool->path, "opening the file", errno);
+        }
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = plan(spool, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = copy_records(spool, error);
+    }
     for (uint32_t shard = 0; shard < spool->shards; shard++) {
         struct range *range = &spool->ranges[shard];
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = flush(spool, range, error);
+        }
         free(range->buffer);
         range->buffer = NULL;
     }
@@ -200,8 +215,9 @@ enum status record_spool_create(const char *path, const struct record_set *set, 
 {
     *result = NULL;
     struct record_spool *spool = calloc(1, sizeof *spool);
-    if (spool == NULL)
+    if (spool == NULL) {
         return error_no_memory(error, path);
+    }
     snprintf(spool->path, sizeof spool->path, "%s", path);
     pthread_mutex_init(&spool->lock, NULL);
     spool->descriptor = -1;
@@ -215,21 +231,25 @@ enum status record_spool_create(const char *path, const struct record_set *set, 
     spool->offset = calloc((size_t)count, sizeof *spool->offset);
     spool->ranges = calloc(shards, sizeof *spool->ranges);
     enum status status = STATUS_OK;
-    if (spool->offset == NULL || spool->ranges == NULL)
+    if (spool->offset == NULL || spool->ranges == NULL) {
         status = error_no_memory(error, path);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_spool(spool, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         *result = spool;
-    else
+    } else {
         record_spool_close(spool);
+    }
     return status;
 }
 
 void record_spool_close(struct record_spool *spool)
 {
-    if (spool == NULL)
+    if (spool == NULL) {
         return;
+    }
     if (spool->descriptor >= 0) {
         close(spool->descriptor);
         unlink(spool->path);
@@ -250,8 +270,9 @@ static void begin_range(struct record_spool *spool, uint32_t shard)
     bool begun = range->begun;
     range->begun = true;
     pthread_mutex_unlock(&spool->lock);
-    if (begun)
+    if (begun) {
         return;
+    }
     posix_fadvise(spool->descriptor, (off_t)range->begin, (off_t)(range->end - range->begin),
                   POSIX_FADV_WILLNEED);
     if (shard >= 2) {

@@ -66,11 +66,12 @@ static enum status follow(struct joined *joined, uint32_t part, uint32_t length,
 {
     static const uint8_t word[4] = {0x0a, 0x23, 0xd7, 0xce};
     bool begins = part == PART_WHOLE || part == PART_FIRST;
-    if (part > PART_LAST || begins == joined->open)
+    if (part > PART_LAST || begins == joined->open) {
         return error_set(error, STATUS_DATA, NULL, DAMAGED,
                          joined->open ? "part %u follows where a record goes on"
                                       : "part %u is there where a record begins",
                          part);
+    }
     if (!begins) {
         add_head(joined, word, sizeof word);
         joined->bytes += sizeof word;
@@ -84,15 +85,17 @@ static enum status follow(struct joined *joined, uint32_t part, uint32_t length,
 static enum status interpret(const struct joined *joined, struct recordio_record *record, struct error *error)
 {
     const uint8_t *head = joined->head;
-    if (joined->bytes < HEADER)
+    if (joined->bytes < HEADER) {
         return error_set(error, STATUS_DATA, NULL,
                          "name a file of images, as im2rec and InsightFace write them",
                          "a record of %" PRIu64 " bytes is no image record", joined->bytes);
+    }
     uint32_t flag = read_u32(head);
     uint64_t labels = (uint64_t)flag * sizeof(float);
-    if (joined->bytes - HEADER < labels)
+    if (joined->bytes - HEADER < labels) {
         return error_set(error, STATUS_DATA, NULL, DAMAGED,
                          "a record of %" PRIu64 " bytes claims to have %u labels", joined->bytes, flag);
+    }
     record->id = read_u64(head + 8);
     record->labels = flag > 0 ? flag : 1;
     record->label[0] = read_float(flag > 0 ? head + HEADER : head + 4);
@@ -129,12 +132,14 @@ static enum status load(struct reader *reader, uint64_t offset, size_t size, con
         while (reader->count < size) {
             ssize_t count = pread(reader->descriptor, reader->block + reader->count, BLOCK - reader->count,
                                   (off_t)(offset + reader->count));
-            if (count < 0 && errno == EINTR)
+            if (count < 0 && errno == EINTR) {
                 continue;
-            if (count <= 0)
+            }
+            if (count <= 0) {
                 return error_set(error, STATUS_DATA, NULL, "check the file and its disk",
                                  "the file cannot be read: %s",
                                  count < 0 ? strerror(errno) : "it has become shorter");
+            }
             reader->count += (size_t)count;
         }
     }
@@ -148,27 +153,33 @@ static enum status read_part(struct reader *reader, uint64_t offset, struct join
 {
     const uint8_t *bytes;
     uint64_t left = reader->size - offset;
-    if (left < PREFIX)
+    if (left < PREFIX) {
         return error_set(error, STATUS_DATA, NULL, DAMAGED, "the file ends within the record");
+    }
     enum status status = load(reader, offset, PREFIX, &bytes, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     uint32_t word = read_u32(bytes + 4), length = word & 0x1fffffffu;
-    if (read_u32(bytes) != MAGIC)
+    if (read_u32(bytes) != MAGIC) {
         return error_set(error, STATUS_DATA, NULL, DAMAGED,
                          "%08" PRIx32 " is there where RecordIO's word %08x is expected", read_u32(bytes),
                          MAGIC);
-    if (length > left - PREFIX)
+    }
+    if (length > left - PREFIX) {
         return error_set(error, STATUS_DATA, NULL, DAMAGED,
                          "the record claims %u bytes, and the file ends after %" PRIu64, length,
                          left - PREFIX);
+    }
     status = follow(joined, word >> 29, length, error);
     size_t head = HEAD - joined->head_bytes;
     head = length < head ? length : head;
-    if (status == STATUS_OK && head > 0)
+    if (status == STATUS_OK && head > 0) {
         status = load(reader, offset + PREFIX, head, &bytes, error);
-    if (status == STATUS_OK && head > 0)
+    }
+    if (status == STATUS_OK && head > 0) {
         add_head(joined, bytes, head);
+    }
     /* The last record's filling may be missing. */
     *next = offset + PREFIX + (padded(length) < left - PREFIX ? padded(length) : left - PREFIX);
     return status;
@@ -180,11 +191,13 @@ static enum status read_record(struct reader *reader, struct recordio_record *re
     uint64_t next = record->offset;
     do {
         enum status status = read_part(reader, next, &joined, &next, error);
-        if (status == STATUS_OK && next - record->offset > RECORDIO_SPAN_MAX)
+        if (status == STATUS_OK && next - record->offset > RECORDIO_SPAN_MAX) {
             status = error_set(error, STATUS_DATA, NULL, DAMAGED, "a record is larger than %" PRIu64 " bytes",
                                RECORDIO_SPAN_MAX);
-        if (status != STATUS_OK)
+        }
+        if (status != STATUS_OK) {
             return status;
+        }
     } while (joined.open);
     record->span = (uint32_t)(next - record->offset);
     return interpret(&joined, record, error);
@@ -193,12 +206,14 @@ static enum status read_record(struct reader *reader, struct recordio_record *re
 static enum status open_reader(struct reader *reader, struct error *error)
 {
     reader->block = malloc(BLOCK);
-    if (reader->block == NULL)
+    if (reader->block == NULL) {
         return error_no_memory(error, reader->path);
+    }
     enum status status =
         file_open(reader->path, FILE_LINKS_FOLLOWED, &reader->descriptor, &reader->size, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         posix_fadvise(reader->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
+    }
     return status;
 }
 
@@ -212,14 +227,17 @@ enum status recordio_scan(const char *path,
     enum status status = open_reader(&reader, error);
     while (status == STATUS_OK && record.offset < reader.size) {
         status = read_record(&reader, &record, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             status = visit(context, &record, error);
-        if (status != STATUS_OK)
+        }
+        if (status != STATUS_OK) {
             add_place(path, record.offset, error);
+        }
         record.offset += record.span;
     }
-    if (reader.descriptor >= 0)
+    if (reader.descriptor >= 0) {
         close(reader.descriptor);
+    }
     free(reader.block);
     return status;
 }
@@ -233,12 +251,14 @@ enum status recordio_image(uint8_t *bytes, size_t span, size_t *image_bytes, str
     size_t read = 0, written = 0;
     do {
         uint32_t word = span - read >= PREFIX ? read_u32(bytes + read + 4) : 0, length = word & 0x1fffffffu;
-        if (span - read < PREFIX || read_u32(bytes + read) != MAGIC || length > span - read - PREFIX)
+        if (span - read < PREFIX || read_u32(bytes + read) != MAGIC || length > span - read - PREFIX) {
             return error_set(error, STATUS_DATA, NULL, DAMAGED, "the record is damaged");
+        }
         uint64_t before = joined.bytes;
         enum status status = follow(&joined, word >> 29, length, error);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             return status;
+        }
         if (joined.bytes - before > length) { /* the magic word, which is also this part's first */
             memmove(bytes + written, bytes + read, 4);
             written += 4;
@@ -250,8 +270,9 @@ enum status recordio_image(uint8_t *bytes, size_t span, size_t *image_bytes, str
         read = read < span ? read : span;
     } while (joined.open);
     enum status status = interpret(&joined, &record, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     *image_bytes = record.image_bytes;
     memmove(bytes, bytes + (written - record.image_bytes), record.image_bytes);
     return STATUS_OK;
@@ -273,8 +294,9 @@ enum status recordio_read_index(const char *path, uint64_t *count, uint64_t *mix
     char line[128], where[1200], end;
     uint64_t key, offset;
     *count = *mixed = 0;
-    if (file == NULL)
+    if (file == NULL) {
         return file_data_error(error, path, errno);
+    }
     enum status status = STATUS_OK;
     while (status == STATUS_OK && fgets(line, sizeof line, file) != NULL) {
         if (sscanf(line, "%" SCNu64 "\t%" SCNu64 "%c", &key, &offset, &end) < 2 ||
@@ -286,8 +308,9 @@ enum status recordio_read_index(const char *path, uint64_t *count, uint64_t *mix
         ++*count;
         *mixed += recordio_mix(offset);
     }
-    if (status == STATUS_OK && ferror(file))
+    if (status == STATUS_OK && ferror(file)) {
         status = error_set(error, STATUS_DATA, path, "check the disk", "the file cannot be read");
+    }
     fclose(file);
     return status;
 }

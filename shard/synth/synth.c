@@ -24,38 +24,51 @@ enum status synth_is_valid(const struct synth_config *config, struct error *erro
 {
     if (config->name[0] == '\0' || strlen(config->name) > NAME_MAX_BYTES ||
         strspn(config->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
-            strlen(config->name))
+            strlen(config->name)) {
         return error_set(error, STATUS_USAGE, config->name, "see dail synth --help",
                          "a name has 1 to %d letters, digits, - and _", NAME_MAX_BYTES);
-    if (config->datasets < 1 || config->datasets > SYNTH_DATASETS_MAX)
+    }
+    if (config->datasets < 1 || config->datasets > SYNTH_DATASETS_MAX) {
         return refuse(error, "the number of datasets", 1, SYNTH_DATASETS_MAX);
-    if (config->identities < 2 || config->identities > 1000000)
+    }
+    if (config->identities < 2 || config->identities > 1000000) {
         return refuse(error, "the number of identities", 2, 1000000);
-    if (config->images < 1 || config->images > 100000)
+    }
+    if (config->images < 1 || config->images > 100000) {
         return refuse(error, "the number of images of an identity", 1, 100000);
-    if ((uint64_t)config->identities * (uint64_t)config->images >= IMAGES_MAX)
+    }
+    if ((uint64_t)config->identities * (uint64_t)config->images >= IMAGES_MAX) {
         return refuse(error, "the number of images of a dataset", 2, IMAGES_MAX - 1);
-    if (!(config->overlap >= 0 && config->overlap <= 1))
+    }
+    if (!(config->overlap >= 0 && config->overlap <= 1)) {
         return refuse(error, "the overlap", 0, 1);
-    if (!(config->shift >= 0 && config->shift <= SYNTH_SHIFT_MAX))
+    }
+    if (!(config->shift >= 0 && config->shift <= SYNTH_SHIFT_MAX)) {
         return refuse(error, "the domain shift", 0, SYNTH_SHIFT_MAX);
-    if (!(config->session >= 0 && config->session <= 1))
+    }
+    if (!(config->session >= 0 && config->session <= 1)) {
         return refuse(error, "the sessions' strength", 0, 1);
-    if (config->size < SYNTH_SIDE_MIN || config->size > SYNTH_SIDE_MAX)
+    }
+    if (config->size < SYNTH_SIDE_MIN || config->size > SYNTH_SIDE_MAX) {
         return refuse(error, "the size in pixels", SYNTH_SIDE_MIN, SYNTH_SIDE_MAX);
+    }
     for (int within = 0; within < 2; within++) {
         const int pairs = within ? config->within_pairs : config->pairs;
-        if (pairs < 0 || pairs > 100000 || pairs % (2 * SYNTH_FOLDS) != 0)
+        if (pairs < 0 || pairs > 100000 || pairs % (2 * SYNTH_FOLDS) != 0) {
             return error_set(error, STATUS_USAGE, NULL, "see dail synth --help",
                              "the number of pairs%s must be a multiple of %d from 0 to 100000, not %d",
                              within ? " within a domain" : "", 2 * SYNTH_FOLDS, pairs);
+        }
     }
-    if (config->encoding != IMAGE_JPEG && config->encoding != IMAGE_PNG)
+    if (config->encoding != IMAGE_JPEG && config->encoding != IMAGE_PNG) {
         return error_set(error, STATUS_USAGE, NULL, "choose jpeg or png", "no such encoding for shards");
-    if (config->quality < 1 || config->quality > 100)
+    }
+    if (config->quality < 1 || config->quality > 100) {
         return refuse(error, "the JPEG quality", 1, 100);
-    if (config->shard_images < 1)
+    }
+    if (config->shard_images < 1) {
         return refuse(error, "the number of images of a shard", 1, IMAGES_MAX - 1);
+    }
     return STATUS_OK;
 }
 
@@ -65,13 +78,16 @@ static enum status shared_labels(const struct synth_config *config, uint32_t *la
     const uint32_t shared = synth_shared_people(config);
     uint64_t *person = malloc((size_t)config->identities * sizeof *person);
     enum status status = STATUS_OK;
-    if (person == NULL)
+    if (person == NULL) {
         return error_no_memory(error, "overlap");
+    }
     for (int dataset = 0; dataset < config->datasets && status == STATUS_OK; dataset++) {
         status = synth_people(config, dataset, person, error);
-        for (uint32_t i = 0; i < (uint32_t)config->identities && status == STATUS_OK; i++)
-            if (person[i] < shared)
+        for (uint32_t i = 0; i < (uint32_t)config->identities && status == STATUS_OK; i++) {
+            if (person[i] < shared) {
                 label[(uint64_t)dataset * shared + person[i]] = i;
+            }
+        }
     }
     free(person);
     return status;
@@ -83,13 +99,15 @@ static void print_overlap(const struct synth_config *config, const uint32_t *lab
     char one[SYNTH_CLASS_MAX];
     char two[SYNTH_CLASS_MAX];
     fputs(OVERLAP_LIST_HEADER "\n", file);
-    for (int a = 0; a < config->datasets; a++)
-        for (int b = a + 1; b < config->datasets; b++)
+    for (int a = 0; a < config->datasets; a++) {
+        for (int b = a + 1; b < config->datasets; b++) {
             for (uint32_t person = 0; person < shared; person++) {
                 synth_class_name(config, a, label[(uint64_t)a * shared + person], one);
                 synth_class_name(config, b, label[(uint64_t)b * shared + person], two);
                 fprintf(file, "%s%d\t%s\t%s%d\t%s\n", config->name, a, one, config->name, b, two);
             }
+        }
+    }
 }
 
 static enum status write_overlap(const struct synth_config *config, struct error *error)
@@ -101,18 +119,24 @@ static enum status write_overlap(const struct synth_config *config, struct error
         malloc(((size_t)synth_shared_people(config) * (size_t)config->datasets + 1) * sizeof *label);
     FILE *file = open_memstream(&text, &size);
     enum status status = STATUS_OK;
-    if (label == NULL || file == NULL)
+    if (label == NULL || file == NULL) {
         status = error_no_memory(error, "overlap");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = shared_labels(config, label, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         print_overlap(config, label, file);
-    if (file != NULL && fclose(file) != 0 && status == STATUS_OK)
+    }
+    if (file != NULL && fclose(file) != 0 && status == STATUS_OK) {
         status = error_no_memory(error, "overlap");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = file_join(config->directory, "overlap.tsv", path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = file_write_atomic(path, text, size, error);
+    }
     free(label);
     free(text);
     return status;
@@ -142,23 +166,29 @@ enum status synth_write(const struct synth_config *config, struct error *error)
 {
     struct synth_progress progress = {0};
     enum status status = synth_is_valid(config, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (strlen(config->directory) > 700)
+    }
+    if (strlen(config->directory) > 700) {
         return error_set(error, STATUS_USAGE, NULL, "choose a shorter path",
                          "the directory's path is too long");
+    }
     const uint64_t datasets = (uint64_t)config->datasets;
     progress.total = datasets * (uint64_t)config->identities * (uint64_t)config->images;
-    if (config->pairs > 0)
+    if (config->pairs > 0) {
         progress.total += datasets * synth_pairs_images(config, 0) +
                           (datasets > 1 ? 2 * synth_pairs_images(config, SYNTH_PAIRS_ALL) : 0);
+    }
     status = file_make_directory(config->directory, error);
-    for (int dataset = 0; dataset < config->datasets && status == STATUS_OK; dataset++)
+    for (int dataset = 0; dataset < config->datasets && status == STATUS_OK; dataset++) {
         status = synth_dataset_write(config, dataset, &progress, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_overlap(config, error);
-    if (status == STATUS_OK && config->pairs > 0)
+    }
+    if (status == STATUS_OK && config->pairs > 0) {
         status = write_sets(config, &progress, error);
+    }
     return status;
 }
 
@@ -167,8 +197,9 @@ enum status synth_picture(const struct synth_config *config, int dataset, uint64
 {
     struct canvas canvas;
     enum status status = canvas_create(&canvas, config->size, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         synth_draw(config, &canvas, dataset, person, number, pixels);
+    }
     canvas_free(&canvas);
     return status;
 }

@@ -27,26 +27,31 @@ enum status synth_batch_draw(const struct synth_config *config, struct synth_job
                              struct error *error)
 {
     enum status outcome = STATUS_OK;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         jobs[i].bytes = NULL;
+    }
 #pragma omp parallel
     {
         struct canvas canvas;
         struct error own = {0};
         uint8_t *pixels = malloc((size_t)config->size * (size_t)config->size * 3);
         enum status status = canvas_create(&canvas, config->size, &own);
-        if (pixels == NULL)
+        if (pixels == NULL) {
             status = error_no_memory(&own, "drawing an image");
+        }
 #pragma omp for schedule(dynamic, 8)
-        for (size_t i = 0; i < count; i++)
-            if (status == STATUS_OK)
+        for (size_t i = 0; i < count; i++) {
+            if (status == STATUS_OK) {
                 status = draw_job(config, &canvas, pixels, &jobs[i], &own);
+            }
+        }
         if (status != STATUS_OK) {
 #pragma omp critical(synth_outcome)
             {
                 outcome = status;
-                if (error != NULL)
+                if (error != NULL) {
                     *error = own;
+                }
             }
         }
         canvas_free(&canvas);

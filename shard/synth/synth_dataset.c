@@ -23,8 +23,9 @@ struct dataset_work {
 void synth_progress_add(const struct synth_config *config, struct synth_progress *progress, uint64_t images)
 {
     progress->done += images;
-    if (config->progress != NULL)
+    if (config->progress != NULL) {
         config->progress(config->context, progress->done, progress->total);
+    }
 }
 
 void synth_class_name(const struct synth_config *config, int dataset, uint32_t label,
@@ -45,12 +46,14 @@ static enum status append_batch(struct dataset_work *work, struct shard_writer *
                                            .label = label};
     }
     enum status status = synth_batch_draw(work->config, work->jobs, count, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         status =
             shard_writer_append(writer, work->jobs[i].bytes, work->jobs[i].size, work->jobs[i].label, error);
+    }
     synth_batch_free(work->jobs, count);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         synth_progress_add(work->config, work->progress, count);
+    }
     return status;
 }
 
@@ -65,18 +68,22 @@ static enum status write_shard(struct dataset_work *work, uint32_t index, size_t
     char file[SHARD_NAME_MAX + 16];
     snprintf(file, sizeof file, "%s-%05u.h5", manifest->name, index);
     enum status status = file_join(work->config->directory, file, path, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     entry->file = strdup(file);
-    if (entry->file == NULL)
+    if (entry->file == NULL) {
         return error_no_memory(error, "making a dataset");
+    }
     entry->images = (uint32_t)(end - begin);
     status = shard_writer_create(path, manifest->name, manifest->dataset_id, index, manifest->shard_count,
                                  manifest->classes, manifest->encoding, &writer, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    for (size_t at = begin; at < end && status == STATUS_OK; at += SYNTH_BATCH)
+    }
+    for (size_t at = begin; at < end && status == STATUS_OK; at += SYNTH_BATCH) {
         status = append_batch(work, writer, at, end - at < SYNTH_BATCH ? end - at : SYNTH_BATCH, error);
+    }
     if (status != STATUS_OK) {
         shard_writer_abandon(writer);
         return status;
@@ -91,16 +98,18 @@ static enum status write_class_names(const struct dataset_work *work, struct err
     char path[PATH_SIZE];
     char *text = malloc(capacity);
     size_t size = 0;
-    if (text == NULL)
+    if (text == NULL) {
         return error_no_memory(error, "making a dataset");
+    }
     for (uint32_t label = 0; label < (uint32_t)config->identities; label++) {
         char name[SYNTH_CLASS_MAX];
         synth_class_name(config, work->dataset, label, name);
         size += (size_t)snprintf(text + size, capacity - size, "%s\n", name);
     }
     enum status status = file_join(config->directory, work->manifest.class_names, path, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_write_atomic(path, text, size, error);
+    }
     free(text);
     return status;
 }
@@ -122,16 +131,18 @@ static enum status prepare(struct dataset_work *work, struct error *error)
     snprintf(text, sizeof text, "synthetic, seed %llu", (unsigned long long)config->seed);
     manifest->source = strdup(text);
     if (work->person == NULL || work->order == NULL || work->jobs == NULL || manifest->shards == NULL ||
-        manifest->class_names == NULL || manifest->source == NULL)
+        manifest->class_names == NULL || manifest->source == NULL) {
         return error_no_memory(error, "making a dataset");
+    }
     manifest->shard_count = (uint32_t)shards;
     manifest->dataset_id = (uint32_t)work->dataset;
     manifest->classes = (uint32_t)config->identities;
     manifest->images = images;
     manifest->image_size = config->size;
     manifest->encoding = config->encoding;
-    for (size_t i = 0; i < images; i++)
+    for (size_t i = 0; i < images; i++) {
         work->order[i] = (uint32_t)i;
+    }
     struct random random = random_stream(config->seed, RANDOM_PACK, (uint64_t)work->dataset, 1);
     random_shuffle(&random, work->order, images);
     return synth_people(config, work->dataset, work->person, error);
@@ -145,15 +156,19 @@ enum status synth_dataset_write(const struct synth_config *config, int dataset,
     enum status status = prepare(&work, error);
     const size_t images = work.manifest.images;
     const size_t shards = work.manifest.shard_count;
-    for (size_t i = 0; i < shards && status == STATUS_OK; i++)
+    for (size_t i = 0; i < shards && status == STATUS_OK; i++) {
         status = write_shard(&work, (uint32_t)i, images * i / shards, images * (i + 1) / shards, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = write_class_names(&work, error);
+    }
     snprintf(file, sizeof file, "%s.yaml", work.manifest.name);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_join(config->directory, file, path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = manifest_write(&work.manifest, path, error);
+    }
     manifest_close(&work.manifest);
     free(work.person);
     free(work.order);

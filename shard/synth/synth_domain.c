@@ -149,8 +149,9 @@ static struct domain_look move_away(struct domain_look look, float strength)
     look.swing = moved(look.swing, middle.swing, strength, 0);
     look.occlusion = moved(look.occlusion, middle.occlusion, strength, 0);
     look.saturation = moved(look.saturation, middle.saturation, strength, 0);
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         look.gain[c] = moved(look.gain[c], middle.gain[c], strength, 0.1F);
+    }
     look.contrast = moved(look.contrast, middle.contrast, strength, 0.2F);
     look.brightness = moved(look.brightness, middle.brightness, strength, -0.5F);
     look.curve = moved(look.curve, middle.curve, strength, -1);
@@ -170,8 +171,9 @@ struct domain_look domain_draw(uint64_t seed, int dataset, double strength)
     look.contrast *= draw_between(&random, 0.94F, 1.06F);
     look.brightness += draw_between(&random, -0.02F, 0.02F);
     look.grain *= draw_between(&random, 0.9F, 1.1F);
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         look.gain[c] *= look.saturation > 0 ? draw_between(&random, 0.96F, 1.04F) : 1;
+    }
     return move_away(look, (float)strength);
 }
 
@@ -196,8 +198,9 @@ struct domain_look domain_session(struct domain_look look, uint64_t seed, int da
 static void draw_colour(const struct domain_look *look, struct random *random, float colour[3])
 {
     const float grey = random_uniform(random);
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         colour[c] = grey + look->background_saturation * (random_uniform(random) - grey);
+    }
 }
 
 static void paint_background(struct canvas *canvas, const struct domain_look *look, struct random *random)
@@ -257,8 +260,9 @@ void domain_picture(struct canvas *canvas, const struct domain_look *look, const
     const float brightness = look->brightness + 0.10F * draw_spread(random);
     /* Blur is of the picture as seen: on larger pictures it takes more passes for the same look. */
     float blur = look->blur * draw_between(random, 0.5F, 1.5F) * (side / 48) * (side / 48);
-    for (int pass = 0; pass < 64 && blur > 0; pass++, blur -= 1)
+    for (int pass = 0; pass < 64 && blur > 0; pass++, blur -= 1) {
         canvas_blur(canvas, blur < 1 ? blur : 1);
+    }
     tone(canvas, look, contrast, brightness);
     canvas_grain(canvas, look->grain, look->saturation > 0 ? 0.3F : 0, random);
 }

@@ -20,8 +20,9 @@ float draw_spread(struct random *random)
 
 static void mix(const float from[3], const float to[3], float share, float out[3])
 {
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         out[c] = from[c] + share * (to[c] - from[c]);
+    }
 }
 
 static void draw_colours(struct face *face, struct random *random)
@@ -35,11 +36,13 @@ static void draw_colours(struct face *face, struct random *random)
     mix(pale, dark, random_uniform(random), face->skin);
     face->skin[1] += 0.05F * draw_spread(random);
     const float *hair = hairs[random_below(random, 6)];
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         face->hair[c] = hair[c] * draw_between(random, 0.85F, 1.15F);
+    }
     const float *iris = irises[random_below(random, 4)];
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         face->iris[c] = iris[c];
+    }
     mix(face->skin, rose, draw_between(random, 0.35F, 0.9F), face->lip);
     face->cheeks = draw_between(random, 0, 0.35F);
 }
@@ -104,8 +107,9 @@ static void draw_light(struct moment *moment, struct random *random)
     moment->light[2] = 1 / length;
     moment->ambient = draw_between(random, 0.30F, 0.70F);
     const float brightness = draw_between(random, 0.50F, 1.0F);
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         moment->light_colour[c] = brightness * draw_between(random, 0.75F, 1.15F);
+    }
 }
 
 static void draw_occlusion(struct moment *moment, float occlusion, struct random *random)

@@ -58,8 +58,9 @@ static void paint_within(const struct painter *painter, struct shape shape, stru
 
 static void shade(const float colour[3], float factor, float out[3])
 {
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; c < 3; c++) {
         out[c] = colour[c] * factor;
+    }
 }
 
 static void paint_back(const struct painter *painter)
@@ -70,16 +71,19 @@ static void paint_back(const struct painter *painter)
     float neck[3], back[3];
     shade(face->skin, 0.85F, neck);
     shade(painter->hair, 0.8F, back);
-    if (face->hair_style == HAIR_LONG)
+    if (face->hair_style == HAIR_LONG) {
         paint(painter,
               shape_ellipse(-x, 0.25F + 0.3F * face->hair_length, face->width + 0.14F + volume,
                             0.95F + 0.4F * face->hair_length),
               back, 1);
-    if (face->hair_style == HAIR_BOB)
+    }
+    if (face->hair_style == HAIR_BOB) {
         paint(painter, shape_box(-x, 0.05F, face->width + 0.08F + volume, 0.35F + 0.35F * face->hair_length),
               back, 1);
-    if (face->hair_style == HAIR_BUN)
+    }
+    if (face->hair_style == HAIR_BUN) {
         paint(painter, shape_ellipse(-2 * x, -face->height - 0.12F, 0.20F + volume, 0.22F + volume), back, 1);
+    }
     paint(painter, shape_box(0, 1.15F, 0.32F, 0.45F), neck, 1);
     struct shape shoulders = shape_ellipse(0, 2.05F, 1.35F, 0.80F);
     paint(painter, shoulders, painter->moment->cloth, 1);
@@ -204,11 +208,12 @@ static void paint_nose(const struct painter *painter)
           0.8F);
     paint(painter, shape_ellipse(tip.x, tip.y, face->nose_width, 0.6F * face->nose_width + 0.03F), bright,
           0.8F);
-    for (int side = -1; side <= 1; side += 2)
+    for (int side = -1; side <= 1; side += 2) {
         paint(painter,
               shape_ellipse(tip.x + (float)side * 0.6F * face->nose_width,
                             tip.y + 0.3F * face->nose_width + 0.02F, 0.35F * face->nose_width, 0.03F),
               shadow, 0.9F);
+    }
     struct shape edge =
         shape_ellipse(tip.x, tip.y + 0.6F * face->nose_width + 0.03F, face->nose_width, 0.022F);
     edge.bend = -0.8F;
@@ -262,8 +267,9 @@ static void paint_hair(const struct painter *painter)
 {
     const struct face *face = painter->face;
     const float volume = face->hair_volume * painter->moment->hair_volume;
-    if (face->hair_style == HAIR_NONE)
+    if (face->hair_style == HAIR_NONE) {
         return;
+    }
     struct shape cap = painter->head;
     cap.taper = 0;
     cap.a += 0.5F * volume + 0.02F;
@@ -271,28 +277,33 @@ static void paint_hair(const struct painter *painter)
     const struct spot line = place(painter, 0, face->hairline, 0);
     struct shape cut = shape_ellipse(line.x, line.y - 3, 3.2F, 3);
     if (face->hair_style == HAIR_RING) {
-        for (int side = -1; side <= 1; side += 2)
+        for (int side = -1; side <= 1; side += 2) {
             paint(painter,
                   shape_ellipse((float)side * face->width - 0.15F * painter->yaw_sine, -0.25F,
                                 0.08F + 0.6F * volume, 0.30F),
                   painter->hair, 1);
+        }
         return;
     }
     if (face->hair_style == HAIR_PARTED) {
         cut = shape_turned(cut, face->eye_tilt > 0 ? 0.35F : -0.35F);
         cut.x += face->eye_tilt > 0 ? 1.0F : -1.0F;
     }
-    if (face->hair_style == HAIR_BOB || face->hair_style == HAIR_LONG)
+    if (face->hair_style == HAIR_BOB || face->hair_style == HAIR_LONG) {
         cut.bend = 0.45F;
+    }
     paint_within(painter, cap, cut, painter->hair, 1);
-    if (face->hair_style == HAIR_CURLS)
+    if (face->hair_style == HAIR_CURLS) {
         paint_curls(painter, 0.5F * volume);
-    if (face->hair_style == HAIR_BOB || face->hair_style == HAIR_LONG)
-        for (int side = -1; side <= 1; side += 2)
+    }
+    if (face->hair_style == HAIR_BOB || face->hair_style == HAIR_LONG) {
+        for (int side = -1; side <= 1; side += 2) {
             paint(painter,
                   shape_ellipse((float)side * (face->width + 0.04F) - 0.2F * painter->yaw_sine, 0.05F,
                                 0.10F + 0.5F * volume, 0.45F + 0.3F * face->hair_length),
                   painter->hair, 1);
+        }
+    }
 }
 
 static void paint_glasses(const struct painter *painter)
@@ -300,8 +311,9 @@ static void paint_glasses(const struct painter *painter)
     const struct face *face = painter->face;
     const int kind = painter->moment->glasses;
     struct spot eye[2];
-    if (kind == 0)
+    if (kind == 0) {
         return;
+    }
     for (int i = 0; i < 2; i++) {
         eye[i] = place(painter, i == 0 ? -face->eye_gap : face->eye_gap, face->eye_y + 0.02F, 0.12F);
         struct shape rim =
@@ -324,8 +336,9 @@ static void paint_hat(const struct painter *painter)
 {
     const struct face *face = painter->face;
     const struct moment *moment = painter->moment;
-    if (!moment->hat)
+    if (!moment->hat) {
         return;
+    }
     const float y = moment->hat_y + 0.2F * painter->pitch_sine;
     struct shape crown =
         shape_ellipse(0.10F * painter->yaw_sine, y, face->width + 0.12F, face->height + 0.25F + y);
@@ -359,6 +372,7 @@ void face_paint(struct canvas *canvas, const struct face *face, const struct mom
     paint_hat(&painter);
     canvas_light(canvas, 0, 0, face->width + 0.25F, face->height + 0.3F, moment->light, moment->ambient,
                  moment->light_colour);
-    if (moment->bar)
+    if (moment->bar) {
         canvas_paint(canvas, &moment->bar_shape, NULL, moment->bar_colour, 1, true);
+    }
 }

@@ -59,10 +59,13 @@ static void add_same(struct set_work *work, uint32_t fold)
 {
     const uint32_t begin = fold * work->people * IMAGES;
     uint32_t count = 0;
-    for (uint32_t image = begin; image < begin + work->people * IMAGES; image++)
-        for (uint32_t other = image % IMAGES + 1; other < IMAGES; other++)
-            if (may_pair(work, image, image - image % IMAGES + other))
+    for (uint32_t image = begin; image < begin + work->people * IMAGES; image++) {
+        for (uint32_t other = image % IMAGES + 1; other < IMAGES; other++) {
+            if (may_pair(work, image, image - image % IMAGES + other)) {
                 work->same[count++] = image * IMAGES + other;
+            }
+        }
+    }
     random_shuffle(&work->random, work->same, count);
     for (uint32_t i = 0; i < work->half; i++) {
         const uint32_t image = work->same[i] / IMAGES;
@@ -72,9 +75,11 @@ static void add_same(struct set_work *work, uint32_t fold)
 
 static bool is_new(const struct pairs *pairs, uint32_t begin, uint32_t first, uint32_t second)
 {
-    for (uint32_t i = begin; i < pairs->count; i++)
-        if (pairs->pair[i * 2] == first && pairs->pair[i * 2 + 1] == second)
+    for (uint32_t i = begin; i < pairs->count; i++) {
+        if (pairs->pair[i * 2] == first && pairs->pair[i * 2 + 1] == second) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -88,8 +93,9 @@ static void add_different(struct set_work *work, uint32_t fold)
         const uint32_t first = one < two ? one : two;
         const uint32_t second = one < two ? two : one;
         if (first / IMAGES != second / IMAGES && may_pair(work, first, second) &&
-            is_new(&work->pairs, begin, first, second))
+            is_new(&work->pairs, begin, first, second)) {
             add_pair(work, fold, first, second, false);
+        }
     }
 }
 
@@ -98,8 +104,9 @@ static void add_different(struct set_work *work, uint32_t fold)
 static int image_dataset(struct set_work *work, uint32_t person, uint32_t picture)
 {
     const uint32_t datasets = (uint32_t)work->config->datasets;
-    if (work->dataset >= 0)
+    if (work->dataset >= 0) {
         return work->dataset;
+    }
     return (int)(work->dataset == SYNTH_PAIRS_CROSS ? (person + picture) % datasets
                                                     : random_below(&work->random, datasets));
 }
@@ -123,13 +130,15 @@ static enum status prepare(struct set_work *work, const char *name, struct error
     work->jobs = calloc(pairs->images, sizeof *work->jobs);
     work->same = malloc((size_t)work->people * 6 * sizeof *work->same);
     if (pairs->offset == NULL || pairs->crc == NULL || pairs->pair == NULL || pairs->same == NULL ||
-        pairs->fold == NULL || work->jobs == NULL || work->same == NULL)
+        pairs->fold == NULL || work->jobs == NULL || work->same == NULL) {
         return error_no_memory(error, "making a verification set");
+    }
     work->random = random_stream(config->seed, RANDOM_SYNTH, SETS_STREAM, (uint64_t)(work->dataset + 1));
-    for (uint32_t i = 0; i < pairs->images; i++)
+    for (uint32_t i = 0; i < pairs->images; i++) {
         work->jobs[i] = (struct synth_job){.dataset = image_dataset(work, i / IMAGES, i % IMAGES),
                                            .person = synth_first_held_out(config) + i / IMAGES,
                                            .number = i % IMAGES};
+    }
     return STATUS_OK;
 }
 
@@ -141,19 +150,22 @@ static enum status gather_images(struct set_work *work, struct synth_progress *p
         const size_t left = pairs->images - at;
         const size_t count = left < SYNTH_BATCH ? left : SYNTH_BATCH;
         status = synth_batch_draw(work->config, work->jobs + at, count, error);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             synth_progress_add(work->config, progress, count);
+        }
     }
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     for (uint32_t i = 0; i < pairs->images; i++) {
         pairs->offset[i] = pairs->bytes;
         pairs->bytes += work->jobs[i].size;
     }
     pairs->offset[pairs->images] = pairs->bytes;
     pairs->image = malloc(pairs->bytes);
-    if (pairs->image == NULL)
+    if (pairs->image == NULL) {
         return error_no_memory(error, "making a verification set");
+    }
     for (uint32_t i = 0; i < pairs->images; i++) {
         memcpy(pairs->image + pairs->offset[i], work->jobs[i].bytes, work->jobs[i].size);
         pairs->crc[i] = (uint32_t)crc32(0, work->jobs[i].bytes, (uInt)work->jobs[i].size);
@@ -175,12 +187,15 @@ enum status synth_pairs_write(const struct synth_config *config, const char *nam
         status = gather_images(&work, progress, error);
     }
     snprintf(file, sizeof file, "%s.h5", name);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = file_join(config->directory, file, path, error);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = pairs_write(&work.pairs, path, error);
-    if (work.jobs != NULL)
+    }
+    if (work.jobs != NULL) {
         synth_batch_free(work.jobs, work.pairs.images);
+    }
     free(work.jobs);
     free(work.same);
     pairs_close(&work.pairs);

@@ -19,8 +19,9 @@ enum status canvas_create(struct canvas *canvas, int side, struct error *error)
     canvas->u = malloc(pixels * sizeof(float));
     canvas->v = malloc(pixels * sizeof(float));
     if (canvas->rgb == NULL || canvas->spare == NULL || canvas->solid == NULL || canvas->u == NULL ||
-        canvas->v == NULL)
+        canvas->v == NULL) {
         return error_no_memory(error, "drawing an image");
+    }
     return STATUS_OK;
 }
 
@@ -96,8 +97,9 @@ static float shape_coverage(const struct shape *shape, float u, float v, float f
         const float gx = ex / shape->a;
         const float gy = ey / shape->b;
         distance = (ex * ex + ey * ey - 1) / (2 * sqrtf(gx * gx + gy * gy) + 1e-6F);
-        if (shape->kind == SHAPE_RING)
+        if (shape->kind == SHAPE_RING) {
             distance = fabsf(distance) - shape->line;
+        }
     }
     const float coverage = 0.5F - distance / footprint;
     return coverage < 0 ? 0 : coverage > 1 ? 1 : coverage;
@@ -130,22 +132,27 @@ static struct window shape_window(const struct canvas *canvas, const struct shap
 void canvas_paint(struct canvas *canvas, const struct shape *shape, const struct shape *clip,
                   const float colour[3], float opacity, bool figure)
 {
-    if (shape->a <= 0 || shape->b <= 0 || opacity <= 0)
+    if (shape->a <= 0 || shape->b <= 0 || opacity <= 0) {
         return;
+    }
     const struct window window = shape_window(canvas, shape);
     for (int row = window.top; row < window.bottom; row++) {
         for (int column = window.left; column < window.right; column++) {
             const int i = row * canvas->side + column;
             float cover = shape_coverage(shape, canvas->u[i], canvas->v[i], canvas->footprint);
-            if (cover <= 0)
+            if (cover <= 0) {
                 continue;
-            if (clip != NULL)
+            }
+            if (clip != NULL) {
                 cover *= shape_coverage(clip, canvas->u[i], canvas->v[i], canvas->footprint);
+            }
             cover *= opacity;
-            for (int c = 0; c < 3; c++)
+            for (int c = 0; c < 3; c++) {
                 canvas->rgb[i * 3 + c] += cover * (colour[c] - canvas->rgb[i * 3 + c]);
-            if (figure)
+            }
+            if (figure) {
                 canvas->solid[i] += cover * (1 - canvas->solid[i]);
+            }
         }
     }
 }
@@ -154,8 +161,9 @@ void canvas_fill(struct canvas *canvas, const float colour[3])
 {
     const int pixels = canvas->side * canvas->side;
     for (int i = 0; i < pixels; i++) {
-        for (int c = 0; c < 3; c++)
+        for (int c = 0; c < 3; c++) {
             canvas->rgb[i * 3 + c] = colour[c];
+        }
         canvas->solid[i] = 0;
     }
 }
@@ -165,8 +173,9 @@ void canvas_light(struct canvas *canvas, float x, float y, float a, float b, con
 {
     const int pixels = canvas->side * canvas->side;
     for (int i = 0; i < pixels; i++) {
-        if (canvas->solid[i] <= 0)
+        if (canvas->solid[i] <= 0) {
             continue;
+        }
         float nx = (canvas->u[i] - x) / a;
         float ny = (canvas->v[i] - y) / b;
         const float square = nx * nx + ny * ny;
@@ -178,8 +187,9 @@ void canvas_light(struct canvas *canvas, float x, float y, float a, float b, con
         }
         const float facing = nx * direction[0] + ny * direction[1] + nz * direction[2];
         const float light = ambient + (facing > 0 ? facing : 0);
-        for (int c = 0; c < 3; c++)
+        for (int c = 0; c < 3; c++) {
             canvas->rgb[i * 3 + c] *= 1 + canvas->solid[i] * (light * colour[c] - 1);
+        }
     }
 }
 
@@ -191,8 +201,9 @@ void canvas_slope(struct canvas *canvas, float across, float down)
             const float x = ((float)column + 0.5F - half) / half;
             const float y = ((float)row + 0.5F - half) / half;
             const float factor = 1 + across * x + down * y;
-            for (int c = 0; c < 3; c++)
+            for (int c = 0; c < 3; c++) {
                 canvas->rgb[(row * canvas->side + column) * 3 + c] *= factor;
+            }
         }
     }
 }
@@ -208,17 +219,19 @@ void canvas_blur(struct canvas *canvas, float amount)
             const float *centre = canvas->rgb + row * stride + column * 3;
             const float *left = column > 0 ? centre - 3 : centre;
             const float *right = column < side - 1 ? centre + 3 : centre;
-            for (int c = 0; c < 3; c++)
+            for (int c = 0; c < 3; c++) {
                 canvas->spare[row * stride + column * 3 + c] =
                     inner * centre[c] + outer * (left[c] + right[c]);
+            }
         }
     }
     for (int row = 0; row < side; row++) {
         const float *centre = canvas->spare + row * stride;
         const float *above = row > 0 ? centre - stride : centre;
         const float *below = row < side - 1 ? centre + stride : centre;
-        for (int i = 0; i < stride; i++)
+        for (int i = 0; i < stride; i++) {
             canvas->rgb[row * stride + i] = inner * centre[i] + outer * (above[i] + below[i]);
+        }
     }
 }
 

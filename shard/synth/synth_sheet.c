@@ -51,19 +51,24 @@ enum status synth_sheet(const struct synth_config *config, int people, int pictu
                                         .gap = GAP};
     *sheet = (struct sheet){0};
     enum status status = synth_is_valid(config, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    if (people < 1 || pictures < 1 || people > config->identities)
+    }
+    if (people < 1 || pictures < 1 || people > config->identities) {
         return error_set(error, STATUS_USAGE, NULL, "ask for other numbers",
                          "a sheet of %d pictures of %d people cannot be drawn", pictures, people);
+    }
     status = sheet_create(&layout, sheet, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = canvas_create(&canvas, config->size, error);
+    }
     uint8_t *pixels = malloc(side * side * 3);
-    if (status == STATUS_OK && pixels == NULL)
+    if (status == STATUS_OK && pixels == NULL) {
         status = error_no_memory(error, "sheet");
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         name_all(config, people, pictures, sheet);
+    }
     for (int i = 0; i < columns * people && status == STATUS_OK; i++) {
         const int row = i / columns;
         const int column = i % columns;
@@ -74,7 +79,8 @@ enum status synth_sheet(const struct synth_config *config, int people, int pictu
     }
     canvas_free(&canvas);
     free(pixels);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         sheet_free(sheet);
+    }
     return status;
 }

@@ -59,8 +59,9 @@ static size_t subject_make(struct subject *subject, const struct conv_shape *sha
     subject->grad_weight = values_make(weight);
     for (int a = 0; a < ALGORITHMS; a++) {
         enum conv_algorithm algorithm = a == 0 ? CONV_GEMM : CONV_WINOGRAD;
-        if (algorithm == CONV_WINOGRAD && (shape->kernel != 3 || shape->stride != 1))
+        if (algorithm == CONV_WINOGRAD && (shape->kernel != 3 || shape->stride != 1)) {
             continue;
+        }
         if (isa_detect(&isa, &error) != STATUS_OK || conv_create(shape, algorithm, isa, batch, threads, false,
                                                                  &subject->conv[a], &error) != STATUS_OK) {
             fprintf(stderr, "conv_bench: %s\n", error.what);
@@ -79,14 +80,16 @@ static void subject_run(struct subject *subject, int a, int batch, int round, vo
     struct conv_input input = {.values = subject->input};
     for (int pass = 0; pass < PASSES; pass++) {
         double start = now();
-        if (pass == 0)
+        if (pass == 0) {
             conv_forward(conv, batch, &input, subject->output, NULL, scratch);
-        else if (pass == 1)
+        } else if (pass == 1) {
             conv_backward_data(conv, batch, subject->output, subject->input, NULL, scratch);
-        else
+        } else {
             conv_backward_weight(conv, batch, &input, subject->output, subject->grad_weight, scratch);
-        if (round >= 0)
+        }
+        if (round >= 0) {
             subject->milliseconds[a][pass][round] = (now() - start) / batch;
+        }
     }
 }
 
@@ -129,15 +132,20 @@ int main(int argc, char **argv)
         scratch_bytes = bytes > scratch_bytes ? bytes : scratch_bytes;
     }
     void *scratch = values_memory(scratch_bytes);
-    for (int round = -1; round < rounds; round++)
-        for (int i = 0; i < SHAPES; i++)
-            for (int a = 0; a < ALGORITHMS; a++)
-                if (subjects[i].conv[a] != NULL)
+    for (int round = -1; round < rounds; round++) {
+        for (int i = 0; i < SHAPES; i++) {
+            for (int a = 0; a < ALGORITHMS; a++) {
+                if (subjects[i].conv[a] != NULL) {
                     subject_run(&subjects[i], a, batch, round, scratch);
+                }
+            }
+        }
+    }
     printf("ms/image, %d threads, batch %d, %d rounds\n", threads, batch, rounds);
     printf("%-26s %8s %8s %8s  | %8s %8s %8s\n", "input, channels, kernel/stride", "gemm fwd", "data",
            "weight", "win fwd", "data", "weight");
-    for (int i = 0; i < SHAPES; i++)
+    for (int i = 0; i < SHAPES; i++) {
         report(&subjects[i], rounds);
+    }
     return 0;
 }

@@ -43,9 +43,10 @@ static double run(struct server *server, struct subject *subject, int data)
     conv_forward(subject->conv, server->batch, &input, subject->output, NULL, server->scratch);
     conv_backward_weight(subject->conv, server->batch, &input, subject->output, subject->grad_weight,
                          server->scratch);
-    if (data)
+    if (data) {
         conv_backward_data(subject->conv, server->batch, subject->output, subject->input, NULL,
                            server->scratch);
+    }
     return now() - begin;
 }
 
@@ -77,9 +78,11 @@ static struct subject *make(struct server *server, const struct conv_shape *shap
 
 static struct subject *find(struct server *server, const struct conv_shape *shape, int data)
 {
-    for (size_t i = 0; i < server->count; i++)
-        if (memcmp(&server->subjects[i].shape, shape, sizeof *shape) == 0)
+    for (size_t i = 0; i < server->count; i++) {
+        if (memcmp(&server->subjects[i].shape, shape, sizeof *shape) == 0) {
             return &server->subjects[i];
+        }
+    }
     return server->count < SHAPES_MAX ? make(server, shape, data) : NULL;
 }
 
@@ -97,12 +100,14 @@ int main(int argc, char **argv)
         struct conv_shape shape = {.kernel = 3};
         int data;
         if (sscanf(line, "conv %d %d %d %d %d", &shape.height, &shape.channels_in, &shape.channels_out,
-                   &shape.stride, &data) != 5)
+                   &shape.stride, &data) != 5) {
             return 2;
+        }
         shape.width = shape.height;
         struct subject *subject = find(&server, &shape, data);
-        if (subject == NULL)
+        if (subject == NULL) {
             return 2;
+        }
         printf("%.9f\n", run(&server, subject, data));
         fflush(stdout);
     }

@@ -65,8 +65,9 @@ static double convolutions(struct profile *profile)
                      profile_phase_seconds(profile, PROFILE_CONV_BACKWARD_DATA) +
                      profile_phase_seconds(profile, PROFILE_CONV_BACKWARD_WEIGHT);
     double all = 0.0;
-    for (int phase = 0; phase < PROFILE_PHASES; phase++)
+    for (int phase = 0; phase < PROFILE_PHASES; phase++) {
         all += profile_phase_seconds(profile, (enum profile_phase)phase);
+    }
     profile_reset(profile);
     return seconds / all;
 }
@@ -79,8 +80,9 @@ static void measure(struct iresnet *net, const struct iresnet_config *config, in
     float *image = noise(pixels), *gradient = noise(embeddings), *embedding = noise(embeddings);
     struct profile profile;
     if (!image || !gradient || !embedding ||
-        profile_create(iresnet_layer_count(net), &profile, NULL) != STATUS_OK)
+        profile_create(iresnet_layer_count(net), &profile, NULL) != STATUS_OK) {
         exit(1);
+    }
     iresnet_set_profile(net, &profile);
     int batch = config->batch_max;
     for (int i = -1; i < steps; i++) {
@@ -110,8 +112,9 @@ int main(int argc, char **argv)
     static const char *const kernels[] = {"fast", "gemm", "reference"};
     int steps = argc >= 7 ? atoi(argv[6]) : 0, chosen = 0;
     bool recompute = argc == 8 && strcmp(argv[7], "recompute") == 0;
-    while (argc == 8 && !recompute && chosen < 3 && strcmp(argv[7], kernels[chosen]) != 0)
+    while (argc == 8 && !recompute && chosen < 3 && strcmp(argv[7], kernels[chosen]) != 0) {
         chosen++;
+    }
     if (steps < 1 || steps > STEPS_MAX || argc > 8 || chosen == 3) {
         fprintf(stderr, "usage: %s ARCH INPUT WIDTH BATCH THREADS STEPS [fast|gemm|reference|recompute]\n",
                 argv[0]);

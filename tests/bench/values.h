@@ -20,8 +20,9 @@ static inline void *values_memory(size_t bytes)
 static inline float *values_make(size_t count)
 {
     float *made = values_memory(count * sizeof *made);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         made[i] = (float)((i * 2654435761u >> 7) % 2001) / 1000.0f - 1.0f;
+    }
     return made;
 }
 

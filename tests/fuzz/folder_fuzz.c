@@ -27,23 +27,27 @@ static int is_name(const char *name)
 static void make_image(const char *root, char *name)
 {
     char path[1024], *slash = strchr(name, '/');
-    if (slash == NULL)
+    if (slash == NULL) {
         return;
+    }
     *slash = '\0';
-    if (!is_name(name) || !is_name(slash + 1))
+    if (!is_name(name) || !is_name(slash + 1)) {
         return;
+    }
     snprintf(path, sizeof path, "%s/%s", root, name);
     mkdir(path, 0777);
     snprintf(path, sizeof path, "%s/%s/%s", root, name, slash + 1);
     FILE *file = fopen(path, "wb");
-    if (file != NULL)
+    if (file != NULL) {
         fclose(file);
+    }
 }
 
 static const char *write_list(const char *name, const char *text, char *path, size_t size)
 {
-    if (text == NULL || text[0] == '\0')
+    if (text == NULL || text[0] == '\0') {
         return NULL;
+    }
     fuzz_write(name, (const uint8_t *)text, strlen(text), path, size);
     return path;
 }

@@ -11,11 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error;
     char path[512];
     fuzz_write("set.bin", data, size, path, sizeof path);
-    if (pickle_set_open(path, &set, &error) != STATUS_OK)
+    if (pickle_set_open(path, &set, &error) != STATUS_OK) {
         return 0;
+    }
     fuzz_require(set.pairs > 0, "a set that was opened has pairs");
-    for (uint32_t i = 0; i < set.pairs; i++)
+    for (uint32_t i = 0; i < set.pairs; i++) {
         fuzz_require(set.same[i] <= 1, "a verdict is true or false");
+    }
     for (uint32_t i = 0; i < set.pairs * 2 && i < IMAGES_READ; i++) {
         uint8_t *bytes;
         size_t count;

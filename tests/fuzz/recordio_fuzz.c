@@ -34,10 +34,11 @@ static void write_file(const char *name, size_t size, const uint8_t **data, size
     char path[512];
     size = size < *left ? size : *left;
     fuzz_path(name, path, sizeof path);
-    if (size == 0)
+    if (size == 0) {
         unlink(path);
-    else
+    } else {
         fuzz_write(name, *data, size, path, sizeof path);
+    }
     *data += size;
     *left -= size;
 }
@@ -61,8 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct record_set set;
     struct error error;
     char path[512];
-    if (size < 3)
+    if (size < 3) {
         return 0;
+    }
     size_t property = data[0], index = (size_t)data[1] << 8 | data[2];
     data += 3;
     size -= 3;
@@ -70,8 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_file("train.idx", index, &data, &size);
     fuzz_write("train.rec", data, size, path, sizeof path);
     struct scanned scanned = {.bytes = data, .size = size};
-    if (recordio_scan(path, visit, &scanned, &error) == STATUS_OK)
+    if (recordio_scan(path, visit, &scanned, &error) == STATUS_OK) {
         fuzz_require(scanned.next == size, "a file that was scanned is all records");
+    }
     if (record_set_open(fuzz_directory(), &set, &error) == STATUS_OK) {
         read_images(&set);
         record_set_close(&set);

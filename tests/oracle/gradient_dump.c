@@ -40,8 +40,9 @@ static float *noise(size_t count, uint64_t stream)
 {
     float *values = memory(count * sizeof *values);
     struct random random = random_stream(SEED, RANDOM_AUGMENT, stream, 0);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         values[i] = 2.0f * random_uniform(&random) - 1.0f;
+    }
     return values;
 }
 
@@ -55,18 +56,21 @@ static void put_parameters(FILE *file, struct iresnet *net)
 {
     size_t count, trained = 0;
     const struct parameter *parameters = iresnet_parameters(net, &count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         trained += parameters[i].kind == PARAMETER_TRAINED;
+    }
     put_number(file, trained);
     for (size_t i = 0; i < count; i++) {
         const struct parameter *parameter = &parameters[i];
-        if (parameter->kind != PARAMETER_TRAINED)
+        if (parameter->kind != PARAMETER_TRAINED) {
             continue;
+        }
         float *values = memory(parameter->count * sizeof *values);
         put(file, parameter->name, sizeof parameter->name);
         put_number(file, (size_t)parameter->rank);
-        for (int d = 0; d < 4; d++)
+        for (int d = 0; d < 4; d++) {
             put_number(file, d < parameter->rank ? parameter->shape[d] : 0);
+        }
         parameter_to_file(parameter, iresnet_weights(net), values);
         put(file, values, parameter->count * sizeof *values);
         parameter_to_file(parameter, iresnet_gradient(net), values);
@@ -85,8 +89,9 @@ static void put_sides(FILE *file, const struct iresnet *net, const struct batchn
     struct nn_affine affine = batchnorm_affine(norm);
     for (size_t row = 0; row < rows; row++) {
         net->context.kernels->normalise(1, channels, &affine, input + row * channels, normalised);
-        for (size_t c = 0; c < channels; c++)
+        for (size_t c = 0; c < channels; c++) {
             positive[c] = normalised[c] > 0.0f;
+        }
         put(file, positive, channels);
     }
     free(normalised);
@@ -126,8 +131,9 @@ int main(int argc, char **argv)
 {
     static const char *const kernels[] = {"fast", "gemm", "reference"};
     int chosen = 0;
-    while (argc == 8 && chosen < 3 && strcmp(argv[6], kernels[chosen]) != 0)
+    while (argc == 8 && chosen < 3 && strcmp(argv[6], kernels[chosen]) != 0) {
         chosen++;
+    }
     if (argc != 8 || chosen == 3) {
         fprintf(stderr, "usage: %s ARCH INPUT WIDTH BATCH THREADS fast|gemm|reference FILE\n", argv[0]);
         return 2;

@@ -51,8 +51,9 @@ static float *random_floats(size_t count, uint64_t seed)
     for (size_t i = 0; i < count; i++) {
         uint64_t bits = random_next(&seed);
         int sum = 0;
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 4; k++) {
             sum += (int)(bits >> (16 * k) & 0xFFFF);
+        }
         values[i] = (float)(sum - 2 * 65535) / 37837.0f;
     }
     return values;
@@ -98,8 +99,9 @@ static void *guarded(size_t bytes)
 static void check_guard(const void *memory, size_t bytes)
 {
     const unsigned char *guard = (const unsigned char *)memory + bytes;
-    for (int i = 0; i < GUARD; i++)
+    for (int i = 0; i < GUARD; i++) {
         assert_int_equal(guard[i], GUARD_BYTE);
+    }
 }
 
 /* What a visitor saw: how often each row, and the row as it was then. */
@@ -124,8 +126,9 @@ static void on_written(void *context, int thread, size_t row, size_t rows)
 {
     (void)thread;
     struct visits *visits = context;
-    for (size_t r = row; r < row + rows && r < visits->rows; r++)
+    for (size_t r = row; r < row + rows && r < visits->rows; r++) {
         visits->count[r]++;
+    }
     memcpy(visits->seen + row * visits->channels, visits->tensor + row * visits->channels,
            rows * visits->channels * sizeof *visits->seen);
 }
@@ -133,8 +136,9 @@ static void on_written(void *context, int thread, size_t row, size_t rows)
 /* Every row once, when it was final. */
 static void visits_check(struct visits *visits)
 {
-    for (size_t r = 0; r < visits->rows; r++)
+    for (size_t r = 0; r < visits->rows; r++) {
         assert_int_equal(visits->count[r], 1);
+    }
     assert_memory_equal(visits->seen, visits->tensor, visits->rows * visits->channels * sizeof(float));
     free(visits->count);
     free(visits->seen);
@@ -147,8 +151,9 @@ static struct passes run(const struct data *data, enum conv_algorithm algorithm,
     bool frugal = threads == 3; /* of the thread counts that the tests go through */
     assert_int_equal(conv_create(&data->shape, algorithm, isa, data->batch, threads, frugal, &conv, &error),
                      STATUS_OK);
-    if (algorithm != CONV_AUTO)
+    if (algorithm != CONV_AUTO) {
         assert_int_equal(conv_algorithm_of(conv), algorithm);
+    }
     size_t scratch_bytes = conv_scratch_bytes(conv);
     size_t output = data->size.output * sizeof(float), input = data->size.input * sizeof(float);
     size_t weight = data->size.weight * sizeof(float);
@@ -191,8 +196,9 @@ static double relative_error(const float *got, const float *expected, size_t cou
     double greatest = 0.0, greatest_error = 0.0, square = 0.0, square_error = 0.0;
     for (size_t i = 0; i < count; i++) {
         double difference = fabs((double)got[i] - (double)expected[i]);
-        if (!isfinite(got[i]))
+        if (!isfinite(got[i])) {
             return INFINITY;
+        }
         greatest = fmax(greatest, fabs((double)expected[i]));
         greatest_error = fmax(greatest_error, difference);
         square += (double)expected[i] * (double)expected[i];
@@ -205,8 +211,9 @@ static void check_close(const char *what, const struct data *data, const float *
                         size_t count)
 {
     double error = relative_error(got, expected, count);
-    if (error <= tolerance)
+    if (error <= tolerance) {
         return;
+    }
     const struct conv_shape *shape = &data->shape;
     print_error("%s: error %.2e at %dx%dx%d to %d, kernel %d, stride %d, batch %d\n", what, error,
                 shape->height, shape->width, shape->channels_in, shape->channels_out, shape->kernel,
@@ -238,8 +245,9 @@ static void check_data(const struct data *data, const struct passes *expected)
     for (enum conv_algorithm algorithm = CONV_AUTO; algorithm <= CONV_WINOGRAD; algorithm++) {
         for (enum isa isa = ISA_GENERIC; isa < ISA_COUNT; isa++) {
             bool isa_matters = algorithm == CONV_WINOGRAD || isa == ISA_GENERIC;
-            if (!algorithm_fits(algorithm, &data->shape) || !isa_matters || !isa_available(isa))
+            if (!algorithm_fits(algorithm, &data->shape) || !isa_matters || !isa_available(isa)) {
                 continue;
+            }
             for (int threads = 1; threads <= 3; threads++) {
                 struct passes got = run(data, algorithm, isa, threads);
                 check_passes(data, &got, expected);
@@ -316,9 +324,11 @@ static void test_kernels_and_strides(void **state)
 static void test_smallest(void **state)
 {
     (void)state;
-    for (int side = 1; side <= 5; side++)
-        for (int stride = 1; stride <= 2; stride++)
+    for (int side = 1; side <= 5; side++) {
+        for (int stride = 1; stride <= 2; stride++) {
             check_shape((struct conv_shape){side, 6 - side, 5, 7, 3, stride}, 2);
+        }
+    }
     check_shape((struct conv_shape){1, 1, 1, 1, 1, 1}, 1);
     check_shape((struct conv_shape){1, 1, 1, 1, 1, 2}, 1);
 }
@@ -382,8 +392,9 @@ static void test_error_at_realistic_shapes(void **state)
 static double dot(const float *a, const float *b, size_t count)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         sum += (double)a[i] * (double)b[i];
+    }
     return sum;
 }
 
@@ -396,8 +407,9 @@ static void test_adjoints(void **state)
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct data data = data_make(shapes[i], 3);
         for (enum conv_algorithm algorithm = CONV_REFERENCE; algorithm <= CONV_WINOGRAD; algorithm++) {
-            if (!algorithm_fits(algorithm, &shapes[i]))
+            if (!algorithm_fits(algorithm, &shapes[i])) {
                 continue;
+            }
             struct passes got = run(&data, algorithm, ISA_GENERIC, 2);
             double scale = sqrt(dot(got.output, got.output, data.size.output)) *
                            sqrt(dot(data.grad_output, data.grad_output, data.size.output));
@@ -422,8 +434,9 @@ static void test_same_bits_every_time(void **state)
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct data data = data_make(shapes[i], 4);
         for (enum conv_algorithm algorithm = CONV_GEMM; algorithm <= CONV_WINOGRAD; algorithm++) {
-            if (!algorithm_fits(algorithm, &shapes[i]))
+            if (!algorithm_fits(algorithm, &shapes[i])) {
                 continue;
+            }
             struct passes first = run(&data, algorithm, best, 2), again = run(&data, algorithm, best, 2);
             assert_memory_equal(first.output, again.output, data.size.output * sizeof(float));
             assert_memory_equal(first.grad_input, again.grad_input, data.size.input * sizeof(float));
@@ -444,8 +457,9 @@ static void test_smaller_batches_add_up(void **state)
         struct data data = data_make(shapes[i], 4);
         struct passes whole = run(&data, CONV_REFERENCE, ISA_GENERIC, 2);
         for (enum conv_algorithm algorithm = CONV_REFERENCE; algorithm <= CONV_WINOGRAD; algorithm++) {
-            if (!algorithm_fits(algorithm, &shapes[i]))
+            if (!algorithm_fits(algorithm, &shapes[i])) {
                 continue;
+            }
             struct conv *conv = NULL;
             assert_int_equal(conv_create(&shapes[i], algorithm, ISA_GENERIC, 4, 2, false, &conv, NULL),
                              STATUS_OK);
@@ -502,8 +516,9 @@ static void test_golden(void **state)
         read_floats(file, expected.grad_input, data.size.input);
         read_floats(file, expected.grad_weight, data.size.weight);
         for (enum conv_algorithm algorithm = CONV_AUTO; algorithm <= CONV_WINOGRAD; algorithm++) {
-            if (!algorithm_fits(algorithm, &shape))
+            if (!algorithm_fits(algorithm, &shape)) {
                 continue;
+            }
             struct passes got = run(&data, algorithm, ISA_GENERIC, 1);
             check_passes(&data, &got, &expected);
             passes_free(&got);
@@ -522,9 +537,10 @@ static void test_refused(void **state)
         {0, 8, 8, 8, 3, 1}, {8, 8, 8, 8, 5, 1}, {8, 8, 8, 8, 3, 3}, {8, 8, 0, 8, 3, 1}};
     struct conv *conv = NULL;
     struct error error;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(conv_create(&bad[i], CONV_AUTO, ISA_GENERIC, 1, 1, false, &conv, &error),
                          STATUS_USAGE);
+    }
     const struct conv_shape strided = {8, 8, 8, 8, 3, 2};
     assert_int_equal(conv_create(&strided, CONV_WINOGRAD, ISA_GENERIC, 1, 1, false, &conv, &error),
                      STATUS_USAGE);
@@ -564,8 +580,9 @@ static void test_isa(void **state)
     assert_int_equal(setenv("DAIL_ISA", "sse9", 1), 0);
     assert_int_equal(isa_detect(&isa, &error), STATUS_USAGE);
     assert_non_null(strstr(error.what, "sse9"));
-    for (int known = 0; known < ISA_COUNT; known++)
+    for (int known = 0; known < ISA_COUNT; known++) {
         assert_non_null(strstr(error.next, isa_name((enum isa)known)));
+    }
     assert_int_equal(unsetenv("DAIL_ISA"), 0);
     assert_int_equal(isa_detect(&isa, &error), STATUS_OK);
     assert_string_equal(isa_name(ISA_GENERIC), "generic");

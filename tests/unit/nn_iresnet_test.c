@@ -62,8 +62,9 @@ static void fill_network(struct iresnet *net)
         float offset, scale, *values = allocate(parameters[i].count);
         affine_of(&parameters[i], &offset, &scale);
         draw(i, parameters[i].count, values);
-        for (size_t k = 0; k < parameters[i].count; k++)
+        for (size_t k = 0; k < parameters[i].count; k++) {
             values[k] = offset + scale * values[k];
+        }
         parameter_from_file(&parameters[i], values, vector_of(net, &parameters[i]));
         free(values);
     }
@@ -101,12 +102,15 @@ static void fixture_open(struct fixture *fixture, const struct iresnet_config *c
     draw(1000, pixels, fixture->image);
     draw(1001, embeddings, fixture->factor);
     draw(1002, masks, fixture->mask);
-    for (size_t i = 0; i < pixels; i++)
+    for (size_t i = 0; i < pixels; i++) {
         fixture->image[i] = 2.0f * fixture->image[i] - 1.0f;
-    for (size_t i = 0; i < embeddings; i++)
+    }
+    for (size_t i = 0; i < embeddings; i++) {
         fixture->factor[i] = 2.0f * fixture->factor[i] - 1.0f;
-    for (size_t i = 0; i < masks; i++)
+    }
+    for (size_t i = 0; i < masks; i++) {
         fixture->mask[i] = fixture->mask[i] < 0.4f ? 0.0f : (float)(1.0 / 0.6);
+    }
     fill_network(fixture->net);
 }
 
@@ -139,8 +143,9 @@ static double distance(const float *a, const float *b, size_t count)
 
 static void assert_below(double value, double limit, const char *what)
 {
-    if (!(value <= limit))
+    if (!(value <= limit)) {
         fail_msg("%s: relative error %.3g, allowed %.3g", what, value, limit);
+    }
 }
 
 /* --- Against PyTorch --- */
@@ -160,8 +165,9 @@ static void check_parameter(FILE *file, struct fixture *fixture, const struct pa
     read_exactly(file, &head, sizeof head);
     assert_string_equal(parameter->name, head.name);
     assert_int_equal(parameter->rank, head.rank);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         assert_int_equal(parameter->shape[i], head.shape[i]);
+    }
     float *expected = allocate(parameter->count), *values = allocate(parameter->count);
     read_exactly(file, expected, parameter->count * sizeof *expected);
     const float *vector = parameter->kind == PARAMETER_STATISTIC ? iresnet_batch_statistics(fixture->net)
@@ -170,11 +176,13 @@ static void check_parameter(FILE *file, struct fixture *fixture, const struct pa
     /* A shift that the next normalisation takes away again has no gradient: there only rounding is left. */
     float zero = 0.0f;
     bool vanishes = true;
-    for (size_t i = 0; i < parameter->count; i++)
+    for (size_t i = 0; i < parameter->count; i++) {
         vanishes = vanishes && fabs((double)expected[i]) < 1e-9;
+    }
     if (vanishes) {
-        for (size_t i = 0; i < parameter->count; i++)
+        for (size_t i = 0; i < parameter->count; i++) {
             assert_below(distance(&values[i], &zero, 1), 1e-4, parameter->name);
+        }
     } else {
         double error = distance(values, expected, parameter->count);
         assert_below(error, 1e-4, parameter->name);
@@ -187,8 +195,9 @@ static void check_parameter(FILE *file, struct fixture *fixture, const struct pa
 static void check_golden(const char *path, const struct iresnet_config *config, int batch, bool dropout)
 {
     FILE *file = fopen(path, "rb");
-    if (!file)
+    if (!file) {
         fail_msg("%s is missing: run the tests from the repository's root", path);
+    }
     struct fixture fixture;
     fixture_open(&fixture, config, batch);
     size_t count = (size_t)batch * (size_t)config->network.embedding, parameter_count;
@@ -212,8 +221,9 @@ static void check_golden(const char *path, const struct iresnet_config *config, 
     assert_below(distance(inferred, expected, count), 1e-5, "embedding in inference");
 
     const struct parameter *parameters = iresnet_parameters(fixture.net, &parameter_count);
-    for (size_t i = 0; i < parameter_count; i++)
+    for (size_t i = 0; i < parameter_count; i++) {
         check_parameter(file, &fixture, &parameters[i], &worst);
+    }
     assert_int_equal(fgetc(file), EOF);
     print_message("%s: embedding %.2g, worst gradient %.2g\n", path, error, worst);
     fclose(file);
@@ -293,15 +303,18 @@ static void test_accumulates(void **state)
     memcpy(once, iresnet_gradient(fixture.net), count * sizeof *once);
     memcpy(means, iresnet_batch_statistics(fixture.net), statistics * sizeof *means);
     step(&fixture, false, NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         once[i] *= 2.0f;
-    for (size_t i = 0; i < statistics; i++)
+    }
+    for (size_t i = 0; i < statistics; i++) {
         means[i] *= 2.0f;
+    }
     assert_below(distance(iresnet_gradient(fixture.net), once, count), 1e-6, "gradient");
     assert_below(distance(iresnet_batch_statistics(fixture.net), means, statistics), 1e-6, "statistics");
     iresnet_zero_gradient(fixture.net);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         assert_true(iresnet_gradient(fixture.net)[i] == 0.0f);
+    }
     free(once);
     free(means);
     fixture_close(&fixture);
@@ -397,7 +410,7 @@ static void check_smaller(const struct iresnet_config *config, const struct ires
 static void test_recompute(void **state)
 {
     (void)state;
-    for (int threads = 1; threads <= 2; threads++)
+    for (int threads = 1; threads <= 2; threads++) {
         for (int kernels = IRESNET_KERNELS_FAST; kernels <= IRESNET_KERNELS_REFERENCE; kernels++) {
             struct iresnet_config kept = small;
             kept.threads = threads;
@@ -408,9 +421,11 @@ static void test_recompute(void **state)
             check_smaller(&again, &kept);
             once.micro_batches = 1;
             compare_runs(&kept, &once, 0.0);
-            if (kernels == IRESNET_KERNELS_FAST)
+            if (kernels == IRESNET_KERNELS_FAST) {
                 check_smaller(&once, &kept);
+            }
         }
+    }
 }
 
 static void test_sets(void **state)

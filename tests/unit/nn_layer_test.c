@@ -31,8 +31,9 @@ static float draw(void)
 
 static void fill(float *values, size_t count, float offset, float scale)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         values[i] = offset + scale * draw();
+    }
 }
 
 /* A layer's memory, for the largest tensor of these tests. */
@@ -102,16 +103,18 @@ struct reference {
 static double reference_mean(const struct reference *r, size_t c)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < r->rows; i++)
+    for (size_t i = 0; i < r->rows; i++) {
         sum += r->input[i * r->channels + c];
+    }
     return sum / (double)r->rows;
 }
 
 static double reference_variance(const struct reference *r, size_t c, double divisor)
 {
     double mean = reference_mean(r, c), sum = 0.0;
-    for (size_t i = 0; i < r->rows; i++)
+    for (size_t i = 0; i < r->rows; i++) {
         sum += pow(r->input[i * r->channels + c] - mean, 2.0);
+    }
     return sum / divisor;
 }
 
@@ -131,8 +134,9 @@ static double reference_loss(const struct reference *r, const float *factor)
 {
     double output[24 * 24], loss = 0.0;
     reference_forward(r, output);
-    for (size_t i = 0; i < r->rows * r->channels; i++)
+    for (size_t i = 0; i < r->rows * r->channels; i++) {
         loss += output[i] * (double)factor[i];
+    }
     return loss;
 }
 
@@ -153,8 +157,9 @@ static struct reference reference_of(const struct batchnorm *norm, size_t rows, 
                                      const float *slope)
 {
     struct reference r = {.rows = rows, .channels = (size_t)norm->channels, .prelu = slope != NULL};
-    for (size_t i = 0; i < rows * r.channels; i++)
+    for (size_t i = 0; i < rows * r.channels; i++) {
         r.input[i] = (double)input[i];
+    }
     for (size_t c = 0; c < r.channels; c++) {
         r.weight[c] = norm->weight ? (double)norm->weight[c] : 1.0;
         r.bias[c] = (double)norm->bias[c];
@@ -184,33 +189,37 @@ static void check_norm_backward(struct bench *bench, struct batchnorm *norm, siz
     fill(norm->grad_bias, CHANNELS_MAX, 0.0f, 1.0f);
     float bias_before[CHANNELS_MAX], weight_before[CHANNELS_MAX];
     memcpy(bias_before, norm->grad_bias, sizeof bias_before);
-    if (norm->grad_weight)
+    if (norm->grad_weight) {
         memcpy(weight_before, norm->grad_weight, sizeof weight_before);
+    }
 
     batchnorm_backward(&bench->context, norm, rows, input, factor, addend, gradient, NULL);
 
     struct reference r = reference_of(norm, rows, input, NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         assert_near(gradient[i] - addend[i], difference(&r, &r.input[i], factor), 2e-5);
+    }
     for (size_t c = 0; c < r.channels; c++) {
         assert_near(norm->grad_bias[c] - bias_before[c], difference(&r, &r.bias[c], factor), 2e-5);
-        if (norm->grad_weight)
+        if (norm->grad_weight) {
             assert_near(norm->grad_weight[c] - weight_before[c], difference(&r, &r.weight[c], factor), 2e-5);
+        }
     }
     /* In place, and without the addend. */
     float same[24 * 24];
     memcpy(same, factor, sizeof same);
     batchnorm_backward(&bench->context, norm, rows, input, same, NULL, same, NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         assert_near(same[i], gradient[i] - addend[i], 1e-6);
+    }
 }
 
 static void test_batchnorm(void **state)
 {
     (void)state;
     static struct bench bench;
-    for (size_t k = 0; k < sizeof channel_counts / sizeof *channel_counts; k++)
-        for (size_t j = 0; j < sizeof row_counts / sizeof *row_counts; j++)
+    for (size_t k = 0; k < sizeof channel_counts / sizeof *channel_counts; k++) {
+        for (size_t j = 0; j < sizeof row_counts / sizeof *row_counts; j++) {
             for (int fixed = 0; fixed < 2; fixed++) {
                 size_t rows = row_counts[j];
                 struct norm_memory memory;
@@ -229,16 +238,20 @@ static void test_batchnorm(void **state)
 
                 struct reference r = reference_of(&norm, rows, input, NULL);
                 reference_forward(&r, expected);
-                for (size_t i = 0; i < rows * r.channels; i++)
+                for (size_t i = 0; i < rows * r.channels; i++) {
                     assert_near(output[i], expected[i], 1e-5);
+                }
                 for (size_t c = 0; c < r.channels; c++) {
                     assert_near(memory.batch_mean[c], reference_mean(&r, c) + (c == 0 ? 4.0 : 0.0), 1e-6);
                     assert_near(memory.batch_variance[c], reference_variance(&r, c, (double)rows - 1.0),
                                 2e-6);
                 }
-                if (rows > 2)
+                if (rows > 2) {
                     check_norm_backward(&bench, &norm, rows, input);
+                }
             }
+        }
+    }
 }
 
 static void test_batchnorm_running(void **state)
@@ -274,10 +287,12 @@ static void test_batchnorm_offset(void **state)
     batchnorm_measure(&bench.context, &norm, ROWS_MAX, input);
     for (size_t c = 0; c < 8; c++) {
         double sum = 0.0, square = 0.0;
-        for (size_t i = 0; i < ROWS_MAX; i++)
+        for (size_t i = 0; i < ROWS_MAX; i++) {
             sum += (double)input[i * 8 + c];
-        for (size_t i = 0; i < ROWS_MAX; i++)
+        }
+        for (size_t i = 0; i < ROWS_MAX; i++) {
             square += pow((double)input[i * 8 + c] - sum / ROWS_MAX, 2.0);
+        }
         double inverse = 1.0 / sqrt(square / ROWS_MAX + 1e-5);
         assert_near(memory.inverse[c], inverse, 1e-6 * inverse);
     }
@@ -311,8 +326,9 @@ static void test_prelu(void **state)
 
         struct reference r = reference_of(&norm, rows, input, slope);
         reference_forward(&r, expected);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             assert_near(output[i], expected[i], 1e-5);
+        }
         struct reference after = reference_of(&next, rows, output, NULL);
         for (size_t c = 0; c < r.channels; c++) {
             assert_near(next_memory.mean[c], reference_mean(&after, c), 1e-6);
@@ -321,8 +337,9 @@ static void test_prelu(void **state)
         }
 
         prelu_backward(&bench.context, &norm, slope, grad_slope, rows, input, factor, gradient);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             assert_near(gradient[i], difference(&r, &r.input[i], factor), 2e-5);
+        }
         for (size_t c = 0; c < r.channels; c++) {
             assert_near(grad_slope[c], difference(&r, &r.slope[c], factor), 2e-5);
             assert_near(memory.grad_weight[c], difference(&r, &r.weight[c], factor), 2e-5);
@@ -358,19 +375,22 @@ static void test_residual(void **state)
         struct reference s = reference_of(&shortcut_norm, rows, shortcut, NULL);
         reference_forward(&r, main_branch);
         reference_forward(&s, other_branch);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
             assert_near(output[i], main_branch[i] + (with_norm ? other_branch[i] : (double)shortcut[i]),
                         1e-5);
+        }
         struct reference after = reference_of(&next, rows, output, NULL);
-        for (size_t c = 0; c < r.channels; c++)
+        for (size_t c = 0; c < r.channels; c++) {
             assert_near(next_memory.mean[c], reference_mean(&after, c), 1e-6);
+        }
 
         residual_backward(&bench.context, &norm, rows, input, shortcut, used, factor, grad_input,
                           grad_shortcut);
         for (size_t i = 0; i < count; i++) {
             assert_near(grad_input[i], difference(&r, &r.input[i], factor), 2e-5);
-            if (with_norm)
+            if (with_norm) {
                 assert_near(grad_shortcut[i], difference(&s, &s.input[i], factor), 2e-5);
+            }
         }
     }
 }
@@ -393,32 +413,38 @@ static void test_linear(void **state)
         linear_forward(threads, BATCH, IN, OUT, input, weight, bias, output);
         linear_backward(threads, BATCH, IN, OUT, input, weight, grad_output, grad_weight, grad_bias,
                         grad_input);
-        for (int b = 0; b < BATCH; b++)
+        for (int b = 0; b < BATCH; b++) {
             for (int o = 0; o < OUT; o++) {
                 double sum = (double)bias[o];
-                for (int i = 0; i < IN; i++)
+                for (int i = 0; i < IN; i++) {
                     sum += (double)input[b * IN + i] * (double)weight[o * IN + i];
+                }
                 assert_near(output[b * OUT + o], sum, 1e-5);
             }
+        }
         for (int o = 0; o < OUT; o++) {
             double bias_sum = 3.0;
-            for (int b = 0; b < BATCH; b++)
+            for (int b = 0; b < BATCH; b++) {
                 bias_sum += (double)grad_output[b * OUT + o];
+            }
             assert_near(grad_bias[o], bias_sum, 1e-5);
             for (int i = 0; i < IN; i++) {
                 double sum = 2.0;
-                for (int b = 0; b < BATCH; b++)
+                for (int b = 0; b < BATCH; b++) {
                     sum += (double)grad_output[b * OUT + o] * (double)input[b * IN + i];
+                }
                 assert_near(grad_weight[o * IN + i], sum, 1e-5);
             }
         }
-        for (int b = 0; b < BATCH; b++)
+        for (int b = 0; b < BATCH; b++) {
             for (int i = 0; i < IN; i++) {
                 double sum = 0.0;
-                for (int o = 0; o < OUT; o++)
+                for (int o = 0; o < OUT; o++) {
                     sum += (double)grad_output[b * OUT + o] * (double)weight[o * IN + i];
+                }
                 assert_near(grad_input[b * IN + i], sum, 1e-5);
             }
+        }
     }
 }
 
@@ -434,14 +460,16 @@ static void test_dropout(void **state)
     memcpy(gradient, values, sizeof gradient);
     dropout_forward(2, BATCH, POSITIONS, CHANNELS, mask, values);
     dropout_backward(2, BATCH, POSITIONS, CHANNELS, mask, gradient);
-    for (int b = 0; b < BATCH; b++)
-        for (int p = 0; p < POSITIONS; p++)
+    for (int b = 0; b < BATCH; b++) {
+        for (int p = 0; p < POSITIONS; p++) {
             for (int c = 0; c < CHANNELS; c++) {
                 int here = b * COUNT + p * CHANNELS + c;
                 float expected = before[here] * mask[b * COUNT + c * POSITIONS + p];
                 assert_near(values[here], expected, 0.0);
                 assert_near(gradient[here], expected, 0.0);
             }
+        }
+    }
     dropout_forward(2, BATCH, POSITIONS, CHANNELS, NULL, values);
     assert_memory_equal(values, gradient, sizeof values);
 }
@@ -476,8 +504,9 @@ static void run_chain(enum isa isa, int threads, int channels, struct outcome *o
 
 static void assert_same(const float *a, const float *b, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         assert_near(a[i], b[i], 1e-5 * fmax(1.0, fabs((double)b[i])));
+    }
 }
 
 static void test_sets_and_threads(void **state)

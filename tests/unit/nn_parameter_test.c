@@ -79,8 +79,9 @@ static void test_widths(void **state)
     config.network.width = 0.3;
     assert_int_equal(dimensions_of(&config, &dimensions, NULL), STATUS_OK);
     static const int expected[] = {16, 40, 80, 152}; /* 19.2, 38.4, 76.8, 153.6 */
-    for (int i = 0; i < IRESNET_LAYERS; i++)
+    for (int i = 0; i < IRESNET_LAYERS; i++) {
         assert_int_equal(dimensions.widths[i], expected[i]);
+    }
     config.network.width = 0.001;
     assert_int_equal(dimensions_of(&config, &dimensions, NULL), STATUS_OK);
     assert_int_equal(dimensions.widths[3], 8);
@@ -92,8 +93,9 @@ static void test_usage(void **state)
     struct iresnet *net;
     struct error error;
     struct iresnet_config bad[10];
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 10; i++) {
         bad[i] = small;
+    }
     bad[0].network.arch = "iresnet51";
     bad[1].network.input = 40;
     bad[2].network.input = 0;
@@ -139,9 +141,11 @@ static const struct parameter *find(const struct iresnet *net, const char *name)
 {
     size_t count;
     const struct parameter *parameters = iresnet_parameters(net, &count);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(parameters[i].name, name) == 0)
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(parameters[i].name, name) == 0) {
             return &parameters[i];
+        }
+    }
     fail_msg("no parameter %s", name);
     return NULL;
 }
@@ -154,18 +158,24 @@ static void test_file_order(void **state)
     const struct parameter *conv = find(net, "layer2.0.conv1.weight"); /* 8 -> 16 */
     float *values = allocate(conv->count);
     parameter_to_file(conv, weights, values);
-    for (size_t o = 0; o < 16; o++)
-        for (size_t i = 0; i < 8; i++)
-            for (size_t k = 0; k < 9; k++)
+    for (size_t o = 0; o < 16; o++) {
+        for (size_t i = 0; i < 8; i++) {
+            for (size_t k = 0; k < 9; k++) {
                 assert_true(values[(o * 8 + i) * 9 + k] == weights[conv->offset + (k * 8 + i) * 16 + o]);
+            }
+        }
+    }
     free(values);
     const struct parameter *fc = find(net, "fc.weight"); /* [16][64 * 2 * 2] */
     values = allocate(fc->count);
     parameter_to_file(fc, weights, values);
-    for (size_t d = 0; d < 16; d++)
-        for (size_t c = 0; c < 64; c++)
-            for (size_t p = 0; p < 4; p++)
+    for (size_t d = 0; d < 16; d++) {
+        for (size_t c = 0; c < 64; c++) {
+            for (size_t p = 0; p < 4; p++) {
                 assert_true(values[(d * 64 + c) * 4 + p] == weights[fc->offset + (d * 4 + p) * 64 + c]);
+            }
+        }
+    }
     float *back = allocate(iresnet_weight_count(net));
     parameter_from_file(fc, values, back);
     assert_memory_equal(back + fc->offset, weights + fc->offset, fc->count * sizeof *back);
@@ -202,8 +212,9 @@ static void test_init(void **state)
     double bound = 1.0 / sqrt(256.0);
     assert_true(fabs(mean) < 0.003);
     assert_true(fabs(deviation - bound / sqrt(3.0)) < 0.002);
-    for (size_t i = 0; i < fc->count; i++)
+    for (size_t i = 0; i < fc->count; i++) {
         assert_true(fabs((double)weights[fc->offset + i]) <= bound);
+    }
     const struct parameter *bias = find(net, "fc.bias");
     moments(weights + bias->offset, bias->count, &mean, &deviation);
     assert_true(deviation > 0.01 && deviation < bound);

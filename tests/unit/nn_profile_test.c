@@ -30,8 +30,9 @@ static struct iresnet *small_network(void)
 static double both_passes(struct iresnet *net)
 {
     static float image[BATCH * INPUT * INPUT * 3], embedding[BATCH * EMBEDDING];
-    for (int i = 0; i < BATCH * INPUT * INPUT * 3; i++)
+    for (int i = 0; i < BATCH * INPUT * INPUT * 3; i++) {
         image[i] = (float)(i % 17) / 17.0f;
+    }
     double begin = clock_monotonic();
     iresnet_forward(net, BATCH, image, NULL, embedding, NULL);
     iresnet_backward(net, BATCH, embedding, NULL);
@@ -41,8 +42,9 @@ static double both_passes(struct iresnet *net)
 static double sum_of(const struct profile *profile)
 {
     double sum = 0;
-    for (int phase = 0; phase < PROFILE_PHASES; phase++)
+    for (int phase = 0; phase < PROFILE_PHASES; phase++) {
         sum += profile_phase_seconds(profile, (enum profile_phase)phase);
+    }
     return sum;
 }
 

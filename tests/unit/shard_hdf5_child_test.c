@@ -44,8 +44,9 @@ static void its_fate_is_told(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof fates / sizeof *fates; i++) {
         assert_int_equal(look_by(fates[i].script, &error), fates[i].status);
-        if (strstr(error.what, fates[i].words) == NULL)
+        if (strstr(error.what, fates[i].words) == NULL) {
             fail_msg("'%s' is not in: %s", fates[i].words, error.what);
+        }
     }
 }
 
@@ -71,14 +72,16 @@ static void it_starts_with_nothing(void **state)
 static void write_stored(const char *path, hid_t list, hid_t type, bool written)
 {
     float values[30];
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30; i++) {
         values[i] = (float)i;
+    }
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hid_t space = H5Screate_simple(2, (const hsize_t[]){10, 3}, NULL);
     hid_t array = H5Dcreate2(file, "/values", type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     assert_true(array >= 0);
-    if (written)
+    if (written) {
         assert_true(H5Dwrite(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    }
     H5Dclose(array);
     H5Sclose(space);
     H5Fclose(file);
@@ -98,8 +101,9 @@ static void assert_values(const char *path, bool written)
         STATUS_OK);
     assert_int_equal(h5_open_array(&file, "/values", &array, &error), STATUS_OK);
     assert_int_equal(h5_read_rows(&array, 5, 3, rows, &error), STATUS_OK);
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30; i++) {
         assert_true(values[i] == (written ? (float)i : 0));
+    }
     assert_memory_equal(rows, values + 15, sizeof rows);
     h5_close_array(&array, NULL);
     h5_close_file(&file, NULL);

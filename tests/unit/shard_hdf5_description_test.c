@@ -66,8 +66,9 @@ static void put_file(struct h5_writing *out, const struct array *array)
     h5_put_u8(out, (uint8_t)array->layout);
     h5_put_u64(out, array->piece_bytes);
     h5_put_u64(out, array->pieces);
-    for (uint64_t i = 0; i < array->pieces && i < 3; i++)
+    for (uint64_t i = 0; i < array->pieces && i < 3; i++) {
         h5_put_u64(out, array->piece[i]);
+    }
     h5_put_end(out);
     assert_false(out->full);
 }
@@ -153,8 +154,9 @@ static void only_whole_ones_are_read(void **state)
     uint8_t longer[1024] = {0};
     (void)state;
     put_file(&out, &SOUND);
-    for (size_t size = 0; size < out.size; size++)
+    for (size_t size = 0; size < out.size; size++) {
         assert_null(read_copy(out.bytes, size));
+    }
     memcpy(longer, out.bytes, out.size);
     assert_null(read_copy(longer, out.size + 1));
     free(out.bytes);
@@ -172,22 +174,25 @@ static void any_byte_may_lie(void **state)
     const char *path = scratch_path(*state, "none");
     scratch_write(path, values, 0);
     struct h5_file file = {.descriptor = open(path, O_RDONLY)};
-    for (size_t i = 0; i < out.size; i++)
+    for (size_t i = 0; i < out.size; i++) {
         for (int change = 1; change < 256; change++) {
             out.bytes[i] ^= (uint8_t)change;
             file.description = read_copy(out.bytes, out.size);
             out.bytes[i] ^= (uint8_t)change;
-            if (file.description == NULL)
+            if (file.description == NULL) {
                 continue;
+            }
             read++;
-            if (h5_list(&file, "/", &names, &count, &error) == STATUS_OK)
+            if (h5_list(&file, "/", &names, &count, &error) == STATUS_OK) {
                 h5_list_free(names, count);
+            }
             assert_int_not_equal(
                 h5_read_array(&file, "/values", H5_TYPE_F32, 2, (const uint64_t[]){3, 2}, values, &error),
                 STATUS_OK);
             h5_attribute_text(&file, "/", "names", text, sizeof text, NULL);
             h5_description_free(file.description);
         }
+    }
     assert_true(read > 0);
     close(file.descriptor);
     free(out.bytes);
@@ -236,13 +241,15 @@ static void there_are_bounds(void **state)
     struct h5_writing out;
     (void)state;
     h5_put_begin(&out, 1 << 24);
-    for (uint32_t i = 0; i <= H5_OBJECTS_MAX; i++)
+    for (uint32_t i = 0; i <= H5_OBJECTS_MAX; i++) {
         put_object(&out, H5_KIND_GROUP, i);
+    }
     h5_put_end(&out);
     assert_false(is_read(&out));
     h5_put_begin(&out, 64);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 10; i++) {
         h5_put_text(&out, "0123456789");
+    }
     assert_true(out.full && out.size <= 64);
     free(out.bytes);
     assert_true(h5_description_most(UINT64_MAX) == h5_description_most((uint64_t)1 << 40));

@@ -14,8 +14,9 @@ static void write_file(const char *path)
     struct h5_file file;
     struct error error;
     float values[24];
-    for (int i = 0; i < 24; i++)
+    for (int i = 0; i < 24; i++) {
         values[i] = (float)i * 0.5f;
+    }
     assert_int_equal(h5_create_file(path, &file, &error), STATUS_OK);
     assert_int_equal(h5_write_array(&file, "/a/b/values", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_OK);
     assert_int_equal(h5_write_array(&file, "/a/none", H5_TYPE_U32, 2, (const uint64_t[]){0, 3}, NULL, &error),
@@ -48,8 +49,9 @@ static void arrays_come_back(void **state)
     assert_int_equal(rank, 3);
     assert_memory_equal(dims, SHAPE, sizeof SHAPE);
     assert_int_equal(h5_read_array(&file, "/a/b/values", H5_TYPE_F32, 3, SHAPE, values, &error), STATUS_OK);
-    for (int i = 0; i < 24; i++)
+    for (int i = 0; i < 24; i++) {
         assert_true(values[i] == (float)i * 0.5f);
+    }
     assert_int_equal(h5_read_array_shape(&file, "/a/none", &type, &rank, dims, &error), STATUS_OK);
     assert_int_equal(dims[0], 0);
     h5_close_file(&file, NULL);
@@ -62,8 +64,9 @@ static void rows_come_back(void **state)
     struct error error;
     uint32_t rows[10][2], read[3][2];
     const char *path = scratch_path(*state, "rows.h5");
-    for (uint32_t i = 0; i < 10; i++)
+    for (uint32_t i = 0; i < 10; i++) {
         rows[i][0] = i, rows[i][1] = 100 + i;
+    }
     assert_int_equal(h5_create_file(path, &file, &error), STATUS_OK);
     assert_int_equal(
         h5_create_array(&file, "/rows", H5_TYPE_U32, 2, (const uint64_t[]){0, 2}, 4, &array, &error),
@@ -249,8 +252,9 @@ static void write_stored(const char *path, hid_t list, bool written)
     hid_t space = H5Screate_simple(1, (const hsize_t[]){16}, (const hsize_t[]){H5S_UNLIMITED});
     hid_t array = H5Dcreate2(file, "/values", H5T_STD_U8LE, space, H5P_DEFAULT, list, H5P_DEFAULT);
     assert_true(array >= 0);
-    if (written)
+    if (written) {
         assert_true(H5Dwrite(array, H5T_STD_U8LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
+    }
     H5Dclose(array);
     H5Sclose(space);
     H5Fclose(file);
@@ -265,8 +269,9 @@ static void assert_stored(const char *path, const char *words)
     uint64_t count;
     assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
     enum status status = h5_read_vector(&file, "/values", H5_TYPE_U8, 1 << 20, &data, &count, &error);
-    if (words != NULL && strstr(error.what, words) == NULL)
+    if (words != NULL && strstr(error.what, words) == NULL) {
         fail_msg("'%s' is not in: %s", words, error.what);
+    }
     assert_int_equal(status, words == NULL ? STATUS_OK : STATUS_DATA);
     free(data);
     h5_close_file(&file, NULL);
@@ -409,8 +414,9 @@ static void a_full_disk_is_a_storage_error(void **state)
         enum status status = write_large(path, &error);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         assert_int_equal(status, bytes > 1050000 ? STATUS_OK : STATUS_STORAGE);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             assert_non_null(strstr(error.what, "File too large"));
+        }
         /* HDF5 may hold it open for ever: it must hold no space. */
         struct stat left;
         assert_true(status == STATUS_OK || stat(path, &left) != 0 || left.st_blocks == 0);
@@ -427,8 +433,9 @@ static void same_calls_give_same_bytes(void **state)
     for (int i = 0; i < 2; i++) {
         write_file(scratch_path(*state, "a.h5"));
         bytes[i] = scratch_read(scratch_path(*state, "a.h5"), &sizes[i]);
-        if (i == 0)
+        if (i == 0) {
             sleep(1);
+        }
     }
     assert_int_equal(sizes[0], sizes[1]);
     assert_memory_equal(bytes[0], bytes[1], sizes[0]);
@@ -459,8 +466,9 @@ static void *write_and_read(void *context)
         struct error error;
         uint64_t number = 0;
         uint64_t rows[2] = {round == 0 ? LARGE_ROWS : 3, LARGE_COLUMNS};
-        for (size_t i = 0; i < LARGE_ROWS * LARGE_COLUMNS; i++)
+        for (size_t i = 0; i < LARGE_ROWS * LARGE_COLUMNS; i++) {
             values[i] = (float)(i % 1013 + (size_t)(writer->number * 100 + round));
+        }
         writer->faults += h5_create_file(path, &file, &error) != STATUS_OK;
         writer->faults +=
             h5_write_array(&file, "/a/large", H5_TYPE_F32, 2, rows, values, &error) != STATUS_OK;

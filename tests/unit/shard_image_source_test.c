@@ -23,8 +23,9 @@ static struct work *make_work(struct scratch *scratch)
     assert_non_null(work);
     snprintf(work->faces, sizeof work->faces, "%s/faces", scratch->directory);
     snprintf(work->data, sizeof work->data, "%s/data", scratch->directory);
-    for (size_t i = 0; i < MOST; i++)
+    for (size_t i = 0; i < MOST; i++) {
         work->images[i].pixels = work->pixels[i];
+    }
     mkdir(work->faces, 0777);
     for (int i = 0; i < 5; i++) {
         size_t size;
@@ -71,8 +72,9 @@ static uint64_t read_all(struct work *work, const char *const *paths, size_t pat
             const struct sourced_image *image = &work->images[i];
             assert_int_equal(image->status, STATUS_OK);
             used += (size_t)snprintf(text + used, size - used, "%s=%u ", image->name, image->label);
-            for (size_t p = 0; p < sizeof work->pixels[0]; p++)
+            for (size_t p = 0; p < sizeof work->pixels[0]; p++) {
                 sums[image->label] += image->pixels[p] * (p % 251 + 1);
+            }
         }
         images += count;
     } while (count > 0);
@@ -130,10 +132,11 @@ static void test_identities_are_known_with_the_manifest(void **state)
         assert_int_equal(image_source_side(source), i == 0 ? SIDE : 0);
         assert_null(image_source_pairs(source));
         const char *name = image_source_identity(source, 1);
-        if (i == 1)
+        if (i == 1) {
             assert_null(name);
-        else
+        } else {
             assert_string_equal(name, "Bela");
+        }
         image_source_close(source);
     }
     free(work);
@@ -180,8 +183,9 @@ static void test_bad_image_is_its_own_fault(void **state)
     assert_int_equal(image_source_open(paths, 1, &source, &error), STATUS_OK);
     assert_int_equal(image_source_next(source, SIDE, 1, MOST, work->images, &count, &error), STATUS_OK);
     assert_int_equal(count, MOST);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         assert_int_equal(work->images[i].status, i == 1 ? STATUS_DATA : STATUS_OK);
+    }
     assert_string_equal(work->images[1].error.where, path);
     image_source_close(source);
     free(work);
@@ -204,12 +208,14 @@ static void test_damage_in_a_shard_is_found(void **state)
     scratch_flip(shard, at);
     const char *paths[] = {shard};
     assert_int_equal(image_source_open(paths, 1, &source, &error), STATUS_OK);
-    while (image_source_next(source, SIDE, 1, MOST, work->images, &count, &error) == STATUS_OK && count > 0)
-        for (size_t i = 0; i < count; i++)
+    while (image_source_next(source, SIDE, 1, MOST, work->images, &count, &error) == STATUS_OK && count > 0) {
+        for (size_t i = 0; i < count; i++) {
             if (work->images[i].status == STATUS_DATA) {
                 bad++;
                 assert_non_null(strstr(work->images[i].error.what, "was recorded")); /* by its crc */
             }
+        }
+    }
     assert_int_equal(bad, 1);
     image_source_close(source);
     free(work);

@@ -22,8 +22,9 @@ static uint8_t *read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     *size = 0;
-    if (file == NULL)
+    if (file == NULL) {
         return NULL;
+    }
     uint8_t *bytes = NULL;
     size_t count;
     do {
@@ -41,17 +42,20 @@ static uint8_t *read_golden(const char *name, const char *suffix, size_t *size)
     char path[256];
     snprintf(path, sizeof path, GOLDEN "%s%s", name, suffix);
     uint8_t *bytes = read_file(path, size);
-    if (bytes == NULL)
+    if (bytes == NULL) {
         fail_msg("%s is missing", path);
+    }
     return bytes;
 }
 
 static int largest_difference(const uint8_t *a, const uint8_t *b, size_t count)
 {
     int largest = 0;
-    for (size_t i = 0; i < count; i++)
-        if (abs(a[i] - b[i]) > largest)
+    for (size_t i = 0; i < count; i++) {
+        if (abs(a[i] - b[i]) > largest) {
             largest = abs(a[i] - b[i]);
+        }
+    }
     return largest;
 }
 
@@ -66,14 +70,16 @@ static void check_golden(const char *name, int width, int height, int tolerance)
     assert_int_equal(image_size(bytes, size, &found_width, &found_height, &error), STATUS_OK);
     assert_int_equal(found_width, width);
     assert_int_equal(found_height, height);
-    if (image_decode(bytes, size, &image, &error) != STATUS_OK)
+    if (image_decode(bytes, size, &image, &error) != STATUS_OK) {
         fail_msg("%s: %s", name, error.what);
+    }
     assert_int_equal(image.width, width);
     assert_int_equal(image.height, height);
     assert_int_equal(expected_size, width * height * 3);
     const int difference = largest_difference(image.pixels, expected, expected_size);
-    if (difference > tolerance)
+    if (difference > tolerance) {
         fail_msg("%s: a pixel is off by %d", name, difference);
+    }
     image_free(&image);
     free(bytes);
     free(expected);
@@ -125,8 +131,9 @@ static void test_truncated(void **state)
             uint8_t *cut = malloc(length + 1);
             assert_non_null(cut);
             memcpy(cut, bytes, length);
-            if (image_decode(cut, length, &image, &error) != STATUS_DATA)
+            if (image_decode(cut, length, &image, &error) != STATUS_DATA) {
                 fail_msg("%s cut to %zu bytes was read", names[i], length);
+            }
             assert_null(image.pixels);
             assert_true(error.what[0] != '\0' && error.next[0] != '\0');
             free(cut);
@@ -148,10 +155,11 @@ static void test_corrupt(void **state)
             struct error error;
             struct image image;
             bytes[at] ^= 0x55;
-            if (image_decode(bytes, size, &image, &error) == STATUS_OK)
+            if (image_decode(bytes, size, &image, &error) == STATUS_OK) {
                 image_free(&image);
-            else
+            } else {
                 refused++;
+            }
             bytes[at] ^= 0x55;
         }
         assert_true(refused > 50);
@@ -163,8 +171,9 @@ static void check_refused(const char *text, size_t size)
 {
     struct error error = {0};
     struct image image;
-    if (image_decode((const uint8_t *)text, size, &image, &error) != STATUS_DATA)
+    if (image_decode((const uint8_t *)text, size, &image, &error) != STATUS_DATA) {
         fail_msg("%s was read", text);
+    }
 }
 
 static void test_refused(void **state)
@@ -187,8 +196,9 @@ static void test_refused(void **state)
                                         "P5 2 2 100\n12\3774",
                                         "no image at all",
                                         ""};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         check_refused(texts[i], strlen(texts[i]));
+    }
     /* A PNG that claims 100000 x 2 pixels: width is bytes 16 to 19 of the file. */
     size_t size;
     uint8_t *bytes = read_golden("rgb8.png", "", &size);
@@ -226,8 +236,9 @@ static uint8_t *make_scans(int side, int scans, size_t *size)
     info.scan_info = script;
     info.num_scans = scans;
     jpeg_start_compress(&info, TRUE);
-    while (info.next_scanline < info.image_height)
+    while (info.next_scanline < info.image_height) {
         jpeg_write_scanlines(&info, &row, 1);
+    }
     jpeg_finish_compress(&info);
     jpeg_destroy_compress(&info);
     free(script);
@@ -263,8 +274,9 @@ static void test_decode_into(void **state)
     (void)state;
     struct error error = {0};
     uint8_t source[32 * 32 * 3], pixels[32 * 32 * 3 + 1];
-    for (size_t i = 0; i < sizeof source; i++)
+    for (size_t i = 0; i < sizeof source; i++) {
         source[i] = (uint8_t)(i * 7 % 251);
+    }
     const struct image image = {.width = 32, .height = 32, .pixels = source};
     static const enum image_encoding encodings[] = {IMAGE_JPEG, IMAGE_PNG, IMAGE_PNM};
     for (size_t i = 0; i < 3; i++) {
@@ -275,8 +287,9 @@ static void test_decode_into(void **state)
         pixels[sizeof source] = 0xa5;
         assert_int_equal(image_decode_into(bytes, size, 32, pixels, &error), STATUS_OK);
         assert_int_equal(pixels[sizeof source], 0xa5);
-        if (encodings[i] != IMAGE_JPEG)
+        if (encodings[i] != IMAGE_JPEG) {
             assert_memory_equal(pixels, source, sizeof source);
+        }
         assert_int_equal(image_decode_into(bytes, size, 31, pixels, &error), STATUS_DATA);
         assert_non_null(strstr(error.what, "32 x 32"));
         free(bytes);
@@ -289,10 +302,13 @@ static void test_jpeg_quality(void **state)
     struct error error = {0};
     struct image decoded;
     uint8_t source[24 * 16 * 3];
-    for (int y = 0; y < 16; y++)
-        for (int x = 0; x < 24; x++)
-            for (int c = 0; c < 3; c++)
+    for (int y = 0; y < 16; y++) {
+        for (int x = 0; x < 24; x++) {
+            for (int c = 0; c < 3; c++) {
                 source[(y * 24 + x) * 3 + c] = (uint8_t)(60 + x * 4 + y * 3 + c * 20);
+            }
+        }
+    }
     const struct image image = {.width = 24, .height = 16, .pixels = source};
     size_t sizes[2];
     for (int i = 0; i < 2; i++) {
@@ -344,22 +360,26 @@ static int decode_folder(const char *folder, int width, int height)
 {
     DIR *directory = opendir(folder);
     int count = 0;
-    if (directory == NULL)
+    if (directory == NULL) {
         return 0;
+    }
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         char path[512];
         size_t size;
         struct error error = {0};
         struct image image;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] == '.')
+        if (entry->d_name[0] == '.') {
             continue;
+        }
         uint8_t *bytes = read_file(path, &size);
         assert_non_null(bytes);
-        if (image_decode(bytes, size, &image, &error) != STATUS_OK)
+        if (image_decode(bytes, size, &image, &error) != STATUS_OK) {
             fail_msg("%s: %s", path, error.what);
-        if (width != 0)
+        }
+        if (width != 0) {
             assert_true(image.width == width && image.height == height);
+        }
         image_free(&image);
         free(bytes);
         count++;
@@ -385,8 +405,9 @@ static void test_real_faces(void **state)
     for (struct dirent *entry = readdir(people); entry != NULL; entry = readdir(people)) {
         char path[512];
         snprintf(path, sizeof path, FACES "sports/%s", entry->d_name);
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.') {
             sports += decode_folder(path, 0, 0);
+        }
     }
     closedir(people);
     assert_int_equal(sports, 167);

@@ -31,10 +31,12 @@ static void assert_refused(const char *path, const char *words, const char *line
     struct manifest manifest;
     struct error error = {0};
     assert_int_equal(manifest_open(path, &manifest, &error), STATUS_DATA);
-    if (strstr(error.what, words) == NULL)
+    if (strstr(error.what, words) == NULL) {
         fail_msg("'%s' does not say '%s'", error.what, words);
-    if (strstr(error.where, line) == NULL)
+    }
+    if (strstr(error.where, line) == NULL) {
         fail_msg("'%s' does not name '%s'", error.where, line);
+    }
 }
 
 static void sound_manifests_are_read(void **state)
@@ -181,8 +183,9 @@ static void golden_datasets_are_read(void **state)
     assert_int_equal(manifest_class_names(&manifest, &names, &error), STATUS_OK);
     assert_string_equal(names[0], "Ada");
     assert_string_equal(names[2], "Chlo\xc3\xab");
-    for (uint32_t i = 0; i < manifest.classes; i++)
+    for (uint32_t i = 0; i < manifest.classes; i++) {
         free(names[i]);
+    }
     free(names);
     manifest_close(&manifest);
 }

@@ -55,11 +55,13 @@ static void make_faces(struct scratch *scratch, struct work *work)
     add_image(work, "Ada", 2, ".PNG", SIDE, IMAGE_PNG);
     add_image(work, "Ada", 3, ".ppm", SIDE, IMAGE_PNM);
     add_image(work, "Ada", 4, ".jpeg", 40, IMAGE_JPEG);
-    for (int i = 1; i <= 3; i++)
+    for (int i = 1; i <= 3; i++) {
         add_image(work, "Bela", i, ".jpg", SIDE, IMAGE_JPEG);
+    }
     add_image(work, "Chloe", 1, ".jpg", SIDE, IMAGE_JPEG);
-    for (int i = 1; i <= 6; i++)
+    for (int i = 1; i <= 6; i++) {
         add_image(work, "dora", i, ".jpg", 30, IMAGE_JPEG);
+    }
     snprintf(path, sizeof path, "%s/Empty", work->faces);
     mkdir(path, 0777);
     snprintf(path, sizeof path, "%s/Ada/notes.txt", work->faces);
@@ -91,8 +93,9 @@ static struct manifest open_result(struct scratch *scratch)
 {
     struct manifest manifest;
     struct error error = {0};
-    if (manifest_open(scratch_path(scratch, "out/few.yaml"), &manifest, &error) != STATUS_OK)
+    if (manifest_open(scratch_path(scratch, "out/few.yaml"), &manifest, &error) != STATUS_OK) {
         fail_msg("%s (%s)", error.what, error.where);
+    }
     return manifest;
 }
 
@@ -137,8 +140,9 @@ static void folders_become_datasets(void **state)
     }
     assert_memory_equal(of_label, ((uint32_t[]){4, 3, 1, 6}), sizeof of_label);
     assert_false(in_order);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         free(names[i]);
+    }
     free(names);
     free(bytes);
     shard_close(&shard);
@@ -182,10 +186,11 @@ static void images_of_the_size_keep_their_bytes(void **state)
             size_t stored = (size_t)(shard.offset[i + 1] - shard.offset[i]);
             const uint8_t *at = bytes + shard.offset[i];
             assert_int_equal(image_decode_into(at, stored, SIDE, pixels, &error), STATUS_OK);
-            if (file < 2)
+            if (file < 2) {
                 found += stored == size && memcmp(at, original, size) == 0;
-            else
+            } else {
                 found += memcmp(pixels, resized.pixels, sizeof pixels) == 0;
+            }
         }
         assert_int_equal(found, 1);
         image_free(&image);
@@ -253,8 +258,9 @@ static void bad_images_stop_or_are_skipped(void **state)
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "Chloe_0001.jpg"));
     assert_non_null(strstr(error.next, "--skip-bad"));
-    if (access(work.out, F_OK) == 0)
+    if (access(work.out, F_OK) == 0) {
         assert_int_equal(scratch_count(work.out), 0);
+    }
     style.skip_bad = true;
     work.done = 0;
     assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
@@ -360,8 +366,9 @@ static void assert_bad_list(struct scratch *scratch, const char *text, const cha
     const char *path = scratch_path(scratch, "list");
     scratch_text(path, text);
     assert_int_equal(pair_list_read(path, &list, &error), STATUS_DATA);
-    if (strstr(error.what, words) == NULL)
+    if (strstr(error.what, words) == NULL) {
         fail_msg("'%s' does not say '%s'", error.what, words);
+    }
 }
 
 static void lists_are_read(void **state)

@@ -18,8 +18,9 @@ static void assert_is_set(const char *path)
     struct pickle_set set;
     struct error error = {0};
     char line[ERROR_LINE_SIZE];
-    if (pickle_set_open(path, &set, &error) != STATUS_OK)
+    if (pickle_set_open(path, &set, &error) != STATUS_OK) {
         fail_msg("%s", error_format(&error, line, sizeof line));
+    }
     assert_int_equal(set.pairs, 4);
     assert_memory_equal(set.same, verdicts, sizeof verdicts);
     for (uint32_t i = 0; i < 8; i++) {
@@ -44,8 +45,9 @@ static void what_python_wrote_is_read(void **state)
     glob_t found;
     assert_int_equal(glob(PICKLES "*.bin", 0, NULL, &found), 0);
     assert_int_equal(found.gl_pathc, 23);
-    for (size_t i = 0; i < found.gl_pathc; i++)
+    for (size_t i = 0; i < found.gl_pathc; i++) {
         assert_is_set(found.gl_pathv[i]);
+    }
     globfree(&found);
 }
 
@@ -112,8 +114,9 @@ static void assert_refused(struct scratch *scratch, const struct refusal *refusa
     const char *path = scratch_path(scratch, "set.bin");
     scratch_write(path, refusal->bytes, refusal->size);
     assert_int_equal(pickle_set_open(path, &set, &error), STATUS_DATA);
-    if (strstr(error.where, refusal->where) == NULL || strstr(error.what, refusal->what) == NULL)
+    if (strstr(error.where, refusal->where) == NULL || strstr(error.what, refusal->what) == NULL) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, refusal->what, refusal->where);
+    }
 }
 
 /* By their names and places; a name that is known in one module is not known in another. */
@@ -146,8 +149,9 @@ static void what_could_run_is_refused(void **state)
                 "REDUCE at byte 18", "another way"),
         REFUSAL("\x80\x02]Nb.", "BUILD at byte 4", "has none"),
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         assert_refused(*state, &refusals[i]);
+    }
 }
 
 static void what_is_no_pickle_is_refused(void **state)
@@ -189,8 +193,9 @@ static void what_is_no_pickle_is_refused(void **state)
     char deep[70] = "\x80\x02";
     memset(deep + 2, '(', sizeof deep - 2);
     const struct refusal nested = {deep, sizeof deep, "MARK at byte 66", "too deeply"};
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         assert_refused(*state, &refusals[i]);
+    }
     assert_refused(*state, &nested);
 }
 
@@ -220,8 +225,9 @@ static void other_values_are_refused(void **state)
                 "c_codecs\nencode\nX\x01\0\0\0aX\x05\0\0\0utf-8\x86R.",
                 "REDUCE at byte 35", "something else than bytes"),
     };
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         assert_refused(*state, &refusals[i]);
+    }
 }
 
 /* Replaces the first `from` of a golden pickle by as many bytes of `to`. */

@@ -32,8 +32,9 @@ static void put_part(struct output *output, uint32_t part, const uint8_t *bytes,
     put_u32(output, part << 29 | (uint32_t)size);
     memcpy(output->bytes + output->size, bytes, size);
     output->size += size;
-    while (output->size % 4 != 0)
+    while (output->size % 4 != 0) {
         output->bytes[output->size++] = 0;
+    }
 }
 
 /* Parted wherever the magic word is at a multiple of 4. */
@@ -44,8 +45,9 @@ static void put_record(struct output *output, const uint8_t *bytes, size_t size)
     for (size_t i = 0; i + 4 <= size; i += 4) {
         uint32_t word;
         memcpy(&word, bytes + i, sizeof word);
-        if (word != MAGIC)
+        if (word != MAGIC) {
             continue;
+        }
         put_part(output, begin == 0 ? 1 : 2, bytes + begin, i - begin);
         begin = i + 4;
     }
@@ -59,8 +61,9 @@ static void put_image(struct output *output, uint32_t labels, float label, float
     uint8_t bytes[4096] = {0};
     const float array[2] = {label, second};
     memcpy(bytes, &labels, 4);
-    if (labels == 0)
+    if (labels == 0) {
         memcpy(bytes + 4, &label, 4);
+    }
     memcpy(bytes + 8, &id, 8);
     memcpy(bytes + 24, array, labels * sizeof *array);
     memcpy(bytes + 24 + labels * sizeof *array, image, size);
@@ -101,8 +104,9 @@ static void records_are_read(void **state)
     write_output(&output, scratch_path(*state, "a.rec"));
     assert_int_equal(recordio_scan(scratch_path(*state, "a.rec"), see, &seen, &error), STATUS_OK);
     assert_int_equal(seen.count, 3);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         assert_int_equal(seen.records[i].offset, output.place[i]);
+    }
     assert_int_equal(seen.records[0].span, 40);
     assert_int_equal(seen.records[0].image_bytes, 0);
     assert_int_equal(seen.records[0].labels, 2);
@@ -124,10 +128,12 @@ static void parts_are_joined(void **state)
     struct error error;
     uint8_t images[6][44];
     for (size_t i = 0; i < 6; i++) {
-        for (size_t j = 0; j < sizeof images[i]; j++)
+        for (size_t j = 0; j < sizeof images[i]; j++) {
             images[i][j] = (uint8_t)(i * 50 + j);
-        for (size_t j = 0; j < 3; j++)
+        }
+        for (size_t j = 0; j < 3; j++) {
             memcpy(images[i] + places[i][j], word, sizeof word);
+        }
         put_image(&output, i % 2 == 0 ? 0 : 2, (float)i, 0, i, images[i], sizeof images[i] - i % 3);
     }
     /* In the header, too: an id that is the word. */
@@ -171,8 +177,9 @@ static void cut_files_are_refused(void **state)
         bool unfilled = (cut < output.place[1] && cut >= output.place[1] - 3) || cut >= output.size - 3;
         assert_int_equal(scan_bytes(*state, output.bytes, cut, &error),
                          whole || unfilled ? STATUS_OK : STATUS_DATA);
-        if (!whole && !unfilled)
+        if (!whole && !unfilled) {
             assert_non_null(strstr(error.where, "bad.rec, record at byte "));
+        }
     }
 }
 
@@ -181,8 +188,9 @@ static void assert_bad(struct scratch *scratch, const struct output *output, con
 {
     struct error error = {0};
     assert_int_equal(scan_bytes(scratch, output->bytes, output->size, &error), STATUS_DATA);
-    if (strstr(error.where, where) == NULL || strstr(error.what, what) == NULL)
+    if (strstr(error.where, where) == NULL || strstr(error.what, what) == NULL) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, what, where);
+    }
 }
 
 static void bad_records_are_named(void **state)
@@ -263,20 +271,23 @@ static void write_set(struct scratch *scratch, bool whole, struct face faces[7])
     static const uint32_t labels[7] = {2, 0, 2, 4, 0, 2, 4};
     struct output output = {.size = 0};
     char index[1024] = "";
-    if (whole)
+    if (whole) {
         put_image(&output, 2, 8, 13, 0, "", 0);
+    }
     for (int i = 0; i < 7; i++) {
         struct face *face = &faces[i];
         face->label = labels[i];
         face->bytes = scratch_image(SIDE, SIDE, i + 3, i % 2 == 0 ? IMAGE_JPEG : IMAGE_PNG, &face->size);
         put_image(&output, i % 2 == 0 ? 0 : 2, (float)labels[i], 0, (uint64_t)i + 1, face->bytes, face->size);
     }
-    for (int i = 0; i < 5 && whole; i++)
+    for (int i = 0; i < 5 && whole; i++) {
         put_image(&output, 2, (float)i, (float)i + 1, (uint64_t)i + 8, "", 0);
+    }
     write_output(&output, scratch_path(scratch, "train.rec"));
-    for (size_t i = 0, length = 0; i < output.records; i++)
+    for (size_t i = 0, length = 0; i < output.records; i++) {
         length += (size_t)snprintf(index + length, sizeof index - length, "%zu\t%llu\n", i,
                                    (unsigned long long)output.place[i]);
+    }
     if (whole) {
         scratch_text(scratch_path(scratch, "train.idx"), index);
         scratch_text(scratch_path(scratch, "property"), "6,16,16");
@@ -313,13 +324,15 @@ static void assert_packed(struct scratch *scratch, const struct face faces[7], c
     uint32_t expected = 0;
     for (int face = 0; face < 7; face++) {
         int found = 0;
-        if (moved[faces[face].label] == UINT32_MAX)
+        if (moved[faces[face].label] == UINT32_MAX) {
             continue;
+        }
         expected++;
-        for (uint32_t i = 0; i < shard.images; i++)
+        for (uint32_t i = 0; i < shard.images; i++) {
             found += shard.offset[i + 1] - shard.offset[i] == faces[face].size &&
                      memcmp(bytes + shard.offset[i], faces[face].bytes, faces[face].size) == 0 &&
                      shard.label[i] == moved[faces[face].label];
+        }
         assert_int_equal(found, 1);
     }
     assert_int_equal(shard.images, expected);
@@ -330,8 +343,9 @@ static void assert_packed(struct scratch *scratch, const struct face faces[7], c
 
 static void free_faces(struct face faces[7])
 {
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 7; i++) {
         free(faces[i].bytes);
+    }
 }
 
 static void sets_are_packed(void **state)
@@ -408,8 +422,9 @@ static void assert_set_is_bad(struct scratch *scratch, const char *where, const 
     struct record_set set;
     struct error error = {0};
     assert_int_equal(record_set_open(scratch->directory, &set, &error), STATUS_DATA);
-    if (strstr(error.where, where) == NULL || strstr(error.what, what) == NULL)
+    if (strstr(error.where, where) == NULL || strstr(error.what, what) == NULL) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, what, where);
+    }
 }
 
 static void contradictions_are_named(void **state)

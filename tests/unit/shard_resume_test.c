@@ -21,15 +21,17 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
 {
     struct work *work = context;
     assert_int_equal(total, IMAGES);
-    if (work->first_done == 0)
+    if (work->first_done == 0) {
         work->first_done = done;
+    }
 }
 
 static void on_warning(void *context, const char *text)
 {
     struct work *work = context;
-    if (work->told++ == 0)
+    if (work->told++ == 0) {
         snprintf(work->line, sizeof work->line, "%s", text);
+    }
 }
 
 static const char *image_path(const struct work *work, uint32_t number, char path[1024])
@@ -57,8 +59,9 @@ static void make_faces(struct scratch *scratch, struct work *work)
         snprintf(path, sizeof path, "%s/p%u", work->faces, i);
         assert_int_equal(mkdir(path, 0777), 0);
     }
-    for (uint32_t i = 0; i < IMAGES; i++)
+    for (uint32_t i = 0; i < IMAGES; i++) {
         write_image(work, i);
+    }
 }
 
 static enum status pack_to(struct work *work, const char *out, uint64_t seed, int threads, bool skip_bad,
@@ -81,8 +84,9 @@ static enum status pack_to(struct work *work, const char *out, uint64_t seed, in
     work->first_done = 0;
     work->told = 0;
     enum status status = pack_folder(&import, &style, result, &error);
-    if (status != STATUS_OK && status != STATUS_DATA)
+    if (status != STATUS_OK && status != STATUS_DATA) {
         fail_msg("%s (%s)", error.what, error.where);
+    }
     return status;
 }
 
@@ -113,8 +117,9 @@ static void assert_same(struct scratch *scratch, const char *one, const char *ot
 static uint32_t image_at(uint32_t place, uint64_t seed)
 {
     uint32_t order[IMAGES];
-    for (uint32_t i = 0; i < IMAGES; i++)
+    for (uint32_t i = 0; i < IMAGES; i++) {
         order[i] = i;
+    }
     struct random random = random_stream(seed, RANDOM_PACK, 0, 0);
     random_shuffle(&random, order, IMAGES);
     return order[place];

@@ -29,8 +29,9 @@ static inline int scratch_setup(void **state)
 {
     struct scratch *scratch = calloc(1, sizeof *scratch);
     const char *base = getenv("TMPDIR");
-    if (scratch == NULL)
+    if (scratch == NULL) {
         return -1;
+    }
     snprintf(scratch->directory, sizeof scratch->directory, "%s/dail-shard-XXXXXX",
              base != NULL ? base : "/tmp");
     *state = scratch;
@@ -104,8 +105,9 @@ static inline int scratch_count(const char *path)
     int count = 0;
     DIR *directory = opendir(path);
     assert_non_null(directory);
-    while (readdir(directory) != NULL)
+    while (readdir(directory) != NULL) {
         count++;
+    }
     closedir(directory);
     return count - 2;
 }
@@ -118,8 +120,9 @@ static inline uint8_t *scratch_image(int width, int height, int seed, enum image
     struct error error;
     uint8_t *bytes;
     assert_non_null(image.pixels);
-    for (int i = 0; i < width * height * 3; i++)
+    for (int i = 0; i < width * height * 3; i++) {
         image.pixels[i] = (uint8_t)(i * (seed % 7 + 1) / 5 + seed * 31);
+    }
     assert_int_equal(image_encode(&image, encoding, 90, &bytes, size, &error), STATUS_OK);
     image_free(&image);
     return bytes;

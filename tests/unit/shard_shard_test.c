@@ -37,8 +37,9 @@ static void assert_refused(const char *path, const char *words)
     struct shard shard;
     struct error error = {0};
     assert_int_equal(shard_open(path, &shard, &error), STATUS_DATA);
-    if (strstr(error.what, words) == NULL)
+    if (strstr(error.what, words) == NULL) {
         fail_msg("'%s' does not say '%s'", error.what, words);
+    }
     assert_non_null(strstr(error.where, path));
 }
 
@@ -93,8 +94,9 @@ static void large_shards_come_back(void **state)
     assert_int_equal(shard_writer_create(path, "large", 0, 0, 1, images, IMAGE_PNG, &writer, &error),
                      STATUS_OK);
     for (uint32_t i = 0; i < images; i++) {
-        for (size_t j = 0; j < size; j++)
+        for (size_t j = 0; j < size; j++) {
             image[j] = (uint8_t)(j * (i + 3) >> 3);
+        }
         memcpy(image, "\x89PNG\r\n\x1a\n", 8);
         assert_int_equal(shard_writer_append(writer, image, size, i, &error), STATUS_OK);
     }
@@ -102,13 +104,15 @@ static void large_shards_come_back(void **state)
     assert_int_equal(shard_open(path, &shard, &error), STATUS_OK);
     assert_true(shard.pieces > 3);
     assert_int_equal(shard_read(&shard, 0, images, read, &error), STATUS_OK);
-    for (uint32_t i = 0; i < images; i++)
+    for (uint32_t i = 0; i < images; i++) {
         assert_int_equal(shard_check_image(&shard, i, read + i * size, &error), STATUS_OK);
+    }
     /* Where the file says byte b of /image is, it is. */
     size_t whole;
     uint8_t *file = scratch_read(path, &whole);
-    for (uint64_t byte = 0; byte < shard.bytes; byte += 77777)
+    for (uint64_t byte = 0; byte < shard.bytes; byte += 77777) {
         assert_int_equal(file[shard_file_offset(&shard, byte)], read[byte]);
+    }
     shard_close(&shard);
     free(file);
     free(image);
@@ -272,12 +276,14 @@ static void no_flip_crashes(void **state)
         bytes[at] ^= 0xff;
         scratch_write(path, bytes, size);
         bytes[at] ^= 0xff;
-        if (shard_open(path, &shard, &error) != STATUS_OK)
+        if (shard_open(path, &shard, &error) != STATUS_OK) {
             continue;
+        }
         uint8_t *images = malloc(shard.bytes);
         enum status status = shard_read(&shard, 0, shard.images, images, &error);
-        for (uint32_t i = 0; i < shard.images && status == STATUS_OK; i++)
+        for (uint32_t i = 0; i < shard.images && status == STATUS_OK; i++) {
             status = shard_check_image(&shard, i, images + shard.offset[i], &error);
+        }
         assert_true(status == STATUS_OK || status == STATUS_DATA);
         free(images);
         shard_close(&shard);
@@ -295,8 +301,9 @@ static void golden_shards_are_read(void **state)
         struct error error = {0};
         size_t size;
         enum status opened = shard_open(files[number], &shard, &error);
-        if (opened != STATUS_OK)
+        if (opened != STATUS_OK) {
             fail_msg("%s (%s)", error.what, error.where);
+        }
         assert_string_equal(shard.dataset, "golden");
         assert_int_equal(shard.dataset_id, 77);
         assert_int_equal(shard.shard, number);

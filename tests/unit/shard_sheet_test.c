@@ -106,10 +106,12 @@ static void test_class_images(void **state)
     assert_int_equal(chosen[1].found, 6);
     assert_int_equal(chosen[2].found, 3);
     assert_int_equal(chosen[3].found, 0);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         assert_is_image(pixels[1] + i * BYTES, 2 + 3 * i);
-    for (int i = 0; i < 3; i++)
+    }
+    for (int i = 0; i < 3; i++) {
         assert_is_image(pixels[2] + i * BYTES, 1 + 3 * i);
+    }
     assert_memory_equal(pixels[0], pixels[2], 2 * BYTES);
     /* At another side the picture is another one of that size. */
     assert_int_equal(class_images_read(&manifest, SIDE / 2, chosen, 1, NULL), STATUS_OK);
@@ -127,9 +129,11 @@ static const uint8_t *pixel(const struct sheet *sheet, int x, int y)
 static int count_coloured(const struct sheet *sheet, int y_begin, int y_end, const uint8_t colour[3])
 {
     int count = 0;
-    for (int y = y_begin; y < y_end; y++)
-        for (int x = 0; x < sheet->image.width; x++)
+    for (int y = y_begin; y < y_end; y++) {
+        for (int x = 0; x < sheet->image.width; x++) {
             count += memcmp(pixel(sheet, x, y), colour, 3) == 0;
+        }
+    }
     return count;
 }
 

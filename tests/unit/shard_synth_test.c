@@ -71,8 +71,9 @@ static int remove_directory(void **state)
 
 static void must(enum status status, const struct error *error)
 {
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         fail_msg("%s (%s)", error->what, error->where);
+    }
 }
 
 static uint32_t picture_crc(const struct synth_config *config, int dataset, uint64_t person, uint32_t number)
@@ -102,8 +103,9 @@ static void test_same_seed_same_pixels(void **state)
             assert_int_equal(one, picture_crc(&config, dataset, 1000 + i, i));
             crc = crc * 31 + one;
         }
-        if (crc != golden[dataset])
+        if (crc != golden[dataset]) {
             fail_msg("dataset %d: %#x", dataset, crc);
+        }
     }
 }
 
@@ -135,11 +137,13 @@ static void test_people(void **state)
             seen[people[dataset][i]]++;
         }
     }
-    for (uint64_t person = 0; person < held_out; person++)
+    for (uint64_t person = 0; person < held_out; person++) {
         assert_int_equal(seen[person], person < SHARED ? DATASETS : 1);
+    }
     int moved = 0;
-    for (int i = 0; i < IDENTITIES; i++)
+    for (int i = 0; i < IDENTITIES; i++) {
         moved += people[0][i] < SHARED && people[0][i] != people[1][i];
+    }
     assert_true(moved > 0);
 }
 
@@ -171,8 +175,9 @@ static void check_shards(const struct synth_config *config, int dataset, uint32_
                  &error);
             const uint32_t crc = (uint32_t)crc32(0, pixels, BYTES);
             uint32_t number = 0;
-            while (number < IMAGES && picture_crc(config, dataset, people[shard.label[i]], number) != crc)
+            while (number < IMAGES && picture_crc(config, dataset, people[shard.label[i]], number) != crc) {
                 number++;
+            }
             assert_true(number < IMAGES);
             seen[shard.label[i]][number]++;
             *sum = *sum * 31 + crc + shard.label[i];
@@ -181,8 +186,9 @@ static void check_shards(const struct synth_config *config, int dataset, uint32_
         shard_close(&shard);
     }
     manifest_close(&manifest);
-    for (int i = 0; i < IDENTITIES * IMAGES; i++)
+    for (int i = 0; i < IDENTITIES * IMAGES; i++) {
         assert_int_equal(seen[i / IMAGES][i % IMAGES], 1);
+    }
 }
 
 static void test_datasets(void **state)
@@ -195,8 +201,9 @@ static void test_datasets(void **state)
     for (int run = 0; run < 2; run++) {
         omp_set_num_threads(1 + 2 * run);
         must(synth_write(&config, &error), &error);
-        for (int dataset = 0; dataset < DATASETS; dataset++)
+        for (int dataset = 0; dataset < DATASETS; dataset++) {
             check_shards(&config, dataset, &sums[run]);
+        }
     }
     omp_set_num_threads(threads);
     assert_int_equal(sums[0], sums[1]);
@@ -210,8 +217,9 @@ static void test_overlap_truth(void **state)
     uint64_t people[DATASETS][IDENTITIES];
     char path[512], line[512];
     int rows = 0;
-    for (int dataset = 0; dataset < DATASETS; dataset++)
+    for (int dataset = 0; dataset < DATASETS; dataset++) {
         must(synth_people(&config, dataset, people[dataset], &error), &error);
+    }
     snprintf(path, sizeof path, "%s/overlap.tsv", directory);
     FILE *file = fopen(path, "r");
     assert_non_null(file);
@@ -230,10 +238,13 @@ static void test_overlap_truth(void **state)
     }
     fclose(file);
     assert_int_equal(rows, SHARED * DATASETS * (DATASETS - 1) / 2);
-    for (int a = 0; a < DATASETS; a++)
-        for (int b = a + 1; b < DATASETS; b++)
-            for (int person = 0; person < SHARED; person++)
+    for (int a = 0; a < DATASETS; a++) {
+        for (int b = a + 1; b < DATASETS; b++) {
+            for (int person = 0; person < SHARED; person++) {
                 assert_true(listed[a][b][person]);
+            }
+        }
+    }
 }
 
 static void test_class_names(void **state)
@@ -247,8 +258,9 @@ static void test_class_names(void **state)
     must(manifest_class_names(&manifest, &names, &error), &error);
     assert_string_equal(names[0], "toy1-000000");
     assert_string_equal(names[IDENTITIES - 1], "toy1-000009");
-    for (int i = 0; i < IDENTITIES; i++)
+    for (int i = 0; i < IDENTITIES; i++) {
         free(names[i]);
+    }
     free(names);
     manifest_close(&manifest);
 }
@@ -264,14 +276,17 @@ static struct origin find_origin(const struct synth_config *config, const uint8_
     static uint32_t crcs[DATASETS][40][4];
     const uint64_t first = synth_first_held_out(config);
     const uint32_t crc = (uint32_t)crc32(0, pixels, BYTES);
-    for (int dataset = 0; dataset < DATASETS; dataset++)
+    for (int dataset = 0; dataset < DATASETS; dataset++) {
         for (uint32_t i = 0; i < 40 * 4; i++) {
             uint32_t *known = &crcs[dataset][i / 4][i % 4];
-            if (*known == 0)
+            if (*known == 0) {
                 *known = picture_crc(config, dataset, first + i / 4, i % 4);
-            if (*known == crc)
+            }
+            if (*known == crc) {
                 return (struct origin){.dataset = dataset, .person = first + i / 4};
+            }
         }
+    }
     fail_msg("an image is of nobody held out");
     return (struct origin){0};
 }
@@ -311,12 +326,14 @@ static void check_set(const struct synth_config *config, const char *name, int d
         per_fold[pairs.fold[i]]++;
     }
     assert_int_equal(same, PAIRS / 2);
-    if (dataset == ANY)
+    if (dataset == ANY) {
         assert_in_range(across, 1, PAIRS - 1);
-    else
+    } else {
         assert_int_equal(across, dataset == ACROSS ? PAIRS : 0);
-    for (int fold = 0; fold < SYNTH_FOLDS; fold++)
+    }
+    for (int fold = 0; fold < SYNTH_FOLDS; fold++) {
         assert_int_equal(per_fold[fold], PAIRS / SYNTH_FOLDS);
+    }
     pairs_close(&pairs);
 }
 
@@ -393,8 +410,9 @@ static void mean_colour(const struct synth_config *config, int dataset, uint32_t
     for (uint32_t picture = first; picture < first + count; picture++) {
         uint8_t pixels[BYTES];
         must(synth_picture(config, dataset, picture / PICTURES, picture % PICTURES, pixels, &error), &error);
-        for (size_t i = 0; i < BYTES; i++)
+        for (size_t i = 0; i < BYTES; i++) {
             mean[i % 3] += pixels[i] / (count * (BYTES / 3.0));
+        }
     }
 }
 
@@ -424,8 +442,9 @@ static double session_distance(double session)
     config.session = session;
     for (uint32_t person = 0; person < 20; person++) {
         double mean[2][3];
-        for (int dataset = 0; dataset < 2; dataset++)
+        for (int dataset = 0; dataset < 2; dataset++) {
             mean_colour(&config, dataset, person * PICTURES, PICTURES, mean[dataset]);
+        }
         sum += colour_distance(mean[0], mean[1]);
     }
     return sum / 20;
@@ -464,11 +483,12 @@ static void test_sheet(void **state)
     assert_int_equal(head, 2 * 14);
     /* Row 3 is the first person of dataset 2 whom no other has; its second picture. */
     must(synth_picture(&config, 2, SHARED + 2 * (IDENTITIES - SHARED), 1, pixels, &error), &error);
-    for (int y = 0; y < SIDE; y++)
+    for (int y = 0; y < SIDE; y++) {
         assert_memory_equal(
             sheet.image.pixels +
                 ((head + 3 * (SIDE + gap) + y) * sheet.image.width + label + 5 * SIDE + 2 * gap) * 3,
             pixels + y * SIDE * 3, SIDE * 3);
+    }
     sheet_free(&sheet);
     assert_int_equal(synth_sheet(&config, 11, 1, &sheet, &error), STATUS_USAGE);
 }

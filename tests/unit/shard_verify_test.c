@@ -53,8 +53,9 @@ static void assert_faulty(const char *path, const char *words)
     char all[1100];
     assert_int_equal(check(path, &report, &error), STATUS_DATA);
     snprintf(all, sizeof all, "%s | %s", error.what, error.where);
-    if (strstr(all, words) == NULL)
+    if (strstr(all, words) == NULL) {
         fail_msg("'%s' does not say '%s'", all, words);
+    }
 }
 
 static void sound_data_passes(void **state)
@@ -150,8 +151,9 @@ static void unfinished_datasets_leave_nothing(void **state)
     size_t size;
     uint8_t *image = scratch_image(SIDE, SIDE, 1, IMAGE_JPEG, &size);
     assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         assert_int_equal(dataset_writer_append(writer, image, size, 0, true, &error), STATUS_OK);
+    }
     assert_int_equal(dataset_writer_finish(writer, names, NULL, &error), STATUS_INTERNAL);
     assert_int_equal(scratch_count(scratch->directory), 0);
     /* What an interrupted one left does not hinder the next. */
@@ -159,8 +161,9 @@ static void unfinished_datasets_leave_nothing(void **state)
     assert_int_equal(scratch_count(scratch->directory), 1);
     struct dataset_writer *next;
     assert_int_equal(dataset_writer_create(&plan, &next, &error), STATUS_OK);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_OK);
+    }
     assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_INTERNAL);
     assert_int_equal(dataset_writer_finish(next, names, NULL, &error), STATUS_OK);
     dataset_writer_abandon(writer);

@@ -19,8 +19,9 @@ static struct iresnet *make_net(const char *arch, uint64_t seed)
         .threads = 1};
     assert_int_equal(iresnet_create(&config, &net, NULL), STATUS_OK);
     iresnet_init(net, seed);
-    for (size_t i = 0; i < iresnet_statistic_count(net); i++)
+    for (size_t i = 0; i < iresnet_statistic_count(net); i++) {
         iresnet_statistics(net)[i] += (float)(i % 13) / 16;
+    }
     iresnet_weights_changed(net);
     return net;
 }
@@ -40,8 +41,9 @@ static const char *write_net(struct scratch *scratch, struct iresnet *net, const
 static void embed(struct iresnet *net, float *embeddings)
 {
     static float images[2 * 32 * 32 * 3];
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
         images[i] = sinf((float)i * 0.7f);
+    }
     iresnet_infer(net, 2, images, embeddings, NULL);
 }
 
@@ -71,8 +73,9 @@ static void test_round_trip(void **state)
         }
         embed(net, expected);
         embed(other, embeddings);
-        for (int k = 0; k < 2 * EMBEDDING; k++)
+        for (int k = 0; k < 2 * EMBEDDING; k++) {
             assert_true(fabsf(embeddings[k] - expected[k]) < 1e-4f * (1 + fabsf(expected[k])));
+        }
         iresnet_free(net);
         iresnet_free(other);
     }
@@ -83,8 +86,9 @@ static void refused(const char *path, const char *told)
     struct checkpoint_state found = {0};
     struct error error = {0};
     assert_int_equal(state_dict_describe(path, &found, &error), STATUS_DATA);
-    if (!strstr(error.what, told))
+    if (!strstr(error.what, told)) {
         fail_msg("told '%s' where '%s' was expected", error.what, told);
+    }
 }
 
 static void test_another_network(void **state)
@@ -146,8 +150,9 @@ static size_t wrap(uint8_t *bytes, size_t begin, size_t end, int field)
 {
     uint8_t length[10];
     size_t count = 0;
-    for (uint64_t left = end - begin; left > 0 || count == 0; left >>= 7)
+    for (uint64_t left = end - begin; left > 0 || count == 0; left >>= 7) {
         length[count++] = (uint8_t)((left & 127) | (left > 127 ? 128 : 0));
+    }
     begin -= count;
     memcpy(bytes + begin, length, count);
     bytes[--begin] = (uint8_t)(field << 3 | 2);
@@ -166,8 +171,9 @@ static void test_deep(void **state)
     for (int i = 0; i < LEVELS; i++) {
         begin = wrap(bytes, begin, end, NODE);
         begin = wrap(bytes, begin, end, i + 1 < LEVELS ? GRAPH_OF_ATTRIBUTE : GRAPH_OF_MODEL);
-        if (i + 1 < LEVELS)
+        if (i + 1 < LEVELS) {
             begin = wrap(bytes, begin, end, ATTRIBUTE);
+        }
     }
     refused(write_bytes(scratch, bytes + begin, end - begin), "the graph has 0 inputs");
     free(bytes);
@@ -180,8 +186,9 @@ static void test_swollen(void **state)
     const size_t nodes = 2000000, end = 2 * nodes + 10;
     uint8_t *bytes = calloc(1, end);
     assert_non_null(bytes);
-    for (size_t i = 0; i < nodes; i++)
+    for (size_t i = 0; i < nodes; i++) {
         bytes[10 + 2 * i] = 1 << 3 | 2;
+    }
     const size_t begin = wrap(bytes, 10, end, 7);
     refused(write_bytes(scratch, bytes + begin, end - begin), "needs too much memory");
     refused(write_bytes(scratch, bytes, 0), "no ONNX model");

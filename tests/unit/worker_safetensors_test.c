@@ -12,8 +12,9 @@ static void write_file(const char *path, const char *header, int64_t length, con
     uint64_t says = length < 0 ? strlen(header) : (uint64_t)length;
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         fputc((int)(says >> (8 * i) & 255), file);
+    }
     fputs(header, file);
     assert_int_equal(fwrite(data, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
@@ -34,8 +35,9 @@ static void test_written_is_read_back(void **state)
     struct safetensors_writer *writer;
     struct safetensors file;
     struct error error;
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < 15; i++) {
         weight[i] = (float)i / 7 - 1;
+    }
     const char *path = scratch_path(scratch, "m.safetensors");
     assert_int_equal(safetensors_create(path, arrays, 4, metadata, 2, &writer, &error), STATUS_OK);
     assert_int_equal(safetensors_append_integers(writer, &steps, 1, &error), STATUS_OK);
@@ -155,8 +157,9 @@ static void test_faults_are_told(void **state)
     const char *path = scratch_path(scratch, "f.safetensors");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_file(path, cases[i].header, cases[i].length, "12345678", cases[i].header[0] ? 8 : 0);
-        if (safetensors_open(path, &file, &error) != STATUS_DATA || !strstr(error.what, cases[i].told))
+        if (safetensors_open(path, &file, &error) != STATUS_DATA || !strstr(error.what, cases[i].told)) {
             fail_msg("%s: %s", cases[i].header, error.what);
+        }
     }
     assert_int_equal(safetensors_open(scratch->directory, &file, &error), STATUS_DATA);
     assert_int_equal(safetensors_open("/nowhere/at/all", &file, &error), STATUS_DATA);

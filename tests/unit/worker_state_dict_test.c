@@ -22,8 +22,9 @@ static struct iresnet *make_net(const char *arch, uint64_t seed)
     const struct iresnet_config config = config_for(arch);
     assert_int_equal(iresnet_create(&config, &net, NULL), STATUS_OK);
     iresnet_init(net, seed);
-    for (size_t i = 0; i < iresnet_statistic_count(net); i++)
+    for (size_t i = 0; i < iresnet_statistic_count(net); i++) {
         iresnet_statistics(net)[i] += (float)(i % 13) / 16;
+    }
     return net;
 }
 
@@ -139,8 +140,9 @@ static void test_values_that_no_network_has_are_refused(void **state)
         spoil(path, cases[i].name, 3, cases[i].value);
         struct iresnet *reader = make_net("iresnet10", 1);
         assert_int_equal(state_dict_read(path, reader, &error), STATUS_DATA);
-        if (!strstr(error.what, cases[i].told))
+        if (!strstr(error.what, cases[i].told)) {
             fail_msg("%s", error.what);
+        }
         iresnet_free(reader);
     }
     iresnet_free(net);

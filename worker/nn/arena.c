@@ -27,21 +27,24 @@ void *arena_take(struct arena *arena, size_t count, size_t bytes)
     }
     char *memory = arena->base ? arena->base + arena->used : NULL;
     arena->used += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (memory)
+    if (memory) {
         touch(memory, size, arena->threads);
+    }
     return memory;
 }
 
 enum status arena_allocate(struct arena *arena, struct error *error)
 {
     const char *next = "use a smaller batch.lane, model.arch or model.width, or a machine with more memory";
-    if (arena->overflow || arena->used > SIZE_MAX - HUGE_PAGE)
+    if (arena->overflow || arena->used > SIZE_MAX - HUGE_PAGE) {
         return error_set(error, STATUS_INTERNAL, NULL, next, "the network's memory has no size");
+    }
     arena->size = (arena->used + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     arena->base = aligned_alloc(HUGE_PAGE, arena->size);
-    if (!arena->base)
+    if (!arena->base) {
         return error_set(error, STATUS_INTERNAL, NULL, next, "no memory for the network: %zu MiB needed",
                          arena->size >> 20);
+    }
     /* Advice: without huge pages it is only slower. */
     (void)madvise(arena->base, arena->size, MADV_HUGEPAGE);
     arena->used = 0;

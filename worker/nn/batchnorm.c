@@ -121,8 +121,9 @@ struct nn_gradient batchnorm_gradient(const struct pass_context *context, const 
     for (size_t c = 0; c < (size_t)norm->channels; c++) {
         double inverse = (double)norm->inverse[c], scale = (double)norm->scale[c];
         norm->grad_bias[c] += (float)sum[c];
-        if (norm->grad_weight)
+        if (norm->grad_weight) {
             norm->grad_weight[c] += (float)(product[c] * inverse);
+        }
         context->offset[c] = (float)(scale * sum[c] / n);
         context->slope[c] = (float)(scale * inverse * inverse * product[c] / n);
     }
@@ -165,12 +166,13 @@ static void apply_block(const struct nn_kernels *kernels, const void *opaque, si
     (void)sums;
     const struct apply_task *task = opaque;
     size_t at = row * task->channels;
-    if (task->addend)
+    if (task->addend) {
         kernels->backward_add(rows, task->channels, &task->coefficients, task->input + at,
                               task->grad_output + at, task->addend + at, task->grad_input + at);
-    else
+    } else {
         kernels->backward(rows, task->channels, &task->coefficients, task->input + at, task->grad_output + at,
                           task->grad_input + at);
+    }
 }
 
 void batchnorm_backward_apply(const struct pass_context *context, const struct batchnorm *norm, size_t rows,

@@ -26,18 +26,24 @@ static enum status usage(struct error *error, const char *key, const char *next,
 
 static enum status check_sizes(const struct iresnet_config *config, struct error *error)
 {
-    if (config->network.input < 16 || config->network.input > INPUT_MAX || config->network.input % 16 != 0)
+    if (config->network.input < 16 || config->network.input > INPUT_MAX || config->network.input % 16 != 0) {
         return usage(error, "model.input", "give a multiple of 16, at most 4096", config->network.input);
-    if (config->network.embedding < 1 || config->network.embedding > EMBEDDING_MAX)
+    }
+    if (config->network.embedding < 1 || config->network.embedding > EMBEDDING_MAX) {
         return usage(error, "model.embedding", "give 1 to 65536", config->network.embedding);
-    if (!(config->network.width > 0.0 && config->network.width <= WIDTH_MAX))
+    }
+    if (!(config->network.width > 0.0 && config->network.width <= WIDTH_MAX)) {
         return usage(error, "model.width", "give a number above 0, at most 64", config->network.width);
-    if (!(config->network.dropout >= 0.0 && config->network.dropout < 1.0))
+    }
+    if (!(config->network.dropout >= 0.0 && config->network.dropout < 1.0)) {
         return usage(error, "model.dropout", "give a number from 0 to below 1", config->network.dropout);
-    if (config->batch_max < 1 || config->batch_max > BATCH_MAX)
+    }
+    if (config->batch_max < 1 || config->batch_max > BATCH_MAX) {
         return usage(error, "batch.lane", "give 1 to 65536 images", config->batch_max);
-    if (config->threads < 1 || config->threads > THREADS_MAX)
+    }
+    if (config->threads < 1 || config->threads > THREADS_MAX) {
         return usage(error, "runtime.threads", "give 1 to 4096", config->threads);
+    }
     return STATUS_OK;
 }
 
@@ -45,11 +51,13 @@ enum status dimensions_of(const struct iresnet_config *config, struct dimensions
                           struct error *error)
 {
     enum status status = check_sizes(config, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
-        if (!config->network.arch || strcmp(config->network.arch, archs[i].name) != 0)
+        if (!config->network.arch || strcmp(config->network.arch, archs[i].name) != 0) {
             continue;
+        }
         for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
             int eighths = (int)lround(base_widths[layer] * config->network.width / 8.0);
             dimensions->widths[layer] = eighths < 1 ? 8 : 8 * eighths;
@@ -67,16 +75,20 @@ enum status dimensions_of(const struct iresnet_config *config, struct dimensions
 
 const char *dimensions_arch(const int blocks[IRESNET_LAYERS])
 {
-    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++)
-        if (memcmp(archs[i].blocks, blocks, sizeof archs[i].blocks) == 0)
+    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
+        if (memcmp(archs[i].blocks, blocks, sizeof archs[i].blocks) == 0) {
             return archs[i].name;
+        }
+    }
     return NULL;
 }
 
 const char *dimensions_arch_named(const char *name)
 {
-    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++)
-        if (strcmp(archs[i].name, name) == 0)
+    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
+        if (strcmp(archs[i].name, name) == 0) {
             return archs[i].name;
+        }
+    }
     return NULL;
 }

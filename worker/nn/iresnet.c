@@ -12,16 +12,19 @@ static enum status set_up(struct iresnet *net, const struct iresnet_config *conf
 {
     enum isa isa = ISA_GENERIC;
     enum status status = isa_detect(&isa, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = iresnet_build(net, config, isa, error);
-    if (status != STATUS_OK)
+    }
+    if (status != STATUS_OK) {
         return status;
+    }
     net->context.kernels = nn_kernels_of(isa);
     size_t scratch = iresnet_conv_scratch(net);
     iresnet_layout(net, scratch);
     status = arena_allocate(&net->arena, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     iresnet_layout(net, scratch);
     return STATUS_OK;
 }
@@ -31,11 +34,13 @@ enum status iresnet_create(const struct iresnet_config *config, struct iresnet *
     *result = NULL;
     struct dimensions dimensions;
     enum status status = dimensions_of(config, &dimensions, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     struct iresnet *net = calloc(1, sizeof *net);
-    if (!net)
+    if (!net) {
         return error_no_memory(error, "network");
+    }
     net->dimensions = dimensions;
     net->threads = config->threads;
     net->batch_max = config->batch_max;
@@ -55,8 +60,9 @@ enum status iresnet_create(const struct iresnet_config *config, struct iresnet *
 
 void iresnet_free(struct iresnet *net)
 {
-    if (!net)
+    if (!net) {
         return;
+    }
     for (size_t i = 0; net->blocks && i < net->block_count; i++) {
         conv_free(net->blocks[i].conv1.plan);
         conv_free(net->blocks[i].conv2.plan);
@@ -140,8 +146,9 @@ void iresnet_weights_changed(struct iresnet *net)
         struct basic_block *block = &net->blocks[i];
         conv_set_weight(block->conv1.plan, block->conv1.weight);
         conv_set_weight(block->conv2.plan, block->conv2.weight);
-        if (block->downsample.plan)
+        if (block->downsample.plan) {
             conv_set_weight(block->downsample.plan, block->downsample.weight);
+        }
     }
 }
 
@@ -169,8 +176,9 @@ void iresnet_update_statistics(struct iresnet *net, int lanes)
 /* The value of every element, for those that are not drawn. */
 static float initial_constant(const char *name)
 {
-    if (text_ends_with(name, "prelu.weight"))
+    if (text_ends_with(name, "prelu.weight")) {
         return 0.25f;
+    }
     return text_ends_with(name, ".weight") || text_ends_with(name, ".running_var") ? 1.0f : 0.0f;
 }
 
@@ -184,10 +192,11 @@ static void init_parameter(struct iresnet *net, size_t index, uint64_t seed, flo
     float constant = initial_constant(parameter->name);
     for (size_t i = 0; i < parameter->count; i++) {
         float value = constant;
-        if (parameter->rank == 4)
+        if (parameter->rank == 4) {
             value = 0.1f * random_normal(&random);
-        else if (linear)
+        } else if (linear) {
             value = (2.0f * random_uniform(&random) - 1.0f) * bound;
+        }
         vector[parameter_walk_next(&walk, parameter)] = value;
     }
 }
@@ -196,8 +205,10 @@ void iresnet_init(struct iresnet *net, uint64_t seed)
 {
     float bound = (float)(1.0 / sqrt((double)iresnet_dropout_count(net)));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(net->threads)
-    for (size_t index = 0; index < net->table.count; index++)
-        if (net->table.list[index].kind != PARAMETER_CONSTANT)
+    for (size_t index = 0; index < net->table.count; index++) {
+        if (net->table.list[index].kind != PARAMETER_CONSTANT) {
             init_parameter(net, index, seed, bound);
+        }
+    }
     iresnet_weights_changed(net);
 }

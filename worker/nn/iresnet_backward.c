@@ -21,8 +21,9 @@ static size_t rows_of(const struct backward *pass, int side)
 
 static void report_ready(const struct backward *pass, size_t begin, size_t end)
 {
-    if (pass->hooks && pass->hooks->ready)
+    if (pass->hooks && pass->hooks->ready) {
         pass->hooks->ready(pass->hooks->context, begin, end);
+    }
     iresnet_pause(pass->hooks);
 }
 
@@ -47,8 +48,9 @@ static void convolve_data(const struct backward *pass, const struct conv_layer *
 {
     struct iresnet *net = pass->net;
     bool along = visit && iresnet_visits_gradient(visit->channels);
-    if (along)
+    if (along) {
         pass_visit_begin(visit);
+    }
     conv_backward_data(layer->plan, pass->batch, grad_output, grad_input, along ? &visit->visitor : NULL,
                        net->conv_scratch);
     profile_lap(net->profile, layer->number, PROFILE_CONV_BACKWARD_DATA);
@@ -87,8 +89,9 @@ static struct pass_visit *visit_below(struct backward *pass, size_t index)
 static void visit_late(struct backward *pass, size_t index)
 {
     struct iresnet *net = pass->net;
-    if (!net->recompute)
+    if (!net->recompute) {
         return;
+    }
     struct basic_block *below = index > 0 ? &net->blocks[index - 1] : NULL;
     iresnet_recompute(net, below, pass->batch, pass->hooks);
     pass_visit_all(prepare_below(pass, index),
@@ -115,8 +118,9 @@ static void backward_head(struct backward *pass, const float *grad_embedding)
     size_t fc_begin = (size_t)(net->fc_weight - net->weights);
     report_ready(pass, fc_begin, net->table.weight_count);
 
-    if (net->dropped)
+    if (net->dropped) {
         dropout_backward(net->threads, pass->batch, positions, channels, net->dropout_mask, gradient);
+    }
     batchnorm_backward(&net->context, &net->head_norm, rows_of(pass, dimensions->side_last),
                        net->blocks[last].output, gradient, NULL, gradient,
                        visit_below(pass, net->block_count));
@@ -184,7 +188,8 @@ void iresnet_backward(struct iresnet *net, int batch, const float *grad_embeddin
     struct backward pass = {.net = net, .hooks = hooks, .batch = batch};
     profile_start(net->profile);
     backward_head(&pass, grad_embedding);
-    for (size_t i = net->block_count; i-- > 0;)
+    for (size_t i = net->block_count; i-- > 0;) {
         backward_block(&pass, i);
+    }
     backward_stem(&pass);
 }

@@ -45,10 +45,12 @@ static enum status plan_block(const struct planner *planner, struct basic_block 
     int side = block->side_in, stride = block->side_in / block->side_out;
     int in = block->channels_in, out = block->channels_out;
     enum status status = plan_conv(planner, side, in, out, 3, 1, &block->conv1, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = plan_conv(planner, side, out, out, 3, stride, &block->conv2, error);
-    if (status == STATUS_OK && stride != 1)
+    }
+    if (status == STATUS_OK && stride != 1) {
         status = plan_conv(planner, side, in, out, 1, stride, &block->downsample, error);
+    }
     return status;
 }
 
@@ -57,7 +59,7 @@ static enum status plan_blocks(struct iresnet *net, const struct planner *planne
     const struct dimensions *dimensions = &net->dimensions;
     int side = dimensions->input, channels = dimensions->widths[0];
     size_t at = 0;
-    for (int layer = 0; layer < IRESNET_LAYERS; layer++)
+    for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
         for (int index = 0; index < dimensions->blocks[layer]; index++) {
             struct basic_block *block = &net->blocks[at++];
             snprintf(block->name, sizeof block->name, "layer%d.%d", layer + 1, index);
@@ -68,9 +70,11 @@ static enum status plan_blocks(struct iresnet *net, const struct planner *planne
             block->side_out = side;
             block->channels_out = channels;
             enum status status = plan_block(planner, block, error);
-            if (status != STATUS_OK)
+            if (status != STATUS_OK) {
                 return status;
+            }
         }
+    }
     return STATUS_OK;
 }
 
@@ -85,17 +89,21 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
         .frugal = config->recompute || config->micro_batches == 1,
     };
     enum status status = parameter_table_build(&net->dimensions, &net->table, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
-    for (int layer = 0; layer < IRESNET_LAYERS; layer++)
+    }
+    for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
         net->block_count += (size_t)net->dimensions.blocks[layer];
+    }
     net->blocks = calloc(net->block_count, sizeof *net->blocks);
-    if (!net->blocks)
+    if (!net->blocks) {
         return error_no_memory(error, "network's layers");
+    }
     status = plan_conv(&planner, net->dimensions.input, 3, net->dimensions.widths[0], 3, 1, &net->stem_conv,
                        error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = plan_blocks(net, &planner, error);
+    }
     iresnet_number_layers(net);
     return status;
 }
@@ -199,8 +207,9 @@ static void bind(struct iresnet *net)
     bind_conv(net, "", "conv1.weight", &net->stem_conv);
     bind_norm(net, "", "bn1", &net->stem_norm);
     bind_prelu(net, "", &net->stem_prelu);
-    for (size_t i = 0; i < net->block_count; i++)
+    for (size_t i = 0; i < net->block_count; i++) {
         bind_block(net, &net->blocks[i]);
+    }
     bind_norm(net, "", "bn2", &net->head_norm);
     size_t weight = offset_of(net, "", "fc.weight"), bias = offset_of(net, "", "fc.bias");
     net->fc_weight = net->weights + weight;
@@ -232,8 +241,9 @@ static void take_norms(struct iresnet *net)
         take_norm(net, &block->bn1, block->channels_in);
         take_norm(net, &block->bn2, block->channels_out);
         take_norm(net, &block->bn3, block->channels_out);
-        if (block->downsample.plan)
+        if (block->downsample.plan) {
             take_norm(net, &block->downsample_norm, block->channels_out);
+        }
     }
     take_norm(net, &net->head_norm, net->dimensions.widths[IRESNET_LAYERS - 1]);
     take_norm(net, &net->features, net->dimensions.embedding);
@@ -243,16 +253,18 @@ static void take_context(struct iresnet *net)
 {
     struct pass_context *context = &net->context;
     int channels = net->dimensions.embedding;
-    for (int layer = 0; layer < IRESNET_LAYERS; layer++)
+    for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
         channels = channels > net->dimensions.widths[layer] ? channels : net->dimensions.widths[layer];
+    }
     context->threads = net->threads;
     context->channels_max = (channels + 15) / 16 * 16;
     size_t count = (size_t)context->channels_max;
     size_t all = (size_t)net->threads * PASS_SUMS_MAX * count;
     context->block_sums = take(net, all);
     context->thread_sums = arena_take(&net->arena, all, sizeof(double));
-    for (int k = 0; k < PASS_SUMS_MAX; k++)
+    for (int k = 0; k < PASS_SUMS_MAX; k++) {
         context->sums[k] = arena_take(&net->arena, count, sizeof(double));
+    }
     context->pending = arena_take(&net->arena, (size_t)net->threads, sizeof *context->pending);
     context->pivot = take(net, count);
     context->offset = take(net, count);
@@ -305,10 +317,11 @@ static void take_kept(struct iresnet *net, size_t widest, size_t narrowest)
         struct basic_block *block = &net->blocks[i];
         block->output = take(net, tensor(net, block->side_out, block->channels_out));
     }
-    if (net->recompute)
+    if (net->recompute) {
         share_inner(net, widest, narrowest);
-    else
+    } else {
         take_inner(net);
+    }
     net->dropout_mask = take(net, tensor(net, dimensions->side_last, dimensions->widths[IRESNET_LAYERS - 1]));
 }
 
@@ -317,8 +330,9 @@ static void take_shared(struct iresnet *net, size_t widest, size_t narrowest)
 {
     float *outputs[2] = {take(net, widest), take(net, narrowest)};
     net->stem_output = outputs[0];
-    for (size_t i = 0; i < net->block_count; i++)
+    for (size_t i = 0; i < net->block_count; i++) {
         net->blocks[i].output = outputs[(i + 1) % 2];
+    }
     share_inner(net, widest, narrowest);
 }
 
@@ -333,8 +347,9 @@ static void take_gradients(struct iresnet *net)
     }
     size_t end = net->block_count % 2;
     largest[end] = maximum(largest[end], tensor(net, last->side_out, last->channels_out));
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         net->swap[i] = take(net, largest[i]);
+    }
 }
 
 static void take_activations(struct iresnet *net)
@@ -377,6 +392,7 @@ void iresnet_layout(struct iresnet *net, size_t conv_scratch_bytes)
     take_norms(net);
     take_activations(net);
     net->conv_scratch = arena_take(&net->arena, conv_scratch_bytes, 1);
-    if (net->arena.base)
+    if (net->arena.base) {
         bind(net);
+    }
 }

@@ -22,8 +22,9 @@ static size_t rows_of(const struct forward *pass, int side)
 /* The normalisation that a pass measures for: in inference there is none to measure for. */
 static const struct batchnorm *measured(const struct forward *pass, const struct batchnorm *next)
 {
-    if (pass->statistics == STATISTICS_MEASURED)
+    if (pass->statistics == STATISTICS_MEASURED) {
         return next;
+    }
     batchnorm_recall(next);
     return NULL;
 }
@@ -41,10 +42,11 @@ static void convolve(const struct forward *pass, const struct conv_layer *layer,
         visitor = &watch.visit.visitor;
     }
     conv_forward(layer->plan, pass->batch, input, output, visitor, net->conv_scratch);
-    if (pass->statistics == STATISTICS_MEASURED)
+    if (pass->statistics == STATISTICS_MEASURED) {
         batchnorm_watch_end(&watch, rows);
-    else if (pass->statistics == STATISTICS_RUNNING)
+    } else if (pass->statistics == STATISTICS_RUNNING) {
         batchnorm_recall(norm);
+    }
     profile_lap(net->profile, layer->number, PROFILE_CONV_FORWARD);
     iresnet_pause(pass->hooks);
 }
@@ -111,17 +113,19 @@ static void forward_head(const struct forward *pass, float *embedding)
 
     batchnorm_forward(&net->context, &net->head_norm, rows, input, net->fc_input);
     bool train = pass->statistics == STATISTICS_MEASURED;
-    if (train && net->dropped)
+    if (train && net->dropped) {
         dropout_forward(net->threads, pass->batch, positions, channels, net->dropout_mask, net->fc_input);
+    }
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
     linear_forward(net->threads, pass->batch, positions * channels, dimensions->embedding, net->fc_input,
                    net->fc_weight, net->fc_bias, net->fc_output);
     profile_lap(net->profile, net->fc_number, PROFILE_LINEAR);
     iresnet_pause(pass->hooks);
-    if (train)
+    if (train) {
         batchnorm_measure(&net->context, &net->features, (size_t)pass->batch, net->fc_output);
-    else
+    } else {
         batchnorm_recall(&net->features);
+    }
     batchnorm_forward(&net->context, &net->features, (size_t)pass->batch, net->fc_output, embedding);
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
 }
@@ -145,9 +149,10 @@ void iresnet_forward(struct iresnet *net, int batch, const float *image, const f
     size_t pixels = rows_of(&pass, net->dimensions.input) * 3;
     memcpy(net->image, image, pixels * sizeof *image);
     net->dropped = dropout_mask != NULL;
-    if (dropout_mask)
+    if (dropout_mask) {
         memcpy(net->dropout_mask, dropout_mask,
                (size_t)batch * iresnet_dropout_count(net) * sizeof *dropout_mask);
+    }
     run(&pass, net->image, embedding);
 }
 
@@ -162,8 +167,9 @@ void iresnet_recompute(struct iresnet *net, struct basic_block *block, int batch
                        const struct iresnet_hooks *hooks)
 {
     struct forward pass = {.net = net, .hooks = hooks, .batch = batch, .statistics = STATISTICS_KEPT};
-    if (block)
+    if (block) {
         convolve_block(&pass, block);
-    else
+    } else {
         convolve_stem(&pass, net->image);
+    }
 }

@@ -13,6 +13,7 @@ bool iresnet_visits_gradient(int channels)
 
 void iresnet_pause(const struct iresnet_hooks *hooks)
 {
-    if (hooks && hooks->between)
+    if (hooks && hooks->between) {
         hooks->between(hooks->context);
+    }
 }

@@ -14,8 +14,9 @@ void iresnet_number_layers(struct iresnet *net)
         struct basic_block *block = &net->blocks[i];
         block->conv1.number = next++;
         block->conv2.number = next++;
-        if (block->downsample.plan)
+        if (block->downsample.plan) {
             block->downsample.number = next++;
+        }
     }
     net->fc_number = next;
 }
@@ -86,13 +87,14 @@ static void count_block(const struct basic_block *block, int batch, size_t numbe
     double middle = tensor(batch, block->side_in, block->channels_out);
     double out = tensor(batch, block->side_out, block->channels_out);
     bool downsampled = block->downsample.plan != NULL;
-    if (number == block->conv1.number)
+    if (number == block->conv1.number) {
         count_traffic(layer, in, middle, sums(block->channels_in, in), 3 * middle + 4 * in, 0);
-    else if (number == block->conv2.number)
+    } else if (number == block->conv2.number) {
         count_traffic(layer, middle, out, sums(block->channels_out, middle) + out, 2 * out + 3 * out,
                       downsampled ? 0 : in);
-    else
+    } else {
         count_traffic(layer, in, out, out, 2 * out, out);
+    }
 }
 
 static void describe_linear(const struct iresnet *net, int batch, struct iresnet_layer *result)
@@ -100,8 +102,9 @@ static void describe_linear(const struct iresnet *net, int batch, struct iresnet
     const struct dimensions *dimensions = &net->dimensions;
     snprintf(result->name, sizeof result->name, "fc");
     double operations = OPERATIONS * (double)iresnet_dropout_count(net) * dimensions->embedding * batch;
-    for (int pass = 0; pass < CONV_PASSES; pass++)
+    for (int pass = 0; pass < CONV_PASSES; pass++) {
         result->direct[pass] = result->actual[pass] = operations;
+    }
 }
 
 static void describe_stem(const struct iresnet *net, int batch, struct iresnet_layer *result)
@@ -115,12 +118,13 @@ static void describe_stem(const struct iresnet *net, int batch, struct iresnet_l
 static void describe_block(const struct basic_block *block, size_t number, int batch,
                            struct iresnet_layer *result)
 {
-    if (number == block->conv1.number)
+    if (number == block->conv1.number) {
         describe(&block->conv1, batch, block->name, "conv1", result);
-    else if (number == block->conv2.number)
+    } else if (number == block->conv2.number) {
         describe(&block->conv2, batch, block->name, "conv2", result);
-    else
+    } else {
         describe(&block->downsample, batch, block->name, "downsample.0", result);
+    }
     count_block(block, batch, number, result);
 }
 
@@ -132,10 +136,12 @@ void iresnet_layer_at(const struct iresnet *net, size_t number, int batch, struc
         return;
     }
     size_t block = net->block_count; /* the last one that begins at `number` or before */
-    while (block > 0 && net->blocks[block - 1].conv1.number > number)
+    while (block > 0 && net->blocks[block - 1].conv1.number > number) {
         block--;
-    if (block == 0)
+    }
+    if (block == 0) {
         describe_stem(net, batch, result);
-    else
+    } else {
         describe_block(&net->blocks[block - 1], number, batch, result);
+    }
 }

@@ -9,8 +9,9 @@ static struct parameter *append(struct parameter_table *table)
     if (table->count == table->capacity) {
         size_t capacity = table->capacity ? 2 * table->capacity : 64;
         struct parameter *list = realloc(table->list, capacity * sizeof *list);
-        if (!list)
+        if (!list) {
             return NULL;
+        }
         table->list = list;
         table->capacity = capacity;
     }
@@ -40,8 +41,9 @@ static bool add(struct parameter_table *table, enum parameter_kind kind, const c
                 int rank, const int shape[])
 {
     struct parameter *parameter = append(table);
-    if (!parameter)
+    if (!parameter) {
         return false;
+    }
     snprintf(parameter->name, sizeof parameter->name, "%s%s%s", block, *block ? "." : "", name);
     parameter->kind = kind;
     parameter->rank = rank;
@@ -58,8 +60,9 @@ static bool add(struct parameter_table *table, enum parameter_kind kind, const c
         parameter->offset = table->statistic_count;
         table->statistic_count += parameter->count;
     }
-    if (kind != PARAMETER_STATISTIC)
+    if (kind != PARAMETER_STATISTIC) {
         table->parameter_count += parameter->count;
+    }
     return true;
 }
 
@@ -93,9 +96,10 @@ static bool add_block(struct parameter_table *table, int layer, int index, int i
               add(table, PARAMETER_TRAINED, block, "prelu.weight", 1, &out) &&
               add_conv(table, block, "conv2.weight", out, out, 3) &&
               add_norm(table, PARAMETER_TRAINED, block, "bn3", out);
-    if (ok && index == 0)
+    if (ok && index == 0) {
         ok = add_conv(table, block, "downsample.0.weight", out, in, 1) &&
              add_norm(table, PARAMETER_TRAINED, block, "downsample.1", out);
+    }
     return ok;
 }
 
@@ -105,11 +109,12 @@ static bool add_all(struct parameter_table *table, const struct dimensions *dime
     bool ok = add_conv(table, "", "conv1.weight", channels, 3, 3) &&
               add_norm(table, PARAMETER_TRAINED, "", "bn1", channels) &&
               add(table, PARAMETER_TRAINED, "", "prelu.weight", 1, &channels);
-    for (int layer = 0; layer < IRESNET_LAYERS; layer++)
+    for (int layer = 0; layer < IRESNET_LAYERS; layer++) {
         for (int index = 0; index < dimensions->blocks[layer]; index++) {
             ok = ok && add_block(table, layer, index, channels, dimensions->widths[layer]);
             channels = dimensions->widths[layer];
         }
+    }
     int embedding = dimensions->embedding;
     int features = channels * dimensions->side_last * dimensions->side_last;
     return ok && add_norm(table, PARAMETER_TRAINED, "", "bn2", channels) &&
@@ -122,8 +127,9 @@ enum status parameter_table_build(const struct dimensions *dimensions, struct pa
                                   struct error *error)
 {
     *table = (struct parameter_table){.side_last = dimensions->side_last};
-    if (!add_all(table, dimensions))
+    if (!add_all(table, dimensions)) {
         return error_no_memory(error, "table of parameters");
+    }
     return STATUS_OK;
 }
 
@@ -138,8 +144,10 @@ const struct parameter *parameter_find(const struct parameter_table *table, cons
 {
     char full[sizeof table->list->name];
     snprintf(full, sizeof full, "%s%s%s", block, *block ? "." : "", name);
-    for (size_t i = 0; i < table->count; i++)
-        if (strcmp(table->list[i].name, full) == 0)
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(table->list[i].name, full) == 0) {
             return &table->list[i];
+        }
+    }
     return NULL;
 }

@@ -30,33 +30,39 @@ static struct sums sums_of(const struct pass_context *context, int thread)
 
 static void clear(const struct sums *sums, int count, size_t channels)
 {
-    for (int k = 0; k < count; k++)
+    for (int k = 0; k < count; k++) {
         for (size_t c = 0; c < channels; c++) {
             sums->block[k][c] = 0.0f;
             sums->total[k][c] = 0.0;
         }
+    }
 }
 
 static void flush(const struct sums *sums, int count, size_t channels)
 {
-    for (int k = 0; k < count; k++)
+    for (int k = 0; k < count; k++) {
         for (size_t c = 0; c < channels; c++) {
             sums->total[k][c] += (double)sums->block[k][c];
             sums->block[k][c] = 0.0f;
         }
+    }
 }
 
 /* The threads' totals, added in their order. */
 static void add_threads(const struct pass_context *context, int count, size_t channels)
 {
-    for (int k = 0; k < count; k++)
-        for (size_t c = 0; c < channels; c++)
+    for (int k = 0; k < count; k++) {
+        for (size_t c = 0; c < channels; c++) {
             context->sums[k][c] = 0.0;
+        }
+    }
     for (int thread = 0; thread < context->threads; thread++) {
         struct sums sums = sums_of(context, thread);
-        for (int k = 0; k < count; k++)
-            for (size_t c = 0; c < channels; c++)
+        for (int k = 0; k < count; k++) {
+            for (size_t c = 0; c < channels; c++) {
                 context->sums[k][c] += sums.total[k][c];
+            }
+        }
     }
 }
 
@@ -72,8 +78,9 @@ static void run_share(const struct pass_context *context, int thread, size_t row
         size_t row = b * step, left = rows - row < step ? rows - row : step;
         block(context->kernels, task, row, left, sums.block);
         flush(&sums, count, (size_t)channels);
-        if (visit)
+        if (visit) {
             visit->visitor.written(visit->visitor.context, thread, row, left);
+        }
     }
 }
 
@@ -81,8 +88,9 @@ static void run(const struct pass_context *context, size_t rows, int channels, i
                 const void *task, const struct pass_visit *visit)
 {
 #pragma omp parallel for schedule(static, 1) num_threads(context->threads)
-    for (int thread = 0; thread < context->threads; thread++)
+    for (int thread = 0; thread < context->threads; thread++) {
         run_share(context, thread, rows, channels, sums, block, task, visit);
+    }
     add_threads(context, sums, (size_t)channels);
 }
 
@@ -95,8 +103,9 @@ void pass_run(const struct pass_context *context, size_t rows, int channels, int
 void pass_run_visited(const struct pass_context *context, size_t rows, int channels, pass_block block,
                       const void *task, struct pass_visit *visit)
 {
-    if (visit)
+    if (visit) {
         pass_visit_begin(visit);
+    }
     run(context, rows, channels, 0, block, task, visit);
 }
 
@@ -110,8 +119,9 @@ static void written(void *opaque, int thread, size_t row, size_t rows)
         size_t count = end - at < step ? end - at : step;
         visit->block(context->kernels, visit->task, at, count, sums.block);
         context->pending[thread].rows += count;
-        if (context->pending[thread].rows < PENDING_ROWS)
+        if (context->pending[thread].rows < PENDING_ROWS) {
             continue;
+        }
         flush(&sums, visit->sums, (size_t)visit->channels);
         context->pending[thread].rows = 0;
     }

@@ -17,8 +17,9 @@ static void forward_block(const struct nn_kernels *kernels, const void *opaque, 
     size_t at = row * task->channels;
     kernels->normalise_prelu(rows, task->channels, &task->affine, task->slope, task->input + at,
                              task->output + at);
-    if (task->measure)
+    if (task->measure) {
         kernels->moments(rows, task->channels, task->output + at, task->pivot, sums[0], sums[1]);
+    }
 }
 
 void prelu_forward(const struct pass_context *context, const struct batchnorm *norm, const float *slope,
@@ -33,11 +34,13 @@ void prelu_forward(const struct pass_context *context, const struct batchnorm *n
         .pivot = context->pivot,
         .measure = next != NULL,
     };
-    if (next)
+    if (next) {
         context->kernels->normalise_prelu(1, task.channels, &task.affine, slope, input, context->pivot);
+    }
     pass_run(context, rows, norm->channels, next ? 2 : 0, forward_block, &task);
-    if (next)
+    if (next) {
         batchnorm_take_moments(next, rows, context->pivot, context->sums[0], context->sums[1]);
+    }
 }
 
 static void sums_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
@@ -89,8 +92,9 @@ static void apply(const struct prelu_backward *pass, size_t rows, float *grad_in
 {
     const struct pass_context *context = pass->visit.context;
     size_t channels = (size_t)pass->norm->channels;
-    for (size_t c = 0; c < channels; c++)
+    for (size_t c = 0; c < channels; c++) {
         pass->grad_slope[c] += (float)context->sums[2][c];
+    }
     struct apply_task task = {
         .channels = channels,
         .affine = batchnorm_affine(pass->norm),

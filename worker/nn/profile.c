@@ -8,8 +8,9 @@
 enum status profile_create(size_t layers, struct profile *profile, struct error *error)
 {
     *profile = (struct profile){.layers = layers, .seconds = calloc(layers, sizeof *profile->seconds)};
-    if (!profile->seconds)
+    if (!profile->seconds) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for a profile of %zu layers", layers);
+    }
     return STATUS_OK;
 }
 
@@ -26,14 +27,16 @@ void profile_reset(struct profile *profile)
 
 void profile_start(struct profile *profile)
 {
-    if (profile)
+    if (profile) {
         profile->last = clock_monotonic();
+    }
 }
 
 void profile_lap(struct profile *profile, size_t layer, enum profile_phase phase)
 {
-    if (!profile)
+    if (!profile) {
         return;
+    }
     double time = clock_monotonic();
     profile->seconds[layer][phase] += time - profile->last;
     profile->last = time;
@@ -54,7 +57,8 @@ const char *profile_phase_name(enum profile_phase phase)
 double profile_phase_seconds(const struct profile *profile, enum profile_phase phase)
 {
     double sum = 0;
-    for (size_t layer = 0; layer < profile->layers; layer++)
+    for (size_t layer = 0; layer < profile->layers; layer++) {
         sum += profile->seconds[layer][phase];
+    }
     return sum;
 }

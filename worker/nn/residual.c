@@ -28,8 +28,9 @@ static void forward_block(const struct nn_kernels *kernels, const void *opaque, 
     const struct forward_task *task = opaque;
     float *output = task->output + row * task->channels;
     add_rows(kernels, task, row, rows, output);
-    if (task->measure)
+    if (task->measure) {
         kernels->moments(rows, task->channels, output, task->pivot, sums[0], sums[1]);
+    }
 }
 
 void residual_forward(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
@@ -46,13 +47,16 @@ void residual_forward(const struct pass_context *context, const struct batchnorm
         .normalise_shortcut = shortcut_norm != NULL,
         .measure = next != NULL,
     };
-    if (shortcut_norm)
+    if (shortcut_norm) {
         task.shortcut_affine = batchnorm_affine(shortcut_norm);
-    if (next)
+    }
+    if (next) {
         add_rows(context->kernels, &task, 0, 1, context->pivot);
+    }
     pass_run(context, rows, norm->channels, next ? 2 : 0, forward_block, &task);
-    if (next)
+    if (next) {
         batchnorm_take_moments(next, rows, context->pivot, context->sums[0], context->sums[1]);
+    }
 }
 
 static void sums_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
@@ -91,9 +95,10 @@ static void apply(const struct residual_backward *pass, size_t rows, float *grad
     double *const *sums = context->sums;
     batchnorm_backward_apply(context, pass->norm, rows, sums[0], sums[1], pass->input, pass->grad_output,
                              NULL, grad_input, NULL);
-    if (pass->shortcut_norm)
+    if (pass->shortcut_norm) {
         batchnorm_backward_apply(context, pass->shortcut_norm, rows, sums[2], sums[3], pass->shortcut,
                                  pass->grad_output, NULL, grad_shortcut, NULL);
+    }
 }
 
 void residual_backward_end(const struct residual_backward *pass, size_t rows, float *grad_input,

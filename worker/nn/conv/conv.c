@@ -24,8 +24,9 @@ int conv_width_out(const struct conv_shape *shape)
 static const struct conv_methods *fastest(const struct conv_shape *shape, int batch_max)
 {
     enum { CHANNELS = 16, TILES = 8, SIDE = 4 };
-    if (shape->kernel != 3 || shape->stride != 1)
+    if (shape->kernel != 3 || shape->stride != 1) {
         return &conv_gemm_methods;
+    }
     int64_t tiles = (int64_t)((shape->height + SIDE - 1) / SIDE) * ((shape->width + SIDE - 1) / SIDE);
     bool full = 3 * (int64_t)shape->height * shape->width >= tiles * SIDE * SIDE;
     bool winograd = shape->channels_in >= CHANNELS && shape->channels_out >= CHANNELS &&
@@ -55,16 +56,18 @@ static enum status check_request(const struct conv_shape *shape, enum conv_algor
 {
     if (shape->height < 1 || shape->width < 1 || shape->channels_in < 1 || shape->channels_out < 1 ||
         (shape->kernel != 1 && shape->kernel != 3) || (shape->stride != 1 && shape->stride != 2) ||
-        batch_max < 1 || threads < 1)
+        batch_max < 1 || threads < 1) {
         return error_set(
             error, STATUS_USAGE, NULL, NULL,
             "no convolution of %dx%dx%d to %d channels, kernel %d, stride %d, batch %d, %d threads",
             shape->height, shape->width, shape->channels_in, shape->channels_out, shape->kernel,
             shape->stride, batch_max, threads);
-    if (methods_for(shape, algorithm, batch_max) == NULL)
+    }
+    if (methods_for(shape, algorithm, batch_max) == NULL) {
         return error_set(error, STATUS_USAGE, NULL, NULL,
                          "Winograd's convolution has kernel 3 and stride 1, not %d and %d", shape->kernel,
                          shape->stride);
+    }
     return STATUS_OK;
 }
 
@@ -77,8 +80,9 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
                         int batch_max, int threads, bool frugal, struct conv **conv, struct error *error)
 {
     enum status status = check_request(shape, algorithm, batch_max, threads, error);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     /* Threads work on products of their own; a product that is shared out runs at half the speed of one. */
     openblas_set_num_threads(1);
     struct conv *made = calloc(1, sizeof *made);
@@ -92,8 +96,9 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
         made->methods = methods_for(shape, algorithm, batch_max);
         made->frugal = frugal;
         size_t derived = frugal ? 0 : derived_count(made);
-        if (derived > 0)
+        if (derived > 0) {
             made->derived = aligned_alloc(64, derived * sizeof *made->derived);
+        }
         if (derived == 0 || made->derived != NULL) {
             *conv = made;
             return STATUS_OK;
@@ -105,10 +110,12 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
 
 void conv_free(struct conv *conv)
 {
-    if (conv == NULL)
+    if (conv == NULL) {
         return;
-    if (!conv->frugal)
+    }
+    if (!conv->frugal) {
         free(conv->derived);
+    }
     free(conv);
 }
 
@@ -131,8 +138,9 @@ size_t conv_scratch_bytes(const struct conv *conv)
 /* A frugal plan's transformed weights belong to one pass. */
 static void borrow_derived(struct conv *conv, void *scratch)
 {
-    if (!conv->frugal)
+    if (!conv->frugal) {
         return;
+    }
     conv->derived = (float *)((char *)scratch + own_scratch(conv));
     conv->derived_stale = true;
 }
@@ -155,8 +163,9 @@ double conv_operations_direct(const struct conv_shape *shape, int batch)
 
 double conv_operations(const struct conv *conv, enum conv_pass pass, int batch)
 {
-    if (conv->methods->operations == NULL)
+    if (conv->methods->operations == NULL) {
         return conv_operations_direct(&conv->shape, batch);
+    }
     return conv->methods->operations(conv, pass, batch);
 }
 

@@ -52,10 +52,12 @@ static struct axis axis_backward(const struct conv_shape *shape, int in, int out
     int padding = shape->kernel / 2;
     for (int tap = shape->kernel - 1; tap >= 0; tap--) {
         int scaled = parity + padding - tap;
-        if (scaled % shape->stride != 0)
+        if (scaled % shape->stride != 0) {
             continue;
-        if (axis.count == 0)
+        }
+        if (axis.count == 0) {
             axis.first = scaled / shape->stride;
+        }
         axis.kernel[axis.count++] = tap;
     }
     return axis;
@@ -124,10 +126,11 @@ static void gather_row(const struct conv *conv, const struct sum *sum, const str
         return;
     }
     for (int t = 0; t < count; t++, out += channels) {
-        if (x + t >= 0 && x + t < width)
+        if (x + t >= 0 && x + t < width) {
             conv_read(conv, source, row + (size_t)(x + t), channels, 1, out);
-        else
+        } else {
             memset(out, 0, channels * sizeof *out);
+        }
     }
 }
 
@@ -144,16 +147,19 @@ static void gather(const struct conv *conv, const struct sum *sum, const struct 
         size_t from = image * (size_t)sum->row.source_size * line;
         int y = i * sum->row.step + sum->row.first, x = j * sum->column.step + sum->column.first;
         for (int t = 0; t < sum->row.count; t++, out += piece) {
-            if (y + t >= 0 && y + t < sum->row.source_size)
+            if (y + t >= 0 && y + t < sum->row.source_size) {
                 gather_row(conv, sum, source, from + (size_t)(y + t) * line, x, out);
-            else
+            } else {
                 memset(out, 0, piece * sizeof *out);
+            }
         }
-        if (++j < sum->column.grid)
+        if (++j < sum->column.grid) {
             continue;
+        }
         j = 0;
-        if (++i < sum->row.grid)
+        if (++i < sum->row.grid) {
             continue;
+        }
         i = 0;
         image++;
     }
@@ -170,10 +176,11 @@ static void spread(const struct sum *sum, const float *from, size_t begin, size_
                    (size_t)sum->row.target_first;
         size_t x = j * (size_t)sum->column.target_step + (size_t)sum->column.target_first;
         float *to = target + (y * (size_t)sum->column.target_size + x) * channels;
-        if (from != NULL)
+        if (from != NULL) {
             memcpy(to, from + (pixel - begin) * channels, channels * sizeof *to);
-        else
+        } else {
             memset(to, 0, channels * sizeof *to);
+        }
     }
 }
 
@@ -181,8 +188,9 @@ static void spread(const struct sum *sum, const float *from, size_t begin, size_
 static const float *matrix_of(const struct conv *conv, const struct sum *sum, const struct conv_input *source,
                               size_t begin, size_t end, float *buffer)
 {
-    if (sum_is_plain(sum) && !source->normalise)
+    if (sum_is_plain(sum) && !source->normalise) {
         return source->values + begin * sum_depth(sum);
+    }
     gather(conv, sum, source, begin, end, buffer);
     return buffer;
 }
@@ -246,8 +254,9 @@ static void run_block(const struct conv *conv, const struct sum *sum, const stru
     float *product = direct ? target + begin * channels : buffer + conv_padded((end - begin) * depth);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)(end - begin), (int)channels, (int)depth,
                 1.0f, matrix, (int)depth, sum->weight, (int)channels, 0.0f, product, (int)channels);
-    if (!direct)
+    if (!direct) {
         spread(sum, product, begin, end, target);
+    }
 }
 
 /* Bands begin to end of all grids, and the visitor's look at what they gave. */
@@ -261,8 +270,9 @@ static void run_bands(const struct conv *conv, const struct sum sums[], int coun
         run_block(conv, &sums[i], source, rows_before(begin, bands, rows, 1) * width,
                   rows_before(end, bands, rows, 1) * width, target, buffer);
     }
-    if (!visitor)
+    if (!visitor) {
         return;
+    }
     const struct axis *row = &sums[0].row;
     size_t rows = (size_t)row->target_size, step = (size_t)row->target_step;
     size_t width = (size_t)sums[0].column.target_size, first = rows_before(begin, bands, rows, step) * width;
@@ -279,9 +289,10 @@ static void run(const struct conv *conv, const struct sum sums[], int count, int
 #pragma omp parallel for num_threads(conv->threads) schedule(static)
     for (int thread = 0; thread < conv->threads; thread++) {
         size_t end = conv_share(bands, thread + 1, conv->threads);
-        for (size_t at = conv_share(bands, thread, conv->threads); at < end; at += block)
+        for (size_t at = conv_share(bands, thread, conv->threads); at < end; at += block) {
             run_bands(conv, sums, count, source, at, at + block < end ? at + block : end, target, visitor,
                       scratch + (size_t)thread * buffer, thread);
+        }
     }
 }
 
@@ -296,10 +307,13 @@ static void transpose_tap(const struct conv *conv, int tap, float *out)
     enum { SIDE = 16 };
     size_t in = (size_t)conv->shape.channels_in, outs = (size_t)conv->shape.channels_out;
     const float *weight = conv->weight + (size_t)tap * in * outs;
-    for (size_t i0 = 0; i0 < in; i0 += SIDE)
-        for (size_t o = 0; o < outs; o++)
-            for (size_t i = i0; i < in && i < i0 + SIDE; i++)
+    for (size_t i0 = 0; i0 < in; i0 += SIDE) {
+        for (size_t o = 0; o < outs; o++) {
+            for (size_t i = i0; i < in && i < i0 + SIDE; i++) {
                 out[o * in + i] = weight[i * outs + o];
+            }
+        }
+    }
 }
 
 static void derive(struct conv *conv)
@@ -307,14 +321,18 @@ static void derive(struct conv *conv)
     struct sum sums[4];
     int tap_of[9], count = 0, kernel = conv->shape.kernel;
     int sum_count = sums_backward(conv, sums);
-    for (int s = 0; s < sum_count; s++)
-        for (int i = 0; i < sums[s].row.count; i++)
-            for (int j = 0; j < sums[s].column.count; j++)
+    for (int s = 0; s < sum_count; s++) {
+        for (int i = 0; i < sums[s].row.count; i++) {
+            for (int j = 0; j < sums[s].column.count; j++) {
                 tap_of[count++] = sums[s].row.kernel[i] * kernel + sums[s].column.kernel[j];
+            }
+        }
+    }
     size_t tap_size = (size_t)conv->shape.channels_in * (size_t)conv->shape.channels_out;
 #pragma omp parallel for num_threads(conv->threads) schedule(static)
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         transpose_tap(conv, tap_of[i], conv->derived + (size_t)i * tap_size);
+    }
     conv->derived_stale = false;
 }
 
@@ -328,8 +346,9 @@ static void gemm_forward(struct conv *conv, int batch, const struct conv_input *
 static void gemm_backward_data(struct conv *conv, int batch, const float *grad_output, float *grad_input,
                                const struct conv_visitor *visitor, void *scratch)
 {
-    if (conv->derived_stale)
+    if (conv->derived_stale) {
         derive(conv);
+    }
     struct sum sums[4];
     struct conv_input source = {.values = grad_output};
     int count = sums_backward(conv, sums);
@@ -369,8 +388,9 @@ static void gemm_backward_weight(struct conv *conv, int batch, const struct conv
 #pragma omp for schedule(static)
         for (int thread = 0; thread < threads; thread++) {
             float *total = thread == 0 ? grad_weight : totals + (size_t)(thread - 1) * conv_padded(count);
-            if (thread > 0)
+            if (thread > 0) {
                 memset(total, 0, count * sizeof *total);
+            }
             accumulate(conv, &sum, input, grad_output, conv_share(pixels, thread, threads),
                        conv_share(pixels, thread + 1, threads), total, buffers + (size_t)thread * buffer);
         }
@@ -379,8 +399,9 @@ static void gemm_backward_weight(struct conv *conv, int batch, const struct conv
             size_t end = conv_share(count, part + 1, threads);
             for (int thread = 1; thread < threads; thread++) {
                 const float *total = totals + (size_t)(thread - 1) * conv_padded(count);
-                for (size_t i = conv_share(count, part, threads); i < end; i++)
+                for (size_t i = conv_share(count, part, threads); i < end; i++) {
                     grad_weight[i] += total[i];
+                }
             }
         }
     }

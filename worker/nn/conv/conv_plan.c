@@ -23,10 +23,11 @@ void conv_read(const struct conv *conv, const struct conv_input *input, size_t a
 {
     const struct nn_kernels *kernels = nn_kernels_of(conv->isa);
     const float *from = input->values + at * channels;
-    if (!input->normalise)
+    if (!input->normalise) {
         memcpy(to, from, pixels * channels * sizeof *to);
-    else if (!input->prelu)
+    } else if (!input->prelu) {
         kernels->normalise(pixels, channels, input->normalise, from, to);
-    else
+    } else {
         kernels->normalise_prelu(pixels, channels, input->normalise, input->prelu, from, to);
+    }
 }

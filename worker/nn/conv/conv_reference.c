@@ -30,22 +30,25 @@ static size_t reference_scratch_bytes(const struct conv *conv)
 static const float *prepared(const struct conv *conv, int batch, const struct conv_input *input,
                              void *scratch)
 {
-    if (!input->normalise)
+    if (!input->normalise) {
         return input->values;
+    }
     float *values = (float *)((char *)scratch + sums_bytes(conv));
     size_t row = (size_t)conv->shape.width, row_values = row * (size_t)conv->shape.channels_in;
     int rows = batch * conv->shape.height;
 #pragma omp parallel for num_threads(conv->threads) schedule(static)
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         conv_read(conv, input, (size_t)r * row, (size_t)conv->shape.channels_in, row,
                   values + (size_t)r * row_values);
+    }
     return values;
 }
 
 static void tell(const struct conv_visitor *visitor, int row, int width)
 {
-    if (visitor)
+    if (visitor) {
         visitor->written(visitor->context, omp_get_thread_num(), (size_t)row * (size_t)width, (size_t)width);
+    }
 }
 
 static void add_tap(struct reference_taps *taps, const float *pixel, const float *matrices, int tap)
@@ -72,8 +75,9 @@ static void output_pixel(const struct conv *conv, const float *image, int row, i
                                   .columns = (size_t)shape->channels_out};
     for (int tap = 0; tap < shape->kernel * shape->kernel; tap++) {
         int y = position(shape, row, tap / shape->kernel), x = position(shape, column, tap % shape->kernel);
-        if (y >= 0 && y < shape->height && x >= 0 && x < shape->width)
+        if (y >= 0 && y < shape->height && x >= 0 && x < shape->width) {
             add_tap(&taps, pixel_at(image, y, x, shape->width, shape->channels_in), conv->weight, tap);
+        }
     }
     reference_loops_of(conv->isa)->sum_taps(&taps, out);
 }
@@ -89,8 +93,9 @@ static void reference_forward(struct conv *conv, int batch, const struct conv_in
     for (int r = 0; r < rows; r++) {
         const float *image = values + (size_t)(r / conv->height_out) * image_size;
         float *out = output + (size_t)r * (size_t)conv->width_out * (size_t)shape->channels_out;
-        for (int column = 0; column < conv->width_out; column++, out += shape->channels_out)
+        for (int column = 0; column < conv->width_out; column++, out += shape->channels_out) {
             output_pixel(conv, image, r % conv->height_out, column, out);
+        }
         tell(visitor, r, conv->width_out);
     }
 }
@@ -99,8 +104,9 @@ static void reference_forward(struct conv *conv, int batch, const struct conv_in
 static int reader(const struct conv_shape *shape, int in, int tap, int limit)
 {
     int scaled = in - tap + shape->kernel / 2;
-    if (scaled < 0 || scaled % shape->stride != 0 || scaled / shape->stride >= limit)
+    if (scaled < 0 || scaled % shape->stride != 0 || scaled / shape->stride >= limit) {
         return -1;
+    }
     return scaled / shape->stride;
 }
 
@@ -112,8 +118,9 @@ static void input_pixel(const struct conv *conv, const float *image, int row, in
     for (int tap = 0; tap < shape->kernel * shape->kernel; tap++) {
         int y = reader(shape, row, tap / shape->kernel, conv->height_out);
         int x = reader(shape, column, tap % shape->kernel, conv->width_out);
-        if (y >= 0 && x >= 0)
+        if (y >= 0 && x >= 0) {
             add_tap(&taps, pixel_at(image, y, x, conv->width_out, shape->channels_out), conv->derived, tap);
+        }
     }
     reference_loops_of(conv->isa)->sum_taps(&taps, out);
 }
@@ -121,10 +128,13 @@ static void input_pixel(const struct conv *conv, const float *image, int row, in
 static void derive(struct conv *conv)
 {
     size_t in = (size_t)conv->shape.channels_in, out = (size_t)conv->shape.channels_out;
-    for (size_t at = 0; at < conv_weight_count(conv); at += in * out)
-        for (size_t i = 0; i < in; i++)
-            for (size_t o = 0; o < out; o++)
+    for (size_t at = 0; at < conv_weight_count(conv); at += in * out) {
+        for (size_t i = 0; i < in; i++) {
+            for (size_t o = 0; o < out; o++) {
                 conv->derived[at + o * in + i] = conv->weight[at + i * out + o];
+            }
+        }
+    }
     conv->derived_stale = false;
 }
 
@@ -132,8 +142,9 @@ static void reference_backward_data(struct conv *conv, int batch, const float *g
                                     const struct conv_visitor *visitor, void *scratch)
 {
     (void)scratch;
-    if (conv->derived_stale)
+    if (conv->derived_stale) {
         derive(conv);
+    }
     const struct conv_shape *shape = &conv->shape;
     size_t image_size = (size_t)conv->height_out * (size_t)conv->width_out * (size_t)shape->channels_out;
     int rows = batch * shape->height;
@@ -141,8 +152,9 @@ static void reference_backward_data(struct conv *conv, int batch, const float *g
     for (int r = 0; r < rows; r++) {
         const float *image = grad_output + (size_t)(r / shape->height) * image_size;
         float *out = grad_input + (size_t)r * (size_t)shape->width * (size_t)shape->channels_in;
-        for (int column = 0; column < shape->width; column++, out += shape->channels_in)
+        for (int column = 0; column < shape->width; column++, out += shape->channels_in) {
             input_pixel(conv, image, r % shape->height, column, out);
+        }
         tell(visitor, r, shape->width);
     }
 }
@@ -152,10 +164,12 @@ static void covered(const struct conv_shape *shape, int tap, int size, int size_
 {
     *begin = 0;
     *end = size_out;
-    while (*begin < size_out && position(shape, *begin, tap) < 0)
+    while (*begin < size_out && position(shape, *begin, tap) < 0) {
         ++*begin;
-    while (*end > *begin && position(shape, *end - 1, tap) >= size)
+    }
+    while (*end > *begin && position(shape, *end - 1, tap) >= size) {
         --*end;
+    }
 }
 
 /* sums [channels_out] += one image's share in the gradient of a tap's weights for one input channel. */
@@ -166,8 +180,9 @@ static void add_image(const struct conv *conv, const float *input, const float *
     int top, bottom, left, right, tap_y = tap / shape->kernel, tap_x = tap % shape->kernel;
     covered(shape, tap_y, shape->height, conv->height_out, &top, &bottom);
     covered(shape, tap_x, shape->width, conv->width_out, &left, &right);
-    if (top == bottom || left == right)
+    if (top == bottom || left == right) {
         return;
+    }
     size_t line = (size_t)shape->width * (size_t)shape->channels_in;
     const float *first = pixel_at(input, position(shape, top, tap_y), position(shape, left, tap_x),
                                   shape->width, shape->channels_in);
@@ -197,12 +212,14 @@ static void reference_backward_weight(struct conv *conv, int batch, const struct
 #pragma omp parallel num_threads(conv->threads)
     for (int image = 0; image < batch; image++) {
 #pragma omp for schedule(static)
-        for (int r = 0; r < rows; r++)
+        for (int r = 0; r < rows; r++) {
             add_image(conv, values + (size_t)image * image_in, grad_output + (size_t)image * image_out,
                       r / shape->channels_in, r % shape->channels_in, sums + (size_t)r * channels);
+        }
     }
-    for (size_t i = 0; i < conv_weight_count(conv); i++)
+    for (size_t i = 0; i < conv_weight_count(conv); i++) {
         grad_weight[i] += (float)sums[i];
+    }
 }
 
 const struct conv_methods conv_reference_methods = {

@@ -77,8 +77,9 @@ static void derive(struct conv *conv)
 {
     int rows = conv->shape.channels_in;
 #pragma omp parallel for num_threads(conv->threads) schedule(static)
-    for (int row = 0; row < rows; row++)
+    for (int row = 0; row < rows; row++) {
         derive_row(conv, (size_t)row);
+    }
     conv->derived_stale = false;
 }
 
@@ -137,13 +138,15 @@ static void write_tiles(const struct conv *conv, const struct pass *pass, const 
 {
     const struct winograd_transforms *transforms = winograd_transforms_of(conv->isa);
     size_t pitch = winograd_pitch(pass->target.channels), step = end - begin;
-    if (pass->visitor)
+    if (pass->visitor) {
         step = VISIT_FLOATS / (WINOGRAD_TILE * WINOGRAD_TILE * pitch) + 1;
+    }
     for (size_t tile = begin; tile < end; tile += step, from += step * pitch) {
         size_t next = tile + step < end ? tile + step : end;
         transforms->output(&pass->target, from, planes->target_stride, tile, next, pass->target_tensor);
-        if (pass->visitor)
+        if (pass->visitor) {
             winograd_visit(&pass->target, tile, next, planes->thread, pass->visitor);
+        }
     }
 }
 
@@ -165,8 +168,9 @@ static void run_chunk(const struct conv *conv, const struct pass *pass, const st
 
 static void run(struct conv *conv, int batch, const struct pass *pass, float *scratch)
 {
-    if (conv->derived_stale)
+    if (conv->derived_stale) {
         derive(conv);
+    }
     struct chunks chunks = chunks_for_tensor(conv);
     size_t tiles = winograd_batch_tiles(conv, batch);
     memset(scratch, 0, winograd_zeros_count(conv) * sizeof *scratch);
@@ -182,16 +186,18 @@ static void run(struct conv *conv, int batch, const struct pass *pass, float *sc
             .thread = thread};
         planes.panel = scratch + winograd_zeros_count(conv) + (size_t)thread * panel_count(conv);
         planes.source = scratch + winograd_zeros_count(conv) + (size_t)conv->threads * panel_count(conv);
-        if (!chunks.common)
+        if (!chunks.common) {
             planes.source += (size_t)thread * winograd_planes_count(conv, chunks.tiles);
+        }
         planes.target = planes.source + WINOGRAD_PLANES * planes.source_stride;
 
         size_t begin = chunks.common ? 0 : conv_share(tiles, thread, threads);
         size_t count = (chunks.common ? tiles : conv_share(tiles, thread + 1, threads)) - begin;
         int pieces = (int)winograd_pieces(count, chunks.tiles);
-        for (int i = 0; i < pieces; i++)
+        for (int i = 0; i < pieces; i++) {
             run_chunk(conv, pass, &planes, begin + conv_share(count, i, pieces),
                       begin + conv_share(count, i + 1, pieces));
+        }
     }
 }
 
@@ -245,11 +251,13 @@ static double winograd_operations(const struct conv *conv, enum conv_pass pass, 
     double tiles = (double)winograd_batch_tiles(conv, batch);
     double in = conv->shape.channels_in, out = conv->shape.channels_out;
     double product = 2.0 * WINOGRAD_PLANES * tiles * in * out;
-    if (pass == CONV_FORWARD)
+    if (pass == CONV_FORWARD) {
         return product + tiles * (INPUT_OPERATIONS * in + OUTPUT_OPERATIONS * out) +
                WEIGHT_OPERATIONS * in * out;
-    if (pass == CONV_BACKWARD_DATA)
+    }
+    if (pass == CONV_BACKWARD_DATA) {
         return product + tiles * (INPUT_OPERATIONS * out + OUTPUT_OPERATIONS * in);
+    }
     return product + tiles * (INPUT_OPERATIONS * in + GRADIENT_OPERATIONS * out) +
            WEIGHT_GRADIENT_OPERATIONS * in * out;
 }

@@ -95,9 +95,10 @@ static void finish(const struct view *view, const float *sums, size_t stride, si
 {
     const struct winograd_transforms *transforms = winograd_transforms_of(view->conv->isa);
     size_t rows = (size_t)view->conv->shape.channels_in, channels = (size_t)view->conv->shape.channels_out;
-    for (size_t row = begin; row < end; row++, sums += winograd_pitch_out(view->conv))
+    for (size_t row = begin; row < end; row++, sums += winograd_pitch_out(view->conv)) {
         transforms->weight_gradient(channels, sums, stride, view->grad_weight + row * channels,
                                     rows * channels);
+    }
 }
 
 /* The sums over tiles begin to end, chunk by chunk; the threads that share chunks share the planes. */
@@ -106,16 +107,18 @@ static void accumulate(const struct view *view, size_t begin, size_t end)
     const struct conv *conv = view->conv;
     size_t count = end - begin;
     int chunks = (int)winograd_pieces(count, chunk_tiles(conv));
-    if (chunks == 0)
+    if (chunks == 0) {
         memset(view->sums, 0, sums_count(conv) * sizeof *view->sums);
+    }
     for (int i = 0; i < chunks; i++) {
         size_t at = conv_share(count, i, chunks), tiles = conv_share(count, i + 1, chunks) - at;
         transform_chunk(view, begin + at, begin + at + tiles);
         barrier(view);
         int last = (int)conv_share(WINOGRAD_PLANES, view->part + 1, view->parts);
-        for (int plane = (int)conv_share(WINOGRAD_PLANES, view->part, view->parts); plane < last; plane++)
+        for (int plane = (int)conv_share(WINOGRAD_PLANES, view->part, view->parts); plane < last; plane++) {
             multiply(view, plane, 0, (size_t)conv->shape.channels_in, tiles, i > 0,
                      view->sums + (size_t)plane * winograd_weight_stride(conv));
+        }
         barrier(view);
     }
 }
@@ -128,8 +131,9 @@ static void add_threads(const struct conv *conv, float *sums, size_t row, size_t
         for (size_t plane = 0; plane < WINOGRAD_PLANES; plane++) {
             float *to = sums + plane * winograd_weight_stride(conv) + row * pitch;
             const float *from = to + (size_t)thread * sums_count(conv);
-            for (size_t i = 0; i < rows * pitch; i++)
+            for (size_t i = 0; i < rows * pitch; i++) {
                 to[i] += from[i];
+            }
         }
     }
 }
@@ -173,8 +177,9 @@ static void by_rows(const struct view *view, int batch)
     barrier(view);
     for (int i = view->part; i < blocks; i += view->parts) {
         size_t row = conv_share(rows, i, blocks), count = conv_share(rows, i + 1, blocks) - row;
-        for (int plane = 0; plane < WINOGRAD_PLANES; plane++)
+        for (int plane = 0; plane < WINOGRAD_PLANES; plane++) {
             multiply(view, plane, row, count, tiles, false, sums + (size_t)plane * stride);
+        }
         finish(view, sums, stride, row, row + count);
     }
 }
@@ -210,23 +215,26 @@ void conv_winograd_weight(struct conv *conv, int batch, const struct conv_input 
         struct view view = whole;
         view.part = omp_get_thread_num();
         view.parts = omp_get_num_threads();
-        if (!winograd_weights_large(conv))
+        if (!winograd_weights_large(conv)) {
             by_tiles(view, batch, view.part, view.parts);
-        else if (rows_suffice(conv, batch))
+        } else if (rows_suffice(conv, batch)) {
             by_rows(&view, batch);
-        else
+        } else {
             by_planes(&view, batch);
+        }
     }
 }
 
 size_t conv_winograd_weight_scratch(const struct conv *conv)
 {
     size_t threads = (size_t)conv->threads, planes = winograd_planes_count(conv, chunk_tiles(conv));
-    if (!winograd_weights_large(conv))
+    if (!winograd_weights_large(conv)) {
         return winograd_zeros_count(conv) + threads * (planes + sums_count(conv));
+    }
     /* A smaller batch may go by rows where the largest does not. */
     size_t sums = threads * WINOGRAD_PLANES * block_stride(conv);
-    if (!rows_suffice(conv, conv->batch_max) && sums_count(conv) > sums)
+    if (!rows_suffice(conv, conv->batch_max) && sums_count(conv) > sums) {
         sums = sums_count(conv);
+    }
     return winograd_zeros_count(conv) + planes + sums;
 }

@@ -33,11 +33,13 @@ static void list_names(char *text, size_t size)
 static enum status isa_named(const char *name, enum isa *isa, struct error *error)
 {
     for (int i = 0; i < ISA_COUNT; i++) {
-        if (strcmp(name, isa_names[i]) != 0)
+        if (strcmp(name, isa_names[i]) != 0) {
             continue;
-        if (!isa_runs((enum isa)i))
+        }
+        if (!isa_runs((enum isa)i)) {
             return error_set(error, STATUS_USAGE, "DAIL_ISA", "unset it to take the best set of this machine",
                              "this machine cannot run the instruction set '%s'", name);
+        }
         *isa = (enum isa)i;
         return STATUS_OK;
     }
@@ -50,8 +52,9 @@ static enum status isa_named(const char *name, enum isa *isa, struct error *erro
 enum status isa_detect(enum isa *isa, struct error *error)
 {
     const char *name = getenv("DAIL_ISA");
-    if (name != NULL && name[0] != '\0')
+    if (name != NULL && name[0] != '\0') {
         return isa_named(name, isa, error);
+    }
     for (int i = ISA_COUNT - 1; i >= 0; i--) {
         if (isa_runs((enum isa)i)) {
             *isa = (enum isa)i;

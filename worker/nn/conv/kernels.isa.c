@@ -37,8 +37,9 @@ static void normalise(size_t rows, size_t channels, const struct nn_affine *affi
         const float *x = input + row * channels;
         float *y = output + row * channels;
 #pragma omp simd
-        for (size_t c = 0; c < channels; c++)
+        for (size_t c = 0; c < channels; c++) {
             y[c] = (x[c] - mean[c]) * scale[c] + bias[c];
+        }
     }
 }
 
@@ -66,8 +67,9 @@ static void normalise_add(size_t rows, size_t channels, const struct nn_affine *
         const float *x = input + row * channels, *a = addend + row * channels;
         float *y = output + row * channels;
 #pragma omp simd
-        for (size_t c = 0; c < channels; c++)
+        for (size_t c = 0; c < channels; c++) {
             y[c] = (x[c] - mean[c]) * scale[c] + bias[c] + a[c];
+        }
     }
 }
 
@@ -139,8 +141,9 @@ static void backward(size_t rows, size_t channels, const struct nn_gradient *coe
         const float *x = input + row * channels, *g = gradient + row * channels;
         float *y = output + row * channels;
 #pragma omp simd
-        for (size_t c = 0; c < channels; c++)
+        for (size_t c = 0; c < channels; c++) {
             y[c] = scale[c] * g[c] - (offset[c] + slope[c] * (x[c] - mean[c]));
+        }
     }
 }
 
@@ -154,8 +157,9 @@ static void backward_add(size_t rows, size_t channels, const struct nn_gradient 
         const float *a = addend + row * channels;
         float *y = output + row * channels;
 #pragma omp simd
-        for (size_t c = 0; c < channels; c++)
+        for (size_t c = 0; c < channels; c++) {
             y[c] = scale[c] * g[c] - (offset[c] + slope[c] * (x[c] - mean[c])) + a[c];
+        }
     }
 }
 

@@ -36,8 +36,9 @@ size_t winograd_chunk_tiles(const struct conv *conv, size_t bytes, size_t least)
     size_t pitches = winograd_pitch_in(conv) + winograd_pitch_out(conv);
     size_t tiles = bytes / (pitches * WINOGRAD_PLANES * sizeof(float));
     size_t all = winograd_tiles_most(conv->shape.height, conv->shape.width, (size_t)conv->batch_max);
-    if (tiles < least)
+    if (tiles < least) {
         tiles = least;
+    }
     return tiles < all ? tiles : all;
 }
 

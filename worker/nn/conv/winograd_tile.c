@@ -28,15 +28,17 @@ struct winograd_images winograd_images(int height, int width, size_t channels, s
                                    .count = count,
                                    .tiles_down = tiles_along((size_t)height),
                                    .tiles_across = tiles_along((size_t)width)};
-    if (!gains(height) || !gains(width))
+    if (!gains(height) || !gains(width)) {
         return best;
+    }
     for (int down = 1; down <= MOSAIC_DOWN_MOST; down++) {
         struct winograd_images mosaic = best;
         mosaic.down = down;
         mosaic.tiles_down = mosaic_tiles((size_t)down, height);
         mosaic.tiles_across = mosaic_tiles((count + (size_t)down - 1) / (size_t)down, width);
-        if (winograd_tiles(&mosaic) < winograd_tiles(&best))
+        if (winograd_tiles(&mosaic) < winograd_tiles(&best)) {
             best = mosaic;
+        }
     }
     return best;
 }
@@ -69,12 +71,13 @@ struct place {
 static struct place place_of(const struct winograd_images *images, size_t tile)
 {
     size_t each = images->tiles_down * images->tiles_across;
-    if (images->down > 0)
+    if (images->down > 0) {
         return (struct place){.top = (int)(tile % images->tiles_down) * WINOGRAD_TILE,
                               .left = (int)(tile / images->tiles_down) * WINOGRAD_TILE,
                               .images_down = images->down,
                               .period_down = images->height + 1,
                               .period_across = images->width + 1};
+    }
     return (struct place){.image = tile / each,
                           .top = (int)(tile % each / images->tiles_across) * WINOGRAD_TILE,
                           .left = (int)(tile % images->tiles_across) * WINOGRAD_TILE,
@@ -98,8 +101,9 @@ static bool along(int first, int side, int period, int size, int images, int ima
         int at = first + i;
         image[i] = at < 0 ? 0 : at / period;
         position[i] = at < 0 ? -1 : at % period;
-        if (position[i] >= size || image[i] >= images)
+        if (position[i] >= size || image[i] >= images) {
             position[i] = -1;
+        }
     }
     return position[0] >= 0 && position[0] + side <= size;
 }
@@ -118,9 +122,11 @@ bool winograd_tile_pixels(const struct winograd_images *images, const float *ten
     if (rows && columns && first < images->count) {
         const float *corner = pixel(images, tensor, first, row[0], column[0]);
         size_t line = (size_t)images->width * images->channels;
-        for (int i = 0; i < side; i++)
-            for (int j = 0; j < side; j++)
+        for (int i = 0; i < side; i++) {
+            for (int j = 0; j < side; j++) {
                 at[side * i + j] = corner + (size_t)i * line + (size_t)j * images->channels;
+            }
+        }
         return true;
     }
     bool all = true;
@@ -152,11 +158,13 @@ static void visit_mosaic(const struct winograd_images *images, size_t tile, int 
         for (int j = 0, next; j < WINOGRAD_TILE; j = next) {
             size_t image = (size_t)column_image[j] * (size_t)images->down + (size_t)row_image[i];
             next = j + 1;
-            while (next < WINOGRAD_TILE && column[j] >= 0 && column[next] == column[j] + next - j)
+            while (next < WINOGRAD_TILE && column[j] >= 0 && column[next] == column[j] + next - j) {
                 next++;
-            if (row[i] >= 0 && column[j] >= 0 && image < images->count)
+            }
+            if (row[i] >= 0 && column[j] >= 0 && image < images->count) {
                 visitor->written(visitor->context, thread, pixel_number(images, image, row[i], column[j]),
                                  (size_t)(next - j));
+            }
         }
     }
 }
@@ -174,8 +182,9 @@ void winograd_visit(const struct winograd_images *images, size_t begin, size_t e
         tiles = images->tiles_across - tile % images->tiles_across;
         tiles = tiles < end - tile ? tiles : end - tile;
         int width = (int)tiles * WINOGRAD_TILE, right = images->width - place.left;
-        for (int y = place.top; y < place.top + WINOGRAD_TILE && y < images->height; y++)
+        for (int y = place.top; y < place.top + WINOGRAD_TILE && y < images->height; y++) {
             visitor->written(visitor->context, thread, pixel_number(images, place.image, y, place.left),
                              (size_t)(width < right ? width : right));
+        }
     }
 }

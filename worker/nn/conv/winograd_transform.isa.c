@@ -98,20 +98,24 @@ INLINE struct channels channels_load(const struct conv_input *input, struct read
         channels.scale = vector_load(input->normalise->scale + channel, count);
         channels.bias = vector_load(input->normalise->bias + channel, count);
     }
-    if (reading.activate)
+    if (reading.activate) {
         channels.slope = vector_load(input->prelu + channel, count);
+    }
     return channels;
 }
 
 /* inside: 1, or 0 where the value is not one of the image's. */
 INLINE vector read_value(vector value, const struct channels *channels, struct reading reading, float inside)
 {
-    if (reading.normalise)
+    if (reading.normalise) {
         value = (value - channels->mean) * channels->scale + channels->bias;
-    if (reading.activate)
+    }
+    if (reading.activate) {
         value = vector_positive(value, channels->slope * value);
-    if (reading.normalise && !reading.whole)
+    }
+    if (reading.normalise && !reading.whole) {
         value *= inside;
+    }
     return value;
 }
 
@@ -133,8 +137,9 @@ INLINE void input_piece(const float *const *at, const float *inside, const struc
     for (int i = 0; i < 6; i++) {
         input_line(half + 6 * i, in + 6 * i, 1);
         UNROLL
-        for (int j = 0; j < 6; j++)
+        for (int j = 0; j < 6; j++) {
             vector_store(planes + (size_t)(6 * i + j) * stride + channel, in[6 * i + j], count);
+        }
     }
 }
 
@@ -142,10 +147,12 @@ INLINE void input_tile(const float *const *at, const float *inside, const struct
                        struct reading reading, size_t channels, float *planes, size_t stride)
 {
     size_t channel = 0;
-    for (; channel + VECTOR_FLOATS <= channels; channel += VECTOR_FLOATS)
+    for (; channel + VECTOR_FLOATS <= channels; channel += VECTOR_FLOATS) {
         input_piece(at, inside, input, reading, channel, VECTOR_FLOATS, planes, stride);
-    if (channel < channels)
+    }
+    if (channel < channels) {
         input_piece(at, inside, input, reading, channel, channels - channel, planes, stride);
+    }
 }
 
 static void input(const struct winograd_images *images, const struct conv_input *source, size_t begin,
@@ -156,22 +163,24 @@ static void input(const struct winograd_images *images, const struct conv_input 
     float inside[36];
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         bool whole = winograd_tile_pixels(images, source->values, tile, 6, 1, zeros, at);
-        for (int i = 0; i < 36; i++)
+        for (int i = 0; i < 36; i++) {
             inside[i] = at[i] == zeros ? 0.0f : 1.0f;
-        if (!source->normalise)
+        }
+        if (!source->normalise) {
             input_tile(at, inside, source, (struct reading){.whole = true}, channels, planes, stride);
-        else if (!source->prelu && whole)
+        } else if (!source->prelu && whole) {
             input_tile(at, inside, source, (struct reading){.normalise = true, .whole = true}, channels,
                        planes, stride);
-        else if (!source->prelu)
+        } else if (!source->prelu) {
             input_tile(at, inside, source, (struct reading){.normalise = true}, channels, planes, stride);
-        else if (whole)
+        } else if (whole) {
             input_tile(at, inside, source,
                        (struct reading){.normalise = true, .activate = true, .whole = true}, channels, planes,
                        stride);
-        else
+        } else {
             input_tile(at, inside, source, (struct reading){.normalise = true, .activate = true}, channels,
                        planes, stride);
+        }
     }
 }
 
@@ -181,16 +190,18 @@ INLINE void gradient_piece(const float *const *at, size_t channel, size_t count,
     UNROLL
     for (int j = 0; j < 4; j++) {
         UNROLL
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 4; i++) {
             in[4 * i + j] = vector_load(at[4 * i + j] + channel, count);
+        }
         gradient_line(in + j, half + j, 4);
     }
     UNROLL
     for (int i = 0; i < 6; i++) {
         gradient_line(half + 4 * i, out, 1);
         UNROLL
-        for (int j = 0; j < 6; j++)
+        for (int j = 0; j < 6; j++) {
             vector_store(planes + (size_t)(6 * i + j) * stride + channel, out[j], count);
+        }
     }
 }
 
@@ -202,10 +213,12 @@ static void gradient(const struct winograd_images *images, const float *tensor, 
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         winograd_tile_pixels(images, tensor, tile, 4, 0, zeros, at);
         size_t channel = 0;
-        for (; channel + VECTOR_FLOATS <= channels; channel += VECTOR_FLOATS)
+        for (; channel + VECTOR_FLOATS <= channels; channel += VECTOR_FLOATS) {
             gradient_piece(at, channel, VECTOR_FLOATS, planes, stride);
-        if (channel < channels)
+        }
+        if (channel < channels) {
             gradient_piece(at, channel, channels - channel, planes, stride);
+        }
     }
 }
 
@@ -217,17 +230,20 @@ INLINE void output_piece(const float *planes, size_t stride, float *tensor, cons
     UNROLL
     for (int j = 0; j < 6; j++) {
         UNROLL
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 6; i++) {
             in[6 * i + j] = vector_load(planes + (size_t)(6 * i + j) * stride, count);
+        }
         output_line(in + j, half + j, 6);
     }
     UNROLL
     for (int i = 0; i < 4; i++) {
         output_line(half + 6 * i, out, 1);
         UNROLL
-        for (int j = 0; j < 4; j++)
-            if (whole || inside[4 * i + j])
+        for (int j = 0; j < 4; j++) {
+            if (whole || inside[4 * i + j]) {
                 vector_store(tensor + offset[4 * i + j], out[j], count);
+            }
+        }
     }
 }
 
@@ -245,12 +261,15 @@ static void output(const struct winograd_images *images, const float *planes, si
             offset[i] = inside[i] ? (size_t)(at[i] - tensor) : 0;
         }
         size_t c = 0;
-        for (; whole && c + VECTOR_FLOATS <= channels; c += VECTOR_FLOATS)
+        for (; whole && c + VECTOR_FLOATS <= channels; c += VECTOR_FLOATS) {
             output_piece(planes + c, stride, tensor + c, offset, inside, true, VECTOR_FLOATS);
-        for (; c + VECTOR_FLOATS <= channels; c += VECTOR_FLOATS)
+        }
+        for (; c + VECTOR_FLOATS <= channels; c += VECTOR_FLOATS) {
             output_piece(planes + c, stride, tensor + c, offset, inside, false, VECTOR_FLOATS);
-        if (c < channels)
+        }
+        if (c < channels) {
             output_piece(planes + c, stride, tensor + c, offset, inside, false, channels - c);
+        }
     }
 }
 
@@ -261,16 +280,18 @@ INLINE void weight_piece(const float *weight, size_t weight_stride, size_t count
     UNROLL
     for (int j = 0; j < 3; j++) {
         UNROLL
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++) {
             in[3 * i + j] = vector_load(weight + (size_t)(3 * i + j) * weight_stride, count);
+        }
         weight_line(in + j, half + j, 3);
     }
     UNROLL
     for (int i = 0; i < 6; i++) {
         weight_line(half + 3 * i, out, 1);
         UNROLL
-        for (int j = 0; j < 6; j++)
+        for (int j = 0; j < 6; j++) {
             vector_store(planes + (size_t)(6 * i + j) * stride, out[j], VECTOR_FLOATS);
+        }
     }
 }
 
@@ -278,10 +299,12 @@ static void weight_planes(size_t count, size_t width, const float *weight, size_
                           float *planes, size_t stride)
 {
     size_t k = 0;
-    for (; k + VECTOR_FLOATS <= count; k += VECTOR_FLOATS)
+    for (; k + VECTOR_FLOATS <= count; k += VECTOR_FLOATS) {
         weight_piece(weight + k, weight_stride, VECTOR_FLOATS, planes + k, stride);
-    for (; k < width; k += VECTOR_FLOATS)
+    }
+    for (; k < width; k += VECTOR_FLOATS) {
         weight_piece(weight + k, weight_stride, k < count ? count - k : 0, planes + k, stride);
+    }
 }
 
 INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t count, float *grad_weight,
@@ -291,8 +314,9 @@ INLINE void weight_gradient_piece(const float *planes, size_t stride, size_t cou
     UNROLL
     for (int j = 0; j < 6; j++) {
         UNROLL
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 6; i++) {
             in[6 * i + j] = vector_load(planes + (size_t)(6 * i + j) * stride, count);
+        }
         weight_gradient_line(in + j, half + j, 6);
     }
     UNROLL
@@ -310,10 +334,12 @@ static void weight_gradient(size_t count, const float *planes, size_t stride, fl
                             size_t weight_stride)
 {
     size_t k = 0;
-    for (; k + VECTOR_FLOATS <= count; k += VECTOR_FLOATS)
+    for (; k + VECTOR_FLOATS <= count; k += VECTOR_FLOATS) {
         weight_gradient_piece(planes + k, stride, VECTOR_FLOATS, grad_weight + k, weight_stride);
-    if (k < count)
+    }
+    if (k < count) {
         weight_gradient_piece(planes + k, stride, count - k, grad_weight + k, weight_stride);
+    }
 }
 
 extern const struct winograd_transforms ISA_TABLE(winograd_transforms);
