@@ -325,8 +325,8 @@ enum status strict_yaml_value(const struct strict_yaml *yaml, const yaml_node_t 
         }
         break;
     case STRICT_YAML_TEXT:
-        fits = text != NULL;
-        if (fits && (*(char **)field->target = strdup(text)) == NULL) {
+        fits = text;
+        if (fits && !(*(char **)field->target = strdup(text))) {
             return error_no_memory(error, yaml->name);
         }
         break;

@@ -16,7 +16,7 @@ struct finder {
 static enum status finder_create(struct finder *finder, uint32_t classes, struct error *error)
 {
     finder->wanted = calloc((size_t)classes + 1, sizeof *finder->wanted);
-    if (finder->wanted == NULL) {
+    if (!finder->wanted) {
         return error_no_memory(error, "pictures");
     }
     for (size_t i = 0; i < finder->count; i++) {
@@ -52,7 +52,7 @@ static enum status load(const struct shard *shard, uint32_t number, int side, st
 {
     const size_t size = (size_t)(shard->offset[number + 1] - shard->offset[number]);
     uint8_t *bytes = malloc(size + 1);
-    if (bytes == NULL) {
+    if (!bytes) {
         return error_no_memory(error, shard->path);
     }
     enum status status = shard_read(shard, number, 1, bytes, error);

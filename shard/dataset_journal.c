@@ -26,7 +26,7 @@ static char *read_text(const char *directory, const char *name, size_t limit)
 static bool is_job(const char *directory, const char *job)
 {
     char *found = read_text(directory, "job", JOB_BYTES_MAX);
-    bool same = found != NULL && strcmp(found, job) == 0;
+    bool same = found && strcmp(found, job) == 0;
     free(found);
     return same;
 }
@@ -36,13 +36,13 @@ enum status dataset_journal_read(const char *directory, const char *job, uint32_
 {
     *count = 0;
     *shards = calloc((size_t)most + 1, sizeof **shards);
-    if (*shards == NULL) {
+    if (!*shards) {
         return error_set(error, STATUS_INTERNAL, directory, NULL, "no memory for %u shards", most);
     }
     char *text =
         is_job(directory, job) ? read_text(directory, "finished", (size_t)most * LINE_BYTES_MAX) : NULL;
     char *rest = NULL;
-    for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL && *count < most;
+    for (char *line = !text ? NULL : strtok_r(text, "\n", &rest); line && *count < most;
          line = strtok_r(NULL, "\n", &rest)) {
         struct journal_shard *shard = &(*shards)[*count];
         if (sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu64 " %" SCNx32, &shard->images, &shard->kept,
@@ -71,7 +71,7 @@ enum status dataset_journal_write(const char *directory, const struct journal_sh
         return status;
     }
     char *text = malloc((size_t)count * LINE_BYTES_MAX + 1);
-    if (text == NULL) {
+    if (!text) {
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory for %u shards", count);
     }
     size_t size = 0;

@@ -70,10 +70,10 @@ static void clear_hidden(const struct dataset_writer *writer)
     unlink(writer->hidden);
     int descriptor = open(writer->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
-    if (directory == NULL) {
+    if (!directory) {
         return;
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             !is_finished(writer, entry->d_name)) {
             unlinkat(descriptor, entry->d_name, 0);
@@ -112,12 +112,11 @@ static enum status begin_manifest(struct dataset_writer *writer, struct error *e
     snprintf(manifest->name, sizeof manifest->name, "%s", plan->name);
     snprintf(names, sizeof names, "%s.classes.txt", plan->name);
     manifest->class_names = strdup(names);
-    manifest->source = plan->source == NULL ? NULL : strdup(plan->source);
+    manifest->source = !plan->source ? NULL : strdup(plan->source);
     manifest->shards = calloc(plan->shards, sizeof *manifest->shards);
     writer->finished = calloc(plan->shards, sizeof *writer->finished);
     writer->tally.stored = calloc(plan->classes, sizeof *writer->tally.stored);
-    if (manifest->class_names == NULL || manifest->shards == NULL || writer->finished == NULL ||
-        writer->tally.stored == NULL) {
+    if (!manifest->class_names || !manifest->shards || !writer->finished || !writer->tally.stored) {
         return error_no_memory(error, plan->name);
     }
     return STATUS_OK;
@@ -129,7 +128,7 @@ static enum status list_shard(struct dataset_writer *writer, struct error *error
     char file[SHARD_NAME_MAX + 16];
     shard_name(writer, manifest->shard_count, file);
     manifest->shards[manifest->shard_count].file = strdup(file);
-    if (manifest->shards[manifest->shard_count].file == NULL) {
+    if (!manifest->shards[manifest->shard_count].file) {
         return error_no_memory(error, writer->plan.name);
     }
     manifest->shard_count++;
@@ -192,7 +191,7 @@ static enum status take_finished(struct dataset_writer *writer, struct error *er
 {
     struct journal_shard *shards;
     uint32_t count, taken = 0;
-    if (writer->plan.job == NULL) {
+    if (!writer->plan.job) {
         return STATUS_OK;
     }
     enum status status =
@@ -227,10 +226,10 @@ static enum status prepare(struct dataset_writer *writer, struct error *error)
     }
     clear_hidden(writer);
     status = file_make_directory(writer->hidden, error);
-    if (status == STATUS_OK && plan->job != NULL) {
+    if (status == STATUS_OK && plan->job) {
         status = dataset_journal_begin(writer->hidden, plan->job, error);
     }
-    writer->journaled = plan->job != NULL;
+    writer->journaled = plan->job;
     writer->plan.job = NULL; /* the caller's */
     return status;
 }
@@ -244,7 +243,7 @@ enum status dataset_writer_create(const struct dataset_plan *plan, struct datase
         return status;
     }
     struct dataset_writer *writer = calloc(1, sizeof *writer);
-    if (writer == NULL) {
+    if (!writer) {
         return error_no_memory(error, plan->name);
     }
     writer->plan = *plan;
@@ -261,7 +260,7 @@ static enum status wait_for_shard(struct dataset_writer *writer, struct error *e
 
 void dataset_writer_abandon(struct dataset_writer *writer)
 {
-    if (writer == NULL) {
+    if (!writer) {
         return;
     }
     wait_for_shard(writer, NULL);
@@ -325,7 +324,7 @@ static enum status wait_for_shard(struct dataset_writer *writer, struct error *e
     pthread_join(finishing->thread, NULL);
     finishing->running = false;
     if (finishing->status != STATUS_OK) {
-        if (error != NULL) {
+        if (error) {
             *error = finishing->error;
         }
         return finishing->status;
@@ -379,7 +378,7 @@ static enum status be_ready(struct dataset_writer *writer, struct error *error)
         return error_set(error, STATUS_INTERNAL, writer->plan.name, NULL,
                          "more images came than were planned");
     }
-    return writer->shard == NULL ? begin_shard(writer, error) : STATUS_OK;
+    return !writer->shard ? begin_shard(writer, error) : STATUS_OK;
 }
 
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
@@ -416,11 +415,11 @@ static enum status write_names(const struct dataset_writer *writer, const char *
         return status;
     }
     FILE *stream = open_memstream(&text, &size);
-    for (uint32_t i = 0; stream != NULL && i < writer->plan.classes; i++) {
+    for (uint32_t i = 0; stream && i < writer->plan.classes; i++) {
         fprintf(stream, "%s\n", names[i]);
     }
-    bool failed = stream == NULL || ferror(stream) != 0;
-    if (stream != NULL && fclose(stream) != 0) {
+    bool failed = !stream || ferror(stream) != 0;
+    if (stream && fclose(stream) != 0) {
         failed = true;
     }
     status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
@@ -493,7 +492,7 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
 {
     struct manifest *manifest = &writer->manifest;
     enum status status = wait_for_shard(writer, error);
-    if (status == STATUS_OK && (writer->shard != NULL || writer->tally.shards != writer->plan.shards)) {
+    if (status == STATUS_OK && (writer->shard || writer->tally.shards != writer->plan.shards)) {
         status = error_set(error, STATUS_INTERNAL, writer->plan.name, NULL, "%llu of %llu images came",
                            (unsigned long long)writer->tally.next, (unsigned long long)writer->plan.images);
     }
@@ -513,7 +512,7 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
             writer->tally.shards = 0; /* none is there any more to go on from */
         }
     }
-    if (bytes != NULL) {
+    if (bytes) {
         *bytes = 0;
         for (uint32_t i = 0; i < manifest->shard_count; i++) {
             *bytes += manifest->shards[i].bytes;

@@ -17,7 +17,7 @@ static bool is_image(const char *name)
 {
     static const char *const endings[] = {".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".pnm"};
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof *endings; i++) {
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++) {
         if (strcasecmp(dot, endings[i]) == 0) {
             return true;
         }
@@ -45,13 +45,13 @@ static mode_t kind_of(DIR *directory, const struct dirent *entry)
 static enum status read_names(const char *path, bool folders, struct name_list *names, struct error *error)
 {
     DIR *directory = opendir(path);
-    if (directory == NULL) {
+    if (!directory) {
         return error_set(error, STATUS_DATA, path, "check the path and its permissions",
                          "cannot read the folder: %s", strerror(errno));
     }
     enum status status = STATUS_OK;
     errno = 0;
-    for (struct dirent *entry = readdir(directory); entry != NULL && status == STATUS_OK;
+    for (struct dirent *entry = readdir(directory); entry && status == STATUS_OK;
          entry = readdir(directory)) {
         const char *name = entry->d_name;
         bool wanted = name[0] != '.' && (folders || is_image(name)) &&
@@ -76,7 +76,7 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
 {
     char path[PATH_SIZE];
     struct name_list images = {0};
-    if (strpbrk(name, "\r\n") != NULL) {
+    if (strpbrk(name, "\r\n")) {
         return error_set(error, STATUS_DATA, folder->path, "rename it",
                          "the name of a folder contains a line break, and names are kept one a line");
     }
@@ -93,7 +93,7 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
     identity->image_count = (uint32_t)images.count;
     folder->images += images.count;
     identity->name = strdup(name);
-    return identity->name == NULL ? error_no_memory(error, folder->path) : STATUS_OK;
+    return !identity->name ? error_no_memory(error, folder->path) : STATUS_OK;
 }
 
 static enum status add_identities(struct folder *folder, const struct name_list *names,
@@ -104,7 +104,7 @@ static enum status add_identities(struct folder *folder, const struct name_list 
         return status;
     }
     folder->identities = calloc(names->count + 1, sizeof *folder->identities);
-    if (folder->identities == NULL) {
+    if (!folder->identities) {
         return error_no_memory(error, folder->path);
     }
     for (size_t i = 0; i < names->count && status == STATUS_OK; i++) {
@@ -143,7 +143,7 @@ enum status folder_list(const char *path, const struct folder_filter *filter, st
 
 void folder_free(struct folder *folder)
 {
-    for (uint32_t i = 0; folder->identities != NULL && i < folder->count; i++) {
+    for (uint32_t i = 0; folder->identities && i < folder->count; i++) {
         struct folder_identity *identity = &folder->identities[i];
         for (uint32_t image = 0; image < identity->image_count; image++) {
             free(identity->images[image]);

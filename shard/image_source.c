@@ -34,7 +34,7 @@ struct image_source {
 static const char *file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
+    return !slash ? path : slash + 1;
 }
 
 /* --- Opening --- */
@@ -76,7 +76,7 @@ static enum status open_manifest(const char *path, struct image_source *source, 
     source->images = source->manifest.images;
     source->classes = source->manifest.classes;
     source->shards = source->manifest.shard_count;
-    if (source->manifest.class_names == NULL) {
+    if (!source->manifest.class_names) {
         return STATUS_OK;
     }
     return manifest_class_names(&source->manifest, &source->class_names, error);
@@ -140,7 +140,7 @@ enum status image_source_open(const char *const *paths, size_t count, struct ima
 {
     *result = NULL;
     struct image_source *source = calloc(1, sizeof *source);
-    if (source == NULL) {
+    if (!source) {
         return error_no_memory(error, paths[0]);
     }
     enum status status = open_paths(paths, count, source, error);
@@ -154,10 +154,10 @@ enum status image_source_open(const char *const *paths, size_t count, struct ima
 
 void image_source_close(struct image_source *source)
 {
-    if (source == NULL) {
+    if (!source) {
         return;
     }
-    for (uint32_t i = 0; source->class_names != NULL && i < source->manifest.classes; i++) {
+    for (uint32_t i = 0; source->class_names && i < source->manifest.classes; i++) {
         free(source->class_names[i]);
     }
     free(source->class_names);
@@ -193,7 +193,7 @@ const char *image_source_identity(const struct image_source *source, uint32_t la
     if (source->kind == SOURCE_FOLDER) {
         return source->folder.identities[label].name;
     }
-    return source->class_names != NULL ? source->class_names[label] : NULL;
+    return source->class_names ? source->class_names[label] : NULL;
 }
 
 const struct pairs *image_source_pairs(const struct image_source *source)
@@ -293,8 +293,8 @@ static enum status next_of_shard(struct image_source *source, int side, int thre
     uint32_t begin = source->image, left = shard->images - begin;
     *count = *count < left ? *count : left;
     uint8_t *bytes = malloc((size_t)(shard->offset[begin + *count] - shard->offset[begin]) + 1);
-    status = bytes == NULL ? error_no_memory(error, shard->path)
-                           : shard_read(shard, begin, (uint32_t)*count, bytes, error);
+    status = !bytes ? error_no_memory(error, shard->path)
+                    : shard_read(shard, begin, (uint32_t)*count, bytes, error);
     size_t readable = status == STATUS_OK ? *count : 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < readable; i++) {

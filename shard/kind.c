@@ -66,7 +66,7 @@ static bool begins_with(const struct head *head, const char *text)
 
 static bool has_line(const struct head *head, const char *begin)
 {
-    for (const char *at = head->text; at != NULL; at = strchr(at, '\n')) {
+    for (const char *at = head->text; at; at = strchr(at, '\n')) {
         at += *at == '\n';
         if (strncmp(at, begin, strlen(begin)) == 0) {
             return true;
@@ -90,7 +90,7 @@ static bool is_onnx(const struct head *head)
 /* The first record is the format's version: behind its length, crc and time, and a step where it has one. */
 static bool is_events(const struct head *head)
 {
-    return memmem(head->text, head->size < 64 ? head->size : 64, "brain.Event:", 12) != NULL;
+    return memmem(head->text, head->size < 64 ? head->size : 64, "brain.Event:", 12);
 }
 
 /* "2026-11-28 19:10:24 ..." */
@@ -103,7 +103,7 @@ static bool is_log(const struct head *head)
 static bool is_picture(const struct head *head)
 {
     return image_sniff((const uint8_t *)head->text, head->size) != IMAGE_UNKNOWN ||
-           (strstr(head->text, "<svg") != NULL && head->text[0] == '<');
+           (strstr(head->text, "<svg") && head->text[0] == '<');
 }
 
 static bool is_status(const struct head *head)
@@ -123,7 +123,7 @@ static bool is_commit(const struct head *head)
 
 static bool is_manifest(const struct head *head)
 {
-    return strstr(head->text, "dail_format") != NULL;
+    return strstr(head->text, "dail_format");
 }
 
 /* How shard/identity/overlap_list.h's header begins, which is of a room above. */
@@ -155,7 +155,7 @@ static bool is_config(const struct head *head)
 
 static bool is_class_names(const struct head *head)
 {
-    return text_ends_with(head->path, "classes.txt") && memchr(head->text, 0, head->size) == NULL;
+    return text_ends_with(head->path, "classes.txt") && !memchr(head->text, 0, head->size);
 }
 
 enum status kind_of_path(const char *path, enum kind *kind, struct error *error)
@@ -185,7 +185,7 @@ enum status kind_of_path(const char *path, enum kind *kind, struct error *error)
         return kind_of_directory(path, kind, error);
     }
     FILE *file = fopen(path, "rb");
-    if (file == NULL) {
+    if (!file) {
         return file_data_error(error, path, errno);
     }
     head.size = fread(head.text, 1, HEAD_BYTES, file);

@@ -17,7 +17,7 @@ static bool file_is_safe(const char *file)
     if (file[0] == 0 || file[0] == '/' || strlen(file) >= 512) {
         return false;
     }
-    for (const char *part = file; part != NULL; part = strchr(part, '/'), part = part ? part + 1 : NULL) {
+    for (const char *part = file; part; part = strchr(part, '/'), part = part ? part + 1 : NULL) {
         if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == 0)) {
             return false;
         }
@@ -33,7 +33,7 @@ static int compare_files(const void *left, const void *right)
 static enum status check_twice(const struct manifest *manifest, struct error *error)
 {
     char **files = malloc((size_t)manifest->shard_count * sizeof *files);
-    if (files == NULL) {
+    if (!files) {
         return error_no_memory(error, manifest->path);
     }
     for (uint32_t i = 0; i < manifest->shard_count; i++) {
@@ -56,10 +56,10 @@ static enum status check_shards(const struct manifest *manifest, struct error *e
     uint64_t images = 0;
     for (uint32_t i = 0; i < manifest->shard_count; i++) {
         const struct manifest_shard *shard = &manifest->shards[i];
-        if (shard->file == NULL || !file_is_safe(shard->file)) {
+        if (!shard->file || !file_is_safe(shard->file)) {
             return error_set(error, STATUS_DATA, manifest->path, "list files below the manifest's folder",
                              "shard %u has the file '%.100s', which leads elsewhere", i,
-                             shard->file == NULL ? "" : shard->file);
+                             !shard->file ? "" : shard->file);
         }
         if (shard->images == 0 || shard->bytes == 0) {
             return error_set(error, STATUS_DATA, manifest->path, PACK_AGAIN,
@@ -86,14 +86,14 @@ enum status manifest_is_valid(const struct manifest *manifest, struct error *err
     if (manifest->image_size < 1 || manifest->image_size > IMAGE_SIDE_MAX) {
         return error_set(error, STATUS_DATA, path, PACK_AGAIN, "image_size is %d", manifest->image_size);
     }
-    if (shard_encoding_name(manifest->encoding) == NULL) {
+    if (!shard_encoding_name(manifest->encoding)) {
         return error_set(error, STATUS_DATA, path, PACK_AGAIN, "the encoding is neither JPEG nor PNG");
     }
     if (manifest->classes == 0 || manifest->shard_count == 0) {
         return error_set(error, STATUS_DATA, path, PACK_AGAIN, "there are %u classes and %u shards",
                          manifest->classes, manifest->shard_count);
     }
-    if (manifest->class_names != NULL && !file_is_safe(manifest->class_names)) {
+    if (manifest->class_names && !file_is_safe(manifest->class_names)) {
         return error_set(error, STATUS_DATA, path, "keep class_names in the manifest's folder",
                          "class_names is '%.100s', which leads elsewhere", manifest->class_names);
     }
@@ -104,7 +104,7 @@ enum status manifest_is_valid(const struct manifest *manifest, struct error *err
 
 void manifest_close(struct manifest *manifest)
 {
-    for (uint32_t i = 0; manifest->shards != NULL && i < manifest->shard_count; i++) {
+    for (uint32_t i = 0; manifest->shards && i < manifest->shard_count; i++) {
         free(manifest->shards[i].file);
     }
     free(manifest->shards);
@@ -173,14 +173,14 @@ enum status manifest_open_shard(const struct manifest *manifest, uint32_t index,
 static char *end_line(char *line, char *text_end)
 {
     char *end = memchr(line, '\n', (size_t)(text_end - line));
-    end = end == NULL ? text_end : end;
+    end = !end ? text_end : end;
     *end = 0;
     return end + 1;
 }
 
 static void free_names(char **names, size_t count)
 {
-    for (size_t i = 0; names != NULL && i < count; i++) {
+    for (size_t i = 0; names && i < count; i++) {
         free(names[i]);
     }
     free(names);
@@ -192,16 +192,16 @@ static enum status copy_names(const char *path, char *text, size_t size, size_t 
 {
     char *line = text;
     *names = calloc(count, sizeof **names);
-    for (size_t i = 0; *names != NULL && i < count; i++) {
+    for (size_t i = 0; *names && i < count; i++) {
         char *next = end_line(line, text + size);
         (*names)[i] = strdup(line);
-        if ((*names)[i] == NULL) {
+        if (!(*names)[i]) {
             free_names(*names, i);
             *names = NULL;
         }
         line = next;
     }
-    if (*names == NULL) {
+    if (!*names) {
         return error_no_memory(error, path);
     }
     return STATUS_OK;
@@ -223,7 +223,7 @@ enum status manifest_class_names(const struct manifest *manifest, char ***names,
     char *text;
     size_t size;
     *names = NULL;
-    if (manifest->class_names == NULL) {
+    if (!manifest->class_names) {
         return error_set(error, STATUS_DATA, manifest->path, NULL,
                          "the manifest names no file of class names");
     }

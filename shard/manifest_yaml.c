@@ -30,7 +30,7 @@ static enum status read_shards(const struct strict_yaml *yaml, const yaml_node_t
 {
     size_t count = strict_yaml_length(list);
     manifest->shards = calloc(count + 1, sizeof *manifest->shards);
-    if (manifest->shards == NULL) {
+    if (!manifest->shards) {
         return error_no_memory(error, yaml->name);
     }
     manifest->shard_count = (uint32_t)count;
@@ -112,10 +112,10 @@ static void write_all(FILE *file, const struct manifest *manifest)
     fprintf(file, "dataset_id: %u\nclasses: %u\nimages: %llu\nimage_size: %d\nencoding: %s\n",
             manifest->dataset_id, manifest->classes, (unsigned long long)manifest->images,
             manifest->image_size, shard_encoding_name(manifest->encoding));
-    if (manifest->class_names != NULL) {
+    if (manifest->class_names) {
         write_text(file, "class_names", manifest->class_names);
     }
-    if (manifest->source != NULL) {
+    if (manifest->source) {
         write_text(file, "source", manifest->source);
     }
     fputs("shards:\n", file);
@@ -136,11 +136,11 @@ enum status manifest_write(const struct manifest *manifest, const char *path, st
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    if (stream != NULL) {
+    if (stream) {
         write_all(stream, manifest);
     }
-    bool failed = stream == NULL || ferror(stream) != 0;
-    if (stream != NULL && fclose(stream) != 0) {
+    bool failed = !stream || ferror(stream) != 0;
+    if (stream && fclose(stream) != 0) {
         failed = true;
     }
     status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);

@@ -10,14 +10,14 @@ bool name_list_add(struct name_list *list, const char *name)
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
         char **larger = realloc(list->names, capacity * sizeof *larger);
-        if (larger == NULL) {
+        if (!larger) {
             return false;
         }
         list->names = larger;
         list->capacity = capacity;
     }
     list->names[list->count] = strdup(name);
-    return list->names[list->count] != NULL && ++list->count > 0;
+    return list->names[list->count] && ++list->count > 0;
 }
 
 static int compare(const void *left, const void *right)
@@ -34,7 +34,7 @@ void name_list_sort(struct name_list *list)
 
 bool name_list_has(const struct name_list *list, const char *name)
 {
-    return list->count > 0 && bsearch(&name, list->names, list->count, sizeof name, compare) != NULL;
+    return list->count > 0 && bsearch(&name, list->names, list->count, sizeof name, compare);
 }
 
 void name_list_free(struct name_list *list)
@@ -50,14 +50,14 @@ enum status name_list_read(const char *path, struct name_list *list, struct erro
 {
     char *text, *rest;
     size_t size;
-    if (path == NULL) {
+    if (!path) {
         return STATUS_OK;
     }
     enum status status = file_read(path, (size_t)1 << 30, &text, &size, error);
     if (status != STATUS_OK) {
         return status;
     }
-    for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && status == STATUS_OK;
+    for (char *line = strtok_r(text, "\r\n", &rest); line && status == STATUS_OK;
          line = strtok_r(NULL, "\r\n", &rest)) {
         if (!name_list_add(list, line)) {
             status = error_no_memory(error, path);
@@ -81,7 +81,7 @@ enum status name_filter_read(const char *include, const char *exclude, struct na
 
 bool name_filter_takes(const struct name_filter *filter, const char *name)
 {
-    return (filter->include == NULL || name_list_has(&filter->included, name)) &&
+    return (!filter->include || name_list_has(&filter->included, name)) &&
            !name_list_has(&filter->excluded, name);
 }
 

@@ -24,7 +24,7 @@ static enum status check_fields(const struct pairs *pairs, struct error *error)
         return error_set(error, STATUS_DATA, pairs->path, PACK_AGAIN, "the image size is %d",
                          pairs->image_size);
     }
-    if (shard_encoding_name(pairs->encoding) == NULL) {
+    if (!shard_encoding_name(pairs->encoding)) {
         return error_set(error, STATUS_DATA, pairs->path, PACK_AGAIN, "the encoding is neither JPEG nor PNG");
     }
     if (pairs->images == 0 || pairs->count == 0) {
@@ -142,7 +142,7 @@ static enum status read_images(const struct h5_file *file, struct pairs *pairs, 
     count--;
     pairs->images = (uint32_t)count;
     pairs->crc = malloc((size_t)count * sizeof *pairs->crc + 1);
-    if (pairs->crc == NULL) {
+    if (!pairs->crc) {
         return error_no_memory(error, file->path);
     }
     return h5_read_array(file, "/crc", H5_TYPE_U32, 1, &count, pairs->crc, error);
@@ -160,7 +160,7 @@ static enum status read_pairs(const struct h5_file *file, struct pairs *pairs, s
     }
     pairs->pair = malloc((size_t)count * 2 * sizeof *pairs->pair + 1);
     pairs->fold = malloc((size_t)count + 1);
-    if (pairs->pair == NULL || pairs->fold == NULL) {
+    if (!pairs->pair || !pairs->fold) {
         return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for %u pairs", pairs->count);
     }
     status = h5_read_array(file, "/pair", H5_TYPE_U32, 2, (const uint64_t[]){count, 2}, pairs->pair, error);

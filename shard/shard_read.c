@@ -94,7 +94,7 @@ static enum status check_fields(const struct shard *shard, struct error *error)
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN, "this is shard %u (from 0) of %u",
                          shard->shard, shard->shards);
     }
-    if (shard_encoding_name(shard->encoding) == NULL) {
+    if (!shard_encoding_name(shard->encoding)) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN, "the encoding is neither JPEG nor PNG");
     }
     if (shard->classes == 0 || shard->images == 0) {
@@ -179,7 +179,7 @@ static enum status read_index(const struct h5_file *file, struct shard *shard, s
     shard->images = (uint32_t)n;
     shard->label = malloc((size_t)n * sizeof *shard->label + 1);
     shard->crc = malloc((size_t)n * sizeof *shard->crc + 1);
-    if (shard->label == NULL || shard->crc == NULL) {
+    if (!shard->label || !shard->crc) {
         return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the index of %u images",
                          shard->images);
     }
@@ -236,7 +236,7 @@ enum status shard_open(const char *path, struct shard *shard, struct error *erro
 
 void shard_close(struct shard *shard)
 {
-    if (shard->piece != NULL) {
+    if (shard->piece) {
         close(shard->descriptor);
     }
     free(shard->offset);

@@ -32,18 +32,18 @@ static enum status grow(struct shard_writer *writer, struct error *error)
     struct shard *state = &writer->state;
     size_t capacity = writer->capacity == 0 ? 1024 : (size_t)writer->capacity * 2;
     uint64_t *offset = realloc(state->offset, (capacity + 1) * sizeof *offset);
-    if (offset != NULL) {
+    if (offset) {
         state->offset = offset;
     }
     uint32_t *label = realloc(state->label, capacity * sizeof *label);
-    if (label != NULL) {
+    if (label) {
         state->label = label;
     }
     uint32_t *crc = realloc(state->crc, capacity * sizeof *crc);
-    if (crc != NULL) {
+    if (crc) {
         state->crc = crc;
     }
-    if (offset == NULL || label == NULL || crc == NULL || capacity > UINT32_MAX) {
+    if (!offset || !label || !crc || capacity > UINT32_MAX) {
         return error_set(error, STATUS_INTERNAL, state->path, "make the shards smaller",
                          "no memory for the index of more than %u images", state->images);
     }
@@ -58,7 +58,7 @@ enum status shard_writer_create(const char *path, const char *dataset, uint32_t 
 {
     *result = NULL;
     struct shard_writer *writer = calloc(1, sizeof *writer);
-    if (writer == NULL) {
+    if (!writer) {
         return error_no_memory(error, path);
     }
     struct shard *state = &writer->state;
@@ -234,7 +234,7 @@ enum status shard_writer_finish(struct shard_writer *writer, uint64_t *file_byte
 
 void shard_writer_abandon(struct shard_writer *writer)
 {
-    if (writer == NULL) {
+    if (!writer) {
         return;
     }
     h5_close_array(&writer->image, NULL);

@@ -77,7 +77,7 @@ static enum status write_batch(const struct unpacking *unpacking, size_t count, 
     }
     for (size_t i = 0; i < count; i++) {
         if (batch[i].status != STATUS_OK) {
-            if (error != NULL) {
+            if (error) {
                 *error = batch[i].error;
             }
             return batch[i].status;
@@ -85,7 +85,7 @@ static enum status write_batch(const struct unpacking *unpacking, size_t count, 
         result->images++;
         result->bytes += batch[i].size;
     }
-    if (unpacking->style->progress != NULL) {
+    if (unpacking->style->progress) {
         unpacking->style->progress(unpacking->style->context, result->images, unpacking->total);
     }
     return STATUS_OK;
@@ -111,11 +111,11 @@ static enum status begin_directory(const char *path, struct error *error)
         return status;
     }
     DIR *directory = opendir(path);
-    if (directory == NULL) {
+    if (!directory) {
         return file_storage_error(error, path, "reading the folder", errno);
     }
     size_t entries = 0;
-    while (readdir(directory) != NULL) {
+    while (readdir(directory)) {
         entries++;
     }
     closedir(directory);
@@ -130,7 +130,7 @@ static enum status begin_directory(const char *path, struct error *error)
 
 static bool is_folder_name(const char *name)
 {
-    return name[0] != 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strchr(name, '/') == NULL;
+    return name[0] != 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/');
 }
 
 /* Every name can be a folder's, and no other one's. */
@@ -163,10 +163,10 @@ static enum status begin_classes(struct unpacking *unpacking, uint32_t classes, 
 {
     unpacking->classes = classes;
     unpacking->count = calloc(classes, sizeof *unpacking->count);
-    if (unpacking->count == NULL) {
+    if (!unpacking->count) {
         return error_set(error, STATUS_INTERNAL, unpacking->path, NULL, "no memory for %u classes", classes);
     }
-    return unpacking->names != NULL ? check_names(unpacking, error) : STATUS_OK;
+    return unpacking->names ? check_names(unpacking, error) : STATUS_OK;
 }
 
 /* The folder of a class, made with its first image. */
@@ -176,8 +176,8 @@ static enum status class_directory(struct unpacking *unpacking, uint32_t label, 
     char name[16];
     int digits = snprintf(name, sizeof name, "%u", unpacking->classes - 1);
     snprintf(name, sizeof name, "%0*u", digits, label);
-    enum status status = file_join(
-        unpacking->directory, unpacking->names != NULL ? unpacking->names[label] : name, directory, error);
+    enum status status =
+        file_join(unpacking->directory, unpacking->names ? unpacking->names[label] : name, directory, error);
     if (status != STATUS_OK || unpacking->count[label] > 0) {
         return status;
     }
@@ -215,7 +215,7 @@ static enum status unpack_shard(struct unpacking *unpacking, const struct shard 
             end++;
         }
         uint8_t *bytes = malloc((size_t)(shard->offset[end] - shard->offset[begin]));
-        if (bytes == NULL) {
+        if (!bytes) {
             return error_no_memory(error, shard->path);
         }
         status = shard_read(shard, begin, end - begin, bytes, error);
@@ -272,13 +272,13 @@ static enum status unpack_dataset(struct unpacking *unpacking, struct error *err
     if (status != STATUS_OK) {
         return status;
     }
-    if (manifest.class_names != NULL) {
+    if (manifest.class_names) {
         status = manifest_class_names(&manifest, &unpacking->names, error);
     }
     if (status == STATUS_OK) {
         status = unpack_shards(unpacking, &manifest, error);
     }
-    for (uint32_t i = 0; unpacking->names != NULL && i < manifest.classes; i++) {
+    for (uint32_t i = 0; unpacking->names && i < manifest.classes; i++) {
         free(unpacking->names[i]);
     }
     free(unpacking->names);
@@ -295,7 +295,7 @@ static enum status write_list(const struct unpacking *unpacking, const struct pa
     size_t size = 0;
     enum status status = file_join(unpacking->directory, "pairs.tsv", path, error);
     FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL) {
+    if (!stream) {
         return error_no_memory(error, unpacking->path);
     }
     fprintf(stream, "fold\ta\tb\tsame\n");
@@ -326,7 +326,7 @@ static enum status unpack_images(struct unpacking *unpacking, const struct pairs
             status = prepare_output(output, unpacking->directory, 6, i, pairs->image + pairs->offset[i],
                                     (size_t)(pairs->offset[i + 1] - pairs->offset[i]), pairs->crc[i], error);
             files[i] = status == STATUS_OK ? strdup(strrchr(output->path, '/') + 1) : NULL;
-            if (status == STATUS_OK && files[i] == NULL) {
+            if (status == STATUS_OK && !files[i]) {
                 status = error_no_memory(error, unpacking->path);
             }
         }
@@ -345,7 +345,7 @@ static enum status unpack_set(struct unpacking *unpacking, struct error *error)
         return status;
     }
     char **files = calloc(pairs.images, sizeof *files);
-    if (files == NULL) {
+    if (!files) {
         status = error_no_memory(error, unpacking->path);
     }
     unpacking->total = pairs.images;
@@ -359,7 +359,7 @@ static enum status unpack_set(struct unpacking *unpacking, struct error *error)
     if (status == STATUS_OK) {
         status = write_list(unpacking, &pairs, files, error);
     }
-    for (uint32_t i = 0; files != NULL && i < pairs.images; i++) {
+    for (uint32_t i = 0; files && i < pairs.images; i++) {
         free(files[i]);
     }
     free(files);
@@ -380,7 +380,7 @@ enum status unpack(const char *path, const char *directory, const struct unpack_
         return status;
     }
     unpacking.batch = calloc(BATCH, sizeof *unpacking.batch);
-    if (unpacking.batch == NULL) {
+    if (!unpacking.batch) {
         return error_no_memory(error, path);
     }
     if (kind == KIND_MANIFEST) {

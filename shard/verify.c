@@ -20,7 +20,7 @@ struct verifier {
 static void advance(struct verifier *verifier)
 {
     verifier->report->images++;
-    if (verifier->listener->progress != NULL) {
+    if (verifier->listener->progress) {
         verifier->listener->progress(verifier->listener->context, verifier->report->images, verifier->total);
     }
 }
@@ -97,7 +97,7 @@ static enum status verify_open_shard(struct verifier *verifier, const struct sha
         most = size > most ? size : most;
     }
     uint8_t *bytes = malloc((size_t)most);
-    if (bytes == NULL) {
+    if (!bytes) {
         return error_no_memory(error, shard->path);
     }
     enum status status = STATUS_OK;
@@ -172,9 +172,9 @@ static enum status verify_manifest(struct verifier *verifier, const char *path, 
     verifier->total = verifier->report->images + manifest.images;
     verifier->side = manifest.image_size;
     verifier->report->files++;
-    if (manifest.class_names != NULL) {
+    if (manifest.class_names) {
         status = manifest_class_names(&manifest, &names, error);
-        for (uint32_t i = 0; names != NULL && i < manifest.classes; i++) {
+        for (uint32_t i = 0; names && i < manifest.classes; i++) {
             free(names[i]);
         }
         free(names);

@@ -35,20 +35,20 @@ struct pack_job {
 static enum status name_set(struct pack_job *job, struct error *error)
 {
     const char *output = job->options->output;
-    const size_t length = output != NULL ? strlen(output) : 0;
+    const size_t length = output ? strlen(output) : 0;
     if (length < 4 || !text_ends_with(output, ".h5") || output[length - 4] == '/' ||
-        length >= sizeof job->directory || job->options->name != NULL) {
+        length >= sizeof job->directory || job->options->name) {
         return error_set(error, STATUS_USAGE, "-o", "give -o SET.h5, and no --name",
                          "a verification set is one file, which gives it its name");
     }
     const char *slash = strrchr(output, '/');
-    const char *name = slash != NULL ? slash + 1 : output;
+    const char *name = slash ? slash + 1 : output;
     snprintf(job->name, sizeof job->name, "%.*s", (int)strlen(name) - 3, name);
     snprintf(job->directory, sizeof job->directory, "%.*s",
-             slash == NULL     ? 1
+             !slash            ? 1
              : slash == output ? 1
                                : (int)(slash - output),
-             slash == NULL ? "." : output);
+             !slash ? "." : output);
     return STATUS_OK;
 }
 
@@ -67,12 +67,12 @@ static void name_dataset(struct pack_job *job)
     if (job->mode == PACK_RECORDIO && end - begin > 4 && strcmp(job->source + end - 4, ".rec") == 0) {
         end -= 4;
     }
-    if (options->name != NULL) {
+    if (options->name) {
         snprintf(job->name, sizeof job->name, "%s", options->name);
     } else {
         snprintf(job->name, sizeof job->name, "%.*s", (int)(end - begin), job->source + begin);
     }
-    snprintf(job->directory, sizeof job->directory, "%s", options->output != NULL ? options->output : ".");
+    snprintf(job->directory, sizeof job->directory, "%s", options->output ? options->output : ".");
 }
 
 static bool is_set(const struct pack_job *job)
@@ -92,17 +92,17 @@ static enum status choose_mode(struct pack_job *job, const char *folder, struct 
                    {options->list, "--pairs", PACK_PAIRS},
                    {options->pickle, "--bin", PACK_PICKLE}};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-        if (sources[i].source == NULL) {
+        if (!sources[i].source) {
             continue;
         }
-        if (job->source != NULL) {
+        if (job->source) {
             return error_set(error, STATUS_USAGE, sources[i].option, "see dail pack --help",
                              "images can come from one source at a time");
         }
         job->source = sources[i].source;
         job->mode = sources[i].mode;
     }
-    return job->source != NULL
+    return job->source
                ? STATUS_OK
                : error_set(error, STATUS_USAGE, NULL, "see dail pack --help", "no folder of images is named");
 }
@@ -111,19 +111,19 @@ static enum status choose_mode(struct pack_job *job, const char *folder, struct 
 static enum status check_mode(const struct pack_job *job, struct error *error)
 {
     const struct pack_options *options = job->options;
-    if (job->mode == PACK_PAIRS && options->images == NULL) {
+    if (job->mode == PACK_PAIRS && !options->images) {
         return error_set(error, STATUS_USAGE, "--pairs", "give --images FOLDER",
                          "the paths of a list of pairs are relative to one folder");
     }
-    if (job->mode != PACK_PAIRS && options->images != NULL) {
+    if (job->mode != PACK_PAIRS && options->images) {
         return error_set(error, STATUS_USAGE, "--images", "add --pairs LIST",
                          "only the images of a list of pairs need to be named apart");
     }
     if (job->mode != PACK_PAIRS && options->folds.count > 0) {
         return error_set(error, STATUS_USAGE, "--folds", "add --pairs LIST", "folds are of a list of pairs");
     }
-    if (is_set(job) && (options->include != NULL || options->exclude != NULL)) {
-        return error_set(error, STATUS_USAGE, options->include != NULL ? "--include" : "--exclude",
+    if (is_set(job) && (options->include || options->exclude)) {
+        return error_set(error, STATUS_USAGE, options->include ? "--include" : "--exclude",
                          "leave out --include and --exclude", "a verification set names its images itself");
     }
     return STATUS_OK;

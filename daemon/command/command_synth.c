@@ -48,14 +48,14 @@ static enum status execute(const struct command_line *line, struct error *error)
 {
     const struct synth_options *options = line->values;
     enum status status = STATUS_OK;
-    if (options->config.directory == NULL && options->sheet == NULL) {
+    if (!options->config.directory && !options->sheet) {
         return error_set(error, STATUS_USAGE, NULL, "add -o DIR, or see dail synth --help",
                          "nothing says where the datasets go");
     }
-    if (options->config.directory != NULL) {
+    if (options->config.directory) {
         status = write_datasets(options, error);
     }
-    if (status == STATUS_OK && options->sheet != NULL) {
+    if (status == STATUS_OK && options->sheet) {
         status = write_sheet(options, error);
     }
     return status;

@@ -28,7 +28,7 @@ static enum status execute(const struct command_line *line, struct error *error)
     struct unpack_result result;
     const struct unpack_style style = {
         .threads = options->threads, .progress = progress_update, .context = &progress};
-    if (options->directory == NULL) {
+    if (!options->directory) {
         return error_set(error, STATUS_USAGE, NULL, "add -o DIR", "nothing says where the images go");
     }
     progress_begin(&progress, "unpack", "images");

@@ -181,7 +181,7 @@ static json_t *make_model(const struct eval_model *model, size_t sets)
 enum status eval_print_json(const struct eval_results *results, struct error *error)
 {
     json_t *models = json_array();
-    bool whole = models != NULL;
+    bool whole = models;
     for (size_t i = 0; i < results->model_count && whole; i++) {
         json_t *model = make_model(&results->models[i], results->sets);
         whole = model && json_array_append_new(models, model) == 0;

@@ -101,5 +101,5 @@ void overlap_truth_free(struct overlap_truth *truth)
 
 bool overlap_truth_has(const struct overlap_truth *truth, const struct overlap_pair *pair)
 {
-    return truth->count > 0 && bsearch(pair, truth->known, truth->count, sizeof *pair, compare_pairs) != NULL;
+    return truth->count > 0 && bsearch(pair, truth->known, truth->count, sizeof *pair, compare_pairs);
 }

@@ -71,10 +71,10 @@ static enum status print_manifest(const char *path, FILE *output, struct error *
             manifest.image_size, manifest.image_size, shard_encoding_name(manifest.encoding));
     fprintf(output, "%-12s %u\n", "shards", manifest.shard_count);
     print_bytes(output, "bytes", bytes);
-    if (manifest.class_names != NULL) {
+    if (manifest.class_names) {
         fprintf(output, "%-12s %s\n", "class names", manifest.class_names);
     }
-    if (manifest.source != NULL) {
+    if (manifest.source) {
         fprintf(output, "%-12s %s\n", "source", manifest.source);
     }
     manifest_close(&manifest);
@@ -237,7 +237,7 @@ static enum status print_hdf5(const char *path, FILE *output, struct error *erro
 {
     struct h5_file file;
     struct tree *tree = calloc(1, sizeof *tree);
-    if (tree == NULL) {
+    if (!tree) {
         return error_no_memory(error, path);
     }
     enum status status = h5_open_file(path, &file, error);
@@ -324,7 +324,7 @@ static enum status print_status(const char *path, FILE *output, struct error *er
     size_t records = 0;
     status_reader_open(&reader, path);
     bool there = status_reader_exists(&reader);
-    if (summary == NULL || !there) {
+    if (!summary || !there) {
         free(summary);
         return error_set(error, there ? STATUS_INTERNAL : STATUS_DATA, path,
                          "check the path and its permissions",

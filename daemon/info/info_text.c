@@ -80,7 +80,7 @@ static struct lines part_lines(char *text, void (*each)(void *context, char *lin
 static void count_warning(void *context, char *line)
 {
     size_t *warnings = context;
-    *warnings += strstr(line, " warning: ") != NULL;
+    *warnings += strstr(line, " warning: ") ? 1 : 0;
 }
 
 enum status info_log(const char *path, FILE *output, struct error *error)

@@ -283,7 +283,7 @@ bool option_print(const struct option_spec *spec, const void *values, char *text
     case OPTION_STRING:
         string = *(const char *const *)value;
         snprintf(text, size, "%s", string ? string : "");
-        return string != NULL;
+        return string;
     case OPTION_FLAG:
     case OPTION_STRINGS:
     case OPTION_NUMBERS:

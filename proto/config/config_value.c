@@ -182,7 +182,7 @@ static bool parse_element(const yaml_node_t *node, const struct config_row *row,
     switch (row->type) {
     case CONFIG_PATH_LIST:
         text = strict_yaml_text(node);
-        return text && *text != '\0' && (*(char **)element = file_expand_home(text)) != NULL;
+        return text && *text != '\0' && (*(char **)element = file_expand_home(text));
     case CONFIG_INT_LIST:
         if (!parse_integer(node, row->min, row->max, &integer)) {
             return false;

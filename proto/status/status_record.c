@@ -283,7 +283,7 @@ static void read_part(struct reading *reading, const struct status_part *part, c
     size_t known = 0;
     for (size_t i = 0; i < part->count; i++) {
         const json_t *json = json_object_get(object, part->fields[i].key);
-        known += json != NULL;
+        known += json ? 1 : 0;
         read_field(reading, &part->fields[i], json, values + part->fields[i].offset);
     }
     reading->record->unknown += (int)(json_object_size(object) - known);

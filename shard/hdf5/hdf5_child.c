@@ -41,10 +41,10 @@
 static void close_all_from(int first)
 {
     DIR *directory = opendir("/proc/self/fd");
-    if (directory == NULL) {
+    if (!directory) {
         return;
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
         int descriptor = atoi(entry->d_name);
         if (descriptor >= first && descriptor != dirfd(directory)) {
             close(descriptor);
@@ -91,7 +91,7 @@ __attribute__((constructor)) static void become_survey(int count, char **argumen
 static void make_environment(char **environment)
 {
     size_t count = 0;
-    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+    for (char **entry = environ; entry && *entry; entry++) {
         if (strncmp(*entry, "LD_LIBRARY_PATH=", 16) == 0) {
             environment[count++] = *entry;
         }
@@ -252,7 +252,7 @@ static uint8_t *read_output(const struct h5_child *child, size_t most, size_t *s
     do {
         size_t larger = capacity * 2 + 65536 < most ? capacity * 2 + 65536 : most;
         uint8_t *grown = realloc(bytes, larger);
-        if (grown == NULL) {
+        if (!grown) {
             free(bytes);
             return NULL;
         }
@@ -272,7 +272,7 @@ enum status h5_child_describe(struct h5_child *child, uint64_t bytes, struct h5_
     *description = NULL;
     uint8_t *output = read_output(child, h5_description_most(bytes), &size);
     enum status status = h5_child_end(child, error);
-    if (output == NULL) {
+    if (!output) {
         return error_no_memory(error, child->path);
     }
     if (status != STATUS_OK) {
@@ -280,7 +280,7 @@ enum status h5_child_describe(struct h5_child *child, uint64_t bytes, struct h5_
         return status;
     }
     *description = h5_description_read(output, size, &what);
-    if (*description == NULL) {
+    if (!*description) {
         status = error_set(error, STATUS_DATA, child->path, DAMAGED,
                            "the file's structures are damaged: what HDF5 says of them is no description: %s",
                            what);
@@ -351,7 +351,7 @@ enum status h5_decode(int descriptor, const char *path, const struct h5_selectio
     }
     enum status values = read_values(&child, selection, data, &fault);
     status = h5_child_end(&child, error);
-    if (status == STATUS_OK && values != STATUS_OK && error != NULL) {
+    if (status == STATUS_OK && values != STATUS_OK && error) {
         *error = fault;
     }
     return status == STATUS_OK ? values : status;

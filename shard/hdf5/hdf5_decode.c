@@ -40,7 +40,7 @@ static bool decode_rows(const struct h5_stored *array, uint64_t begin, uint64_t 
         const uint64_t bytes = row_bytes > 0 ? (next - begin) * row_bytes : 0;
         void *values = malloc(bytes < SIZE_MAX ? bytes + 1 : SIZE_MAX);
         hid_t there = H5Dget_space(array->id), here = H5Screate_simple(array->rank, size, NULL);
-        if (values == NULL || there < 0 || here < 0 ||
+        if (!values || there < 0 || here < 0 ||
             H5Sselect_hyperslab(there, H5S_SELECT_SET, start, NULL, size, NULL) < 0 ||
             H5Dread(array->id, type, here, there, H5P_DEFAULT, values) < 0) {
             h5_library_message(fault, H5_FAULT_SIZE);

@@ -96,7 +96,7 @@ uint64_t h5_take_u64(const uint8_t *bytes)
 static const char *take_text(struct cursor *cursor)
 {
     const uint8_t *end = cursor->broken ? NULL : memchr(cursor->at, 0, (size_t)(cursor->end - cursor->at));
-    if (end == NULL) {
+    if (!end) {
         cursor->broken = true;
         return "";
     }
@@ -198,7 +198,7 @@ static bool count_records(struct cursor cursor, struct h5_description *descripti
         description->object_count += kind == 'O';
         description->link_count += kind == 'L';
         description->attribute_count += kind == 'A';
-        if (strchr("OLAF", kind) == NULL || kind == 0) {
+        if (!strchr("OLAF", kind) || kind == 0) {
             return false;
         }
     }
@@ -253,7 +253,7 @@ struct h5_description *h5_description_read(uint8_t *bytes, size_t size, const ch
     struct cursor cursor = {.at = bytes, .end = bytes + size};
     struct h5_description *description = calloc(1, sizeof *description);
     *what = "there is no memory for it";
-    if (description == NULL) {
+    if (!description) {
         free(bytes);
         return NULL;
     }
@@ -269,13 +269,13 @@ struct h5_description *h5_description_read(uint8_t *bytes, size_t size, const ch
         description->objects = calloc(description->object_count + 1, sizeof *description->objects);
         description->links = calloc(description->link_count + 1, sizeof *description->links);
         description->attributes = calloc(description->attribute_count + 1, sizeof *description->attributes);
-        if (description->objects != NULL && description->links != NULL && description->attributes != NULL) {
+        if (description->objects && description->links && description->attributes) {
             *what = !read_records(cursor, description) ? "a part of it is not well-formed"
-                    : description->fault == NULL && description->object_count == 0 ? "there is nothing in it"
-                                                                                   : NULL;
+                    : !description->fault && description->object_count == 0 ? "there is nothing in it"
+                                                                            : NULL;
         }
     }
-    if (*what != NULL) {
+    if (*what) {
         h5_description_free(description);
         return NULL;
     }
@@ -285,7 +285,7 @@ struct h5_description *h5_description_read(uint8_t *bytes, size_t size, const ch
 
 void h5_description_free(struct h5_description *description)
 {
-    if (description == NULL) {
+    if (!description) {
         return;
     }
     free(description->objects);
@@ -383,7 +383,7 @@ static void put(struct h5_writing *writing, const void *bytes, size_t size)
     if (size > writing->capacity - writing->size) {
         size_t capacity = writing->capacity * 2 + size + 4096;
         uint8_t *larger = realloc(writing->bytes, capacity);
-        if (larger == NULL) {
+        if (!larger) {
             writing->full = true;
             return;
         }

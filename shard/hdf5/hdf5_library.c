@@ -52,12 +52,12 @@ struct message {
 static herr_t innermost(unsigned depth, const H5E_error2_t *entry, void *context)
 {
     struct message *message = context;
-    if (depth != 0 || entry->desc == NULL) {
+    if (depth != 0 || !entry->desc) {
         return 0;
     }
     /* Of a failed system call HDF5 tells the time, the file, the addresses: what counts is the reason. */
     const char *quote = "error message = '", *reason = strstr(entry->desc, quote);
-    if (reason != NULL) {
+    if (reason) {
         snprintf(message->text, message->size, "%.*s", (int)strcspn(reason + strlen(quote), "'"),
                  reason + strlen(quote));
     } else {

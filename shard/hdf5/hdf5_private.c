@@ -23,7 +23,7 @@ enum status h5_fault(const struct h5_file *file, struct error *error, const char
 
 void h5_list_free(char **names, size_t count)
 {
-    for (size_t i = 0; names != NULL && i < count; i++) {
+    for (size_t i = 0; names && i < count; i++) {
         free(names[i]);
     }
     free(names);

@@ -37,10 +37,10 @@ enum status h5_open_file(const char *path, struct h5_file *file, struct error *e
     if (status == STATUS_OK) {
         status = h5_survey(file->descriptor, file->path, file->bytes, &file->description, error);
     }
-    if (status == STATUS_OK && file->description->fault != NULL) {
+    if (status == STATUS_OK && file->description->fault) {
         status = h5_fault(file, error, "%s", file->description->fault);
     }
-    if (status != STATUS_OK && file->description == NULL && file->descriptor >= 0) {
+    if (status != STATUS_OK && !file->description && file->descriptor >= 0) {
         close(file->descriptor);
     }
     if (status != STATUS_OK) {
@@ -51,7 +51,7 @@ enum status h5_open_file(const char *path, struct h5_file *file, struct error *e
 
 void h5_release_file(struct h5_file *file)
 {
-    if (file->description != NULL) {
+    if (file->description) {
         close(file->descriptor);
     }
     h5_description_free(file->description);
@@ -86,7 +86,7 @@ enum status h5_follow(const struct h5_file *file, const char *name, const struct
     const size_t length = strlen(name);
     uint32_t number = 0;
     *object = NULL;
-    if (description == NULL) {
+    if (!description) {
         return error_set(error, STATUS_INTERNAL, file->path, NULL,
                          "%.100s is read of a file that is not open", name);
     }
@@ -96,7 +96,7 @@ enum status h5_follow(const struct h5_file *file, const char *name, const struct
     for (size_t begin = 1, end; begin < length; begin = end + 1) {
         end = begin + strcspn(name + begin, "/");
         const struct h5_link *link = h5_description_link(description, number, name + begin, end - begin);
-        if (link == NULL) {
+        if (!link) {
             return no_link(file, name, &description->objects[number], error);
         }
         if (link->kind != H5_LINK_HARD) {
@@ -115,7 +115,7 @@ enum status h5_find_object(const struct h5_file *file, const char *name, const s
                            struct error *error)
 {
     enum status status = h5_follow(file, name, object, error);
-    if (status == STATUS_OK && *object == NULL) {
+    if (status == STATUS_OK && !*object) {
         status = h5_fault(file, error, "there is no %s in the file", name);
     }
     return status;
@@ -125,7 +125,7 @@ enum status h5_kind_of(const struct h5_file *file, const char *name, enum h5_kin
 {
     const struct h5_object *object;
     enum status status = h5_follow(file, name, &object, error);
-    *kind = status == STATUS_OK && object != NULL ? object->kind : H5_KIND_NONE;
+    *kind = status == STATUS_OK && object ? object->kind : H5_KIND_NONE;
     return status;
 }
 
@@ -160,12 +160,12 @@ enum status h5_list(const struct h5_file *file, const char *group, char ***names
     size_t begin, end;
     h5_description_links(description, number, &begin, &end);
     *names = calloc(end - begin + 1, sizeof **names);
-    if (*names == NULL) {
+    if (!*names) {
         return error_no_memory(error, file->path);
     }
     for (size_t i = begin; i < end && status == STATUS_OK; i++) {
         (*names)[*count] = strdup(description->links[i].name);
-        status = (*names)[*count] != NULL ? STATUS_OK : error_no_memory(error, file->path);
+        status = (*names)[*count] ? STATUS_OK : error_no_memory(error, file->path);
         *count += status == STATUS_OK;
     }
     if (status != STATUS_OK) {

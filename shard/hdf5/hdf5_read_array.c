@@ -23,7 +23,7 @@ enum status h5_open_array(const struct h5_file *file, const char *name, struct h
     if (status != STATUS_OK) {
         return status;
     }
-    if (object == NULL || object->kind != H5_KIND_ARRAY) {
+    if (!object || object->kind != H5_KIND_ARRAY) {
         return h5_fault(file, error, "there is no array %s in the file", name);
     }
     if (object->fault[0] != 0) {
@@ -205,7 +205,7 @@ enum status h5_read_vector(const struct h5_file *file, const char *name, enum h5
                         (unsigned long long)array.dims[0], (unsigned long long)most);
     }
     *data = malloc((size_t)(array.dims[0] * h5_type_size(type) + 1));
-    if (*data == NULL) {
+    if (!*data) {
         return error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory to read %s", name);
     }
     status = read_all(&array, *data, error);
@@ -256,7 +256,7 @@ static enum status locate_pieces(const struct h5_array *array, struct h5_locatio
     location->piece_bytes = object->piece_bytes;
     location->pieces = object->pieces;
     location->piece = malloc((size_t)(object->pieces + 1) * sizeof *location->piece);
-    if (location->piece == NULL) {
+    if (!location->piece) {
         return error_set(error, STATUS_INTERNAL, array->file->path, NULL, "no memory to locate %s",
                          array->name);
     }

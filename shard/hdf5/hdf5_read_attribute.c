@@ -29,7 +29,7 @@ static enum status look_up(const struct h5_file *file, const char *object, const
     }
     const uint32_t number = (uint32_t)(place - file->description->objects);
     found->attribute = h5_description_attribute(file->description, number, name);
-    if (found->attribute == NULL && place->attributes_fault[0] != 0) {
+    if (!found->attribute && place->attributes_fault[0] != 0) {
         status = fault(found, error, place->attributes_fault);
     }
     return status;
@@ -42,7 +42,7 @@ static enum status find(const struct h5_file *file, const char *object, const ch
     if (status != STATUS_OK) {
         return status;
     }
-    if (found->attribute == NULL) {
+    if (!found->attribute) {
         return fault(found, error, "is missing");
     }
     if (found->attribute->fault[0] != 0) {
@@ -59,7 +59,7 @@ enum status h5_has_attribute(const struct h5_file *file, const char *object, con
 {
     struct found found;
     enum status status = look_up(file, object, name, &found, error);
-    *has = status == STATUS_OK && found.attribute != NULL;
+    *has = status == STATUS_OK && found.attribute;
     return status;
 }
 
@@ -155,14 +155,14 @@ static enum status begin_listing(const struct h5_file *file, size_t count, struc
                                  struct error *error)
 {
     *listing = (struct listing){.names = calloc(count + 1, sizeof *listing->names)};
-    return listing->names != NULL ? STATUS_OK : error_no_memory(error, file->path);
+    return listing->names ? STATUS_OK : error_no_memory(error, file->path);
 }
 
 static enum status add_text(const struct h5_file *file, const char *text, struct listing *listing,
                             struct error *error)
 {
     listing->names[listing->count] = strdup(text);
-    if (listing->names[listing->count] == NULL) {
+    if (!listing->names[listing->count]) {
         return error_no_memory(error, file->path);
     }
     listing->count++;

@@ -69,7 +69,7 @@ static void put_texts_fixed(struct h5_writing *output, hid_t id, hid_t type, siz
         return;
     }
     char *texts = calloc(count + 1, width), *text = calloc(width + 1, 1);
-    if (texts == NULL || text == NULL || (count > 0 && H5Aread(id, type, texts) < 0)) {
+    if (!texts || !text || (count > 0 && H5Aread(id, type, texts) < 0)) {
         h5_stored_fault(fault, "cannot be read");
     }
     for (size_t i = 0; i < count && fault[0] == 0; i++) {
@@ -84,18 +84,18 @@ static void put_texts_fixed(struct h5_writing *output, hid_t id, hid_t type, siz
 static void put_texts_variable(struct h5_writing *output, hid_t id, hid_t type, size_t count, char *fault)
 {
     char **texts = calloc(count + 1, sizeof *texts);
-    if (texts == NULL || (count > 0 && H5Aread(id, type, texts) < 0)) {
+    if (!texts || (count > 0 && H5Aread(id, type, texts) < 0)) {
         h5_stored_fault(fault, "cannot be read");
     }
     for (size_t i = 0; i < count && fault[0] == 0; i++) {
-        h5_put_text(output, texts[i] != NULL ? texts[i] : "");
+        h5_put_text(output, texts[i] ? texts[i] : "");
     }
 }
 
 static void put_numbers(struct h5_writing *output, hid_t id, hid_t memory, size_t count, char *fault)
 {
     uint64_t *values = calloc(count + 1, sizeof *values);
-    if (values == NULL || (count > 0 && H5Aread(id, memory, values) < 0)) {
+    if (!values || (count > 0 && H5Aread(id, memory, values) < 0)) {
         h5_stored_fault(fault, "cannot be read");
     }
     for (size_t i = 0; i < count && fault[0] == 0; i++) {
@@ -264,7 +264,7 @@ static int describe(void)
     char fault[H5_FAULT_SIZE] = "";
     struct survey survey = {.identity = calloc(H5_OBJECTS_MAX, sizeof *survey.identity),
                             .slot = calloc(SLOTS, sizeof *survey.slot)};
-    if (survey.identity == NULL || survey.slot == NULL) {
+    if (!survey.identity || !survey.slot) {
         return H5_SURVEY_FAILED;
     }
     const bool opened = h5_stored_open_file(&survey.file, fault);

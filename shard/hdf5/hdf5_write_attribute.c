@@ -100,7 +100,7 @@ static enum status set_texts(struct h5_file *file, const char *object, const cha
     char *texts = calloc(count + 1, widest);
     hid_t type = text_type(widest);
     enum status status;
-    if (texts == NULL || type < 0) {
+    if (!texts || type < 0) {
         status =
             error_set(error, STATUS_INTERNAL, file->path, NULL, "no memory for the attribute '%s'", name);
     } else {

@@ -15,8 +15,7 @@ enum image_encoding image_sniff(const uint8_t *bytes, size_t size)
     if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0) {
         return IMAGE_PNG;
     }
-    if (size >= 3 && bytes[0] == 'P' && memchr("2356", bytes[1], 4) != NULL &&
-        memchr(" \t\r\n\v\f#", bytes[2], 7) != NULL) {
+    if (size >= 3 && bytes[0] == 'P' && memchr("2356", bytes[1], 4) && memchr(" \t\r\n\v\f#", bytes[2], 7)) {
         return IMAGE_PNM;
     }
     return IMAGE_UNKNOWN;
@@ -98,7 +97,7 @@ enum status image_encode(const struct image *image, enum image_encoding encoding
 
 void image_free(struct image *image)
 {
-    if (image == NULL) {
+    if (!image) {
         return;
     }
     free(image->pixels);

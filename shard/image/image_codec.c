@@ -34,7 +34,7 @@ enum status image_sink_open(struct image_sink *sink, uint64_t width, uint64_t he
         return STATUS_OK;
     }
     sink->pixels = malloc((size_t)width * (size_t)height * 3);
-    if (sink->pixels == NULL) {
+    if (!sink->pixels) {
         return error_set(error, STATUS_INTERNAL, NULL, "free memory, or use smaller images",
                          "no memory for an image of %d x %d", sink->width, sink->height);
     }

@@ -119,7 +119,7 @@ static bool read_image(struct jpeg_reader *reader, struct error *error)
         return false;
     }
     reader_open(reader);
-    if (reader->sink == NULL) {
+    if (!reader->sink) {
         reader->status = image_check_side(info->image_width, info->image_height, error);
         return true;
     }

@@ -106,7 +106,7 @@ static bool read_image(struct png_reader *reader, struct error *error)
     png_read_info(reader->png, reader->info);
     reader->width = (int)png_get_image_width(reader->png, reader->info);
     reader->height = (int)png_get_image_height(reader->png, reader->info);
-    if (reader->sink == NULL) {
+    if (!reader->sink) {
         reader->status = image_check_side((uint64_t)reader->width, (uint64_t)reader->height, error);
         return true;
     }
@@ -124,8 +124,8 @@ enum status image_png_decode(const uint8_t *bytes, size_t size, struct image_sin
 {
     struct png_reader reader = {.bytes = bytes, .size = size, .sink = sink};
     reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, reader_fail, ignore_warning);
-    reader.info = reader.png == NULL ? NULL : png_create_info_struct(reader.png);
-    if (reader.info == NULL) {
+    reader.info = !reader.png ? NULL : png_create_info_struct(reader.png);
+    if (!reader.info) {
         png_destroy_read_struct(&reader.png, NULL, NULL);
         return error_no_memory(error, "PNG decoder");
     }
@@ -152,7 +152,7 @@ static void writer_write(png_structp png, png_bytep data, size_t count)
     if (count > writer->capacity - writer->size) {
         size_t capacity = (writer->size + count) * 2;
         uint8_t *bytes = realloc(writer->bytes, capacity);
-        if (bytes == NULL) {
+        if (!bytes) {
             png_error(png, "no memory");
         }
         writer->bytes = bytes;
@@ -187,8 +187,8 @@ enum status image_png_encode(const struct image *image, uint8_t **bytes, size_t 
 {
     struct png_writer writer = {0};
     writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, writer_fail, ignore_warning);
-    writer.info = writer.png == NULL ? NULL : png_create_info_struct(writer.png);
-    if (writer.info == NULL) {
+    writer.info = !writer.png ? NULL : png_create_info_struct(writer.png);
+    if (!writer.info) {
         png_destroy_write_struct(&writer.png, NULL);
         return error_no_memory(error, "PNG encoder");
     }

@@ -125,7 +125,7 @@ enum status image_pnm_decode(const uint8_t *bytes, size_t size, struct image_sin
     *width = (int)reader.width;
     *height = (int)reader.height;
     status = image_check_side(reader.width, reader.height, error);
-    if (status != STATUS_OK || sink == NULL) {
+    if (status != STATUS_OK || !sink) {
         return status;
     }
     if (!is_long_enough(&reader)) {
@@ -144,7 +144,7 @@ enum status image_pnm_encode(const struct image *image, uint8_t **bytes, size_t 
     const int header_size = snprintf(header, sizeof header, "P6\n%d %d\n255\n", image->width, image->height);
     const size_t count = (size_t)image->width * (size_t)image->height * 3;
     *bytes = malloc((size_t)header_size + count);
-    if (*bytes == NULL) {
+    if (!*bytes) {
         return error_no_memory(error, "PPM image");
     }
     memcpy(*bytes, header, (size_t)header_size);

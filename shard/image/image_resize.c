@@ -59,7 +59,7 @@ static enum status filter_create(struct filter *filter, int input, int side, str
     filter->first = malloc((size_t)side * sizeof *filter->first);
     filter->count = malloc((size_t)side * sizeof *filter->count);
     filter->weight = malloc((size_t)side * (size_t)filter->taps * sizeof *filter->weight);
-    if (filter->first == NULL || filter->count == NULL || filter->weight == NULL) {
+    if (!filter->first || !filter->count || !filter->weight) {
         return error_no_memory(error, "resizing an image");
     }
     for (int i = 0; i < side; i++) {
@@ -123,7 +123,7 @@ enum status image_resize(const struct image *image, int side, struct image *resi
     float *line = malloc((size_t)side * 3 * sizeof *line);
     uint8_t *pixels = malloc((size_t)side * (size_t)side * 3);
     enum status status = STATUS_OK;
-    if (rows == NULL || line == NULL || pixels == NULL) {
+    if (!rows || !line || !pixels) {
         status = error_no_memory(error, "resizing an image");
     }
     if (status == STATUS_OK) {

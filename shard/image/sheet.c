@@ -57,7 +57,7 @@ enum status sheet_create(const struct sheet_layout *layout, struct sheet *sheet,
     }
     const size_t bytes = (size_t)width * (size_t)height * 3;
     sheet->image = (struct image){(int)width, (int)height, malloc(bytes)};
-    if (sheet->image.pixels == NULL) {
+    if (!sheet->image.pixels) {
         return error_no_memory(error, "sheet");
     }
     memset(sheet->image.pixels, 255, bytes);

@@ -54,7 +54,7 @@ static enum status shuffle(struct packing *packing, struct error *error)
     for (int i = 0; i < 2; i++) {
         packing->batches[i].images = calloc(PACK_BATCH, sizeof *packing->batches[i].images);
     }
-    if (packing->order == NULL || packing->batches[0].images == NULL || packing->batches[1].images == NULL) {
+    if (!packing->order || !packing->batches[0].images || !packing->batches[1].images) {
         return error_set(error, STATUS_INTERNAL, path, NULL, "no memory to pack %llu images",
                          (unsigned long long)images);
     }
@@ -143,7 +143,7 @@ static char *describe_job(const struct packing *packing, uint32_t shards)
     char *text = NULL;
     size_t size;
     FILE *stream = open_memstream(&text, &size);
-    if (stream == NULL) {
+    if (!stream) {
         return NULL;
     }
     fprintf(stream,
@@ -163,7 +163,7 @@ static void tell(const struct pack_style *style, const char *text, uint32_t fini
 {
     char line[200];
     snprintf(line, sizeof line, text, finished, shards);
-    if (finished > 0 && style->warn != NULL) {
+    if (finished > 0 && style->warn) {
         style->warn(style->context, line);
     }
 }
@@ -172,11 +172,11 @@ static enum status arrange(struct packing *packing, const struct dataset_plan *p
                            struct error *error)
 {
     const struct pack_source *source = packing->source;
-    if (source->arrange == NULL) {
+    if (!source->arrange) {
         return STATUS_OK;
     }
     packing->shard = malloc((size_t)source->images * sizeof *packing->shard + 1);
-    if (packing->shard == NULL) {
+    if (!packing->shard) {
         return error_set(error, STATUS_INTERNAL, packing->wanted->source, NULL,
                          "no memory to pack %llu images", (unsigned long long)source->images);
     }
@@ -205,7 +205,7 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
                                 .force = wanted->force};
     plan.shards = packing->result->shards = count_shards(packing);
     char *job = describe_job(packing, plan.shards);
-    if (job == NULL) {
+    if (!job) {
         return error_no_memory(error, wanted->source);
     }
     plan.job = job;
@@ -238,10 +238,10 @@ static enum status stream(struct packing *packing, struct error *error)
                     packing);
         next += filling->count;
         status = packing->written;
-        if (status != STATUS_OK && error != NULL) {
+        if (status != STATUS_OK && error) {
             *error = packing->error;
         }
-        if (status == STATUS_OK && packing->full->count > 0 && packing->style->progress != NULL) {
+        if (status == STATUS_OK && packing->full->count > 0 && packing->style->progress) {
             packing->style->progress(packing->style->context, packing->full->begin + packing->full->count,
                                      images);
         }
@@ -263,13 +263,13 @@ static enum status warn_thinned(const struct packing *packing, struct error *err
     uint32_t *had = calloc(source->classes, sizeof *had);
     uint32_t least = packing->wanted->min_images < 1 ? 1 : packing->wanted->min_images;
     char line[400];
-    if (had == NULL) {
+    if (!had) {
         return error_no_memory(error, packing->wanted->source);
     }
     for (uint64_t i = 0; i < source->images; i++) {
         had[source->label[i]]++;
     }
-    for (uint32_t label = 0; label < source->classes && packing->style->warn != NULL; label++) {
+    for (uint32_t label = 0; label < source->classes && packing->style->warn; label++) {
         if (stored[label] >= least || had[label] == stored[label]) {
             continue;
         }
@@ -309,7 +309,7 @@ enum status pack_write(const struct pack_dataset *wanted, const struct pack_styl
     if (status == STATUS_OK) {
         status = finish(&packing, error);
     }
-    if (packing.writer != NULL) {
+    if (packing.writer) {
         tell(style, "%u of %u shards are finished: the same command goes on after them",
              dataset_writer_tally(packing.writer)->shards, result->shards);
     }

@@ -20,7 +20,7 @@ static enum status number_images(struct faces *faces, struct error *error)
     faces->label = malloc((size_t)folder->images * sizeof *faces->label + 1);
     faces->first = malloc((size_t)folder->count * sizeof *faces->first + 1);
     faces->names = malloc((size_t)folder->count * sizeof *faces->names + 1);
-    if (faces->label == NULL || faces->first == NULL || faces->names == NULL) {
+    if (!faces->label || !faces->first || !faces->names) {
         return error_set(error, STATUS_INTERNAL, folder->path, NULL, "no memory to pack %llu images",
                          (unsigned long long)folder->images);
     }

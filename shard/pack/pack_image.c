@@ -92,7 +92,7 @@ void pack_images(const struct pack_style *style, const struct pack_images_source
     const int threads = style->threads > 0 ? style->threads : omp_get_max_threads();
     /* Turn 0 is the other work: it begins first, since it may take longest. */
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (size_t turn = meanwhile != NULL ? 0 : 1; turn <= count; turn++) {
+    for (size_t turn = meanwhile ? 0 : 1; turn <= count; turn++) {
         if (turn == 0) {
             meanwhile(context);
         } else {
@@ -110,7 +110,7 @@ enum status pack_read_file(const char *path, uint8_t **bytes, size_t *size, stru
     enum status status = file_read(path, PACK_IMAGE_BYTES_MAX, &text, size, error);
     if (status == STATUS_OK) {
         *bytes = (uint8_t *)text;
-    } else if (error != NULL) {
+    } else if (error) {
         error->where[0] = 0;
     }
     return status;
@@ -121,7 +121,7 @@ enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t
     uint8_t *part = malloc(size + 1);
     size_t done = 0;
     ssize_t count = 1;
-    if (part == NULL) {
+    if (!part) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu bytes", size);
     }
     while (done < size && count > 0) {
@@ -148,10 +148,10 @@ enum status pack_bad_image(const struct pack_style *style, const struct packed_i
 {
     char line[ERROR_LINE_SIZE];
     if (image->status != STATUS_DATA || !style->skip_bad) {
-        if (error != NULL) {
+        if (error) {
             *error = image->error;
         }
-        if (error != NULL && image->status == STATUS_DATA) {
+        if (error && image->status == STATUS_DATA) {
             error_set(error, STATUS_DATA, image->error.where,
                       "replace or remove the image, or leave such ones out with --skip-bad", "%s",
                       image->error.what);
@@ -159,7 +159,7 @@ enum status pack_bad_image(const struct pack_style *style, const struct packed_i
         return image->status;
     }
     error_format(&image->error, line, sizeof line);
-    if (style->warn != NULL) {
+    if (style->warn) {
         style->warn(style->context, line);
     }
     return STATUS_OK;

@@ -74,7 +74,7 @@ static enum status find_images(struct import *import, struct error *error)
     struct mention *sorted = malloc(mentions * sizeof *sorted);
     import->image = malloc(mentions * sizeof *import->image);
     import->path = malloc(mentions * sizeof *import->path);
-    if (sorted == NULL || import->image == NULL || import->path == NULL || mentions >= UINT32_MAX) {
+    if (!sorted || !import->image || !import->path || mentions >= UINT32_MAX) {
         free(sorted);
         return error_no_memory(error, import->wanted->list);
     }

@@ -109,7 +109,7 @@ static enum status find_images(struct import *import, struct error *error)
     import->first = malloc(count * sizeof *import->first);
     import->place = malloc(count * sizeof *import->place);
     enum status status = STATUS_OK;
-    if (mentions == NULL || import->first == NULL || import->place == NULL) {
+    if (!mentions || !import->first || !import->place) {
         status = error_set(error, STATUS_INTERNAL, import->set.pickle.path, NULL, "no memory for %u images",
                            count);
     }

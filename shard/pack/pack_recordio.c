@@ -49,10 +49,10 @@ static enum status choose_identities(struct records *records, const struct pack_
                                      const struct name_filter *filter, struct error *error)
 {
     const struct record_set *set = &records->set;
-    bool all = wanted->include == NULL && wanted->exclude == NULL && wanted->min_images <= 1;
+    bool all = !wanted->include && !wanted->exclude && wanted->min_images <= 1;
     records->moved = calloc(set->classes, sizeof *records->moved);
     records->names = calloc(set->classes, sizeof *records->names);
-    if (records->moved == NULL || records->names == NULL) {
+    if (!records->moved || !records->names) {
         return no_memory(records, error);
     }
     for (uint64_t i = 0; i < set->images; i++) {
@@ -80,7 +80,7 @@ static enum status number_images(struct records *records, struct error *error)
     const struct record_set *set = &records->set;
     records->number = malloc((size_t)records->images * sizeof *records->number);
     records->label = malloc((size_t)records->images * sizeof *records->label);
-    if (records->number == NULL || records->label == NULL || set->images >= UINT32_MAX) {
+    if (!records->number || !records->label || set->images >= UINT32_MAX) {
         return no_memory(records, error);
     }
     uint64_t count = 0;
@@ -119,8 +119,8 @@ static enum status read_image(const void *context, uint64_t number, char *where,
     uint32_t image = records->number[number];
     snprintf(where, PATH_SIZE, "%.900s, record at byte %llu", records->set.path,
              (unsigned long long)records->set.offset[image]);
-    return records->spool != NULL ? record_spool_read(records->spool, number, bytes, size, error)
-                                  : record_set_read(&records->set, image, bytes, size, error);
+    return records->spool ? record_spool_read(records->spool, number, bytes, size, error)
+                          : record_set_read(&records->set, image, bytes, size, error);
 }
 
 static enum status arrange(void *context, const struct pack_arrangement *arrangement, struct error *error)
@@ -132,7 +132,7 @@ static enum status arrange(void *context, const struct pack_arrangement *arrange
         (style->spool == PACK_SPOOL_AUTO && !record_spool_is_needed(&records->set))) {
         return STATUS_OK;
     }
-    if (style->warn != NULL) {
+    if (style->warn) {
         style->warn(style->context,
                     "the set does not stay in memory: its records are first put in the order of "
                     "the shards, on disk");

@@ -63,7 +63,7 @@ static enum status store(struct pack_set *set, const struct packed_image *image,
     if (pairs->bytes + image->size > set->capacity) {
         uint64_t capacity = (pairs->bytes + image->size) * 2;
         uint8_t *larger = realloc(pairs->image, capacity);
-        if (larger == NULL) {
+        if (!larger) {
             return error_no_memory(error, set->wanted->list);
         }
         pairs->image = larger;
@@ -106,12 +106,12 @@ static enum status pack_batch(struct pack_set *set, struct packed_image *batch, 
 static enum status pack_all(struct pack_set *set, struct error *error)
 {
     struct packed_image *batch = calloc(PACK_BATCH, sizeof *batch);
-    enum status status = batch == NULL ? error_no_memory(error, set->wanted->list) : STATUS_OK;
+    enum status status = !batch ? error_no_memory(error, set->wanted->list) : STATUS_OK;
     for (uint32_t begin = 0; begin < set->images && status == STATUS_OK;) {
         size_t count = set->images - begin < PACK_BATCH ? set->images - begin : PACK_BATCH;
         status = pack_batch(set, batch, begin, count, error);
         begin += (uint32_t)count;
-        if (status == STATUS_OK && set->style->progress != NULL) {
+        if (status == STATUS_OK && set->style->progress) {
             set->style->progress(set->style->context, begin, set->images);
         }
     }
@@ -125,7 +125,7 @@ enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_s
 {
     struct pack_set *set = calloc(1, sizeof *set);
     *result = NULL;
-    if (set == NULL) {
+    if (!set) {
         return error_no_memory(error, wanted->list);
     }
     set->wanted = wanted;
@@ -139,8 +139,8 @@ enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_s
     set->pairs.same = malloc(pairs + 1);
     set->pairs.fold = malloc(pairs + 1);
     enum status status = STATUS_OK;
-    if (set->stored == NULL || set->pairs.offset == NULL || set->pairs.crc == NULL ||
-        set->pairs.pair == NULL || set->pairs.same == NULL || set->pairs.fold == NULL) {
+    if (!set->stored || !set->pairs.offset || !set->pairs.crc || !set->pairs.pair || !set->pairs.same ||
+        !set->pairs.fold) {
         status = error_no_memory(error, set->wanted->list);
     }
     if (status == STATUS_OK) {

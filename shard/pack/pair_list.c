@@ -30,16 +30,16 @@ static enum status bad_line(const struct reader *reader, struct error *error, co
 static void next_line(struct reader *reader, char *fields[FIELDS_MAX], size_t *count)
 {
     *count = 0;
-    while (*count == 0 && reader->rest != NULL && *reader->rest != 0) {
+    while (*count == 0 && reader->rest && *reader->rest != 0) {
         char *line = reader->rest, *end = strchr(line, '\n'), *mark;
-        reader->rest = end == NULL ? NULL : end + 1;
+        reader->rest = !end ? NULL : end + 1;
         reader->line++;
-        if (end != NULL) {
+        if (end) {
             *end = 0;
         }
         line[strcspn(line, "\r")] = 0;
-        const char *cut = strchr(line, '\t') != NULL ? "\t" : " ";
-        for (char *field = strtok_r(line, cut, &mark); field != NULL; field = strtok_r(NULL, cut, &mark)) {
+        const char *cut = strchr(line, '\t') ? "\t" : " ";
+        for (char *field = strtok_r(line, cut, &mark); field; field = strtok_r(NULL, cut, &mark)) {
             if (*count < FIELDS_MAX) {
                 fields[*count] = field;
             }
@@ -64,7 +64,7 @@ static enum status add(struct reader *reader, char *first, char *second, int fol
     if (list->count == reader->capacity) {
         size_t capacity = reader->capacity == 0 ? 1024 : reader->capacity * 2;
         struct pair_list_pair *larger = realloc(list->pairs, capacity * sizeof *larger);
-        if (larger == NULL) {
+        if (!larger) {
             return error_no_memory(error, reader->path);
         }
         list->pairs = larger;
@@ -73,8 +73,7 @@ static enum status add(struct reader *reader, char *first, char *second, int fol
     struct pair_list_pair *pair = &list->pairs[list->count];
     *pair = (struct pair_list_pair){{strdup(first), strdup(second)}, fold, same};
     list->count++;
-    return pair->image[0] == NULL || pair->image[1] == NULL ? error_no_memory(error, reader->path)
-                                                            : STATUS_OK;
+    return !pair->image[0] || !pair->image[1] ? error_no_memory(error, reader->path) : STATUS_OK;
 }
 
 /* --- LFW --- */

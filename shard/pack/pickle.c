@@ -426,14 +426,14 @@ static enum status run_opcode(struct machine *machine, uint8_t code, struct erro
 {
     const struct opcode *opcode = &opcodes[code];
     uint64_t argument;
-    if (opcode->name == NULL) {
+    if (!opcode->name) {
         return pickle_bad(error, "it is no pickle");
     }
     if (machine->opcode_at == 0 && opcode->run != run_proto) {
         return error_set(error, STATUS_DATA, NULL, "dump it again with protocol 2 to 5",
                          "a pickle of protocol 2 to 5 begins with PROTO");
     }
-    if (opcode->run == NULL) {
+    if (!opcode->run) {
         return pickle_bad(error, "no set of images needs this opcode; it was not run");
     }
     enum status status = read_argument(machine, opcode->argument_bytes, &argument, error);
@@ -460,7 +460,7 @@ static enum status run_machine(struct machine *machine, struct error *error)
         char where[1200];
         const char *name = opcodes[code].name;
         snprintf(where, sizeof where, "%s, %s at byte %" PRIu64, machine->pickle->path,
-                 name != NULL ? name : "an unknown opcode", machine->opcode_at);
+                 name ? name : "an unknown opcode", machine->opcode_at);
         error_prefix_where(error, where);
     }
     return status;
@@ -470,7 +470,7 @@ static enum status open_file(struct machine *machine, struct error *error)
 {
     struct pickle *pickle = machine->pickle;
     machine->block = malloc(PICKLE_BLOCK);
-    if (machine->block == NULL) {
+    if (!machine->block) {
         return error_no_memory(error, pickle->path);
     }
     return file_open(pickle->path, FILE_LINKS_FOLLOWED, &pickle->descriptor, &machine->size, error);

@@ -39,7 +39,7 @@ enum status pickle_name(const char *module, const char *attribute, struct pickle
 
 bool pickle_short_text(const struct pickle *pickle, const struct pickle_value *value, char *text, size_t size)
 {
-    if (value == NULL || (value->kind != PICKLE_TEXT && value->kind != PICKLE_BYTES) ||
+    if (!value || (value->kind != PICKLE_TEXT && value->kind != PICKLE_BYTES) ||
         value->is.bytes.size >= size) {
         return false;
     }
@@ -80,10 +80,10 @@ static enum status fill_array(const struct pickle *pickle, const struct pickle_v
                               struct pickle_value *value, struct error *error)
 {
     const struct pickle_value *count = pickle_item(pickle, shape, 0);
-    if (dtype == NULL || dtype->kind != PICKLE_DTYPE || bytes == NULL || bytes->kind != PICKLE_BYTES) {
+    if (!dtype || dtype->kind != PICKLE_DTYPE || !bytes || bytes->kind != PICKLE_BYTES) {
         return pickle_bad(error, "an array's parts are not where numpy writes them");
     }
-    if (count == NULL || count->kind != PICKLE_INT || shape->is.items.count != 1) {
+    if (!count || count->kind != PICKLE_INT || shape->is.items.count != 1) {
         return pickle_bad(error,
                           "an array has not one dimension: images are expected encoded, as JPEG or PNG");
     }
@@ -108,7 +108,7 @@ static enum status make_scalar(const struct pickle *pickle, const struct pickle_
                               *bytes = pickle_item(pickle, arguments, 1);
     uint8_t *data;
     size_t size;
-    if (dtype == NULL || dtype->kind != PICKLE_DTYPE || bytes == NULL || bytes->kind != PICKLE_BYTES ||
+    if (!dtype || dtype->kind != PICKLE_DTYPE || !bytes || bytes->kind != PICKLE_BYTES ||
         bytes->is.bytes.size > 16) {
         return pickle_bad(error, "a scalar's parts are not where numpy writes them");
     }
@@ -138,7 +138,7 @@ static enum status make_bytes(const struct pickle *pickle, const struct pickle_v
 {
     const struct pickle_value *text = pickle_item(pickle, arguments, 0);
     char coding[16];
-    if (text == NULL || text->kind != PICKLE_TEXT ||
+    if (!text || text->kind != PICKLE_TEXT ||
         !pickle_short_text(pickle, pickle_item(pickle, arguments, 1), coding, sizeof coding) ||
         strcmp(coding, "latin1") != 0) {
         return pickle_bad(error, "a text is encoded as something else than bytes");

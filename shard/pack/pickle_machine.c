@@ -46,7 +46,7 @@ enum status machine_grow(struct pickle_items *items, uint32_t least, struct erro
         capacity *= 2;
     }
     uint32_t *larger = realloc(items->value, (size_t)capacity * sizeof *larger);
-    if (larger == NULL) {
+    if (!larger) {
         return error_no_memory(error, "pickle");
     }
     items->value = larger;
@@ -76,7 +76,7 @@ enum status machine_push_new(struct machine *machine, const struct pickle_value 
     if (pickle->count == machine->capacity) {
         uint32_t capacity = machine->capacity == 0 ? 256 : machine->capacity * 2;
         struct pickle_value *larger = realloc(pickle->values, (size_t)capacity * sizeof *larger);
-        if (larger == NULL) {
+        if (!larger) {
             return error_no_memory(error, "pickle");
         }
         pickle->values = larger;

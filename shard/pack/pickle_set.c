@@ -10,14 +10,14 @@ static enum status bad_set(const struct pickle_set *set, struct error *error, co
 
 static uint32_t items_of(const struct pickle_value *value)
 {
-    bool has = value != NULL && (value->kind == PICKLE_TUPLE || value->kind == PICKLE_LIST);
+    bool has = value && (value->kind == PICKLE_TUPLE || value->kind == PICKLE_LIST);
     return has ? value->is.items.count : 0;
 }
 
 static enum status take_images(struct pickle_set *set, const struct pickle_value *images, struct error *error)
 {
     set->image = malloc((size_t)set->pairs * 2 * sizeof *set->image);
-    if (set->image == NULL) {
+    if (!set->image) {
         return error_set(error, STATUS_INTERNAL, set->pickle.path, NULL, "no memory for %u pairs",
                          set->pairs);
     }
@@ -64,7 +64,7 @@ static enum status take_verdicts(struct pickle_set *set, const struct pickle_val
                                  struct error *error)
 {
     set->same = malloc(set->pairs);
-    if (set->same == NULL) {
+    if (!set->same) {
         return error_set(error, STATUS_INTERNAL, set->pickle.path, NULL, "no memory for %u pairs",
                          set->pairs);
     }

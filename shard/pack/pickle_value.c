@@ -7,7 +7,7 @@
 const struct pickle_value *pickle_item(const struct pickle *pickle, const struct pickle_value *value,
                                        uint32_t index)
 {
-    if (value == NULL || (value->kind != PICKLE_TUPLE && value->kind != PICKLE_LIST) ||
+    if (!value || (value->kind != PICKLE_TUPLE && value->kind != PICKLE_LIST) ||
         index >= value->is.items.count) {
         return NULL;
     }

@@ -33,11 +33,11 @@ static enum status find_record(const char *folder, char *path, struct error *err
     DIR *directory = opendir(folder);
     enum status status = STATUS_OK;
     size_t found = 0;
-    if (directory == NULL) {
+    if (!directory) {
         return error_set(error, STATUS_DATA, folder, "check the path and its permissions",
                          "cannot read the folder: %s", strerror(errno));
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
         size_t length = strlen(entry->d_name);
         if (length > 4 && strcmp(entry->d_name + length - 4, ".rec") == 0 && found++ == 0) {
             status = file_join(folder, entry->d_name, path, error);
@@ -79,18 +79,18 @@ static enum status grow(struct scan *scan, struct error *error)
     struct record_set *set = scan->set;
     uint64_t capacity = scan->capacity == 0 ? 4096 : scan->capacity * 2;
     uint64_t *offset = realloc(set->offset, (size_t)capacity * sizeof *offset);
-    if (offset != NULL) {
+    if (offset) {
         set->offset = offset;
     }
     uint32_t *span = realloc(set->span, (size_t)capacity * sizeof *span);
-    if (span != NULL) {
+    if (span) {
         set->span = span;
     }
     uint32_t *label = realloc(set->label, (size_t)capacity * sizeof *label);
-    if (label != NULL) {
+    if (label) {
         set->label = label;
     }
-    if (offset == NULL || span == NULL || label == NULL) {
+    if (!offset || !span || !label) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for more than %llu images",
                          (unsigned long long)set->images);
     }

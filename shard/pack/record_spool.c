@@ -129,7 +129,7 @@ static enum status plan(struct record_spool *spool, struct error *error)
         range->begin = range->written = end;
         end = range->end += end;
         range->buffer = malloc(spool->buffer_size);
-        if (range->buffer == NULL) {
+        if (!range->buffer) {
             return error_set(error, STATUS_INTERNAL, spool->path, "make fewer shards",
                              "no memory for the records of %u shards", spool->shards);
         }
@@ -215,7 +215,7 @@ enum status record_spool_create(const char *path, const struct record_set *set, 
 {
     *result = NULL;
     struct record_spool *spool = calloc(1, sizeof *spool);
-    if (spool == NULL) {
+    if (!spool) {
         return error_no_memory(error, path);
     }
     snprintf(spool->path, sizeof spool->path, "%s", path);
@@ -231,7 +231,7 @@ enum status record_spool_create(const char *path, const struct record_set *set, 
     spool->offset = calloc((size_t)count, sizeof *spool->offset);
     spool->ranges = calloc(shards, sizeof *spool->ranges);
     enum status status = STATUS_OK;
-    if (spool->offset == NULL || spool->ranges == NULL) {
+    if (!spool->offset || !spool->ranges) {
         status = error_no_memory(error, path);
     }
     if (status == STATUS_OK) {
@@ -247,7 +247,7 @@ enum status record_spool_create(const char *path, const struct record_set *set, 
 
 void record_spool_close(struct record_spool *spool)
 {
-    if (spool == NULL) {
+    if (!spool) {
         return;
     }
     if (spool->descriptor >= 0) {

@@ -206,7 +206,7 @@ static enum status read_record(struct reader *reader, struct recordio_record *re
 static enum status open_reader(struct reader *reader, struct error *error)
 {
     reader->block = malloc(BLOCK);
-    if (reader->block == NULL) {
+    if (!reader->block) {
         return error_no_memory(error, reader->path);
     }
     enum status status =
@@ -294,11 +294,11 @@ enum status recordio_read_index(const char *path, uint64_t *count, uint64_t *mix
     char line[128], where[1200], end;
     uint64_t key, offset;
     *count = *mixed = 0;
-    if (file == NULL) {
+    if (!file) {
         return file_data_error(error, path, errno);
     }
     enum status status = STATUS_OK;
-    while (status == STATUS_OK && fgets(line, sizeof line, file) != NULL) {
+    while (status == STATUS_OK && fgets(line, sizeof line, file)) {
         if (sscanf(line, "%" SCNu64 "\t%" SCNu64 "%c", &key, &offset, &end) < 2 ||
             line[strspn(line, "0123456789\t\r\n ")] != 0) {
             snprintf(where, sizeof where, "%s:%" PRIu64, path, *count + 1);

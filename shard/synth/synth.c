@@ -78,7 +78,7 @@ static enum status shared_labels(const struct synth_config *config, uint32_t *la
     const uint32_t shared = synth_shared_people(config);
     uint64_t *person = malloc((size_t)config->identities * sizeof *person);
     enum status status = STATUS_OK;
-    if (person == NULL) {
+    if (!person) {
         return error_no_memory(error, "overlap");
     }
     for (int dataset = 0; dataset < config->datasets && status == STATUS_OK; dataset++) {
@@ -119,7 +119,7 @@ static enum status write_overlap(const struct synth_config *config, struct error
         malloc(((size_t)synth_shared_people(config) * (size_t)config->datasets + 1) * sizeof *label);
     FILE *file = open_memstream(&text, &size);
     enum status status = STATUS_OK;
-    if (label == NULL || file == NULL) {
+    if (!label || !file) {
         status = error_no_memory(error, "overlap");
     }
     if (status == STATUS_OK) {
@@ -128,7 +128,7 @@ static enum status write_overlap(const struct synth_config *config, struct error
     if (status == STATUS_OK) {
         print_overlap(config, label, file);
     }
-    if (file != NULL && fclose(file) != 0 && status == STATUS_OK) {
+    if (file && fclose(file) != 0 && status == STATUS_OK) {
         status = error_no_memory(error, "overlap");
     }
     if (status == STATUS_OK) {

@@ -36,7 +36,7 @@ enum status synth_batch_draw(const struct synth_config *config, struct synth_job
         struct error own = {0};
         uint8_t *pixels = malloc((size_t)config->size * (size_t)config->size * 3);
         enum status status = canvas_create(&canvas, config->size, &own);
-        if (pixels == NULL) {
+        if (!pixels) {
             status = error_no_memory(&own, "drawing an image");
         }
 #pragma omp for schedule(dynamic, 8)
@@ -49,7 +49,7 @@ enum status synth_batch_draw(const struct synth_config *config, struct synth_job
 #pragma omp critical(synth_outcome)
             {
                 outcome = status;
-                if (error != NULL) {
+                if (error) {
                     *error = own;
                 }
             }

@@ -23,7 +23,7 @@ struct dataset_work {
 void synth_progress_add(const struct synth_config *config, struct synth_progress *progress, uint64_t images)
 {
     progress->done += images;
-    if (config->progress != NULL) {
+    if (config->progress) {
         config->progress(config->context, progress->done, progress->total);
     }
 }
@@ -72,7 +72,7 @@ static enum status write_shard(struct dataset_work *work, uint32_t index, size_t
         return status;
     }
     entry->file = strdup(file);
-    if (entry->file == NULL) {
+    if (!entry->file) {
         return error_no_memory(error, "making a dataset");
     }
     entry->images = (uint32_t)(end - begin);
@@ -98,7 +98,7 @@ static enum status write_class_names(const struct dataset_work *work, struct err
     char path[PATH_SIZE];
     char *text = malloc(capacity);
     size_t size = 0;
-    if (text == NULL) {
+    if (!text) {
         return error_no_memory(error, "making a dataset");
     }
     for (uint32_t label = 0; label < (uint32_t)config->identities; label++) {
@@ -130,8 +130,8 @@ static enum status prepare(struct dataset_work *work, struct error *error)
     manifest->class_names = strdup(text);
     snprintf(text, sizeof text, "synthetic, seed %llu", (unsigned long long)config->seed);
     manifest->source = strdup(text);
-    if (work->person == NULL || work->order == NULL || work->jobs == NULL || manifest->shards == NULL ||
-        manifest->class_names == NULL || manifest->source == NULL) {
+    if (!work->person || !work->order || !work->jobs || !manifest->shards || !manifest->class_names ||
+        !manifest->source) {
         return error_no_memory(error, "making a dataset");
     }
     manifest->shard_count = (uint32_t)shards;

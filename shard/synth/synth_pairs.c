@@ -129,8 +129,8 @@ static enum status prepare(struct set_work *work, const char *name, struct error
     pairs->fold = malloc(count);
     work->jobs = calloc(pairs->images, sizeof *work->jobs);
     work->same = malloc((size_t)work->people * 6 * sizeof *work->same);
-    if (pairs->offset == NULL || pairs->crc == NULL || pairs->pair == NULL || pairs->same == NULL ||
-        pairs->fold == NULL || work->jobs == NULL || work->same == NULL) {
+    if (!pairs->offset || !pairs->crc || !pairs->pair || !pairs->same || !pairs->fold || !work->jobs ||
+        !work->same) {
         return error_no_memory(error, "making a verification set");
     }
     work->random = random_stream(config->seed, RANDOM_SYNTH, SETS_STREAM, (uint64_t)(work->dataset + 1));
@@ -163,7 +163,7 @@ static enum status gather_images(struct set_work *work, struct synth_progress *p
     }
     pairs->offset[pairs->images] = pairs->bytes;
     pairs->image = malloc(pairs->bytes);
-    if (pairs->image == NULL) {
+    if (!pairs->image) {
         return error_no_memory(error, "making a verification set");
     }
     for (uint32_t i = 0; i < pairs->images; i++) {
@@ -193,7 +193,7 @@ enum status synth_pairs_write(const struct synth_config *config, const char *nam
     if (status == STATUS_OK) {
         status = pairs_write(&work.pairs, path, error);
     }
-    if (work.jobs != NULL) {
+    if (work.jobs) {
         synth_batch_free(work.jobs, work.pairs.images);
     }
     free(work.jobs);

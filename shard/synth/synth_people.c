@@ -21,7 +21,7 @@ enum status synth_people(const struct synth_config *config, int dataset, uint64_
     const uint32_t identities = (uint32_t)config->identities;
     const uint32_t shared = synth_shared_people(config);
     uint32_t *slot = malloc((size_t)identities * sizeof *slot);
-    if (slot == NULL) {
+    if (!slot) {
         return error_set(error, STATUS_INTERNAL, NULL, "free memory", "no memory for %u people", identities);
     }
     for (uint32_t i = 0; i < identities; i++) {

@@ -18,8 +18,7 @@ enum status canvas_create(struct canvas *canvas, int side, struct error *error)
     canvas->solid = malloc(pixels * sizeof(float));
     canvas->u = malloc(pixels * sizeof(float));
     canvas->v = malloc(pixels * sizeof(float));
-    if (canvas->rgb == NULL || canvas->spare == NULL || canvas->solid == NULL || canvas->u == NULL ||
-        canvas->v == NULL) {
+    if (!canvas->rgb || !canvas->spare || !canvas->solid || !canvas->u || !canvas->v) {
         return error_no_memory(error, "drawing an image");
     }
     return STATUS_OK;
@@ -143,7 +142,7 @@ void canvas_paint(struct canvas *canvas, const struct shape *shape, const struct
             if (cover <= 0) {
                 continue;
             }
-            if (clip != NULL) {
+            if (clip) {
                 cover *= shape_coverage(clip, canvas->u[i], canvas->v[i], canvas->footprint);
             }
             cover *= opacity;

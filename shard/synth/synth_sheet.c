@@ -63,7 +63,7 @@ enum status synth_sheet(const struct synth_config *config, int people, int pictu
         status = canvas_create(&canvas, config->size, error);
     }
     uint8_t *pixels = malloc(side * side * 3);
-    if (status == STATUS_OK && pixels == NULL) {
+    if (status == STATUS_OK && !pixels) {
         status = error_no_memory(error, "sheet");
     }
     if (status == STATUS_OK) {

@@ -107,7 +107,7 @@ static void report(struct subject *subject, int rounds)
              shape->channels_out, shape->kernel, shape->stride);
     printf("%-26s", name);
     for (int a = 0; a < ALGORITHMS; a++) {
-        for (int pass = 0; pass < PASSES && subject->conv[a] != NULL; pass++) {
+        for (int pass = 0; pass < PASSES && subject->conv[a]; pass++) {
             double *samples = subject->milliseconds[a][pass];
             qsort(samples, (size_t)rounds, sizeof *samples, compare);
             printf(" %8.3f", samples[rounds / 2]);
@@ -135,7 +135,7 @@ int main(int argc, char **argv)
     for (int round = -1; round < rounds; round++) {
         for (int i = 0; i < SHAPES; i++) {
             for (int a = 0; a < ALGORITHMS; a++) {
-                if (subjects[i].conv[a] != NULL) {
+                if (subjects[i].conv[a]) {
                     subject_run(&subjects[i], a, batch, round, scratch);
                 }
             }

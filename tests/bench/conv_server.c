@@ -96,7 +96,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: conv_server BATCH THREADS\n");
         return 2;
     }
-    while (fgets(line, sizeof line, stdin) != NULL) {
+    while (fgets(line, sizeof line, stdin)) {
         struct conv_shape shape = {.kernel = 3};
         int data;
         if (sscanf(line, "conv %d %d %d %d %d", &shape.height, &shape.channels_in, &shape.channels_out,
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
         }
         shape.width = shape.height;
         struct subject *subject = find(&server, &shape, data);
-        if (subject == NULL) {
+        if (!subject) {
             return 2;
         }
         printf("%.9f\n", run(&server, subject, data));

@@ -9,7 +9,7 @@
 static inline void *values_memory(size_t bytes)
 {
     void *made = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (made == NULL) {
+    if (!made) {
         fprintf(stderr, "no memory for %zu bytes; take a smaller batch\n", bytes);
         exit(1);
     }

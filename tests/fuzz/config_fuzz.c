@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error;
     char *text = fuzz_next_text(&data, &size), *overrides[OVERRIDES_MAX];
     size_t count = 0;
-    while (count < OVERRIDES_MAX && (overrides[count] = fuzz_next_text(&data, &size)) != NULL) {
+    while (count < OVERRIDES_MAX && (overrides[count] = fuzz_next_text(&data, &size))) {
         count++;
     }
     if (config_parse(text ? text : "", "fuzz.yaml", (const char *const *)overrides, count, &config, &error) ==

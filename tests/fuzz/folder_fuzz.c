@@ -20,14 +20,14 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 /* Only what one component of a path can be: nothing leads out of the folder. */
 static int is_name(const char *name)
 {
-    return name[0] != '\0' && strlen(name) < 128 && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+    return name[0] != '\0' && strlen(name) < 128 && !strchr(name, '/') && strcmp(name, ".") != 0 &&
            strcmp(name, "..") != 0;
 }
 
 static void make_image(const char *root, char *name)
 {
     char path[1024], *slash = strchr(name, '/');
-    if (slash == NULL) {
+    if (!slash) {
         return;
     }
     *slash = '\0';
@@ -38,14 +38,14 @@ static void make_image(const char *root, char *name)
     mkdir(path, 0777);
     snprintf(path, sizeof path, "%s/%s/%s", root, name, slash + 1);
     FILE *file = fopen(path, "wb");
-    if (file != NULL) {
+    if (file) {
         fclose(file);
     }
 }
 
 static const char *write_list(const char *name, const char *text, char *path, size_t size)
 {
-    if (text == NULL || text[0] == '\0') {
+    if (!text || text[0] == '\0') {
         return NULL;
     }
     fuzz_write(name, (const uint8_t *)text, strlen(text), path, size);
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .min_images = size % 3};
     fuzz_path("faces", root, sizeof root);
     mkdir(root, 0777);
-    for (int i = 0; i < FILES_MAX && (name = fuzz_next_text(&data, &size)) != NULL; i++) {
+    for (int i = 0; i < FILES_MAX && (name = fuzz_next_text(&data, &size)); i++) {
         make_image(root, name);
         free(name);
     }

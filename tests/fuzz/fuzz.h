@@ -30,7 +30,7 @@ static inline const char *fuzz_directory(void)
     if (path[0] == '\0') {
         const char *base = getenv("TMPDIR");
         snprintf(path, sizeof path, "%s/dail-fuzz-XXXXXX", base ? base : "/tmp");
-        fuzz_require(mkdtemp(path) != NULL, "TMPDIR can be written to");
+        fuzz_require(mkdtemp(path), "TMPDIR can be written to");
     }
     return path;
 }

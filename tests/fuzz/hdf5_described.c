@@ -42,7 +42,7 @@ enum status h5_survey(int descriptor, const char *path, uint64_t bytes, struct h
     const char *what;
     uint8_t *copy = malloc(current.description_size + 1);
     (void)descriptor;
-    fuzz_require(copy != NULL && bytes == current.file_size, "the file is the one that was written");
+    fuzz_require(copy && bytes == current.file_size, "the file is the one that was written");
     memcpy(copy, current.description, current.description_size);
     *description = h5_description_read(copy, current.description_size, &what);
     return *description ? STATUS_OK : error_set(error, STATUS_DATA, path, NULL, "%s", what);
@@ -173,7 +173,7 @@ size_t hdf5_described_mutate(uint8_t *data, size_t size, size_t max_size, unsign
     mutation.size = parts.description_size;
     mutation.bytes = malloc(mutation.room + 1);
     uint8_t *file = malloc(max_size);
-    fuzz_require(mutation.bytes != NULL && file != NULL, "there is memory");
+    fuzz_require(mutation.bytes && file, "there is memory");
     memcpy(mutation.bytes, parts.description, parts.description_size);
     memcpy(file, parts.file, parts.file_size);
     size_t file_size = parts.file_size;

@@ -16,7 +16,7 @@ static void read_arrays(const char *path)
     const struct safetensors_array *arrays = onnx_iresnet_arrays(network, &count);
     for (size_t i = 0; i < count; i++) {
         float *values = malloc((size_t)arrays[i].count * sizeof *values + 1);
-        fuzz_require(values != NULL, "a shape asks for no more than there is");
+        fuzz_require(values, "a shape asks for no more than there is");
         onnx_iresnet_read(network, i, values);
         free(values);
     }

@@ -18,8 +18,7 @@ static void read_arrays(const char *path)
     for (size_t i = 0; i < file.count; i++) {
         const struct safetensors_array *array = &file.arrays[i];
         fuzz_require(array->begin == end && array->end >= end, "arrays lie one behind the other");
-        fuzz_require(safetensors_find(file.arrays, file.count, array->name) != NULL,
-                     "an array is found by its name");
+        fuzz_require(safetensors_find(file.arrays, file.count, array->name), "an array is found by its name");
         end = array->end;
         if (array->type == SAFETENSORS_F32 || array->type == SAFETENSORS_F16 ||
             array->type == SAFETENSORS_BF16) {
@@ -59,7 +58,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     }
     size_t length = header_length(data, size), behind = size - LENGTH_BYTES - length;
     uint8_t *rest = malloc(behind + 1);
-    fuzz_require(rest != NULL, "there is memory");
+    fuzz_require(rest, "there is memory");
     memcpy(rest, data + LENGTH_BYTES + length, behind);
     length = LLVMFuzzerMutate(data + LENGTH_BYTES, length, max_size - LENGTH_BYTES - behind);
     memcpy(data + LENGTH_BYTES + length, rest, behind);

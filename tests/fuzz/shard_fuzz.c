@@ -10,7 +10,7 @@ static void read_images(const struct shard *shard)
     for (uint32_t i = 0; i < shard->images; i++) {
         size_t bytes = (size_t)(shard->offset[i + 1] - shard->offset[i]);
         uint8_t *encoded = malloc(bytes);
-        fuzz_require(encoded != NULL, "an image of an open shard fits in memory");
+        fuzz_require(encoded, "an image of an open shard fits in memory");
         enum status status = shard_read(shard, i, 1, encoded, &error);
         if (status == STATUS_OK && shard_check_image(shard, i, encoded, &error) == STATUS_OK &&
             image_decode(encoded, bytes, &image, &error) == STATUS_OK) {

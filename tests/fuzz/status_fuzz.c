@@ -17,11 +17,11 @@ static void show(const struct status_summary *summary, const char *path, bool ut
                                    .now = 1e9,
                                    .stale = 60};
     char *text = tail_render(summary, &view);
-    fuzz_require(text != NULL, "every summary can be shown");
+    fuzz_require(text, "every summary can be shown");
     free(text);
     json_t *object = tail_json(summary, &view);
     char *json = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    fuzz_require(json != NULL, "every summary can be put as JSON");
+    fuzz_require(json, "every summary can be put as JSON");
     free(json);
     json_decref(object);
     tail_exit_code(summary, &view);

@@ -200,7 +200,7 @@ static bool has_warned(const struct play *play)
     FILE *file = fopen(path, "r");
     assert_non_null(file);
     while (!found && fgets(line, sizeof line, file)) {
-        found = strstr(line, "\"warning\"") != NULL;
+        found = strstr(line, "\"warning\"");
     }
     fclose(file);
     return found;

@@ -17,7 +17,7 @@ static void assert_described(const char *path, const char *words)
     assert_int_equal(kind_of_path(path, &kind, &error), STATUS_OK);
     assert_int_equal(info_print(path, kind, stream, &error), STATUS_OK);
     fclose(stream);
-    if (strstr(text, words) == NULL) {
+    if (!strstr(text, words)) {
         fail_msg("'%s' is not in:\n%s", words, text);
     }
     free(text);

@@ -156,7 +156,7 @@ static double difference(struct reference *r, double *variable, const float *fac
 static struct reference reference_of(const struct batchnorm *norm, size_t rows, const float *input,
                                      const float *slope)
 {
-    struct reference r = {.rows = rows, .channels = (size_t)norm->channels, .prelu = slope != NULL};
+    struct reference r = {.rows = rows, .channels = (size_t)norm->channels, .prelu = slope};
     for (size_t i = 0; i < rows * r.channels; i++) {
         r.input[i] = (double)input[i];
     }

@@ -62,7 +62,7 @@ static void test_long_text_is_cut_and_ended(void **state)
         char line[ERROR_LINE_SIZE];
         memset(line, 'z', sizeof line);
         error_format(&error, line, size);
-        assert_true(memchr(line, '\0', size) != NULL);
+        assert_true(memchr(line, '\0', size));
         assert_int_equal(line[size], 'z');
     }
 }

@@ -35,7 +35,7 @@ static void check_part(const struct status_part *part, int depth)
         bool number = field->type == STATUS_TYPE_INTEGER || field->type == STATUS_TYPE_FIGURE;
         assert_true(field->key[0] != '\0' && field->meaning[0] != '\0');
         assert_true(field->offset < part->size);
-        assert_int_equal(nested, field->part != NULL);
+        assert_int_equal(nested, field->part ? 1 : 0);
         assert_true(field->tag[0] == '\0' || number);
         assert_true(field->when[0] == '\0' || field->type == STATUS_TYPE_FIGURE);
         for (size_t j = 0; j < i; j++) {

@@ -81,14 +81,14 @@ static struct h5_description *read_copy(const uint8_t *bytes, size_t size)
     assert_non_null(copy);
     memcpy(copy, bytes, size);
     struct h5_description *description = h5_description_read(copy, size, &what);
-    assert_true((description == NULL) == (what != NULL));
+    assert_true(!description == !!what);
     return description;
 }
 
 static bool is_read(struct h5_writing *out)
 {
     struct h5_description *description = read_copy(out->bytes, out->size);
-    bool read = description != NULL;
+    bool read = description;
     h5_description_free(description);
     free(out->bytes);
     return read;
@@ -179,7 +179,7 @@ static void any_byte_may_lie(void **state)
             out.bytes[i] ^= (uint8_t)change;
             file.description = read_copy(out.bytes, out.size);
             out.bytes[i] ^= (uint8_t)change;
-            if (file.description == NULL) {
+            if (!file.description) {
                 continue;
             }
             read++;

@@ -269,10 +269,10 @@ static void assert_stored(const char *path, const char *words)
     uint64_t count;
     assert_int_equal(h5_open_file(path, &file, &error), STATUS_OK);
     enum status status = h5_read_vector(&file, "/values", H5_TYPE_U8, 1 << 20, &data, &count, &error);
-    if (words != NULL && strstr(error.what, words) == NULL) {
+    if (words && !strstr(error.what, words)) {
         fail_msg("'%s' is not in: %s", words, error.what);
     }
-    assert_int_equal(status, words == NULL ? STATUS_OK : STATUS_DATA);
+    assert_int_equal(status, words ? STATUS_DATA : STATUS_OK);
     free(data);
     h5_close_file(&file, NULL);
 }
@@ -475,7 +475,7 @@ static void *write_and_read(void *context)
         writer->faults += h5_set_uint(&file, "/a", "number", (uint64_t)writer->number, &error) != STATUS_OK;
         writer->faults += h5_close_file(&file, &error) != STATUS_OK;
         writer->faults += h5_open_file(missing, &file, &error) != STATUS_DATA;
-        writer->faults += strstr(error.where, missing) == NULL || strstr(error.what, "No such file") == NULL;
+        writer->faults += !strstr(error.where, missing) || !strstr(error.what, "No such file");
         writer->faults += h5_open_file(path, &file, &error) != STATUS_OK;
         writer->faults += h5_read_array(&file, "/a/large", H5_TYPE_F32, 2, rows, read, &error) != STATUS_OK;
         writer->faults += memcmp(read, values, rows[0] * dims[1] * sizeof *read) != 0;

@@ -22,7 +22,7 @@ static uint8_t *read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     *size = 0;
-    if (file == NULL) {
+    if (!file) {
         return NULL;
     }
     uint8_t *bytes = NULL;
@@ -42,7 +42,7 @@ static uint8_t *read_golden(const char *name, const char *suffix, size_t *size)
     char path[256];
     snprintf(path, sizeof path, GOLDEN "%s%s", name, suffix);
     uint8_t *bytes = read_file(path, size);
-    if (bytes == NULL) {
+    if (!bytes) {
         fail_msg("%s is missing", path);
     }
     return bytes;
@@ -94,7 +94,7 @@ static void test_golden(void **state)
     int width, height, count = 0;
     while (fscanf(list, "%63s %d %d", name, &width, &height) == 3) {
         /* Decoders may round chroma upsampling and colour conversion their own way. */
-        const bool lossy = strstr(name, ".jpg") != NULL;
+        const bool lossy = strstr(name, ".jpg");
         check_golden(name, width, height, lossy ? 1 : 0);
         count++;
     }
@@ -360,10 +360,10 @@ static int decode_folder(const char *folder, int width, int height)
 {
     DIR *directory = opendir(folder);
     int count = 0;
-    if (directory == NULL) {
+    if (!directory) {
         return 0;
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
         char path[512];
         size_t size;
         struct error error = {0};
@@ -392,7 +392,7 @@ static void test_real_faces(void **state)
 {
     (void)state;
     DIR *faces = opendir(FACES);
-    if (faces == NULL) {
+    if (!faces) {
         print_message("skipped: " FACES " is not here\n");
         skip();
     }
@@ -402,7 +402,7 @@ static void test_real_faces(void **state)
     int sports = 0;
     DIR *people = opendir(FACES "sports");
     assert_non_null(people);
-    for (struct dirent *entry = readdir(people); entry != NULL; entry = readdir(people)) {
+    for (struct dirent *entry = readdir(people); entry; entry = readdir(people)) {
         char path[512];
         snprintf(path, sizeof path, FACES "sports/%s", entry->d_name);
         if (entry->d_name[0] != '.') {

@@ -31,10 +31,10 @@ static void assert_refused(const char *path, const char *words, const char *line
     struct manifest manifest;
     struct error error = {0};
     assert_int_equal(manifest_open(path, &manifest, &error), STATUS_DATA);
-    if (strstr(error.what, words) == NULL) {
+    if (!strstr(error.what, words)) {
         fail_msg("'%s' does not say '%s'", error.what, words);
     }
-    if (strstr(error.where, line) == NULL) {
+    if (!strstr(error.where, line)) {
         fail_msg("'%s' does not name '%s'", error.where, line);
     }
 }

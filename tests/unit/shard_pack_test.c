@@ -366,7 +366,7 @@ static void assert_bad_list(struct scratch *scratch, const char *text, const cha
     const char *path = scratch_path(scratch, "list");
     scratch_text(path, text);
     assert_int_equal(pair_list_read(path, &list, &error), STATUS_DATA);
-    if (strstr(error.what, words) == NULL) {
+    if (!strstr(error.what, words)) {
         fail_msg("'%s' does not say '%s'", error.what, words);
     }
 }

@@ -47,7 +47,7 @@ static void assert_refused(const char *path, const char *words)
     struct pairs pairs;
     struct error error = {0};
     assert_int_equal(pairs_open(path, &pairs, &error), STATUS_DATA);
-    if (strstr(error.what, words) == NULL) {
+    if (!strstr(error.what, words)) {
         fail_msg("'%s' does not say '%s'", error.what, words);
     }
     assert_non_null(strstr(error.where, path));

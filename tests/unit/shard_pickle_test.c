@@ -114,7 +114,7 @@ static void assert_refused(struct scratch *scratch, const struct refusal *refusa
     const char *path = scratch_path(scratch, "set.bin");
     scratch_write(path, refusal->bytes, refusal->size);
     assert_int_equal(pickle_set_open(path, &set, &error), STATUS_DATA);
-    if (strstr(error.where, refusal->where) == NULL || strstr(error.what, refusal->what) == NULL) {
+    if (!strstr(error.where, refusal->where) || !strstr(error.what, refusal->what)) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, refusal->what, refusal->where);
     }
 }

@@ -188,7 +188,7 @@ static void assert_bad(struct scratch *scratch, const struct output *output, con
 {
     struct error error = {0};
     assert_int_equal(scan_bytes(scratch, output->bytes, output->size, &error), STATUS_DATA);
-    if (strstr(error.where, where) == NULL || strstr(error.what, what) == NULL) {
+    if (!strstr(error.where, where) || !strstr(error.what, what)) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, what, where);
     }
 }
@@ -422,7 +422,7 @@ static void assert_set_is_bad(struct scratch *scratch, const char *where, const 
     struct record_set set;
     struct error error = {0};
     assert_int_equal(record_set_open(scratch->directory, &set, &error), STATUS_DATA);
-    if (strstr(error.where, where) == NULL || strstr(error.what, what) == NULL) {
+    if (!strstr(error.where, where) || !strstr(error.what, what)) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, what, where);
     }
 }

@@ -29,13 +29,12 @@ static inline int scratch_setup(void **state)
 {
     struct scratch *scratch = calloc(1, sizeof *scratch);
     const char *base = getenv("TMPDIR");
-    if (scratch == NULL) {
+    if (!scratch) {
         return -1;
     }
-    snprintf(scratch->directory, sizeof scratch->directory, "%s/dail-shard-XXXXXX",
-             base != NULL ? base : "/tmp");
+    snprintf(scratch->directory, sizeof scratch->directory, "%s/dail-shard-XXXXXX", base ? base : "/tmp");
     *state = scratch;
-    return mkdtemp(scratch->directory) == NULL ? -1 : 0;
+    return !mkdtemp(scratch->directory) ? -1 : 0;
 }
 
 static inline int scratch_remove(const char *path, const struct stat *status, int flag, struct FTW *walk)
@@ -105,7 +104,7 @@ static inline int scratch_count(const char *path)
     int count = 0;
     DIR *directory = opendir(path);
     assert_non_null(directory);
-    while (readdir(directory) != NULL) {
+    while (readdir(directory)) {
         count++;
     }
     closedir(directory);

@@ -37,7 +37,7 @@ static void assert_refused(const char *path, const char *words)
     struct shard shard;
     struct error error = {0};
     assert_int_equal(shard_open(path, &shard, &error), STATUS_DATA);
-    if (strstr(error.what, words) == NULL) {
+    if (!strstr(error.what, words)) {
         fail_msg("'%s' does not say '%s'", error.what, words);
     }
     assert_non_null(strstr(error.where, path));

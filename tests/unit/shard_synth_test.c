@@ -59,8 +59,8 @@ static int make_directory(void **state)
 {
     (void)state;
     const char *base = getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%s/dail-synth-XXXXXX", base == NULL ? "/tmp" : base);
-    return mkdtemp(directory) == NULL;
+    snprintf(directory, sizeof directory, "%s/dail-synth-XXXXXX", !base ? "/tmp" : base);
+    return !mkdtemp(directory);
 }
 
 static int remove_directory(void **state)
@@ -226,7 +226,7 @@ static void test_overlap_truth(void **state)
     assert_non_null(fgets(line, sizeof line, file));
     assert_string_equal(line, "dataset_a\tidentity_a\tdataset_b\tidentity_b\n");
     bool listed[DATASETS][DATASETS][SHARED] = {0};
-    while (fgets(line, sizeof line, file) != NULL) {
+    while (fgets(line, sizeof line, file)) {
         int a, b, class_a, class_b, label_a, label_b;
         assert_int_equal(sscanf(line, "toy%d\ttoy%d-%d\ttoy%d\ttoy%d-%d\n", &a, &class_a, &label_a, &b,
                                 &class_b, &label_b),

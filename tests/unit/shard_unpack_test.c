@@ -162,7 +162,7 @@ static void bad_names_are_refused(void **state)
         struct error error = {0};
         write_dataset(*state, (const char *const[]){"Ada", "Bela", "Chloe", bad[i][0]});
         assert_int_equal(unpack_to(*state, "out/set.yaml", "faces", 1, &result, &error), STATUS_DATA);
-        if (strstr(error.what, bad[i][1]) == NULL) {
+        if (!strstr(error.what, bad[i][1])) {
             fail_msg("'%s' does not say %s", error.what, bad[i][1]);
         }
         assert_int_equal(access(scratch_path(*state, "faces"), F_OK), -1);

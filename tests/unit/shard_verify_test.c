@@ -53,7 +53,7 @@ static void assert_faulty(const char *path, const char *words)
     char all[1100];
     assert_int_equal(check(path, &report, &error), STATUS_DATA);
     snprintf(all, sizeof all, "%s | %s", error.what, error.where);
-    if (strstr(all, words) == NULL) {
+    if (!strstr(all, words)) {
         fail_msg("'%s' does not say '%s'", all, words);
     }
 }

@@ -141,7 +141,7 @@ static enum status list_steps(const char *run_dir, int remove_stale, int64_t **s
                    ? status
                    : file_storage_error(error, parent, "reading the folder", errno);
     }
-    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(directory)) != NULL;) {
+    for (struct dirent *entry; status == STATUS_OK && (entry = readdir(directory));) {
         int64_t step = step_of(entry->d_name);
         if (step >= 0) {
             int64_t *grown = realloc(*steps, (*count + 1) * sizeof *grown);

@@ -66,7 +66,7 @@ static bool is_counter(const struct safetensors_array *array, const struct param
     }
     snprintf(name, sizeof name, "%.*s.running_var", (int)(strlen(array->name) - strlen(TRACKED)),
              array->name);
-    return find_parameter(parameters, count, name) != NULL;
+    return find_parameter(parameters, count, name);
 }
 
 static enum status compare_names(const struct state_dict_file *file, const struct parameter *parameters,

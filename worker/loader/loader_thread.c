@@ -152,7 +152,7 @@ void *loader_thread(void *context)
     struct loader *loader = context;
     enum status status = STATUS_OK;
     struct loader_epoch *epoch;
-    while (status == STATUS_OK && (epoch = wait_for_epoch(loader)) != NULL) {
+    while (status == STATUS_OK && (epoch = wait_for_epoch(loader))) {
         struct error error = {0};
         status = run_epoch(loader, epoch, &error);
         close_leases(loader);

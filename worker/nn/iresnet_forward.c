@@ -92,7 +92,7 @@ static void convolve_block(const struct forward *pass, struct basic_block *block
 static void forward_block(const struct forward *pass, struct basic_block *block, const struct batchnorm *next)
 {
     struct iresnet *net = pass->net;
-    bool downsample = block->downsample.plan != NULL;
+    bool downsample = block->downsample.plan;
     convolve_block(pass, block);
     residual_forward(&net->context, &block->bn3, rows_of(pass, block->side_out), block->conv2_output,
                      downsample ? block->downsample_output : block->input,
@@ -148,7 +148,7 @@ void iresnet_forward(struct iresnet *net, int batch, const float *image, const f
     struct forward pass = {.net = net, .hooks = hooks, .batch = batch, .statistics = STATISTICS_MEASURED};
     size_t pixels = rows_of(&pass, net->dimensions.input) * 3;
     memcpy(net->image, image, pixels * sizeof *image);
-    net->dropped = dropout_mask != NULL;
+    net->dropped = dropout_mask;
     if (dropout_mask) {
         memcpy(net->dropout_mask, dropout_mask,
                (size_t)batch * iresnet_dropout_count(net) * sizeof *dropout_mask);

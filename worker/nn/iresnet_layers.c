@@ -86,7 +86,7 @@ static void count_block(const struct basic_block *block, int batch, size_t numbe
     double in = tensor(batch, block->side_in, block->channels_in);
     double middle = tensor(batch, block->side_in, block->channels_out);
     double out = tensor(batch, block->side_out, block->channels_out);
-    bool downsampled = block->downsample.plan != NULL;
+    bool downsampled = block->downsample.plan;
     if (number == block->conv1.number) {
         count_traffic(layer, in, middle, sums(block->channels_in, in), 3 * middle + 4 * in, 0);
     } else if (number == block->conv2.number) {

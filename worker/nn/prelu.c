@@ -32,7 +32,7 @@ void prelu_forward(const struct pass_context *context, const struct batchnorm *n
         .input = input,
         .output = output,
         .pivot = context->pivot,
-        .measure = next != NULL,
+        .measure = next,
     };
     if (next) {
         context->kernels->normalise_prelu(1, task.channels, &task.affine, slope, input, context->pivot);

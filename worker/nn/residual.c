@@ -44,8 +44,8 @@ void residual_forward(const struct pass_context *context, const struct batchnorm
         .shortcut = shortcut,
         .output = output,
         .pivot = context->pivot,
-        .normalise_shortcut = shortcut_norm != NULL,
-        .measure = next != NULL,
+        .normalise_shortcut = shortcut_norm,
+        .measure = next,
     };
     if (shortcut_norm) {
         task.shortcut_affine = batchnorm_affine(shortcut_norm);

@@ -63,7 +63,7 @@ static enum status check_request(const struct conv_shape *shape, enum conv_algor
             shape->height, shape->width, shape->channels_in, shape->channels_out, shape->kernel,
             shape->stride, batch_max, threads);
     }
-    if (methods_for(shape, algorithm, batch_max) == NULL) {
+    if (!methods_for(shape, algorithm, batch_max)) {
         return error_set(error, STATUS_USAGE, NULL, NULL,
                          "Winograd's convolution has kernel 3 and stride 1, not %d and %d", shape->kernel,
                          shape->stride);
@@ -86,7 +86,7 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
     /* Threads work on products of their own; a product that is shared out runs at half the speed of one. */
     openblas_set_num_threads(1);
     struct conv *made = calloc(1, sizeof *made);
-    if (made != NULL) {
+    if (made) {
         made->shape = *shape;
         made->height_out = conv_height_out(shape);
         made->width_out = conv_width_out(shape);
@@ -99,7 +99,7 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
         if (derived > 0) {
             made->derived = aligned_alloc(64, derived * sizeof *made->derived);
         }
-        if (derived == 0 || made->derived != NULL) {
+        if (derived == 0 || made->derived) {
             *conv = made;
             return STATUS_OK;
         }
@@ -110,7 +110,7 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
 
 void conv_free(struct conv *conv)
 {
-    if (conv == NULL) {
+    if (!conv) {
         return;
     }
     if (!conv->frugal) {
@@ -163,7 +163,7 @@ double conv_operations_direct(const struct conv_shape *shape, int batch)
 
 double conv_operations(const struct conv *conv, enum conv_pass pass, int batch)
 {
-    if (conv->methods->operations == NULL) {
+    if (!conv->methods->operations) {
         return conv_operations_direct(&conv->shape, batch);
     }
     return conv->methods->operations(conv, pass, batch);

@@ -176,7 +176,7 @@ static void spread(const struct sum *sum, const float *from, size_t begin, size_
                    (size_t)sum->row.target_first;
         size_t x = j * (size_t)sum->column.target_step + (size_t)sum->column.target_first;
         float *to = target + (y * (size_t)sum->column.target_size + x) * channels;
-        if (from != NULL) {
+        if (from) {
             memcpy(to, from + (pixel - begin) * channels, channels * sizeof *to);
         } else {
             memset(to, 0, channels * sizeof *to);

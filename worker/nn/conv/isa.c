@@ -52,7 +52,7 @@ static enum status isa_named(const char *name, enum isa *isa, struct error *erro
 enum status isa_detect(enum isa *isa, struct error *error)
 {
     const char *name = getenv("DAIL_ISA");
-    if (name != NULL && name[0] != '\0') {
+    if (name && name[0] != '\0') {
         return isa_named(name, isa, error);
     }
     for (int i = ISA_COUNT - 1; i >= 0; i--) {

@@ -257,7 +257,7 @@ static void output(const struct winograd_images *images, const float *planes, si
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         bool whole = winograd_tile_pixels(images, tensor, tile, 4, 0, NULL, at);
         for (int i = 0; i < 16; i++) {
-            inside[i] = at[i] != NULL;
+            inside[i] = at[i];
             offset[i] = inside[i] ? (size_t)(at[i] - tensor) : 0;
         }
         size_t c = 0;
