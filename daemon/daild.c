@@ -15,6 +15,8 @@
 #include "daemon/terminal/command_help.h"
 #include "daemon/terminal/daild_command.h"
 #include "daemon/terminal/lost_output.h"
+#include "proto/file.h"
+#include "proto/folder_lock.h"
 #include "worker/exchange/exchange_mpi.h"
 #include "worker/worker.h"
 
@@ -25,6 +27,8 @@
 #include <unistd.h>
 
 #define POLL_MILLISECONDS 20
+/* A run's folder whose owner has shown no life for so many times liveness_seconds is taken over. */
+#define STALE_FACTOR 3
 /* How long outgoing messages are waited for at the end. */
 #define CLOSE_SECONDS 5.0
 /* MPI_Abort itself can hang when a host is gone: after this long the process ends without it. */
@@ -57,14 +61,34 @@ static enum status print_config(const struct command_line *line, struct error *e
     return status;
 }
 
-/* The run directory: checkpoints of another history moved away, logs opened, the configuration written. */
-static enum status open_run(struct setup *setup, struct journal *journal, struct error *error)
+/* The run directory becomes this run's. */
+static enum status own_run(struct setup *setup, struct folder_lock **lock, struct error *error)
+{
+    const char *directory = setup->config.run.dir;
+    char warning[512];
+    const struct folder_claim claim = {.folder = directory,
+                                       .next = "wait for it, end it, or give this run another run.dir",
+                                       .stale_seconds = STALE_FACTOR * setup->config.runtime.liveness_seconds,
+                                       .stop = signals_stop()};
+    enum status status = file_make_directory(directory, error);
+    if (status == STATUS_OK) {
+        status = folder_lock_take(&claim, lock, warning, sizeof warning, error);
+    }
+    if (status == STATUS_OK && warning[0] != '\0') {
+        setup_warn(setup, "%s", warning);
+    }
+    return status;
+}
+
+/* Checkpoints of another history moved away, logs opened, the configuration written. */
+static enum status open_run(struct setup *setup, struct folder_lock *lock, struct journal *journal,
+                            struct error *error)
 {
     const char *directory = setup->config.run.dir;
     int moved;
-    enum status status = journal_open(directory, journal, error);
+    enum status status = journal_open(directory, lock, journal, error);
     if (status == STATUS_OK) {
-        status = checkpoint_prepare(directory, error);
+        status = checkpoint_prepare(directory, lock, error);
     }
     if (status == STATUS_OK) {
         status = resume_set_aside(directory, setup->start_step, &moved, error);
@@ -110,7 +134,8 @@ static enum status another_mpi(struct error *error)
 
 /* Rank 0, before the others: checks everything. */
 static enum status prepare(const struct command_line *line, int ranks, struct setup *setup,
-                           struct journal *journal, struct opening *opening, struct error *error)
+                           struct folder_lock **lock, struct journal *journal, struct opening *opening,
+                           struct error *error)
 {
     const struct option_strings *overrides = &((const struct daild_options *)line->values)->overrides;
     enum status status = STATUS_OK;
@@ -125,7 +150,13 @@ static enum status prepare(const struct command_line *line, int ranks, struct se
         status = setup_make(line->operands[0], overrides->values, overrides->count, ranks - 1, setup, error);
     }
     if (status == STATUS_OK) {
-        status = open_run(setup, journal, error);
+        status = own_run(setup, lock, error);
+    }
+    if (status == STATUS_OK) {
+        status = setup_place(setup, error);
+    }
+    if (status == STATUS_OK) {
+        status = open_run(setup, *lock, journal, error);
     }
     opening->text_size = status == STATUS_OK ? (int)strlen(setup->text) + 1 : 0;
     opening->status = (int)status;
@@ -148,8 +179,8 @@ _Noreturn static void abort_run(int code)
     _exit(code);
 }
 
-static enum status coordinate(const struct setup *setup, struct journal *journal, struct watchdog *watchdog,
-                              MPI_Comm control, struct error *error)
+static enum status coordinate(const struct setup *setup, struct folder_lock *lock, struct journal *journal,
+                              struct watchdog *watchdog, MPI_Comm control, struct error *error)
 {
     struct link link;
     bool orderly;
@@ -157,6 +188,7 @@ static enum status coordinate(const struct setup *setup, struct journal *journal
     name_library(library, sizeof library);
     link_open(&link, control);
     struct coordinator_context context = {.setup = setup,
+                                          .lock = lock,
                                           .link = link_for_coordinator(&link, setup->workers),
                                           .journal = journal,
                                           .stop_signal = signals_stop(),
@@ -167,6 +199,7 @@ static enum status coordinate(const struct setup *setup, struct journal *journal
     if (!orderly) {
         print_error(error);
         journal_close(journal);
+        folder_lock_release(lock);
         abort_run((int)status);
     }
     link_close(&link, CLOSE_SECONDS);
@@ -222,20 +255,21 @@ _Noreturn static void fail_to_begin(const struct error *error)
 }
 
 /* Rank 0's life, once everything is checked. */
-static enum status lead(struct setup *setup, struct journal *journal, int text_size,
+static enum status lead(struct setup *setup, struct folder_lock *lock, struct journal *journal, int text_size,
                         struct watchdog **watchdog, struct error *error)
 {
     struct watchdog_address address;
     MPI_Comm control, none;
     if (watchdog_create_coordinator(setup->workers, setup->config.runtime.liveness_seconds, &address,
                                     watchdog, error) != STATUS_OK) {
+        folder_lock_release(lock);
         fail_to_begin(error);
     }
     MPI_Bcast(setup->text, text_size, MPI_CHAR, 0, MPI_COMM_WORLD);
     MPI_Bcast(&address, (int)sizeof address, MPI_BYTE, 0, MPI_COMM_WORLD);
     MPI_Comm_dup(MPI_COMM_WORLD, &control);
     MPI_Comm_split(MPI_COMM_WORLD, MPI_UNDEFINED, 0, &none);
-    enum status status = coordinate(setup, journal, *watchdog, control, error);
+    enum status status = coordinate(setup, lock, journal, *watchdog, control, error);
     watchdog_ending(*watchdog, (int)status);
     if (status != STATUS_OK && status != STATUS_STOPPED) {
         print_error(error);
@@ -276,21 +310,23 @@ static enum status follow(int rank, int text_size, struct watchdog **watchdog, s
 static int run(const struct command_line *line, int rank, int ranks, struct watchdog **watchdog)
 {
     struct setup setup = {0};
+    struct folder_lock *lock = NULL;
     struct journal journal = {.records.descriptor = -1};
     struct opening opening = {0};
     struct error error = {0};
-    if (rank == 0 && prepare(line, ranks, &setup, &journal, &opening, &error) != STATUS_OK) {
+    if (rank == 0 && prepare(line, ranks, &setup, &lock, &journal, &opening, &error) != STATUS_OK) {
         print_error(&error);
     }
     MPI_Bcast(&opening, 2, MPI_INT, 0, MPI_COMM_WORLD);
     int code = opening.status;
     if (code == STATUS_OK) {
-        code = (int)(rank == 0 ? lead(&setup, &journal, opening.text_size, watchdog, &error)
+        code = (int)(rank == 0 ? lead(&setup, lock, &journal, opening.text_size, watchdog, &error)
                                : follow(rank, opening.text_size, watchdog, &error));
         MPI_Bcast(&code, 1, MPI_INT, 0, MPI_COMM_WORLD);
         watchdog_ending(*watchdog, code);
     }
     journal_close(&journal);
+    folder_lock_release(lock);
     setup_free(&setup);
     return code;
 }

@@ -75,10 +75,10 @@ static const struct field fault_fields[] = {FIELD(U32, fault.status), FIELD(I64,
                                             FIELD(TEXT, fault.next)};
 static const struct field warning_fields[] = {FIELD(TEXT, warning.what)};
 static const struct field done_fields[] = {FIELD(U32, done.status), FIELD(I64, done.step)};
-static const struct field start_fields[] = {FIELD(TEXT, start.checkpoint), FIELD(I64, start.step),
-                                            FIELD(I64, start.steps),       FIELD(I64, start.steps_per_epoch),
-                                            FIELD(I32, start.lanes),       FIELD(I32, start.skips),
-                                            FIELD(U32, start.evaluate)};
+static const struct field start_fields[] = {
+    FIELD(TEXT, start.checkpoint), FIELD(TEXT, start.owner),          FIELD(I64, start.step),
+    FIELD(I64, start.steps),       FIELD(I64, start.steps_per_epoch), FIELD(I32, start.lanes),
+    FIELD(I32, start.skips),       FIELD(U32, start.evaluate)};
 static const struct field leases_fields[] = {FIELD(I64, leases.epoch), FIELD(I32, leases.lane),
                                              FIELD(U32, leases.count)};
 static const struct field control_fields[] = {FIELD(U32, control.requests)};

@@ -133,6 +133,7 @@ struct message_done {
 
 struct message_start {
     char checkpoint[512]; /* resume from this directory; empty: from the start */
+    char owner[24]; /* nonce of the run's folder (folder_lock.h): in the names of what is not committed */
     int64_t step; /* steps already done */
     int64_t steps; /* of the whole training */
     int64_t steps_per_epoch;

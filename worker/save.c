@@ -14,7 +14,7 @@ enum save_phase { SAVE_IDLE, SAVE_WRITING, SAVE_WRITTEN };
 
 struct save {
     struct trainer *trainer;
-    const char *run_dir;
+    const char *run_dir, *owner;
 
     /* The copy. */
     /* [trainer->group_count]; those that this worker does not write stay zero. */
@@ -69,7 +69,7 @@ static enum status write_files(struct save *save)
     const struct trainer *trainer = save->trainer;
     char directory[1024];
     enum status status = STATUS_OK;
-    checkpoint_path(save->run_dir, save->moment.step, true, directory, sizeof directory);
+    checkpoint_path(save->run_dir, save->moment.step, save->owner, directory, sizeof directory);
     if (writes_model(trainer)) {
         status = checkpoint_write_model(directory, save->groups, trainer->group_count, trainer->identity,
                                         &save->parts[save->part_count++], &save->failure);
@@ -89,7 +89,7 @@ static void write_parts(struct save *save)
     double begin = clock_monotonic();
     save->part_count = 0;
     save->failure = (struct error){0};
-    enum status status = checkpoint_begin(save->run_dir, save->moment.step, &save->failure);
+    enum status status = checkpoint_begin(save->run_dir, save->owner, save->moment.step, &save->failure);
     if (status == STATUS_OK) {
         status = write_files(save);
     }
@@ -142,7 +142,7 @@ static enum status start_thread(struct save *save, struct error *error)
     return status;
 }
 
-enum status save_create(struct trainer *trainer, struct save **save, struct error *error)
+enum status save_create(struct trainer *trainer, const char *owner, struct save **save, struct error *error)
 {
     struct save *made = calloc(1, sizeof *made);
     enum status status = STATUS_OK;
@@ -150,6 +150,7 @@ enum status save_create(struct trainer *trainer, struct save **save, struct erro
     if (made) {
         *made = (struct save){.trainer = trainer,
                               .run_dir = trainer->config->run.dir,
+                              .owner = owner,
                               .pending_step = -1,
                               .committed_step = -1};
     }

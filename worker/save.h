@@ -22,8 +22,8 @@ struct save_moment {
     bool evaluate; /* the evaluation that is due after this step is still to be done */
 };
 
-/* Lays out the copy and starts the thread. `trainer` must outlive it. */
-enum status save_create(struct trainer *trainer, struct save **save, struct error *error);
+/* Lays out the copy and starts the thread. `trainer` and `owner`, whose the folder is, must outlive it. */
+enum status save_create(struct trainer *trainer, const char *owner, struct save **save, struct error *error);
 /* Waits for the thread to end what it is writing. NULL is left alone. */
 void save_free(struct save *save);
 

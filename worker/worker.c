@@ -282,7 +282,7 @@ static enum status live(struct worker *worker, struct error *error)
         status = worker_wait(worker, is_started, PHASE_START, error);
     }
     if (status == STATUS_OK) {
-        status = save_create(trainer, &worker->save, error);
+        status = save_create(trainer, worker->start.owner, &worker->save, error);
     }
     if (status == STATUS_OK) {
         status = load_weights(worker, error);

@@ -92,6 +92,10 @@ static void print_daild(void)
                       "dail report read it\n");
     fputs(".TP\n.I RUN/daild.log\nthe same for people\n.TP\n.I RUN/checkpoints/\n", stdout);
     roff_text(stdout, "what the run goes on from, and what dail eval, embed and export take\n");
+    fputs(".TP\n.I RUN/lock\n", stdout);
+    roff_text(stdout,
+              "who owns the folder while a run is there: a second start is refused, and takes over where the "
+              "owner is gone\n");
     fputs(".TP\n.I RUN/tensorboard/\nthe curves for TensorBoard, with log.tensorboard\n", stdout);
     print_exits("The same on every rank. An error is told once, with what, where and what to do next.");
     fputs(".SH SEE ALSO\n.BR dail (1),\n.BR dail.yaml (5),\n.BR dail-status (5),\n.BR mpirun (1)\n", stdout);

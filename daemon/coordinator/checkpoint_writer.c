@@ -24,10 +24,11 @@ static void describe_model(const struct setup *setup, struct checkpoint_state *s
     }
 }
 
-enum status checkpoint_writer_open(const struct setup *setup, struct checkpoint_writer *writer,
-                                   struct error *error)
+enum status checkpoint_writer_open(const struct setup *setup, struct folder_lock *lock,
+                                   struct checkpoint_writer *writer, struct error *error)
 {
-    *writer = (struct checkpoint_writer){.setup = setup, .expected = 1, .step = -1, .culprit = -1};
+    *writer =
+        (struct checkpoint_writer){.setup = setup, .lock = lock, .expected = 1, .step = -1, .culprit = -1};
     if (setup->config.domain.hidden_count > CHECKPOINT_HIDDEN_MAX) {
         return error_set(error, STATUS_USAGE, "domain.hidden", "use fewer layers",
                          "a domain head of more than %d hidden layers cannot be stored",
@@ -119,22 +120,22 @@ static void settle(struct checkpoint_writer *writer, struct checkpoint_outcome *
                                            .stall = writer->stall,
                                            .seconds = writer->seconds};
     writer->state.step = writer->step;
-    checkpoint_path(run_dir, writer->step, false, outcome->path, sizeof outcome->path);
+    checkpoint_path(run_dir, writer->step, NULL, outcome->path, sizeof outcome->path);
     if (writer->culprit >= 0) {
         *error = writer->failure;
         outcome->status = error->status;
     } else {
-        outcome->status =
-            checkpoint_commit(run_dir, &writer->state, writer->parts, writer->count, &outcome->bytes, error);
+        outcome->status = checkpoint_commit(run_dir, writer->lock, &writer->state, writer->parts,
+                                            writer->count, &outcome->bytes, error);
     }
     if (outcome->status != STATUS_OK) {
-        checkpoint_abandon(run_dir, writer->step);
+        checkpoint_abandon(run_dir, folder_lock_nonce(writer->lock), writer->step);
     } else {
         struct checkpoint_retention retention = {.last = writer->setup->config.checkpoint.keep.last,
                                                  .every_steps =
                                                      writer->setup->config.checkpoint.keep.every_epochs *
                                                      writer->setup->steps_per_epoch};
-        outcome->prune = checkpoint_prune(run_dir, &retention, error);
+        outcome->prune = checkpoint_prune(run_dir, writer->lock, &retention, error);
     }
     writer->step = -1;
 }
@@ -177,7 +178,7 @@ enum status checkpoint_writer_saved(struct checkpoint_writer *writer, int worker
 void checkpoint_writer_abandon(struct checkpoint_writer *writer)
 {
     if (writer->step >= 0) {
-        checkpoint_abandon(writer->setup->config.run.dir, writer->step);
+        checkpoint_abandon(writer->setup->config.run.dir, folder_lock_nonce(writer->lock), writer->step);
         writer->step = -1;
     }
 }

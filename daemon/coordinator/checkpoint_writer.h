@@ -13,6 +13,7 @@
 
 struct checkpoint_writer {
     const struct setup *setup;
+    struct folder_lock *lock; /* on run.dir, or NULL */
     struct checkpoint_state state; /* what every checkpoint of this run says of itself, but for the step */
     struct checkpoint_part *parts; /* [expected] */
     size_t count, expected;
@@ -38,8 +39,8 @@ struct checkpoint_outcome {
 };
 
 /* The files expected: model.h5, and of every dataset one per owner. */
-enum status checkpoint_writer_open(const struct setup *setup, struct checkpoint_writer *writer,
-                                   struct error *error);
+enum status checkpoint_writer_open(const struct setup *setup, struct folder_lock *lock,
+                                   struct checkpoint_writer *writer, struct error *error);
 void checkpoint_writer_close(struct checkpoint_writer *writer);
 
 /* Takes a part. A failure is one of the protocol: a part that nobody expects. */

@@ -37,8 +37,9 @@ static enum status coordinator_open(struct coordinator *coordinator,
         coordinator->view[w].heard = clock_monotonic();
     }
     enum status status = lease_assignment_open(context, &coordinator->leases, error);
-    return status == STATUS_OK ? checkpoint_writer_open(context->setup, &coordinator->checkpoints, error)
-                               : status;
+    return status == STATUS_OK
+               ? checkpoint_writer_open(context->setup, context->lock, &coordinator->checkpoints, error)
+               : status;
 }
 
 static void coordinator_close(struct coordinator *coordinator)
@@ -121,6 +122,9 @@ static bool serve(struct coordinator *coordinator)
     while (!all_done(coordinator)) {
         struct error error = {0};
         int worker = -1;
+        if (coordinator_lost_folder(coordinator)) {
+            return false;
+        }
         drain(coordinator);
         send_heartbeat(coordinator);
         if (all_done(coordinator)) {

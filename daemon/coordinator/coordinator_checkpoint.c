@@ -82,6 +82,9 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     if (!outcome.settled) {
         return STATUS_OK;
     }
+    if (folder_lock_is_lost(coordinator->context->lock)) {
+        return STATUS_OK; /* which ends the run */
+    }
     double now = clock_monotonic();
     outcome.seconds += outcome.stall + now - begin;
     coordinator->saved.requested = false;

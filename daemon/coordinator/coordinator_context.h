@@ -6,6 +6,7 @@
 #include "daemon/rank/launcher.h"
 #include "daemon/rank/watchdog.h"
 #include "daemon/setup/setup.h"
+#include "proto/folder_lock.h"
 #include "proto/message.h"
 
 #include <signal.h>
@@ -22,6 +23,7 @@ struct coordinator_link {
 
 struct coordinator_context {
     const struct setup *setup;
+    struct folder_lock *lock; /* on run.dir; NULL: nobody else wants it */
     struct coordinator_link link;
     struct journal *journal;
     const volatile sig_atomic_t *stop_signal; /* nonzero: stop with a checkpoint */

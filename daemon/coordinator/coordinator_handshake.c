@@ -107,6 +107,8 @@ static enum status send_start(struct coordinator *coordinator, struct error *err
                                         .skips = setup->start_skips,
                                         .evaluate = setup->start_evaluate}};
     memcpy(message.start.checkpoint, setup->checkpoint, sizeof message.start.checkpoint);
+    snprintf(message.start.owner, sizeof message.start.owner, "%s",
+             folder_lock_nonce(coordinator->context->lock));
     enum status status = coordinator_send_all(coordinator, &message, error);
     return status == STATUS_OK ? lease_assignment_begin(&coordinator->leases, setup->start_step, error)
                                : status;

@@ -1,9 +1,8 @@
 #include "daemon/coordinator/coordinator_liveness.h"
 
 #include "proto/clock.h"
+#include "proto/process.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -174,25 +173,12 @@ bool coordinator_given_up(struct coordinator *coordinator, struct error *error)
     return true;
 }
 
-/* A process id tells of this host's processes alone. A zombie is gone too. */
+/* A process id tells of this host's processes alone. */
 static bool is_gone(const struct message_hello *hello)
 {
-    char host[128] = "", path[64], line[512] = "";
+    char host[128] = "";
     gethostname(host, sizeof host - 1);
-    if (strcmp(host, hello->host) != 0) {
-        return false;
-    }
-    if (kill((pid_t)hello->pid, 0) != 0) {
-        return errno == ESRCH;
-    }
-    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)hello->pid);
-    FILE *file = fopen(path, "re");
-    if (file) {
-        const char *end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
-        fclose(file);
-        return end && (end[1] == ' ') && (end[2] == 'Z' || end[2] == 'X');
-    }
-    return false;
+    return strcmp(host, hello->host) == 0 && process_is_gone(hello->pid);
 }
 
 enum status coordinator_check_departed(struct coordinator *coordinator, int *worker, struct error *error)

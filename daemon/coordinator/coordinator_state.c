@@ -39,3 +39,15 @@ void coordinator_fail(struct coordinator *coordinator, int worker, const struct 
         coordinator->fault = told;
     }
 }
+
+bool coordinator_lost_folder(struct coordinator *coordinator)
+{
+    struct error error;
+    struct folder_lock *lock = coordinator->context->lock;
+    if (!folder_lock_is_lost(lock) || folder_lock_check(lock, &error) != STATUS_LOST) {
+        return false;
+    }
+    coordinator->failed = false;
+    coordinator_fail(coordinator, -1, &error);
+    return true;
+}

@@ -68,4 +68,7 @@ enum status coordinator_send_all(struct coordinator *coordinator, const struct m
 /* Remembers the run's first fault, and records every one. `worker` is -1 for the coordinator's own. */
 void coordinator_fail(struct coordinator *coordinator, int worker, const struct error *error);
 
+/* Whether the run's folder is another's by now: then that is the run's fault, whatever was before. */
+bool coordinator_lost_folder(struct coordinator *coordinator);
+
 #endif

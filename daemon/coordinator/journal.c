@@ -13,10 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum status journal_open(const char *run_dir, struct journal *journal, struct error *error)
+enum status journal_open(const char *run_dir, struct folder_lock *lock, struct journal *journal,
+                         struct error *error)
 {
     char path[PATH_SIZE];
-    *journal = (struct journal){.records.descriptor = -1, .events.descriptor = -1};
+    *journal = (struct journal){.lock = lock, .records.descriptor = -1, .events.descriptor = -1};
     int descriptor;
     enum status status = file_make_directory(run_dir, error);
     if (status == STATUS_OK) {
@@ -83,7 +84,7 @@ static void tell_broken(struct journal *journal, const struct error *error)
 
 void journal_touch(struct journal *journal)
 {
-    if (journal->log) {
+    if (journal->log && !folder_lock_is_lost(journal->lock)) {
         futimens(fileno(journal->log), NULL);
     }
 }
@@ -103,6 +104,9 @@ static void write_events(struct journal *journal, const struct status_record *re
 void journal_write(struct journal *journal, const struct status_record *record)
 {
     struct error error = {0};
+    if (folder_lock_is_lost(journal->lock)) {
+        return;
+    }
     if (journal->has_events) {
         write_events(journal, record);
     }
@@ -120,6 +124,9 @@ static void write_line(struct journal *journal, bool print, const char *format, 
     if (print && !journal->quiet) {
         printf("%s\n", line);
         fflush(stdout);
+    }
+    if (folder_lock_is_lost(journal->lock)) {
+        return;
     }
     localtime_r(&now, &parts);
     strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);

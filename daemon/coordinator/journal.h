@@ -7,12 +7,14 @@
 
 #include "proto/error.h"
 #include "proto/event_log.h"
+#include "proto/folder_lock.h"
 #include "proto/status/status_log.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
 struct journal {
+    struct folder_lock *lock; /* on the run's folder, or NULL */
     struct status_log records;
     FILE *log;
     bool has_events; /* records go to `events` too */
@@ -21,8 +23,10 @@ struct journal {
     bool broken;
 };
 
-/* Makes the run directory and opens the logs for appending. STATUS_STORAGE if that is not possible. */
-enum status journal_open(const char *run_dir, struct journal *journal, struct error *error);
+/* Makes the run directory and opens the logs for appending. STATUS_STORAGE if that is not possible. Where `lock`, which
+ * is the directory's or NULL, is lost, nothing more is written there. */
+enum status journal_open(const char *run_dir, struct folder_lock *lock, struct journal *journal,
+                         struct error *error);
 void journal_close(struct journal *journal);
 
 /* From now on what records hold of curves goes to a new event file in <run_dir>/tensorboard too. `step`: done

@@ -2,6 +2,7 @@
 
 #include "daemon/info/info_text.h"
 #include "proto/file.h"
+#include "proto/folder_lock.h"
 #include "proto/status/status_log.h"
 #include "proto/status/status_summary.h"
 #include "shard/hdf5/hdf5.h"
@@ -357,8 +358,17 @@ static enum status print_status(const char *path, FILE *output, struct error *er
 static enum status print_run(const char *path, FILE *output, struct error *error)
 {
     char status_log[PATH_SIZE];
+    struct folder_owner owner;
     enum status status = file_join(path, "status.jsonl", status_log, error);
-    return status == STATUS_OK ? print_status(status_log, output, error) : status;
+    if (status == STATUS_OK) {
+        status = print_status(status_log, output, error);
+    }
+    if (status == STATUS_OK && folder_owner_read(path, &owner, NULL) == STATUS_OK) {
+        char text[512];
+        fprintf(output, "%-12s %s/%s: %s\n", "owner", path, FOLDER_LOCK_NAME,
+                folder_owner_describe(&owner, text, sizeof text));
+    }
+    return status;
 }
 
 enum status info_print(const char *path, enum kind kind, FILE *output, struct error *error)

@@ -337,7 +337,7 @@ void report_write_checkpoints(const struct report *report, FILE *out)
         struct stat info;
         char path[PATH_SIZE];
         /* The log's path is as seen from where the run was started. */
-        checkpoint_path(report->run_dir, checkpoint->step, false, path, sizeof path);
+        checkpoint_path(report->run_dir, checkpoint->step, NULL, path, sizeof path);
         fputs("<tr>", out);
         cell(out, NULL, "%lld", (long long)checkpoint->step);
         time_cell(out, log->checkpoints[i].head.t);

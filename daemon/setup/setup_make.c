@@ -299,7 +299,6 @@ void setup_compare(struct setup *setup, const struct checkpoint_state *state)
 enum status setup_make(const char *config_path, const char *const *overrides, size_t override_count,
                        int workers, struct setup *setup, struct error *error)
 {
-    struct checkpoint_state state = {0};
     enum status status = setup_read_config(config_path, overrides, override_count, workers, setup, error);
     if (status == STATUS_OK) {
         status = open_datasets(setup, error);
@@ -313,9 +312,13 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
     if (status == STATUS_OK) {
         status = setup_check_model(setup, error);
     }
-    if (status == STATUS_OK) {
-        status = resume_decide(setup, &state, error);
-    }
+    return status;
+}
+
+enum status setup_place(struct setup *setup, struct error *error)
+{
+    struct checkpoint_state state = {0};
+    enum status status = resume_decide(setup, &state, error);
     if (status == STATUS_OK) {
         status = setup_count_steps(setup, state.lanes, error);
     }

@@ -8,13 +8,16 @@
 #include "shard/pairs.h"
 #include "worker/checkpoint/checkpoint.h"
 
-/* Reads the configuration, opens and checks every manifest, shard file (presence and size) and verification
- * set, decides where to begin (resume.h), and counts lanes and steps. `workers` is at least 1.
- * Nothing is written. The caller calls setup_free in any case. */
+/* Reads the configuration, and opens and checks every manifest, shard file (presence and size) and verification set.
+ * `workers` is at least 1. Nothing is written. The caller calls setup_free in any case. */
 enum status setup_make(const char *config_path, const char *const *overrides, size_t override_count,
                        int workers, struct setup *setup, struct error *error);
 
-/* --- Its steps, in their order. preflight.h takes them too, and goes on where one fails. --- */
+/* Then decides where to begin (resume.h), and counts lanes and steps. The run's folder must be this run's own by now:
+ * another could commit a newer checkpoint. Nothing is written. */
+enum status setup_place(struct setup *setup, struct error *error);
+
+/* --- Their steps, in their order. preflight.h takes them too, and goes on where one fails. --- */
 
 /* Begins a setup with the configuration. The caller calls setup_free in any case. */
 enum status setup_read_config(const char *path, const char *const *overrides, size_t override_count,

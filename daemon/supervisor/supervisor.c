@@ -261,7 +261,8 @@ static void watch_over(struct supervisor *supervisor, struct attempt *attempt)
         wait_a_moment(supervisor, attempt->mpirun);
     }
     run_watch_look(&attempt->watch);
-    if (attempt->watch.stopped && attempt->code != INTERRUPTED) {
+    /* Where another run has the folder, the log is of that. */
+    if (attempt->watch.stopped && attempt->code != INTERRUPTED && attempt->code != STATUS_USAGE) {
         attempt->code = attempt->watch.exit_code; /* mpirun's own may be that of a rank it killed */
     } else if (!attempt->hung && attempt->code != INTERRUPTED) {
         judge_silent_end(supervisor, attempt);

@@ -67,12 +67,12 @@ static void write_checkpoint(const char *directory)
     struct parameter parameter;
     const struct parameter_group group = model_fuzz_rows(&parameter, 0, rows, rows);
     model_fuzz_create(&model);
-    checkpoint_path(directory, state.step, true, path, sizeof path);
-    fuzz_require(checkpoint_prepare(directory, &error) == STATUS_OK &&
-                     checkpoint_begin(directory, state.step, &error) == STATUS_OK &&
+    checkpoint_path(directory, state.step, "", path, sizeof path);
+    fuzz_require(checkpoint_prepare(directory, NULL, &error) == STATUS_OK &&
+                     checkpoint_begin(directory, "", state.step, &error) == STATUS_OK &&
                      checkpoint_write_model(path, model.groups, 2, NULL, &part[0], &error) == STATUS_OK &&
                      checkpoint_write_classifier(path, &group, &part[1], &error) == STATUS_OK &&
-                     checkpoint_commit(directory, &state, part, 2, &bytes, &error) == STATUS_OK,
+                     checkpoint_commit(directory, NULL, &state, part, 2, &bytes, &error) == STATUS_OK,
                  "a checkpoint can be written");
     model_fuzz_free(&model);
 }

@@ -102,13 +102,13 @@ fails() {
 }
 fails 0 5 open:1,write:2,fsync:6,rename:4
 check "each is a warning" some_warnings 4
-says "that names the file" 'warning: .*step 3 could not be written.*Input/output error.*step-000000003.tmp/state.yaml'
+says "that names the file" 'warning: .*step 3 could not be written.*Input/output error.*step-000000003.[0-9a-f]+.tmp/state.yaml'
 fails 1 122 fallocate:1,fallocate:2
 check "over quota: a warning" some_warnings 2
 says "over quota: said as such, with the rank" 'warning: .*no space left.*quota.*rank 1@.*model.h5'
 fails 1 5 write:30,fsync:3,open:9
 check "an error of the disk: a warning" some_warnings 3
-says "an error of the disk: said as such" 'warning: .*Input/output error.*rank 1@.*step-000000003.tmp/model.h5'
+says "an error of the disk: said as such" 'warning: .*Input/output error.*rank 1@.*step-000000003.[0-9a-f]+.tmp/model.h5'
 fails 2 28 write:3
 check "one worker alone has no space: a warning" some_warnings 1
 fails 0 5 prune:2,rename:14

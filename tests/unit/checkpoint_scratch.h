@@ -173,8 +173,8 @@ static inline void write_checkpoint(struct fixture *fixture, int64_t step)
     uint64_t bytes;
     datasets_of(datasets);
     struct checkpoint_state state = state_of(step, datasets);
-    checkpoint_path(fixture->directory, step, true, directory, sizeof directory);
-    assert_int_equal(checkpoint_begin(fixture->directory, step, NULL), STATUS_OK);
+    checkpoint_path(fixture->directory, step, "", directory, sizeof directory);
+    assert_int_equal(checkpoint_begin(fixture->directory, "", step, NULL), STATUS_OK);
     assert_int_equal(
         checkpoint_write_model(directory, fixture->model.groups, 2, NULL, &parts[step % 3], NULL), STATUS_OK);
     struct rows_group rows;
@@ -188,7 +188,7 @@ static inline void write_checkpoint(struct fixture *fixture, int64_t step)
         assert_int_equal(
             checkpoint_write_classifier(directory, &rows.group, &parts[(step + 1 + p) % 3], NULL), STATUS_OK);
     }
-    assert_int_equal(checkpoint_commit(fixture->directory, &state, parts, 4, &bytes, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_commit(fixture->directory, NULL, &state, parts, 4, &bytes, NULL), STATUS_OK);
     assert_true(bytes > parts[0].bytes + parts[1].bytes + parts[2].bytes);
     assert_int_not_equal(access(directory, F_OK), 0);
 }
@@ -196,7 +196,7 @@ static inline void write_checkpoint(struct fixture *fixture, int64_t step)
 static inline void path_of(const struct fixture *fixture, int64_t step, const char *file, char *path)
 {
     char directory[PATH / 2];
-    checkpoint_path(fixture->directory, step, false, directory, sizeof directory);
+    checkpoint_path(fixture->directory, step, NULL, directory, sizeof directory);
     snprintf(path, PATH, "%s%s%s", directory, file[0] ? "/" : "", file);
 }
 

@@ -82,7 +82,7 @@ static void write_part(struct play *play, int worker, const char *file)
     char directory[512], path[800];
     struct message message = {.kind = MESSAGE_PART,
                               .part = {.step = play->step, .bytes = 4, .crc = 0xd87f7e0c}};
-    checkpoint_path(play->run_dir, play->step, true, directory, sizeof directory);
+    checkpoint_path(play->run_dir, play->step, "", directory, sizeof directory);
     snprintf(path, sizeof path, "%s/%s", directory, file);
     FILE *out = fopen(path, "w");
     assert_non_null(out);
@@ -110,7 +110,7 @@ static void finish_checkpoint(struct play *play)
 static void write_checkpoint(struct play *play)
 {
     struct error error;
-    assert_int_equal(checkpoint_begin(play->run_dir, play->step, &error), STATUS_OK);
+    assert_int_equal(checkpoint_begin(play->run_dir, "", play->step, &error), STATUS_OK);
     play->waiting[0] = play->waiting[1] = true;
     write_part(play, 0, "model.h5");
     write_part(play, 0, "classifier-alpha.1-of-2.h5");

@@ -81,7 +81,7 @@ static int begin(void **state)
     assert_int_equal(setup->steps, 48); /* 47.5, rounded */
     fixture->play = calloc(1, sizeof *fixture->play);
     fixture->play->run_dir = fixture->run_dir;
-    assert_int_equal(journal_open(fixture->run_dir, &fixture->journal, &error), STATUS_OK);
+    assert_int_equal(journal_open(fixture->run_dir, NULL, &fixture->journal, &error), STATUS_OK);
     fixture->journal.quiet = true;
     *state = fixture;
     return 0;
@@ -140,7 +140,7 @@ static bool exists(const struct fixture *fixture, int64_t step, bool temporary)
 {
     char path[512];
     struct stat there;
-    checkpoint_path(fixture->run_dir, step, temporary, path, sizeof path);
+    checkpoint_path(fixture->run_dir, step, temporary ? "" : NULL, path, sizeof path);
     return stat(path, &there) == 0;
 }
 

@@ -64,7 +64,7 @@ static int end(void **state)
 static bool exists(const struct fixture *fixture, int64_t step)
 {
     char path[512];
-    checkpoint_path(fixture->run_dir, step, false, path, sizeof path);
+    checkpoint_path(fixture->run_dir, step, NULL, path, sizeof path);
     return access(path, F_OK) == 0;
 }
 
@@ -128,12 +128,12 @@ static void sets_later_checkpoints_aside(void **state)
     struct error error;
     char path[512];
     int moved;
-    assert_int_equal(checkpoint_prepare(fixture->run_dir, &error), STATUS_OK);
+    assert_int_equal(checkpoint_prepare(fixture->run_dir, NULL, &error), STATUS_OK);
     for (int64_t step = 10; step <= 30; step += 10) {
-        assert_int_equal(checkpoint_begin(fixture->run_dir, step, &error), STATUS_OK);
+        assert_int_equal(checkpoint_begin(fixture->run_dir, "", step, &error), STATUS_OK);
         char temporary[512];
-        checkpoint_path(fixture->run_dir, step, true, temporary, sizeof temporary);
-        checkpoint_path(fixture->run_dir, step, false, path, sizeof path);
+        checkpoint_path(fixture->run_dir, step, "", temporary, sizeof temporary);
+        checkpoint_path(fixture->run_dir, step, NULL, path, sizeof path);
         assert_int_equal(rename(temporary, path), 0);
     }
     assert_int_equal(resume_set_aside(fixture->run_dir, 10, &moved, &error), STATUS_OK);

@@ -267,8 +267,8 @@ static void test_full_disk_is_a_storage_error(void **state)
     struct fixture *fixture = *state;
     char directory[PATH];
     int status;
-    checkpoint_path(fixture->directory, 7, true, directory, sizeof directory);
-    assert_int_equal(checkpoint_begin(fixture->directory, 7, NULL), STATUS_OK);
+    checkpoint_path(fixture->directory, 7, "", directory, sizeof directory);
+    assert_int_equal(checkpoint_begin(fixture->directory, "", 7, NULL), STATUS_OK);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {

@@ -192,19 +192,20 @@ static void test_prune(void **state)
     for (int64_t step = 1; step <= 5; step++) {
         write_checkpoint(fixture, step);
     }
-    assert_int_equal(checkpoint_begin(fixture->directory, 6, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_begin(fixture->directory, "", 6, NULL), STATUS_OK);
     snprintf(path, sizeof path, "%s/checkpoints/mine", fixture->directory);
     assert_int_equal(mkdir(path, 0777), 0);
-    assert_int_equal(checkpoint_prune(fixture->directory, &(struct checkpoint_retention){0}, NULL),
+    assert_int_equal(checkpoint_prune(fixture->directory, NULL, &(struct checkpoint_retention){0}, NULL),
                      STATUS_OK);
-    checkpoint_path(fixture->directory, 6, true, path, sizeof path);
+    checkpoint_path(fixture->directory, 6, "", path, sizeof path);
     assert_int_not_equal(access(path, F_OK), 0);
     assert_true(exists(fixture, 1));
     /* A damaged one does not count among those kept. */
     path_of(fixture, 5, "COMMIT", path);
     unlink(path);
-    assert_int_equal(checkpoint_prune(fixture->directory, &(struct checkpoint_retention){.last = 2}, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        checkpoint_prune(fixture->directory, NULL, &(struct checkpoint_retention){.last = 2}, NULL),
+        STATUS_OK);
     assert_false(exists(fixture, 1) || exists(fixture, 2));
     assert_true(exists(fixture, 3) && exists(fixture, 4) && exists(fixture, 5));
     snprintf(path, sizeof path, "%s/checkpoints/mine", fixture->directory);
@@ -225,7 +226,7 @@ static void test_prune_keeps_the_lasting_ones(void **state)
     path_of(fixture, 21, "state.yaml", path); /* damaged: 24 comes in its place */
     unlink(path);
     for (int again = 0; again < 2; again++) {
-        assert_int_equal(checkpoint_prune(fixture->directory, &retention, NULL), STATUS_OK);
+        assert_int_equal(checkpoint_prune(fixture->directory, NULL, &retention, NULL), STATUS_OK);
         for (size_t i = 0; i < 10; i++) {
             assert_int_equal(exists(fixture, steps[i]), stays[i]);
         }
@@ -255,14 +256,15 @@ static void test_commit_checks_its_parts(void **state)
     uint64_t bytes;
     datasets_of(datasets);
     struct checkpoint_state wanted = state_of(3, datasets);
-    checkpoint_path(fixture->directory, 3, true, directory, sizeof directory);
-    assert_int_equal(checkpoint_begin(fixture->directory, 3, NULL), STATUS_OK);
+    checkpoint_path(fixture->directory, 3, "", directory, sizeof directory);
+    assert_int_equal(checkpoint_begin(fixture->directory, "", 3, NULL), STATUS_OK);
     assert_int_equal(checkpoint_write_model(directory, fixture->model.groups, 2, NULL, &part, NULL),
                      STATUS_OK);
     part.bytes++;
-    assert_int_equal(checkpoint_commit(fixture->directory, &wanted, &part, 1, &bytes, NULL), STATUS_STORAGE);
+    assert_int_equal(checkpoint_commit(fixture->directory, NULL, &wanted, &part, 1, &bytes, NULL),
+                     STATUS_STORAGE);
     assert_false(exists(fixture, 3));
-    checkpoint_abandon(fixture->directory, 3);
+    checkpoint_abandon(fixture->directory, "", 3);
     assert_int_not_equal(access(directory, F_OK), 0);
 }
 

@@ -2,6 +2,7 @@
 #include "worker/checkpoint/checkpoint.h"
 
 #include "proto/file.h"
+#include "proto/text.h"
 #include "worker/checkpoint/checkpoint_file.h"
 #include "worker/checkpoint/checkpoint_state.h"
 
@@ -17,13 +18,13 @@
 /* What a checkpoint adds to its folder's path at most, with what marks it as unfinished or old. */
 #define STEP_NAME_SIZE 64
 
-void checkpoint_path(const char *run_dir, int64_t step, bool temporary, char *path, size_t size)
+void checkpoint_path(const char *run_dir, int64_t step, const char *owner, char *path, size_t size)
 {
-    snprintf(path, size, "%s/checkpoints/step-%0*lld%s", run_dir, STEP_DIGITS, (long long)step,
-             temporary ? ".tmp" : "");
+    snprintf(path, size, "%s/checkpoints/step-%0*lld%s%s%s", run_dir, STEP_DIGITS, (long long)step,
+             owner && owner[0] != '\0' ? "." : "", owner ? owner : "", owner ? ".tmp" : "");
 }
 
-enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error)
+enum status checkpoint_begin(const char *run_dir, const char *owner, int64_t step, struct error *error)
 {
     char parent[PATH_SIZE], path[PATH_SIZE];
     enum status status = file_join(run_dir, "checkpoints", parent, error);
@@ -33,7 +34,7 @@ enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *er
     if (status == STATUS_OK) {
         status = file_make_directory(parent, error);
     }
-    checkpoint_path(run_dir, step, true, path, sizeof path);
+    checkpoint_path(run_dir, step, owner, path, sizeof path);
     return status == STATUS_OK ? file_make_directory(path, error) : status;
 }
 
@@ -62,9 +63,9 @@ static enum status put_in_place(const char *complete, const char *final, struct 
     return status == STATUS_OK ? file_remove_tree(aside, error) : status;
 }
 
-enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state *state,
-                              const struct checkpoint_part *parts, size_t count, uint64_t *bytes,
-                              struct error *error)
+enum status checkpoint_commit(const char *run_dir, struct folder_lock *lock,
+                              const struct checkpoint_state *state, const struct checkpoint_part *parts,
+                              size_t count, uint64_t *bytes, struct error *error)
 {
     char parent[PATH_SIZE], temporary[PATH_SIZE], final[PATH_SIZE];
     struct checkpoint_part *all = malloc((count + 1) * sizeof *all);
@@ -72,14 +73,17 @@ enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state
         return error_no_memory(error, run_dir);
     }
     memcpy(all, parts, count * sizeof *all);
-    checkpoint_path(run_dir, state->step, true, temporary, sizeof temporary);
-    checkpoint_path(run_dir, state->step, false, final, sizeof final);
+    checkpoint_path(run_dir, state->step, folder_lock_nonce(lock), temporary, sizeof temporary);
+    checkpoint_path(run_dir, state->step, NULL, final, sizeof final);
     enum status status = checkpoint_write_state(temporary, state, &all[count], error);
     if (status == STATUS_OK) {
         status = checkpoint_write_commit(temporary, all, count + 1, error);
     }
     if (status == STATUS_OK) {
         status = file_sync(temporary, error);
+    }
+    if (status == STATUS_OK) {
+        status = folder_lock_check(lock, error);
     }
     if (status == STATUS_OK) {
         status = put_in_place(temporary, final, error);
@@ -98,10 +102,10 @@ enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state
     return status;
 }
 
-void checkpoint_abandon(const char *run_dir, int64_t step)
+void checkpoint_abandon(const char *run_dir, const char *owner, int64_t step)
 {
     char path[PATH_SIZE];
-    checkpoint_path(run_dir, step, true, path, sizeof path);
+    checkpoint_path(run_dir, step, owner, path, sizeof path);
     file_remove_tree(path, NULL);
 }
 
@@ -115,10 +119,13 @@ static int64_t step_of(const char *name)
     return errno == 0 && step >= 0 && strcmp(name, rendered) == 0 ? step : -1;
 }
 
-static bool is_stale(const char *name)
+/* Whether a name is that of something half done: of this owner, or for NULL of any. What is renamed away to be removed
+ * is nobody's. */
+static bool is_stale(const char *name, const char *owner)
 {
-    size_t length = strlen(name);
-    return strncmp(name, "step-", 5) == 0 && length > 4 && strcmp(name + length - 4, ".tmp") == 0;
+    bool half_done = strncmp(name, "step-", 5) == 0 && text_ends_with(name, ".tmp");
+    return half_done && (!owner || strstr(name, owner) || text_ends_with(name, ".pruned.tmp") ||
+                         text_ends_with(name, ".old.tmp"));
 }
 
 static int compare_descending(const void *a, const void *b)
@@ -127,9 +134,10 @@ static int compare_descending(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-/* Steps of all directories with a checkpoint's name, newest first; removes every .tmp if asked to. */
-static enum status list_steps(const char *run_dir, int remove_stale, int64_t **steps, size_t *count,
-                              struct error *error)
+/* Steps of all directories with a checkpoint's name, newest first; with `remove_stale` removes the .tmp of `owner`, or
+ * for NULL of any. */
+static enum status list_steps(const char *run_dir, int remove_stale, const char *owner, int64_t **steps,
+                              size_t *count, struct error *error)
 {
     char parent[PATH_SIZE], path[PATH_SIZE];
     enum status status = file_join(run_dir, "checkpoints", parent, error);
@@ -151,7 +159,7 @@ static enum status list_steps(const char *run_dir, int remove_stale, int64_t **s
             }
             *steps = grown;
             (*steps)[(*count)++] = step;
-        } else if (remove_stale && is_stale(entry->d_name)) {
+        } else if (remove_stale && is_stale(entry->d_name, owner)) {
             status = file_join(parent, entry->d_name, path, error);
             if (status == STATUS_OK) {
                 status = file_remove_tree(path, error);
@@ -169,7 +177,7 @@ static enum status list_steps(const char *run_dir, int remove_stale, int64_t **s
     return status;
 }
 
-enum status checkpoint_prepare(const char *run_dir, struct error *error)
+enum status checkpoint_prepare(const char *run_dir, struct folder_lock *lock, struct error *error)
 {
     char parent[PATH_SIZE];
     int64_t *steps = NULL;
@@ -182,7 +190,10 @@ enum status checkpoint_prepare(const char *run_dir, struct error *error)
         status = file_make_directory(parent, error);
     }
     if (status == STATUS_OK) {
-        status = list_steps(run_dir, 1, &steps, &count, error);
+        status = folder_lock_check(lock, error);
+    }
+    if (status == STATUS_OK) {
+        status = list_steps(run_dir, 1, NULL, &steps, &count, error);
     }
     free(steps);
     return status == STATUS_OK ? file_sync(run_dir, error) : status;
@@ -211,20 +222,24 @@ static bool begins_stretch(const int64_t *steps, const bool *valid, size_t count
     return stretch > 0;
 }
 
-enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retention *retention,
-                             struct error *error)
+enum status checkpoint_prune(const char *run_dir, struct folder_lock *lock,
+                             const struct checkpoint_retention *retention, struct error *error)
 {
     int64_t *steps;
     size_t count;
     int newer = 0; /* valid ones */
     char path[PATH_SIZE];
-    enum status status = list_steps(run_dir, 1, &steps, &count, error);
+    enum status status = folder_lock_check(lock, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = list_steps(run_dir, 1, folder_lock_nonce(lock), &steps, &count, error);
     bool *valid = status == STATUS_OK ? calloc(count + 1, sizeof *valid) : NULL;
     if (status == STATUS_OK && !valid) {
         status = error_no_memory(error, run_dir);
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        checkpoint_path(run_dir, steps[i], false, path, sizeof path);
+        checkpoint_path(run_dir, steps[i], NULL, path, sizeof path);
         valid[i] = checkpoint_verify(path, false, NULL) == STATUS_OK;
     }
     for (size_t i = 0; i < count && retention->last > 0 && status == STATUS_OK; i++) {
@@ -232,8 +247,9 @@ enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retent
                      (valid[i] && begins_stretch(steps, valid, count, i, retention->every_steps));
         newer += valid[i];
         if (!stays) {
-            checkpoint_path(run_dir, steps[i], false, path, sizeof path);
-            status = remove_checkpoint(path, error);
+            checkpoint_path(run_dir, steps[i], NULL, path, sizeof path);
+            status = folder_lock_check(lock, error);
+            status = status == STATUS_OK ? remove_checkpoint(path, error) : status;
         }
     }
     free(valid);
@@ -248,11 +264,11 @@ enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
     int64_t *steps;
     size_t count;
     path[0] = '\0';
-    enum status status = list_steps(run_dir, 0, &steps, &count, error);
+    enum status status = list_steps(run_dir, 0, NULL, &steps, &count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct error fault;
         char line[ERROR_LINE_SIZE];
-        checkpoint_path(run_dir, steps[i], false, path, size);
+        checkpoint_path(run_dir, steps[i], NULL, path, size);
         if (checkpoint_verify(path, true, &fault) == STATUS_OK) {
             break;
         }

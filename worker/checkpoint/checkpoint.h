@@ -1,12 +1,18 @@
 /* Checkpoints (etc/doc/guide.md, "Files"): `<run.dir>/checkpoints/step-<9 digits>/` with model.h5, classifier parts,
- * state.yaml and COMMIT. Workers write their parts into `step-<9 digits>.tmp`; the coordinator commits.
+ * state.yaml and COMMIT. Workers write their parts into `step-<9 digits>.<owner>.tmp`; the coordinator commits.
  * A directory without a valid COMMIT is not a checkpoint.
+ *
+ * `owner` is the nonce of the run's folder (proto/folder_lock.h), so that two runs that are at work in one folder, of
+ * which one does not know yet that it has lost it, never write into one directory; it may be empty. `lock` is the same
+ * folder's, and is read again before anything under a checkpoint's name is changed: STATUS_LOST where it is another's.
+ * NULL: nobody else can be there.
  */
 #ifndef DAIL_WORKER_CHECKPOINT_CHECKPOINT_H
 #define DAIL_WORKER_CHECKPOINT_CHECKPOINT_H
 
 #include "proto/config/network.h"
 #include "proto/error.h"
+#include "proto/folder_lock.h"
 #include "worker/loss/identity.h"
 #include "worker/parameter/parameter.h"
 
@@ -49,7 +55,7 @@ struct checkpoint_part {
  * fills `part`. STATUS_STORAGE on any write error; nothing else is touched. --- */
 
 /* Makes the .tmp directory where it is missing. Every worker calls it before it writes. */
-enum status checkpoint_begin(const char *run_dir, int64_t step, struct error *error);
+enum status checkpoint_begin(const char *run_dir, const char *owner, int64_t step, struct error *error);
 /* model.h5: `/<group>/<name>` and `/momentum/<group>/<name>` of the groups that every worker has alike; others
  * among groups [count] are passed over. With identity groups, NULL: none, also `/identity/home` u32 [all classes]. */
 enum status checkpoint_write_model(const char *directory, const struct parameter_group *groups, size_t count,
@@ -61,28 +67,28 @@ enum status checkpoint_write_classifier(const char *directory, const struct para
 
 /* --- The transaction: by the coordinator. --- */
 
-/* "<run_dir>/checkpoints/step-000000123" (with ".tmp" if `temporary`). */
-void checkpoint_path(const char *run_dir, int64_t step, bool temporary, char *path, size_t size);
+/* "<run_dir>/checkpoints/step-000000123"; the .tmp directory of `owner` unless that is NULL. */
+void checkpoint_path(const char *run_dir, int64_t step, const char *owner, char *path, size_t size);
 /* Makes `<run_dir>/checkpoints` and removes every .tmp that a run left there when it was killed. To be called
  * before any worker writes. */
-enum status checkpoint_prepare(const char *run_dir, struct error *error);
+enum status checkpoint_prepare(const char *run_dir, struct folder_lock *lock, struct error *error);
 /* Writes state.yaml and COMMIT (each file's size and crc), syncs, renames, syncs the parent.
  * If the final name exists it is replaced only after the new one is complete. */
-enum status checkpoint_commit(const char *run_dir, const struct checkpoint_state *state,
-                              const struct checkpoint_part *parts, size_t count, uint64_t *bytes,
-                              struct error *error);
+enum status checkpoint_commit(const char *run_dir, struct folder_lock *lock,
+                              const struct checkpoint_state *state, const struct checkpoint_part *parts,
+                              size_t count, uint64_t *bytes, struct error *error);
 /* Removes the .tmp directory. */
-void checkpoint_abandon(const char *run_dir, int64_t step);
+void checkpoint_abandon(const char *run_dir, const char *owner, int64_t step);
 /* Which checkpoints stay. */
 struct checkpoint_retention {
     int last; /* the newest so many; 0: all */
     int64_t every_steps; /* and the first one at or after each multiple of this, from 1 on; 0: none */
 };
 
-/* Removes the checkpoints that do not stay, and every stale .tmp. A pruned one is renamed away first, so that
+/* Removes the checkpoints that do not stay, and the stale .tmp of this owner. A pruned one is renamed away first, so that
  * a crash never leaves half of one under a valid name. A damaged one takes no one's place. */
-enum status checkpoint_prune(const char *run_dir, const struct checkpoint_retention *retention,
-                             struct error *error);
+enum status checkpoint_prune(const char *run_dir, struct folder_lock *lock,
+                             const struct checkpoint_retention *retention, struct error *error);
 
 /* --- Reading --- */
 
