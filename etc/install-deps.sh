@@ -119,7 +119,7 @@ is_there() {
     command\ *) has_command "${1#command }" ;;
     python\ *) has_python "${1#python }" ;;
     fuzzer\ *) ls "$(clang -print-resource-dir 2>/dev/null)"/lib/*/*clang_rt.fuzzer* >/dev/null 2>&1 ;;
-    omp\ *) ls /usr/lib/llvm-*/lib/libomp.so* >/dev/null 2>&1 ;;
+    omp\ *) echo '#include <omp.h>' | "${1#omp }" -fopenmp -fsyntax-only -x c - 2>/dev/null ;;
     esac
 }
 
