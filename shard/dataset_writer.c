@@ -1,6 +1,7 @@
 #include "shard/dataset_writer.h"
 
 #include "proto/file.h"
+#include "proto/folder_lock.h"
 #include "proto/thread.h"
 #include "shard/dataset_journal.h"
 #include "shard/manifest.h"
@@ -16,6 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A packing that has shown no life for so many seconds is taken over. */
+#define STALE_SECONDS 180.0
+/* The hidden folder is removed at the end of another packing just when this one has found it: so often. */
+#define TRIES 100
+
 /* A shard that a thread of its own brings to its end: to the disk, and its crc. */
 struct finishing {
     pthread_t thread;
@@ -30,6 +36,8 @@ struct finishing {
 struct dataset_writer {
     struct dataset_plan plan;
     char hidden[PATH_SIZE]; /* the folder */
+    struct folder_lock *lock; /* on it */
+    char warning[512]; /* whom it was taken over from */
     struct manifest manifest; /* as far as it is known; its last shard may be open or being finished */
     struct shard_writer *shard; /* the open one, or NULL */
     struct finishing finishing; /* the one before */
@@ -56,6 +64,9 @@ static bool is_finished(const struct dataset_writer *writer, const char *name)
 {
     char file[SHARD_NAME_MAX + 16];
     bool finished = strcmp(name, "job") == 0 || strcmp(name, "finished") == 0;
+    if (strcmp(name, FOLDER_LOCK_NAME) == 0) {
+        return true;
+    }
     for (uint32_t i = 0; i < writer->tally.shards && !finished; i++) {
         shard_name(writer, i, file);
         finished = strcmp(name, file) == 0;
@@ -63,11 +74,9 @@ static bool is_finished(const struct dataset_writer *writer, const char *name)
     return finished && writer->tally.shards > 0;
 }
 
-/* Removes what is not finished from the hidden folder, and where nothing is finished the folder; there are no
- * folders within. A link in its place is removed, not what it leads to. */
+/* Removes what is not finished from the hidden folder; there are no folders within. */
 static void clear_hidden(const struct dataset_writer *writer)
 {
-    unlink(writer->hidden);
     int descriptor = open(writer->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
     if (!directory) {
@@ -80,6 +89,36 @@ static void clear_hidden(const struct dataset_writer *writer)
         }
     }
     closedir(directory);
+}
+
+/* Makes the hidden folder and becomes its owner. A link in its place is removed, not what it leads to. */
+static enum status own_hidden(struct dataset_writer *writer, struct error *error)
+{
+    const struct folder_claim claim = {.folder = writer->hidden,
+                                       .next = "wait for that packing, end it, or choose another name",
+                                       .stale_seconds = STALE_SECONDS};
+    enum status status = STATUS_STORAGE;
+    for (int i = 0; i < TRIES && status == STATUS_STORAGE && !writer->lock; i++) {
+        unlink(writer->hidden);
+        status = file_make_directory(writer->hidden, error);
+        if (status == STATUS_OK) {
+            status = folder_lock_take(&claim, &writer->lock, writer->warning, sizeof writer->warning, error);
+        }
+        if (status == STATUS_STORAGE && file_is_directory(writer->hidden)) {
+            break;
+        }
+    }
+    return status;
+}
+
+/* Leaves the hidden folder to whoever comes next; where nothing in it is finished it is removed. What was lost to
+ * another packing is left alone. */
+static void leave_hidden(struct dataset_writer *writer)
+{
+    if (folder_lock_check(writer->lock, NULL) == STATUS_OK) {
+        clear_hidden(writer);
+    }
+    folder_lock_release(writer->lock);
     if (writer->tally.shards == 0) {
         rmdir(writer->hidden);
     }
@@ -216,17 +255,20 @@ static enum status prepare(struct dataset_writer *writer, struct error *error)
     if (status == STATUS_OK) {
         status = begin_manifest(writer, error);
     }
-    /* Anything but a folder is not looked into: it is removed. */
-    struct stat hidden;
-    if (status == STATUS_OK && lstat(writer->hidden, &hidden) == 0 && S_ISDIR(hidden.st_mode)) {
+    if (status == STATUS_OK) {
+        status = own_hidden(writer, error);
+    }
+    if (status == STATUS_OK) { /* another packing may have ended just now */
+        status = dataset_writer_check(plan->directory, plan->name, plan->force, error);
+    }
+    if (status == STATUS_OK) {
         status = take_finished(writer, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
     clear_hidden(writer);
-    status = file_make_directory(writer->hidden, error);
-    if (status == STATUS_OK && plan->job) {
+    if (plan->job) {
         status = dataset_journal_begin(writer->hidden, plan->job, error);
     }
     writer->journaled = plan->job;
@@ -268,13 +310,18 @@ void dataset_writer_abandon(struct dataset_writer *writer)
     if (!writer->journaled) {
         writer->tally.shards = 0;
     }
-    if (writer->hidden[0] != 0) {
-        clear_hidden(writer);
+    if (writer->lock) {
+        leave_hidden(writer);
     }
     manifest_close(&writer->manifest);
     free(writer->finished);
     free(writer->tally.stored);
     free(writer);
+}
+
+const char *dataset_writer_warning(const struct dataset_writer *writer)
+{
+    return writer->warning;
 }
 
 const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *writer)
@@ -504,6 +551,9 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
     }
     if (status == STATUS_OK) {
         status = dataset_writer_check(writer->plan.directory, writer->plan.name, writer->plan.force, error);
+        if (status == STATUS_OK) {
+            status = folder_lock_check(writer->lock, error);
+        }
         if (status == STATUS_OK) {
             status = move_all(writer, error);
             if (status != STATUS_OK) {

@@ -41,7 +41,8 @@ struct dataset_tally {
 };
 
 /* The plan's directory, name and source must stay until finish or abandon. What an earlier, interrupted try
- * left is gone on with or removed. */
+ * left is gone on with or removed. STATUS_USAGE where another process writes a dataset of that name there
+ * (proto/folder_lock.h). */
 enum status dataset_writer_create(const struct dataset_plan *plan, struct dataset_writer **writer,
                                   struct error *error);
 /* The next image, already in random order; `kept`: for the tally, byte for byte as it came. `skip` instead
@@ -50,6 +51,8 @@ enum status dataset_writer_create(const struct dataset_plan *plan, struct datase
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
                                   uint32_t label, bool kept, struct error *error);
 enum status dataset_writer_skip(struct dataset_writer *writer, struct error *error);
+/* That the work of another process was taken over, which is gone or stands still; else empty. */
+const char *dataset_writer_warning(const struct dataset_writer *writer);
 /* Valid until finish or abandon. */
 const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *writer);
 /* The folder in which everything lies until the end; what else is put there is removed with it. */

@@ -213,7 +213,11 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
     free(job);
     if (status == STATUS_OK) {
         const struct dataset_tally *tally = dataset_writer_tally(packing->writer);
+        const char *warning = dataset_writer_warning(packing->writer);
         *next = tally->next;
+        if (warning[0] != '\0' && packing->style->warn) {
+            packing->style->warn(packing->style->context, warning);
+        }
         if (!packing->style->skip_bad && tally->images != tally->next) {
             return error_set(error, STATUS_DATA, dataset_writer_directory(packing->writer),
                              "allow images to be left out again, or remove the folder to begin anew",

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A run's folder has one owner: a second start is refused by name, at once and later; an owner that was killed is
+# A run's folder, and that of a packing, has one owner: a second start is refused by name, at once and later; an owner that was killed is
 # replaced; one that was stopped, and goes on when another has the folder, changes nothing there any more.
 . "$(dirname "$0")/lib.sh"
 
@@ -117,4 +117,46 @@ check "of whole checkpoints" whole
 second --set debug.stop_after_step=$((stop + 3))
 exits "the next start goes on" $? 75
 is "and clears away what is half done" "$(find "$run" -name '*.tmp' -o -name 'lock*' | wc -l)" 0
+
+# --- Packing ---
+
+check "images to pack" "$build/dail" unpack "$work/data/tiny0.yaml" -o "$work/images"
+hidden=$work/packed/.faces.packing
+pack() { timeout $((60 * slow)) "$build/dail" pack "$work/images" -o "$work/packed" -n faces "$@"; }
+# packing_of PID: the hidden folder as that process would have it
+packing_of() {
+    mkdir -p "$hidden" && cat >"$hidden/lock" <<END
+dail_format: lock
+version: 1
+host: "$(hostname)"
+pid: $1
+started: $(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20)
+processes: "$(cat /proc/sys/kernel/random/boot_id)/$(readlink /proc/self/ns/pid)"
+nonce: "0123456789abcdef"
+heartbeat: $(date +%s).000
+END
+}
+sleep 600 &
+sleeper=$!
+packing_of $sleeper
+echo theirs >"$hidden/file"
+exit_code "a packing of a name that another packs is refused" 2 pack
+says "by name" "in use by another: host $(hostname), pid $sleeper, no job, heartbeat .* ago .*another name"
+check "and touches nothing of it" grep -q theirs "$hidden/file"
+kill -KILL $sleeper
+wait $sleeper 2>/dev/null
+exit_code "once that is gone it packs" 0 pack
+says "and says whom it replaced" "taken over.*pid $sleeper"
+check "a whole dataset" "$build/dail" verify "$work/packed/faces.yaml"
+is "with nothing beside it" "$(ls -A "$work/packed" | grep -c '^\.')" 0
+for round in 1 2 3 4 5; do
+    rm -rf "$work/packed"
+    pack --shard-mb 1 >"$work/out" 2>&1 &
+    packer=$!
+    pack --shard-mb 1 >"$work/second" 2>&1
+    later=$?
+    wait $packer
+    is "round $round: of two packings at once one is refused" "$(printf '%s\n' $? $later | sort -n | paste -s -d ' ')" "0 2"
+    check "and the dataset is whole" "$build/dail" verify "$work/packed/faces.yaml"
+done
 finish
