@@ -134,6 +134,9 @@ static void check_start(struct check *check, bool reachable)
     if ((reachable || !looks_there) && !passes(check, resume_decide(setup, &check->state, &error), &error)) {
         return;
     }
+    if (!passes(check, resume_check_identity(setup, &check->state, &error), &error)) {
+        return;
+    }
     if (setup->checkpoint[0] != '\0') {
         tell(check, "start: goes on from %s, step %lld", setup->checkpoint, (long long)setup->start_step);
         return;

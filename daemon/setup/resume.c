@@ -103,30 +103,6 @@ enum status resume_check_fit(const struct setup *setup, const struct checkpoint_
     return STATUS_OK;
 }
 
-/* The same people share rows as at the checkpoint. */
-static enum status check_identity_fit(const struct setup *setup, const struct checkpoint_state *state,
-                                      const char *path, struct error *error)
-{
-    struct identity_groups *there = NULL;
-    enum status status = checkpoint_read_identity(path, state, &there, error);
-    bool same = status == STATUS_OK && there->shared == (setup->identity ? setup->identity->shared : 0);
-    for (uint64_t c = 0; same && setup->identity && c < there->first_class[there->datasets]; c++) {
-        same = there->home[c] == setup->identity->home[c];
-    }
-    if (status == STATUS_OK && !same) {
-        status = error_set(
-            error, STATUS_USAGE, path,
-            "give identity.file the table that it was trained with, or another run.dir and this "
-            "checkpoint as model.init",
-            "this is a checkpoint of other identity groups: %llu of its classes share another's row, "
-            "by identity.file %llu do",
-            (unsigned long long)there->shared,
-            (unsigned long long)(setup->identity ? setup->identity->shared : 0));
-    }
-    identity_groups_free(there);
-    return status;
-}
-
 enum status resume_decide(struct setup *setup, struct checkpoint_state *state, struct error *error)
 {
     const char *resume = setup->config.checkpoint.resume;
@@ -151,12 +127,36 @@ enum status resume_decide(struct setup *setup, struct checkpoint_state *state, s
     if (status == STATUS_OK) {
         status = resume_check_fit(setup, state, setup->checkpoint, error);
     }
-    if (status == STATUS_OK) {
-        status = check_identity_fit(setup, state, setup->checkpoint, error);
-    }
     setup->start_step = state->step;
     setup->start_skips = state->skips;
     setup->start_evaluate = state->evaluate != 0;
+    return status;
+}
+
+enum status resume_check_identity(const struct setup *setup, const struct checkpoint_state *state,
+                                  struct error *error)
+{
+    const char *path = setup->checkpoint;
+    struct identity_groups *there = NULL;
+    if (path[0] == '\0') {
+        return STATUS_OK;
+    }
+    enum status status = checkpoint_read_identity(path, state, &there, error);
+    bool same = status == STATUS_OK && there->shared == (setup->identity ? setup->identity->shared : 0);
+    for (uint64_t c = 0; same && setup->identity && c < there->first_class[there->datasets]; c++) {
+        same = there->home[c] == setup->identity->home[c];
+    }
+    if (status == STATUS_OK && !same) {
+        status = error_set(
+            error, STATUS_USAGE, path,
+            "give identity.file the table that it was trained with, or another run.dir and this "
+            "checkpoint as model.init",
+            "this is a checkpoint of other identity groups: %llu of its classes share another's row, "
+            "by identity.file %llu do",
+            (unsigned long long)there->shared,
+            (unsigned long long)(setup->identity ? setup->identity->shared : 0));
+    }
+    identity_groups_free(there);
     return status;
 }
 

@@ -10,6 +10,11 @@
  * STATUS_DATA when a named one is missing or damaged. Needs setup's configuration and manifests. */
 enum status resume_decide(struct setup *setup, struct checkpoint_state *state, struct error *error);
 
+/* Whether the checkpoint to go on from, if there is one, was trained with setup's identity groups: else STATUS_USAGE with
+ * both counts. */
+enum status resume_check_identity(const struct setup *setup, const struct checkpoint_state *state,
+                                  struct error *error);
+
 /* Does the checkpoint at `path` belong to this run's model, datasets and lanes? */
 enum status resume_check_fit(const struct setup *setup, const struct checkpoint_state *state,
                              const char *path, struct error *error);

@@ -320,6 +320,9 @@ enum status setup_place(struct setup *setup, struct error *error)
     struct checkpoint_state state = {0};
     enum status status = resume_decide(setup, &state, error);
     if (status == STATUS_OK) {
+        status = resume_check_identity(setup, &state, error);
+    }
+    if (status == STATUS_OK) {
         status = setup_count_steps(setup, state.lanes, error);
     }
     if (status == STATUS_OK) {
