@@ -2,6 +2,7 @@
 #ifndef DAIL_TESTS_FUZZ_FUZZ_H
 #define DAIL_TESTS_FUZZ_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 /* What must hold for every input. */
-static inline void fuzz_require(int holds, const char *what)
+static inline void fuzz_require(bool holds, const char *what)
 {
     if (!holds) {
         fprintf(stderr, "fuzz: it does not hold that %s\n", what);
