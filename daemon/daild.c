@@ -61,6 +61,11 @@ static enum status print_config(const struct command_line *line, struct error *e
     return status;
 }
 
+static void tell_wait(const char *text)
+{
+    fprintf(stderr, "daild: %s\n", text);
+}
+
 /* The run directory becomes this run's. */
 static enum status own_run(struct setup *setup, struct folder_lock **lock, struct error *error)
 {
@@ -69,6 +74,7 @@ static enum status own_run(struct setup *setup, struct folder_lock **lock, struc
     const struct folder_claim claim = {.folder = directory,
                                        .next = "wait for it, end it, or give this run another run.dir",
                                        .stale_seconds = STALE_FACTOR * setup->config.runtime.liveness_seconds,
+                                       .tell = tell_wait,
                                        .stop = signals_stop()};
     enum status status = file_make_directory(directory, error);
     if (status == STATUS_OK) {

@@ -267,6 +267,12 @@ static enum verdict judge(const struct folder_lock *lock, const struct folder_cl
     double patience = stale - age < stale ? stale - age : stale;
     double least = BEATS_OF_LIFE * lock->period;
     patience = patience > least ? patience : least;
+    if (claim->tell) {
+        char text[512], line[PATH_SIZE + 640];
+        snprintf(line, sizeof line, "waiting up to %.0f s to see whether the owner of %s lives: %s", patience,
+                 lock->path, folder_owner_describe(owner, text, sizeof text));
+        claim->tell(line);
+    }
     for (double begin = clock_monotonic(); clock_monotonic() - begin < patience;) {
         struct folder_owner now;
         if (claim->stop && *claim->stop) {

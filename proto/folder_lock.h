@@ -48,6 +48,7 @@ struct folder_claim {
     const char *folder; /* which is there */
     const char *next; /* what to do where it has another owner */
     double stale_seconds; /* an owner whose heartbeat stands still for so long is gone */
+    void (*tell)(const char *text); /* once, before it is waited to see whether another lives; may be NULL */
     const volatile sig_atomic_t *stop; /* nonzero: wait no longer to see whether another lives; may be NULL */
 };
 

@@ -13,11 +13,19 @@
 #define STALE_SECONDS 0.6
 #define CONTENDERS 8
 
+static int waits; /* that were told */
+
+static void count_wait(const char *text)
+{
+    assert_non_null(strstr(text, "waiting"));
+    waits++;
+}
+
 static enum status take(const char *folder, double stale, struct folder_lock **lock, char *warning,
                         struct error *error)
 {
     const struct folder_claim claim = {
-        .folder = folder, .next = "choose another folder", .stale_seconds = stale};
+        .folder = folder, .next = "choose another folder", .stale_seconds = stale, .tell = count_wait};
     return folder_lock_take(&claim, lock, warning, 512, error);
 }
 
@@ -146,6 +154,7 @@ static void believes_heartbeats_of_other_hosts(void **state)
     struct error error;
     char warning[512];
     FILE *file = fopen(under(place, "lock"), "w");
+    waits = 0;
     assert_non_null(file);
     fprintf(file,
             "dail_format: lock\nversion: 1\nhost: \"elsewhere\"\npid: %d\nstarted: 1\n"
@@ -154,6 +163,7 @@ static void believes_heartbeats_of_other_hosts(void **state)
     fclose(file);
     assert_int_equal(take(place->folder, STALE_SECONDS, &lock, warning, &error), STATUS_OK);
     assert_non_null(strstr(warning, "host elsewhere"));
+    assert_int_equal(waits, 1);
     folder_lock_release(lock);
 }
 
