@@ -1,5 +1,6 @@
 /* Any file, as dail info tells what it is and describes it; traces are known to it as HDF5 files alone.
- * Covers: shard/kind.c daemon/info/*.c shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c shard/hdf5/hdf5_read*.c
+ * Covers: shard/kind.c daemon/info/info.c daemon/info/info_text.c
+ * Covers: shard/hdf5/hdf5.c shard/hdf5/hdf5_description.c shard/hdf5/hdf5_read*.c
  */
 #include "daemon/info/info.h"
 #include "tests/fuzz/hdf5_described.h"
