@@ -86,6 +86,24 @@ static enum status own_run(struct setup *setup, struct folder_lock **lock, struc
     return status;
 }
 
+/* Where the run begins, which only the owner of its folder can tell. A folder that was made for a run that is refused
+ * goes again. */
+static enum status place_run(struct setup *setup, struct folder_lock **lock, struct error *error)
+{
+    const char *directory = setup->config.run.dir;
+    bool made = !file_exists(directory);
+    enum status status = own_run(setup, lock, error);
+    if (status == STATUS_OK) {
+        status = setup_place(setup, error);
+    }
+    if (status != STATUS_OK && made && *lock) {
+        folder_lock_release(*lock);
+        *lock = NULL;
+        rmdir(directory);
+    }
+    return status;
+}
+
 /* Checkpoints of another history moved away, logs opened, the configuration written. */
 static enum status open_run(struct setup *setup, struct folder_lock *lock, struct journal *journal,
                             struct error *error)
@@ -156,10 +174,7 @@ static enum status prepare(const struct command_line *line, int ranks, struct se
         status = setup_make(line->operands[0], overrides->values, overrides->count, ranks - 1, setup, error);
     }
     if (status == STATUS_OK) {
-        status = own_run(setup, lock, error);
-    }
-    if (status == STATUS_OK) {
-        status = setup_place(setup, error);
+        status = place_run(setup, lock, error);
     }
     if (status == STATUS_OK) {
         status = open_run(setup, *lock, journal, error);
