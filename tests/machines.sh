@@ -7,7 +7,7 @@
 cd "$(dirname "$0")/.." || exit 1
 build=${DAIL_BUILD:-build}
 # The suites, one floor after the other; of the system's tests those whose trainings end in numbers that are compared.
-suites="tests/mpi tests/oracle tests/system/ablation.t tests/system/embed.t tests/system/eval.t tests/system/export.t
+suites="tests/mpi/run.t tests/oracle tests/system/ablation.t tests/system/embed.t tests/system/eval.t tests/system/export.t
         tests/system/numeric.t tests/system/overlap.t tests/system/report.t tests/system/resume.t
         tests/system/tensorboard.t tests/system/train.t tests/system/workers.t"
 
