@@ -4,6 +4,9 @@
 #include "shard/manifest.h"
 #include "shard/verify.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define GOLDEN "tests/oracle/golden/"
 #define IMAGES 20
 #define SIDE 24
@@ -135,6 +138,21 @@ static void other_faults_are_named(void **state)
     assert_faulty(path, "no file of ours");
 }
 
+/* As a packing that is killed: its process is gone, and its hidden folder is not. */
+static void die_while_writing(const struct dataset_plan *plan, const uint8_t *image, size_t size)
+{
+    int how;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct dataset_writer *writer;
+        _exit(dataset_writer_create(plan, &writer, NULL) != STATUS_OK ||
+              dataset_writer_append(writer, image, size, 0, true, NULL) != STATUS_OK);
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+}
+
 static void unfinished_datasets_leave_nothing(void **state)
 {
     struct scratch *scratch = *state;
@@ -156,17 +174,21 @@ static void unfinished_datasets_leave_nothing(void **state)
     }
     assert_int_equal(dataset_writer_finish(writer, names, NULL, &error), STATUS_INTERNAL);
     assert_int_equal(scratch_count(scratch->directory), 0);
-    /* What an interrupted one left does not hinder the next. */
-    assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
-    assert_int_equal(scratch_count(scratch->directory), 1);
+    /* While one is at work another is refused. */
     struct dataset_writer *next;
+    assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
+    assert_int_equal(dataset_writer_create(&plan, &next, &error), STATUS_USAGE);
+    dataset_writer_abandon(writer);
+    assert_int_equal(scratch_count(scratch->directory), 0);
+    /* What an interrupted one left does not hinder the next. */
+    die_while_writing(&plan, image, size);
+    assert_int_equal(scratch_count(scratch->directory), 1);
     assert_int_equal(dataset_writer_create(&plan, &next, &error), STATUS_OK);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_OK);
     }
     assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_INTERNAL);
     assert_int_equal(dataset_writer_finish(next, names, NULL, &error), STATUS_OK);
-    dataset_writer_abandon(writer);
     assert_int_equal(scratch_count(scratch->directory), 4);
     free(image);
 }
