@@ -311,29 +311,31 @@ AT    := $(DESTDIR)$(PREFIX)
 SHARE := $(AT)/share
 CONFIGS := $(filter-out etc/spack.yaml,$(wildcard etc/*.yaml))
 DEMO  := etc/demo.sh etc/demo.synth
+# The pages, and what they link to.
+DOCS  := README.md $(CONFIGS) $(wildcard etc/*.md etc/doc/*.md etc/ablation/*.md etc/ablation/plots/*.svg slurm/*.md tests/*.md)
 install: all $(PAGES) ## into PREFIX (default /usr/local): programs, man pages, completion, configurations, the demo, slurm/
 	install -d $(AT)/bin $(SHARE)/man/man1 $(SHARE)/man/man5 $(SHARE)/bash-completion/completions \
-	    $(SHARE)/doc/dail $(SHARE)/dail/etc $(SHARE)/dail/slurm
+	    $(SHARE)/dail/etc $(SHARE)/dail/slurm
 	install $(BUILD)/daild $(BUILD)/dail $(AT)/bin
 	install -m 644 $(filter %.1,$(PAGES)) $(SHARE)/man/man1
 	install -m 644 $(filter %.5,$(PAGES)) $(SHARE)/man/man5
 	install -m 644 $(BUILD)/man/dail.bash $(SHARE)/bash-completion/completions/dail
 	ln -sf dail $(SHARE)/bash-completion/completions/daild
-	install -m 644 README.md $(SHARE)/doc/dail
+	for page in $(DOCS); do install -D -m 644 $$page $(SHARE)/doc/dail/$$page || exit 1; done
 	install -m 644 $(CONFIGS) etc/demo.synth $(SHARE)/dail/etc
 	install etc/demo.sh $(SHARE)/dail/etc
 	install slurm/dail.sh slurm/dail-pack.sh $(SHARE)/dail/slurm
 	@printf '%s\n' bin/daild bin/dail $(patsubst $(BUILD)/man/%,share/man/man1/%,$(filter %.1,$(PAGES))) \
 	    $(patsubst $(BUILD)/man/%,share/man/man5/%,$(filter %.5,$(PAGES))) \
-	    share/bash-completion/completions/dail share/bash-completion/completions/daild share/doc/dail/README.md \
+	    share/bash-completion/completions/dail share/bash-completion/completions/daild $(patsubst %,share/doc/dail/%,$(DOCS)) \
 	    $(patsubst %,share/dail/%,$(CONFIGS) $(DEMO) slurm/dail.sh slurm/dail-pack.sh) share/dail/installed \
 	    >$(SHARE)/dail/installed
 
 uninstall: ## remove from PREFIX what make install put there
 	@[ -e $(SHARE)/dail/installed ] || { echo 'uninstall: $(SHARE)/dail/installed is missing: nothing was installed there' >&2; exit 1; }
 	@cd $(AT) && xargs rm -f <share/dail/installed
-	@cd $(SHARE) && for folder in dail/etc dail/slurm dail doc/dail; do \
-	    [ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
+	@cd $(SHARE) && for folder in dail doc/dail; do \
+	    [ ! -d $$folder ] || find $$folder -depth -type d -exec rmdir --ignore-fail-on-non-empty {} +; done
 
 DIST ?= $(BUILD)
 dist: ## dail-VERSION.tar.gz of what is committed, in DIST (default build/)

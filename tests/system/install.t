@@ -57,6 +57,14 @@ check "puts all in place" sh -c 'cd "$0/usr" && ls bin/dail bin/daild share/man/
     share/doc/dail/README.md share/dail/etc/dail.yaml share/dail/slurm/dail.sh' "$root"
 is "and nothing that is not listed" \
     "$(cd "$root/usr" && find . ! -type d | sed 's|^./||' | sort)" "$(sort "$root/usr/share/dail/installed")"
+# dead_links: what a page in place links to and is not there
+dead_links() {
+    find "$root/usr/share/doc/dail" -name '*.md' | while read -r page; do
+        grep -o '](\([^)#]*\)' "$page" | sed 's/^](//' | grep -v -e '^$' -e '^[a-z]*:' |
+            while read -r link; do [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"; done
+    done
+}
+is "its pages link to what is there" "$(dead_links)" ""
 is "the installed program runs" "$("$root/usr/bin/dail" --version)" "$("$build/dail" --version)"
 check "nothing is for the owner alone" sh -c '[ -z "$(find "$0" ! -perm -444)" ]' "$root"
 # The demo's beginning and end, on smaller data; the training itself is make demo's.
