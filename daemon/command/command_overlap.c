@@ -345,6 +345,12 @@ static void print_summary(const struct overlap *overlap)
         right += overlap->right[i];
     }
     print_score(overlap, overlap->count, right, file);
+    if (overlap->identity->shared > 0) {
+        size_t pairs;
+        overlap_truth_count(&overlap->truth, overlap->identity, &pairs, &right);
+        fprintf(file, "trained as one person: ");
+        print_score(overlap, pairs, right, file);
+    }
     if (overlap->found_best > 0) {
         fprintf(file, "by the cosine alone the best F1, at --min-cosine %.4f: ", overlap->cosine_best);
         print_score(overlap, overlap->found_best, overlap->right_best, file);

@@ -103,3 +103,22 @@ bool overlap_truth_has(const struct overlap_truth *truth, const struct overlap_p
 {
     return truth->count > 0 && bsearch(pair, truth->known, truth->count, sizeof *pair, compare_pairs);
 }
+
+void overlap_truth_count(const struct overlap_truth *truth, const struct identity_groups *groups,
+                         size_t *pairs, size_t *right)
+{
+    *pairs = 0;
+    *right = 0;
+    for (uint32_t a = 0; a < groups->first_class[groups->datasets]; a++) {
+        const size_t first = identity_groups_dataset(groups, a);
+        /* A ring goes up to its last class, and from there to its home. */
+        for (uint32_t b = groups->next[a]; b > a; b = groups->next[b]) {
+            const size_t second = identity_groups_dataset(groups, b);
+            const struct overlap_pair pair = {.dataset = {(uint32_t)first, (uint32_t)second},
+                                              .class = {a - (uint32_t)groups->first_class[first],
+                                                        b - (uint32_t)groups->first_class[second]}};
+            ++*pairs;
+            *right += overlap_truth_has(truth, &pair);
+        }
+    }
+}

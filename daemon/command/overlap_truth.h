@@ -5,6 +5,7 @@
 
 #include "daemon/command/checkpoint_data.h"
 #include "worker/evaluate/overlap.h"
+#include "worker/loss/identity.h"
 
 struct overlap_truth {
     struct overlap_pair *known; /* [count], each once, dataset[0] < dataset[1]; owned */
@@ -20,5 +21,9 @@ enum status overlap_truth_read(const char *path, const struct checkpoint_data *d
 void overlap_truth_free(struct overlap_truth *truth);
 
 bool overlap_truth_has(const struct overlap_truth *truth, const struct overlap_pair *pair);
+
+/* Pairs of classes that are one person by the groups, and how many of them are known. */
+void overlap_truth_count(const struct overlap_truth *truth, const struct identity_groups *groups,
+                         size_t *pairs, size_t *right);
 
 #endif
