@@ -49,7 +49,8 @@ static const struct field step_fields[] = {FIELD(I64, step.step),
                                            FIELD(DOUBLE, step.seconds_compute),
                                            FIELD(DOUBLE, step.seconds_exchange),
                                            FIELD(DOUBLE, step.seconds_hidden),
-                                           FIELD(DOUBLE, step.bytes)};
+                                           FIELD(DOUBLE, step.bytes),
+                                           FIELD(DOUBLE, step.seconds_classifier)};
 static const struct field lease_done_fields[] = {FIELD(I64, lease_done.epoch), FIELD(I32, lease_done.lane),
                                                  FIELD(I64, lease_done.images),
                                                  FIELD(I64, lease_done.dropped)};

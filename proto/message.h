@@ -82,6 +82,7 @@ struct message_step {
     /* Of this worker, mean per step since the last report; hidden: of the exchange, beside the computing. */
     double seconds_data, seconds_compute, seconds_exchange, seconds_hidden;
     double bytes; /* that this worker handed to the exchange, likewise; 0: it is the only one */
+    double seconds_classifier; /* likewise; of the computing and the exchange */
 };
 
 struct message_lease_done {

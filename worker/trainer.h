@@ -75,6 +75,7 @@ struct step_result {
     struct blame blame; /* of this worker's lanes */
     double seconds_data, seconds_compute, seconds_exchange;
     double seconds_hidden; /* of the exchange, beside the computing */
+    double seconds_classifier; /* of the computing and the exchange */
     double bytes; /* handed to the exchange */
 };
 

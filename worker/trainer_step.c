@@ -41,7 +41,7 @@ struct step {
     struct step_trace *trace; /* NULL unless this step is traced */
     const struct micro_batch *batch; /* of the round under way */
     struct blame blame;
-    double seconds_data;
+    double seconds_data, seconds_classifier;
 };
 
 static void observe(const struct trainer *trainer, enum message_phase phase)
@@ -171,9 +171,11 @@ static enum status run_round(struct step *step, int round, struct error *error)
     blame_forward(&step->blame, batch, pixels, count, trainer->embedding, width);
 
     set_phase(trainer, PHASE_CLASSIFIER);
+    double begin = clock_monotonic();
     enum status status =
         classifier_step(trainer->classifier, count, trainer->embedding, batch->sample, trainer->global_batch,
                         step->number, trainer->grad_embedding, &step->classifier, error);
+    step->seconds_classifier += clock_monotonic() - begin;
     if (status == STATUS_OK) {
         domain_step(trainer->domain, count, trainer->embedding, batch->sample, trainer->global_batch,
                     step->lambda, trainer->grad_embedding, &step->domain);
@@ -379,6 +381,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
         status = step_trace_end(&trace, status, error);
     }
     result->seconds_data = step.seconds_data;
+    result->seconds_classifier = step.seconds_classifier;
     result->seconds_exchange = trainer->exchange->seconds_waited - waited;
     result->seconds_hidden = trainer->exchange->seconds_hidden - hidden;
     result->bytes = (double)(trainer->exchange->bytes - bytes);

@@ -86,6 +86,7 @@ static enum status report_step(struct worker *worker, const struct step_result *
     worker->window.compute += result->seconds_compute;
     worker->window.exchange += result->seconds_exchange;
     worker->window.hidden += result->seconds_hidden;
+    worker->window.classifier += result->seconds_classifier;
     worker->window.bytes += result->bytes;
     worker->window.steps++;
     bool stop_here = worker->context->config->debug.stop_after_step == worker->step;
@@ -110,7 +111,8 @@ static enum status report_step(struct worker *worker, const struct step_result *
                                        .seconds_compute = worker->window.compute / steps,
                                        .seconds_exchange = worker->window.exchange / steps,
                                        .seconds_hidden = worker->window.hidden / steps,
-                                       .bytes = worker->window.bytes / steps}};
+                                       .bytes = worker->window.bytes / steps,
+                                       .seconds_classifier = worker->window.classifier / steps}};
     begin_window(worker);
     return worker_send(worker, &message, error);
 }

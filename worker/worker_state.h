@@ -31,7 +31,7 @@ struct worker {
     double pause_end; /* of a wait by the clock */
     double last_heartbeat;
     struct {
-        double begin, data, compute, exchange, hidden, bytes;
+        double begin, data, compute, exchange, hidden, classifier, bytes;
         int steps;
     } window; /* since the last step report */
 };

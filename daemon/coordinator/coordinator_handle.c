@@ -76,6 +76,7 @@ static void take_step(struct coordinator *coordinator, int worker, const struct 
                                                 .compute = step->seconds_compute,
                                                 .exchange = step->seconds_exchange,
                                                 .hidden = step->seconds_hidden,
+                                                .classifier = step->seconds_classifier,
                                                 .bytes = step->bytes};
         coordinator->report.heard++;
     }

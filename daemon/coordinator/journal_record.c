@@ -82,6 +82,7 @@ static void list_seconds(struct status_step *step, const struct step_seconds *se
         sum.compute += seconds[w].compute;
         sum.exchange += seconds[w].exchange;
         sum.hidden += seconds[w].hidden;
+        sum.classifier += seconds[w].classifier;
         sum.bytes += seconds[w].bytes;
         heard++;
         if (step->workers.at) {
@@ -97,7 +98,8 @@ static void list_seconds(struct status_step *step, const struct step_seconds *se
     step->seconds = (struct status_seconds){.data = sum.data / count,
                                             .compute = sum.compute / count,
                                             .exchange = sum.exchange / count,
-                                            .hidden = sum.hidden / count};
+                                            .hidden = sum.hidden / count,
+                                            .classifier = sum.classifier / count};
     step->bytes = sum.bytes / count;
 }
 

@@ -13,7 +13,7 @@
 /* One worker's part of a step record. */
 struct step_seconds {
     bool heard;
-    double data, compute, exchange, hidden;
+    double data, compute, exchange, hidden, classifier;
     double bytes; /* handed to the exchange */
 };
 

@@ -41,11 +41,11 @@ static void test_step(void **state)
                                             .loss_cls = NAN,
                                             .lr = 0.1,
                                             .images_per_second = 1460.25,
-                                            .seconds = {.data = 0.5, .hidden = 0.25},
+                                            .seconds = {.data = 0.5, .hidden = 0.25, .classifier = 0.125},
                                             .workers = {&worker, 1}}};
     take(&record);
     assert_int_equal(step, 300);
-    assert_int_equal(count, 15);
+    assert_int_equal(count, 16);
     assert_true(value_of("train/loss") == 2.5);
     assert_true(isnan(value_of("train/loss_cls")));
     assert_true(value_of("train/lr") == 0.1);
@@ -53,6 +53,7 @@ static void test_step(void **state)
     assert_true(value_of("speed/images_per_second") == 1460.25);
     assert_true(value_of("speed/seconds_data") == 0.5);
     assert_true(value_of("speed/seconds_exchange_hidden") == 0.25);
+    assert_true(value_of("speed/seconds_classifier") == 0.125);
 }
 
 static void test_eval(void **state)
