@@ -7,7 +7,8 @@ What all experiments share is base.yaml beside the experiment's file, which has 
     data:      {synth: file of options for `dail synth`, set: {option: value}}
                or {faces: pixels a side, validation: [names]}: what `make faces` packs
     rows:      a list of {name, set: {key of daild's configuration: value}, synth: {option: value},
-               datasets: [those trained on, counted from 0; all]}
+               datasets: [those trained on, counted from 0; all],
+               groups: truth, those who are one person by the data's own list, whose classes then share a row}
     sweep:     {label, key, values, even}: every row once for each value of a key of the configuration, or of
                synth.<option>; even: the plot has the values at equal distances
     measures:  the figures, [{name, title, figure, sets}], where not the standard ones
@@ -43,10 +44,15 @@ FIGURES = {
     "tar": Figure(100, 2, "%"),
     "domain_accuracy": Figure(100, 1, "%"),
     "centre_cosine": Figure(1, 3, ""),
+    "group_pairs": Figure(1, 0, ""),
+    "group_precision": Figure(1, 2, ""),
+    "group_recall": Figure(1, 2, ""),
     "seconds_per_step": Figure(1000, 1, "ms", interval=False),
+    "classifier_seconds": Figure(1000, 2, "ms", interval=False),
     "bytes_per_step": Figure(1e-6, 2, "MB", interval=False),
 }
 OF_SETS = ("accuracy", "tar")  # of the verification sets that a measure names; their mean
+GROUPS_OF_TRUTH = "truth"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +76,11 @@ OF_VERIFICATION = (
 OF_TRAINING = (
     Measure("domain", "domain classifier", "domain_accuracy"),
     Measure("cosine", "same person's centres", "centre_cosine"),
+    Measure("pairs", "pairs as one person", "group_pairs"),
+    Measure("precision", "precision", "group_precision"),
+    Measure("recall", "recall", "group_recall"),
     Measure("seconds", "ms a step", "seconds_per_step"),
+    Measure("classifier", "of it the classifier", "classifier_seconds"),
     Measure("bytes", "MB exchanged a step", "bytes_per_step"),
 )
 
@@ -84,6 +94,7 @@ class Row:
     settings: dict[str, Any]
     synth: dict[str, Any]
     datasets: Optional[tuple[int, ...]]
+    groups: str  # empty, or GROUPS_OF_TRUTH
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,12 +162,15 @@ def read_rows(found: Any, where: str, shared: dict[str, Any]) -> list[Row]:
         raise Problem(f"{where}: a list of rows is expected under 'rows'")
     rows = []
     for each in found:
-        take(each, f"{where}: a row", "name", "set", "synth", "datasets")
+        take(each, f"{where}: a row", "name", "set", "synth", "datasets", "groups")
         name = str(need(each, f"{where}: a row", "name"))
+        groups = str(each.get("groups") or "")
+        if groups not in ("", GROUPS_OF_TRUTH):
+            raise Problem(f"{where}: row {name}: groups is {groups!r}; it may be {GROUPS_OF_TRUTH!r}")
         datasets = each.get("datasets")
         rows.append(Row(name, name, None, {**shared, **mapping(each.get("set") or {}, f"{where}: row {name}: set")},
                         mapping(each.get("synth") or {}, f"{where}: row {name}: synth"),
-                        tuple(datasets) if datasets is not None else None))
+                        tuple(datasets) if datasets is not None else None, groups))
     if len({row.name for row in rows}) < len(rows):
         raise Problem(f"{where}: two rows have one name")
     return rows

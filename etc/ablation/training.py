@@ -17,7 +17,7 @@ from typing import Any, Optional, Sequence
 import yaml
 
 from data import Data, short_digest
-from experiment import Problem, Row
+from experiment import GROUPS_OF_TRUTH, Problem, Row
 
 DOMAIN_RECORDS = 20  # step records at the end whose mean is the domain classifier's accuracy
 DIVERGED, STOPPED = 4, 75  # exit codes of daild
@@ -90,6 +90,8 @@ def resolve(programs: Programs, root: pathlib.Path, base: pathlib.Path, row: Row
         raise Problem(f"row {row.name}: datasets {list(chosen)} are not among the {len(data.manifests)} there are")
     overrides = {"data.datasets": [str(data.manifests[number]) for number in chosen], "runtime.threads": 1,
                  **row.settings}
+    if row.groups == GROUPS_OF_TRUTH:
+        overrides["identity.file"] = str(data.truth)
     settings = resolved(programs, base, overrides)
     longer = sum(data.images) / sum(data.images[number] for number in chosen)
     for key in ("epochs", "warmup_epochs"):
@@ -100,6 +102,8 @@ def resolve(programs: Programs, root: pathlib.Path, base: pathlib.Path, row: Row
     trainings = []
     for seed in seeds:
         neutral = {**settings, "run": {"seed": seed}, "data": {**settings["data"], "datasets": list(chosen)}}
+        if row.groups:
+            neutral["identity"] = {**settings["identity"], "file": row.groups}
         folder = root / short_digest([neutral, data.digest, programs.workers, programs.version])
         run = {"name": f"{row.name} seed {seed}", "dir": str(folder / "run"), "seed": seed}
         trainings.append(Training(row, seed, {**settings, "run": run}, data, tuple(data.images[number] for number in chosen),
@@ -144,6 +148,7 @@ def from_log(run: pathlib.Path, datasets: int) -> dict[str, Any]:
         "loss": statistics.fmean(record["loss_cls"] for record in records[-DOMAIN_RECORDS:]),
         "domain_accuracy": domain if datasets > 1 else None,
         "seconds_per_step": statistics.median(seconds),
+        "classifier_seconds": statistics.median(record["seconds"]["classifier"] for record in records),
         "bytes_per_step": statistics.fmean(record["bytes"] for record in records),
     }
 
@@ -155,7 +160,10 @@ def from_eval(text: str) -> dict[str, Any]:
 
 
 def from_overlap(text: str) -> dict[str, Any]:
-    """What `dail overlap --truth` tells of the centres of the same person."""
+    """What `dail overlap --truth` tells of the centres of the same person, or where classes share rows, of those."""
+    found = re.search(r"trained as one person: (\d+) pairs, .*: precision ([0-9.]+), recall ([0-9.]+)", text)
+    if found:
+        return {"group_pairs": int(found[1]), "group_precision": float(found[2]), "group_recall": float(found[3])}
     found = re.search(r"mean cosine of class centres: (\S+) .* known pairs, (\S+) of", text)
     if not found:
         raise Problem(f"dail overlap does not tell the cosines: {text.strip()}")

@@ -126,6 +126,24 @@ is "and nothing was trained" "$(find "$work/ablation/trainings" -newer "$work/be
 drive tiny --jobs 2 --seeds 3
 says "another seed trains that alone" '6 trainings, 4 of them done before'
 
+# --- Classes that are one person ---
+
+cat >"$work/shared.yaml" <<'END'
+title: Shared rows
+data: {synth: tiny.synth}
+rows:
+- {name: oracle, groups: truth}
+END
+drive shared --seeds 1
+exits "a row that knows who is shared" $? 0
+table=$work/ablation/shared-$seed
+is "all who are shared are one person, and nobody else" \
+    "$(cell trainings.tsv oracle pairs 1) $(cell trainings.tsv oracle precision 1) $(cell trainings.tsv oracle recall 1)" "6 1 1"
+is "whose centres are no two" "$(cell trainings.tsv oracle cosine 1)" ""
+check "the classifier takes a part of the step" awk -v part="$(cell trainings.tsv oracle classifier 1)" \
+    -v whole="$(cell trainings.tsv oracle seconds 1)" 'BEGIN { exit !(part > 0 && part < whole) }'
+table=$work/ablation/tiny-$seed
+
 # --- Broken off ---
 
 cat >"$work/long.yaml" <<'END'
