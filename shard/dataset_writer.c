@@ -550,6 +550,10 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
         status = write_names(writer, names, error);
     }
     if (status == STATUS_OK) {
+        snprintf(manifest->directory, sizeof manifest->directory, "%s", writer->hidden);
+        status = manifest_fingerprint(manifest, manifest->fingerprint, error);
+    }
+    if (status == STATUS_OK) {
         status = dataset_writer_check(writer->plan.directory, writer->plan.name, writer->plan.force, error);
         if (status == STATUS_OK) {
             status = folder_lock_check(writer->lock, error);

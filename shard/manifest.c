@@ -93,6 +93,11 @@ enum status manifest_is_valid(const struct manifest *manifest, struct error *err
         return error_set(error, STATUS_DATA, path, PACK_AGAIN, "there are %u classes and %u shards",
                          manifest->classes, manifest->shard_count);
     }
+    const size_t digits = strspn(manifest->fingerprint, "0123456789abcdef");
+    if (manifest->fingerprint[digits] != '\0' || (digits > 0 && digits != MANIFEST_FINGERPRINT_SIZE - 1)) {
+        return error_set(error, STATUS_DATA, path, PACK_AGAIN,
+                         "the fingerprint '%s' is not 16 hexadecimal digits", manifest->fingerprint);
+    }
     if (manifest->class_names && !file_is_safe(manifest->class_names)) {
         return error_set(error, STATUS_DATA, path, "keep class_names in the manifest's folder",
                          "class_names is '%.100s', which leads elsewhere", manifest->class_names);

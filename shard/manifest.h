@@ -3,7 +3,7 @@
  *   dail_format: manifest
  *   version: 1
  *   name, dataset_id, classes, images, image_size (side in pixels), encoding,
- *   shards: [{file, images, bytes, crc}], class_names (file: one identity a line), source
+ *   shards: [{file, images, bytes, crc}], class_names (file: one identity a line), source, fingerprint
  */
 #ifndef DAIL_SHARD_MANIFEST_H
 #define DAIL_SHARD_MANIFEST_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define MANIFEST_VERSION 1
+#define MANIFEST_FINGERPRINT_SIZE 17 /* 16 hexadecimal digits, with the terminator */
 
 struct manifest_shard {
     char *file; /* relative to the manifest's directory; no "..", not absolute */
@@ -35,6 +36,7 @@ struct manifest {
     uint32_t shard_count;
     char *class_names; /* file, or NULL */
     char *source; /* where the images came from, or NULL */
+    char fingerprint[MANIFEST_FINGERPRINT_SIZE]; /* as recorded; empty in older manifests */
 };
 
 /* Strictly read: an unknown key, a missing one, a wrong type is STATUS_DATA with file and line. */
@@ -52,5 +54,12 @@ enum status manifest_open_shard(const struct manifest *manifest, uint32_t index,
 /* Reads the class names: one line each. The caller frees names[i] and names. STATUS_DATA unless there are
  * `classes` of them. */
 enum status manifest_class_names(const struct manifest *manifest, char ***names, struct error *error);
+
+/* Tells a dataset from another one of the same name and counts: the first eight digits are the crc32 of the class
+ * names, each with its '\n' (00000000 without any), the others that of the shards' images (uint32), bytes (uint64) and
+ * crc (uint32), little-endian, in order. What files are called and where they lie does not count. A manifest that
+ * records none has one too. STATUS_DATA where the class names cannot be read, or another fingerprint is recorded. */
+enum status manifest_fingerprint(const struct manifest *manifest, char fingerprint[MANIFEST_FINGERPRINT_SIZE],
+                                 struct error *error);
 
 #endif

@@ -59,6 +59,7 @@ static enum status read_root(const struct strict_yaml *yaml, const yaml_node_t *
         {"shards", STRICT_YAML_LIST, &shards, 0, 0, 0, false},
         {"class_names", STRICT_YAML_TEXT, &manifest->class_names, 0, 0, 0, true},
         {"source", STRICT_YAML_TEXT, &manifest->source, 0, 0, 0, true},
+        {"fingerprint", STRICT_YAML_NAME, manifest->fingerprint, sizeof manifest->fingerprint, 0, 0, true},
     };
     enum status status = strict_yaml_version(yaml, root, "manifest", MANIFEST_VERSION, error);
     if (status == STATUS_OK) {
@@ -117,6 +118,9 @@ static void write_all(FILE *file, const struct manifest *manifest)
     }
     if (manifest->source) {
         write_text(file, "source", manifest->source);
+    }
+    if (manifest->fingerprint[0] != '\0') {
+        write_text(file, "fingerprint", manifest->fingerprint);
     }
     fputs("shards:\n", file);
     for (uint32_t i = 0; i < manifest->shard_count; i++) {

@@ -164,22 +164,15 @@ static enum status verify_listed(struct verifier *verifier, const struct manifes
 static enum status verify_manifest(struct verifier *verifier, const char *path, struct error *error)
 {
     struct manifest manifest;
-    char **names = NULL;
+    char fingerprint[MANIFEST_FINGERPRINT_SIZE];
     enum status status = manifest_open(path, &manifest, error);
     if (status != STATUS_OK) {
         return status;
     }
     verifier->total = verifier->report->images + manifest.images;
     verifier->side = manifest.image_size;
-    verifier->report->files++;
-    if (manifest.class_names) {
-        status = manifest_class_names(&manifest, &names, error);
-        for (uint32_t i = 0; names && i < manifest.classes; i++) {
-            free(names[i]);
-        }
-        free(names);
-        verifier->report->files++;
-    }
+    verifier->report->files += !manifest.class_names ? 1 : 2;
+    status = manifest_fingerprint(&manifest, fingerprint, error);
     for (uint32_t i = 0; i < manifest.shard_count && status == STATUS_OK; i++) {
         status = verify_listed(verifier, &manifest, i, error);
     }

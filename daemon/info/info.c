@@ -57,6 +57,7 @@ static enum status print_shard(const char *path, FILE *output, struct error *err
 static enum status print_manifest(const char *path, FILE *output, struct error *error)
 {
     struct manifest manifest;
+    char fingerprint[MANIFEST_FINGERPRINT_SIZE];
     enum status status = manifest_open(path, &manifest, error);
     if (status != STATUS_OK) {
         return status;
@@ -78,8 +79,12 @@ static enum status print_manifest(const char *path, FILE *output, struct error *
     if (manifest.source) {
         fprintf(output, "%-12s %s\n", "source", manifest.source);
     }
+    status = manifest_fingerprint(&manifest, fingerprint, error);
+    if (status == STATUS_OK) {
+        fprintf(output, "%-12s %s\n", "fingerprint", fingerprint);
+    }
     manifest_close(&manifest);
-    return STATUS_OK;
+    return status;
 }
 
 static enum status print_pairs(const char *path, FILE *output, struct error *error)

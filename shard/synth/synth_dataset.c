@@ -167,6 +167,10 @@ enum status synth_dataset_write(const struct synth_config *config, int dataset,
         status = file_join(config->directory, file, path, error);
     }
     if (status == STATUS_OK) {
+        snprintf(work.manifest.directory, sizeof work.manifest.directory, "%s", config->directory);
+        status = manifest_fingerprint(&work.manifest, work.manifest.fingerprint, error);
+    }
+    if (status == STATUS_OK) {
         status = manifest_write(&work.manifest, path, error);
     }
     manifest_close(&work.manifest);

@@ -4,6 +4,7 @@ statement of the format.
     /usr/bin/python3 tests/oracle/check_shard.py MANIFEST.yaml|SET.h5...
 """
 import pathlib
+import struct
 import sys
 import zlib
 
@@ -50,6 +51,9 @@ def check_manifest(path):
             labels += file["label"][...].tolist()
         images += entry["images"]
     assert images == manifest["images"] and set(labels) == set(range(manifest["classes"]))
+    sums = zlib.crc32("".join(name + "\n" for name in names).encode())
+    listed = b"".join(struct.pack("<IQI", *(entry[key] for key in ("images", "bytes", "crc"))) for entry in manifest["shards"])
+    assert manifest["fingerprint"] == f"{sums:08x}{zlib.crc32(listed):08x}"
     return f"{images} images of {len(names)} classes"
 
 

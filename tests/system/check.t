@@ -92,6 +92,13 @@ check_config 3 "a manifest that is not there" --set "data.datasets=[$data/tiny0.
 is "is one fault" "$(faults)" 1
 says "the other is sound" "^ok: dataset tiny0"
 
+# Other people behind the same numbers.
+cp "$data/tiny1-classes.txt" "$work/names"
+tac "$work/names" >"$data/tiny1-classes.txt"
+check_config 3 "class names in another order"
+says "are other people" "^daild: the class names are not those of the packing.*tiny1.yaml"
+cp "$work/names" "$data/tiny1-classes.txt"
+
 # A byte of an image: only --full reads it.
 offset=$(($(stat -c %s "$data/tiny2-00000.h5") / 2))
 flip "$data/tiny2-00000.h5" $offset

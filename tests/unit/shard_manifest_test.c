@@ -143,6 +143,8 @@ static void bad_keys_are_refused(void **state)
 static void bad_values_are_refused(void **state)
 {
     const char *path = scratch_path(*state, "lfw.yaml");
+    write_with(path, "classes: 3\n", "classes: 3\nfingerprint: 1234\n");
+    assert_refused(path, "not 16 hexadecimal digits", "lfw.yaml");
     write_with(path, "version: 1", "version: 2");
     assert_refused(path, "manifest of version 2, newer than the version 1", "lfw.yaml");
     write_with(path, "dail_format: manifest", "dail_format: shard");
@@ -235,13 +237,56 @@ static void other_shards_are_refused(void **state)
     manifest_close(&manifest);
 }
 
+/* By the formula of the header: of the names "Ada", "Bo" and of the shards of `sound`. */
+static void fingerprints_tell_datasets_apart(void **state)
+{
+    static const char sums[] = "563495be1a32b790";
+    char found[MANIFEST_FINGERPRINT_SIZE], before[MANIFEST_FINGERPRINT_SIZE];
+    struct manifest manifest;
+    struct error error;
+    const char *path = scratch_path(*state, "lfw.yaml");
+    write_with(path, "classes: 3\n", "classes: 2\nclass_names: names\n");
+    assert_int_equal(manifest_open(path, &manifest, &error), STATUS_OK);
+    assert_string_equal(manifest.fingerprint, "");
+    assert_int_equal(manifest_fingerprint(&manifest, found, &error), STATUS_DATA);
+    scratch_text(scratch_path(*state, "names"), "Ada\nBo\n");
+    assert_int_equal(manifest_fingerprint(&manifest, found, &error), STATUS_OK);
+    assert_string_equal(found, sums);
+    scratch_text(scratch_path(*state, "names"), "Ada\nBo"); /* the same names */
+    assert_int_equal(manifest_fingerprint(&manifest, found, &error), STATUS_OK);
+    assert_string_equal(found, sums);
+    /* It is kept, and what is not as it was is told. */
+    memcpy(manifest.fingerprint, found, sizeof found);
+    assert_int_equal(manifest_write(&manifest, scratch_path(*state, "lfw.yaml"), &error), STATUS_OK);
+    manifest_close(&manifest);
+    assert_int_equal(manifest_open(scratch_path(*state, "lfw.yaml"), &manifest, &error), STATUS_OK);
+    assert_string_equal(manifest.fingerprint, sums);
+    scratch_text(scratch_path(*state, "names"), "Ada\nBob\n");
+    assert_int_equal(manifest_fingerprint(&manifest, found, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "the class names are not those"));
+    scratch_text(scratch_path(*state, "names"), "Ada\nBo\n");
+    manifest.shards[1].crc++;
+    assert_int_equal(manifest_fingerprint(&manifest, found, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "the shards are not those"));
+    manifest.fingerprint[0] = '\0';
+    assert_int_equal(manifest_fingerprint(&manifest, before, &error), STATUS_OK);
+    assert_memory_equal(before, sums, 8);
+    assert_string_not_equal(before, sums);
+    manifest_close(&manifest);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sound_manifests_are_read), TEST(what_is_written_is_read),  TEST(bad_keys_are_refused),
-        TEST(bad_values_are_refused),   TEST(golden_datasets_are_read), TEST(other_shards_are_refused),
+        TEST(sound_manifests_are_read),
+        TEST(what_is_written_is_read),
+        TEST(bad_keys_are_refused),
+        TEST(bad_values_are_refused),
+        TEST(golden_datasets_are_read),
+        TEST(other_shards_are_refused),
+        TEST(fingerprints_tell_datasets_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,8 @@ static void other_faults_are_named(void **state)
     write_dataset(*state, SIDE);
     scratch_text(scratch_path(*state, "few.classes.txt"), "Ada\nBela\n");
     assert_faulty(manifest, "2 names of classes");
+    scratch_text(scratch_path(*state, "few.classes.txt"), "Ada\nChloe\nBela\n");
+    assert_faulty(manifest, "the class names are not those of the packing");
     scratch_text(path, "hello");
     assert_faulty(path, "no file of ours");
 }
