@@ -154,11 +154,13 @@ const struct command command_run = {
     .name = "run",
     .summary = "train under supervision: mpirun, and again after a loss",
     .usage = "dail run [OPTIONS] CONFIG [-- OPTION OF MPIRUN...]",
-    .description = "Starts mpirun with daild and watches over it: a run that lost a rank or a host is "
-                   "started again from its\n"
-                   "newest checkpoint, on the hosts that still answer. Ends with the run's exit code. "
-                   "SIGTERM, SIGUSR1 and\n"
-                   "the first SIGINT end the run with a checkpoint (75), the second SIGINT at once.",
+    .description =
+        "Starts mpirun with daild and watches over it: a run that lost a rank or a host is "
+        "started again from its\n"
+        "newest checkpoint, on the hosts that still answer. Ends with the run's exit code. "
+        "SIGTERM, SIGUSR1,\n"
+        "SIGHUP (under nohup it is ignored) and the first SIGINT end the run with a checkpoint (75), the "
+        "second\nSIGINT at once.",
     .options = options,
     .operands = operands,
     .rest = "option of mpirun",

@@ -31,9 +31,18 @@ static void handle(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
+bool signals_are_ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 void signals_install(void)
 {
     handle(SIGTERM, on_stop);
+    if (!signals_are_ignored(SIGHUP)) {
+        handle(SIGHUP, on_stop);
+    }
     handle(SIGUSR1, on_stop);
     handle(SIGINT, on_stop);
 }

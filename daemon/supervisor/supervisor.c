@@ -1,5 +1,6 @@
 #include "daemon/supervisor/supervisor.h"
 
+#include "daemon/rank/signals.h"
 #include "daemon/supervisor/launch.h"
 #include "daemon/supervisor/mpirun.h"
 #include "daemon/supervisor/remote.h"
@@ -430,7 +431,9 @@ enum status supervisor_run(const struct supervisor_options *options, struct host
     sigaddset(&supervisor.signals, SIGTERM);
     sigaddset(&supervisor.signals, SIGUSR1);
     sigaddset(&supervisor.signals, SIGINT);
-    sigaddset(&supervisor.signals, SIGHUP); /* stays ignored where nohup has it so */
+    if (!signals_are_ignored(SIGHUP)) { /* Linux keeps a blocked signal, ignored or not */
+        sigaddset(&supervisor.signals, SIGHUP);
+    }
     signal(SIGINT, SIG_DFL); /* which a shell ignores in what it starts in the background */
     sigprocmask(SIG_BLOCK, &supervisor.signals, &before);
     launch_adopt_orphans();

@@ -1,0 +1,64 @@
+#!/bin/sh
+# A session that closes: dail run under nohup goes on, without it stops with a checkpoint, also where the terminal is gone
+# that it wrote to; a rank that is hung up on checkpoints.
+. "$(dirname "$0")/lib.sh"
+
+make_data
+make_config
+common="--set schedule.epochs=20 --set checkpoint.every_steps=100 --set runtime.liveness_seconds=20"
+saved() { test -f "$run/checkpoints/step-$(printf %09d "$(last_step "$run")")/COMMIT"; }
+
+# start_under RUN COMMAND...: dail run by that command, in the background: $job is its process
+start_under() {
+    run=$work/$1
+    shift
+    # shellcheck disable=SC2086
+    "$@" "$build/dail" run -n 2 $common --set run.dir="$run" "$work/config.yaml" >"$work/out" 2>&1 &
+    job=$!
+    wait_for 60 at_step "$run" 3
+}
+
+end_run() {
+    wait "$job"
+    code=$?
+    job=
+    return $code
+}
+
+start_under nohup nohup
+kill -HUP "$job"
+end_run
+exits "under nohup a run that is hung up on goes on" $? 0
+is "to its last step" "$(last_step "$run")" 260
+
+start_under plain env
+kill -HUP "$job"
+end_run
+exits "without nohup it stops" $? 75
+check "with a checkpoint of the last step" saved
+
+start_under rank env
+kill -HUP "$(pid_of "$run" 2)"
+wait_for 60 grep -q 'ended with 75' "$run/supervisor.log"
+check "a rank that is hung up on stops the run with a checkpoint" grep -q 'ended with 75' "$run/supervisor.log"
+end_run
+
+# A terminal of its own, whose other end is closed in the middle.
+run=$work/terminal
+cat >"$work/terminal.py" <<'END'
+import os, pty, sys, time
+process, master = pty.fork()
+if process == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b""
+while b"\nstep 3/" not in said.replace(b"\r", b""):
+    said += os.read(master, 65536)
+os.close(master)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+END
+# shellcheck disable=SC2086
+timeout $((120 * slow)) $python "$work/terminal.py" "$build/dail" run -n 2 $common --set run.dir="$run" \
+    "$work/config.yaml" >"$work/out" 2>&1
+exits "a terminal that is closed stops the run" $? 75
+check "with a checkpoint of the last step" saved
+finish
