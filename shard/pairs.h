@@ -12,10 +12,11 @@
 #include <stdint.h>
 
 #define PAIRS_VERSION 1
+#define PAIRS_NAME_MAX 128
 
 struct pairs {
     char path[1024];
-    char name[128];
+    char name[PAIRS_NAME_MAX];
     int image_size;
     enum image_encoding encoding; /* IMAGE_UNKNOWN: "mixed", as in a shard */
     uint32_t images;

@@ -23,6 +23,7 @@ void setup_free(struct setup *setup)
     identity_groups_free(setup->identity);
     free(setup->manifests);
     free(setup->classes);
+    free(setup->set_names);
     free(setup->text);
     config_free(&setup->config);
     *setup = (struct setup){0};

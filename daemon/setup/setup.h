@@ -7,6 +7,7 @@
 #include "proto/config/config.h"
 #include "proto/error.h"
 #include "shard/manifest.h"
+#include "shard/pairs.h"
 #include "worker/loss/identity.h"
 
 #include <stdbool.h>
@@ -24,6 +25,8 @@ struct setup {
     size_t datasets;
     uint32_t *classes; /* [datasets] */
     int64_t images; /* of all datasets */
+    char (*set_names)[PAIRS_NAME_MAX]; /* [validation.count]: of the verification sets opened so far, in their order */
+    size_t sets;
     struct identity_groups *identity; /* people in several datasets; NULL: nobody is said to be */
     int64_t steps, steps_per_epoch;
     int64_t backbone_parameters, domain_parameters, classifier_parameters;

@@ -66,7 +66,8 @@ static enum status make_room(struct setup *setup, struct error *error)
     size_t count = setup->config.data.dataset_count;
     setup->manifests = calloc(count + 1, sizeof *setup->manifests);
     setup->classes = calloc(count + 1, sizeof *setup->classes);
-    return setup->manifests && setup->classes ? STATUS_OK : error_no_memory(error, "coordinator");
+    setup->set_names = calloc(setup->config.validation.count + 1, sizeof *setup->set_names);
+    return setup->manifests && setup->classes && setup->set_names ? STATUS_OK : error_no_memory(error, "coordinator");
 }
 
 enum status setup_read_config(const char *path, const char *const *overrides, size_t override_count,
@@ -106,14 +107,30 @@ static enum status open_datasets(struct setup *setup, struct error *error)
     return status;
 }
 
-enum status setup_open_pairs(const struct setup *setup, const char *path, struct pairs *pairs,
-                             struct error *error)
+/* A set's scores are told under its name. */
+static enum status check_distinct_set(struct setup *setup, const struct pairs *pairs, struct error *error)
+{
+    for (size_t i = 0; i < setup->sets; i++) {
+        if (strcmp(setup->set_names[i], pairs->name) == 0) {
+            return error_set(error, STATUS_USAGE, pairs->path,
+                             "name every set once; pack one of them again with another --name",
+                             "two validation sets are called %s", pairs->name);
+        }
+    }
+    snprintf(setup->set_names[setup->sets++], sizeof setup->set_names[0], "%s", pairs->name);
+    return STATUS_OK;
+}
+
+enum status setup_open_pairs(struct setup *setup, const char *path, struct pairs *pairs, struct error *error)
 {
     enum status status = pairs_open(path, pairs, error);
     if (status != STATUS_OK) {
         return status;
     }
-    status = check_image_size(setup, pairs->path, pairs->image_size, error);
+    status = check_distinct_set(setup, pairs, error);
+    if (status == STATUS_OK) {
+        status = check_image_size(setup, pairs->path, pairs->image_size, error);
+    }
     if (status == STATUS_OK) {
         status = verification_check(pairs->same, pairs->fold, pairs->count, error);
         if (status != STATUS_OK) {
@@ -156,7 +173,7 @@ enum status setup_check_identity(struct setup *setup, struct error *error)
     return STATUS_OK;
 }
 
-static enum status check_validation(const struct setup *setup, struct error *error)
+static enum status check_validation(struct setup *setup, struct error *error)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < setup->config.validation.count && status == STATUS_OK; i++) {

@@ -33,8 +33,9 @@ enum status setup_check_shard(const struct manifest *manifest, uint32_t shard, s
 /* Reads the table of identities that share a row, where there is one, and counts the classes that do. */
 enum status setup_check_identity(struct setup *setup, struct error *error);
 
-/* A verification set that is sound, of model.input's size, and can be scored. The caller closes it. */
-enum status setup_open_pairs(const struct setup *setup, const char *path, struct pairs *pairs,
+/* Adds a verification set: sound, of model.input's size, told apart from those before it, and such that it can be
+ * scored. The caller closes it. */
+enum status setup_open_pairs(struct setup *setup, const char *path, struct pairs *pairs,
                              struct error *error);
 
 /* Builds the network once, at its smallest: whatever does not fit together shows here. Counts parameters. */

@@ -67,23 +67,25 @@ awk -F '\t' -v OFS='\t' 'NR > 1 { $1 = 3 } NR < 7' "$work/images/pairs.tsv" >"$w
 "$build/dail" pack --pairs "$work/same.tsv" --images "$work/images" --size 32 -o "$data/same.h5" >"$work/out" 2>&1
 "$build/dail" pack --pairs "$work/few.tsv" --images "$work/images" --size 32 -o "$data/few.h5" >"$work/out" 2>&1
 "$build/dail" pack --pairs "$work/images/pairs.tsv" --images "$work/images" --size 48 -o "$data/large.h5" >"$work/out" 2>&1
+cp "$data/few.h5" "$data/again.h5"
 cp -r "$data" "$work/sound"
 rm "$data/tiny0-00001.h5"
 truncate -s -5 "$data/tiny1-00000.h5"
 : >"$work/file"
 check_config 3 "many faults at once" --set run.dir="$work/file/run" --set batch.lane=512 --set model.init="$work/none.onnx" \
-    --set "validation=[$data/same.h5, $data/few.h5, $data/large.h5, $data/none.h5]"
-is "each is told" "$(faults)" 9
+    --set "validation=[$data/same.h5, $data/few.h5, $data/large.h5, $data/again.h5, $data/none.h5]"
+is "each is told" "$(faults)" 10
 says "a shard that is missing" "^daild: dataset tiny0 lacks its shard 1: .*tiny0-00001.h5"
 says "one that is cut short" "^daild: shard 0 of dataset tiny1 has [0-9]+ bytes where its manifest says"
 says "a set of one kind of pairs" "^daild: all 20 pairs are of the same person \(.*same.h5\)"
 says "a set of too few" "^daild: [0-9] pairs cannot be split in 10 folds \(.*few.h5\)"
 says "a set of another size" "^daild: its images are 48 x 48 pixels where model.input is 32 \(.*large.h5\)"
 says "a set that is not there" "^daild: .*none.h5"
+says "a set of another's name" "^daild: two validation sets are called few \\(.*again.h5\\)"
 says "a model that is not there" "^daild: .*model.init.*none.onnx"
 says "a folder that cannot be made" "^daild: .*$work/file"
 says "what is sound too" "^ok: dataset tiny2"
-says "and how many there are" "config.yaml: 9 faults"
+says "and how many there are" "config.yaml: 10 faults"
 rm -r "$data"
 mv "$work/sound" "$data"
 

@@ -53,6 +53,13 @@ check "the drawing is an SVG that names every curve" perl -0777 -ne '
 check "and says what it shows" perl -0777 -ne '
     exit !(/>ROC of 3 models</ && />false accept rate</ && />true accept rate, %</)' "$work/roc.svg"
 
+"$build/dail" unpack "$cross" -o "$work/images" >/dev/null
+awk -F '\t' 'NR == 1 || $4 == 1' "$work/images/pairs.tsv" >"$work/same.tsv"
+"$build/dail" pack --pairs "$work/same.tsv" --images "$work/images" --size 32 -o "$work/same.h5" >"$work/out" 2>&1
+evaluate "$late" "$work/same.h5"
+exits "a set of one kind of pairs has no score" $? 3
+says "and says so" "all 200 pairs are of the same person \\(.*same.h5\\)" "$work/err"
+
 evaluate --json "$late" "$cross" --compare "$early"
 is "as JSON" "$(perl -MJSON::PP -0777 -ne '
     $j = decode_json($_); print join " ", map { "$_->{step}:$_->{sets}[0]{set}:$_->{sets}[0]{pairs}" } @{$j->{models}}' "$work/out")" \

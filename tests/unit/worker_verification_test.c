@@ -102,7 +102,7 @@ static void test_bad_sets(void **state)
     (void)state;
     const float sum[4] = {1, 0, 0, 1}, broken[4] = {1, 0, NAN, 1};
     uint32_t pair[40] = {0};
-    uint8_t same[20] = {0}, fold[20] = {0};
+    uint8_t same[20] = {1}, fold[20] = {0};
     struct verification result;
     struct error error = {0};
     assert_int_equal(verification_score(sum, 2, 2, 1, pair, same, fold, 9, &result, &error), STATUS_DATA);
@@ -119,6 +119,9 @@ static void test_bad_sets(void **state)
     /* A fold of its own beside another one needs no ten. */
     fold[0] = 1;
     assert_int_equal(verification_score(sum, 2, 2, 1, pair, same, fold, 2, &result, &error), STATUS_OK);
+    same[0] = 0; /* what would be measured on pairs of one kind alone is nothing */
+    assert_int_equal(verification_score(sum, 2, 2, 1, pair, same, fold, 10, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "all 10 pairs are of different people"));
 }
 
 static void knows_what_can_be_scored(void **state)

@@ -170,7 +170,12 @@ enum status evaluation_run(struct iresnet *net, int input, int batch, const stru
                                     .begin = share_begin(pairs->images, size, rank),
                                     .end = share_begin(pairs->images, size, rank + 1)};
     double mean_norm = 0;
-    enum status status = embedder_create(net, input, batch, true, &evaluation.embedder, error);
+    enum status status = verification_check(pairs->same, pairs->fold, pairs->count, error);
+    if (status != STATUS_OK) {
+        error_prefix_where(error, pairs->path);
+        return status;
+    }
+    status = embedder_create(net, input, batch, true, &evaluation.embedder, error);
     if (status == STATUS_OK) {
         status = allocate(&evaluation, size, error);
     }

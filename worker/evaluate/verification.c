@@ -84,6 +84,11 @@ static enum status build_folds(struct folds *folds, const uint8_t *same, const u
         folds->all_same += same[i] != 0;
         folds->all_different += same[i] == 0;
     }
+    if (folds->all_same == 0 || folds->all_different == 0) {
+        return error_set(error, STATUS_DATA, NULL, "use a set with pairs of both kinds",
+                         "all %zu pairs are of %s", count,
+                         folds->all_same > 0 ? "the same person" : "different people");
+    }
     return STATUS_OK;
 }
 
@@ -318,11 +323,6 @@ enum status verification_check(const uint8_t *same, const uint8_t *fold, size_t 
 {
     struct folds folds;
     enum status status = build_folds(&folds, same, fold, count, error);
-    if (status == STATUS_OK && (folds.all_same == 0 || folds.all_different == 0)) {
-        status = error_set(error, STATUS_DATA, NULL, "use a set with pairs of both kinds",
-                           "all %zu pairs are of %s", count,
-                           folds.all_same > 0 ? "the same person" : "different people");
-    }
     free(folds.of);
     return status;
 }

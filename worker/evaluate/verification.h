@@ -32,7 +32,7 @@ enum status verification_check(const uint8_t *same, const uint8_t *fold, size_t 
  * pair u32 [count][2], same u8 [count], fold u8 [count]: the set's own folds. When every pair's fold is 0,
  * ten contiguous folds are made as sklearn's KFold makes them. Squared distances of the normalised sums;
  * thresholds 0, 0.01, ..., 3.99; same if strictly below; the first best threshold on the other folds.
- * STATUS_DATA when there are fewer pairs than folds. */
+ * STATUS_DATA for pairs that verification_check refuses. */
 enum status verification_score(const float *sum, size_t images, int embedding, double mean_norm,
                                const uint32_t *pair, const uint8_t *same, const uint8_t *fold, size_t count,
                                struct verification *result, struct error *error);
