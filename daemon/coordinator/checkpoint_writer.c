@@ -35,8 +35,9 @@ enum status checkpoint_writer_open(const struct setup *setup, struct folder_lock
                          CHECKPOINT_HIDDEN_MAX);
     }
     describe_model(setup, &writer->state);
+    writer->state.settings = setup->settings ? strdup(setup->settings) : NULL;
     writer->state.datasets = calloc(setup->datasets + 1, sizeof *writer->state.datasets);
-    if (!writer->state.datasets) {
+    if (!writer->state.datasets || (setup->settings && !writer->state.settings)) {
         return error_no_memory(error, "coordinator");
     }
     writer->state.dataset_count = setup->datasets;

@@ -152,7 +152,9 @@ static void check_steps(struct check *check)
              (long long)most, setup->config.batch.lane);
         return;
     }
-    setup_compare(setup, &check->state);
+    if (!passes(check, setup_compare(setup, &check->state, &error), &error)) {
+        return;
+    }
     tell(check, "steps: %d lanes x %d images, %lld steps an epoch, %lld in all", setup->lanes,
          setup->config.batch.lane, (long long)setup->steps_per_epoch, (long long)setup->steps);
 }

@@ -25,6 +25,7 @@ void setup_free(struct setup *setup)
     free(setup->classes);
     free(setup->set_names);
     free(setup->text);
+    free(setup->settings);
     config_free(&setup->config);
     *setup = (struct setup){0};
 }

@@ -20,12 +20,14 @@ struct setup {
     struct config config; /* data.lanes resolved */
     char *text; /* the same, as YAML: what the workers are given */
     char digest[17]; /* of the configuration */
+    char *settings; /* config_settings of it */
     int workers, lanes;
     struct manifest *manifests; /* [datasets] */
     size_t datasets;
     uint32_t *classes; /* [datasets] */
     int64_t images; /* of all datasets */
-    char (*set_names)[PAIRS_NAME_MAX]; /* [validation.count]: of the verification sets opened so far, in their order */
+    char (*set_names)
+        [PAIRS_NAME_MAX]; /* [validation.count]: of the verification sets opened so far, in their order */
     size_t sets;
     struct identity_groups *identity; /* people in several datasets; NULL: nobody is said to be */
     int64_t steps, steps_per_epoch;

@@ -14,6 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Of a value that has changed so many bytes are told at most, of what is the same before them so many. */
+#define SETTING_SHOWN 120
+#define SETTING_CONTEXT 20
+
 enum status setup_check_shard(const struct manifest *manifest, uint32_t i, struct error *error)
 {
     const struct manifest_shard *shard = &manifest->shards[i];
@@ -67,7 +71,8 @@ static enum status make_room(struct setup *setup, struct error *error)
     setup->manifests = calloc(count + 1, sizeof *setup->manifests);
     setup->classes = calloc(count + 1, sizeof *setup->classes);
     setup->set_names = calloc(setup->config.validation.count + 1, sizeof *setup->set_names);
-    return setup->manifests && setup->classes && setup->set_names ? STATUS_OK : error_no_memory(error, "coordinator");
+    return setup->manifests && setup->classes && setup->set_names ? STATUS_OK
+                                                                  : error_no_memory(error, "coordinator");
 }
 
 enum status setup_read_config(const char *path, const char *const *overrides, size_t override_count,
@@ -291,17 +296,49 @@ enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct 
     return STATUS_OK;
 }
 
-void setup_compare(struct setup *setup, const struct checkpoint_state *state)
+/* Of a value that is long only the beginning is told, from shortly before where it differs. */
+static const char *shorten(const char *value, size_t same, char *text, size_t size)
+{
+    if (!value) {
+        return "not told";
+    }
+    const size_t skipped =
+        same > SETTING_CONTEXT && strlen(value) > SETTING_SHOWN ? same - SETTING_CONTEXT : 0;
+    const size_t left = strlen(value) - skipped;
+    snprintf(text, size, "%s%.*s%s", skipped > 0 ? "..." : "", SETTING_SHOWN, value + skipped,
+             left > SETTING_SHOWN ? "..." : "");
+    return text;
+}
+
+static void warn_of_change(void *context, const char *key, const char *before, const char *now)
+{
+    char old[SETTING_SHOWN + 8], new[SETTING_SHOWN + 8];
+    size_t same = 0;
+    while (before && now && before[same] == now[same] && now[same] != '\0') {
+        same++;
+    }
+    setup_warn(context, "%s is %s and was %s at the checkpoint: training goes on with the new value", key,
+               shorten(now, same, new, sizeof new), shorten(before, same, old, sizeof old));
+}
+
+enum status setup_compare(struct setup *setup, const struct checkpoint_state *state, struct error *error)
 {
     config_digest(&setup->config, setup->digest);
-    if (setup->checkpoint[0] == '\0') {
-        return;
+    setup->settings = config_settings(&setup->config);
+    if (!setup->settings) {
+        return error_no_memory(error, "coordinator");
     }
-    if (strcmp(state->digest, setup->digest) != 0) {
-        setup_warn(setup,
-                   "the configuration has changed since the checkpoint: digest %s was %s; training goes on "
-                   "with the new one",
-                   setup->digest, state->digest);
+    if (setup->checkpoint[0] == '\0') {
+        return STATUS_OK;
+    }
+    if (strcmp(state->digest, setup->digest) != 0 && state->settings) {
+        config_compare(state->settings, setup->settings, warn_of_change, setup);
+    } else if (strcmp(state->digest, setup->digest) != 0) {
+        setup_warn(
+            setup,
+            "the configuration has changed since the checkpoint, which does not tell in what: digest %s "
+            "was %s; training goes on with the new one",
+            setup->digest, state->digest);
     }
     if (state->steps_per_epoch != setup->steps_per_epoch) {
         setup_warn(
@@ -311,6 +348,7 @@ void setup_compare(struct setup *setup, const struct checkpoint_state *state)
             (long long)setup->steps_per_epoch, (long long)state->steps_per_epoch,
             (long long)setup->start_step);
     }
+    return STATUS_OK;
 }
 
 enum status setup_make(const char *config_path, const char *const *overrides, size_t override_count,
@@ -350,7 +388,7 @@ enum status setup_place(struct setup *setup, struct error *error)
         status = setup->text ? STATUS_OK : error_no_memory(error, "coordinator");
     }
     if (status == STATUS_OK) {
-        setup_compare(setup, &state);
+        status = setup_compare(setup, &state, error);
     }
     checkpoint_state_free(&state);
     return status;

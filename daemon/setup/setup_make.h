@@ -35,8 +35,7 @@ enum status setup_check_identity(struct setup *setup, struct error *error);
 
 /* Adds a verification set: sound, of model.input's size, told apart from those before it, and such that it can be
  * scored. The caller closes it. */
-enum status setup_open_pairs(struct setup *setup, const char *path, struct pairs *pairs,
-                             struct error *error);
+enum status setup_open_pairs(struct setup *setup, const char *path, struct pairs *pairs, struct error *error);
 
 /* Builds the network once, at its smallest: whatever does not fit together shows here. Counts parameters. */
 enum status setup_check_model(struct setup *setup, struct error *error);
@@ -48,8 +47,8 @@ enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct 
 /* What gives the initial weights, where the run does not go on from a checkpoint of its own. */
 enum status setup_check_init(const struct setup *setup, struct error *error);
 
-/* Fills in the configuration's digest, and warns of what has changed since the checkpoint that is gone on from.
- */
-void setup_compare(struct setup *setup, const struct checkpoint_state *state);
+/* Fills in what the configuration decides and its digest, and warns of what has changed since the checkpoint that is
+ * gone on from. */
+enum status setup_compare(struct setup *setup, const struct checkpoint_state *state, struct error *error);
 
 #endif

@@ -327,12 +327,11 @@ char *config_format(const struct config *config, bool comments)
     return text;
 }
 
-void config_digest(const struct config *config, char digest[17])
+char *config_settings(const struct config *config)
 {
     char *text = NULL;
     size_t size, count;
     const struct config_row *rows = config_rows(&count);
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits */
     FILE *stream = open_memstream(&text, &size);
     for (size_t i = 0; stream && i < count; i++) {
         if (rows[i].decides) {
@@ -341,11 +340,72 @@ void config_digest(const struct config *config, char digest[17])
             fputc('\n', stream);
         }
     }
-    if (stream && fclose(stream) == 0) {
-        for (size_t i = 0; i < size; i++) {
-            hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
-        }
+    if (!stream || fclose(stream) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+void config_digest(const struct config *config, char digest[17])
+{
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, 64 bits */
+    char *text = config_settings(config);
+    for (const char *byte = text; byte && *byte; byte++) {
+        hash = (hash ^ (unsigned char)*byte) * 0x100000001b3u;
     }
     free(text);
     snprintf(digest, 17, "%016llx", (unsigned long long)hash);
+}
+
+/* The text after "key: " in the line of that key, or NULL; *length: up to the line's end. */
+static const char *find_setting(const char *text, const char *key, size_t key_length, size_t *length)
+{
+    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line != '\0') {
+        if (strncmp(line, key, key_length) == 0 && strncmp(line + key_length, ": ", 2) == 0) {
+            *length = strcspn(line, "\n") - key_length - 2;
+            return line + key_length + 2;
+        }
+    }
+    return NULL;
+}
+
+static void tell_change(const char *key, size_t key_length, const char *before, size_t before_length,
+                        const char *now, size_t now_length, config_change *tell, void *context)
+{
+    char *name = strndup(key, key_length);
+    char *old = before ? strndup(before, before_length) : NULL, *new = now ? strndup(now, now_length) : NULL;
+    if (name) {
+        tell(context, name, old, new);
+    }
+    free(name);
+    free(old);
+    free(new);
+}
+
+/* Tells the keys of `these` that `others` has with another value, or not at all; of the latter alone where
+ * `missing`. */
+static void compare_keys(const char *these, const char *others, bool missing, config_change *tell,
+                         void *context)
+{
+    for (const char *line = these; *line != '\0'; line += strcspn(line, "\n"), line += *line != '\0') {
+        const char *colon = strstr(line, ": ");
+        if (!colon) {
+            return;
+        }
+        const size_t key_length = (size_t)(colon - line), length = strcspn(colon + 2, "\n");
+        size_t other_length = 0;
+        const char *other = find_setting(others, line, key_length, &other_length);
+        if (missing && !other) {
+            tell_change(line, key_length, colon + 2, length, NULL, 0, tell, context);
+        } else if (!missing && (!other || length != other_length || strncmp(colon + 2, other, length) != 0)) {
+            tell_change(line, key_length, other, other_length, colon + 2, length, tell, context);
+        }
+    }
+}
+
+void config_compare(const char *before, const char *now, config_change *tell, void *context)
+{
+    compare_keys(now, before, false, tell, context);
+    compare_keys(before, now, true, tell, context);
 }

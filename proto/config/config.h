@@ -141,8 +141,16 @@ void config_free(struct config *config);
  * What it prints, config_parse reads back to the same values. The caller frees the text. NULL: no memory. */
 char *config_format(const struct config *config, bool comments);
 
-/* A 16-hex-digit digest of everything that decides the arithmetic of the run (not log, runtime, checkpoint,
- * eval, debug, run.name/dir): two runs of one digest train the same model. */
+/* Everything that decides the arithmetic of the run (not log, runtime, checkpoint, eval, debug, run.name/dir), a line
+ * "key: value" for each key. The caller frees the text. NULL: no memory. */
+char *config_settings(const struct config *config);
+
+/* A 16-hex-digit digest of config_settings: two runs of one digest train the same model. */
 void config_digest(const struct config *config, char digest[17]);
+
+/* Tells each key whose value is another in the second of two texts of config_settings; a value that one of them lacks
+ * is NULL. */
+typedef void config_change(void *context, const char *key, const char *before, const char *now);
+void config_compare(const char *before, const char *now, config_change *tell, void *context);
 
 #endif

@@ -115,7 +115,7 @@ exits "a run" $? 75
 check_config 0 "a run that has a checkpoint"
 says "goes on from it" "^ok: start: goes on from $work/run/checkpoints/step-000000003, step 3"
 check_config 0 "with another rate" --set optimizer.lr=0.01
-says "is warned of" "^warning: the configuration has changed since the checkpoint"
+says "is warned of by key, with both values" "^warning: optimizer.lr is 0.01 and was [0-9.]+ at the checkpoint"
 check_config 2 "with another network" --set model.embedding=64
 says "is refused" "^daild: this is a checkpoint of another model: its model.embedding is 32"
 check_config 2 "with other lanes" --set data.lanes=2

@@ -148,6 +148,7 @@ static inline struct checkpoint_state state_of(int64_t step, struct checkpoint_d
         .lane_batch = 8,
         .seed = UINT64_MAX,
         .digest = "0123456789abcdef",
+        .settings = "optimizer.lr: 0.1\nidentity.file: \"a \\\\ b\"\n",
         .version = "0.1.0",
         .network = {.arch = "iresnet10", .input = 32, .embedding = EMBEDDING, .width = 0.1, .dropout = 0.4},
         .hidden = {8},

@@ -423,6 +423,44 @@ static void test_digest(void **state)
     }
 }
 
+static void note_change(void *context, const char *key, const char *before, const char *now)
+{
+    char *text = context;
+    size_t used = strlen(text);
+    snprintf(text + used, 500 - used, "%s %s>%s;", key, before ? before : "-", now ? now : "-");
+}
+
+/* Which keys differ, with both values: what decides nothing is not among them. */
+static void test_changed_settings(void **state)
+{
+    (void)state;
+    static const char *const overrides[] = {"optimizer.lr=0.25", "log.every=3", "run.name=z",
+                                            "data.datasets=[b.yaml]"};
+    struct config c;
+    struct error error;
+    char told[500] = "";
+    assert_int_equal(parse(ONE_SET, &c, &error), STATUS_OK);
+    char *before = config_settings(&c);
+    config_free(&c);
+    assert_int_equal(config_parse(ONE_SET, "t", overrides, 4, &c, &error), STATUS_OK);
+    char *now = config_settings(&c);
+    config_free(&c);
+    assert_true(before && now);
+    config_compare(before, now, note_change, told);
+    assert_string_equal(told, "data.datasets [a.yaml]>[b.yaml];optimizer.lr 0.1>0.25;");
+    told[0] = '\0';
+    config_compare(now, now, note_change, told);
+    assert_string_equal(told, "");
+    /* A program that knew other keys, and what is no settings at all. */
+    config_compare("a.b: 1\na: x\n", "a: x\nnew.key: [2]\n", note_change, told);
+    assert_string_equal(told, "new.key ->[2];a.b 1>-;");
+    told[0] = '\0';
+    config_compare("nonsense", "", note_change, told);
+    assert_string_equal(told, "");
+    free(before);
+    free(now);
+}
+
 /* The shipped example: below its heading it is, letter by letter, what is printed of it, and everything but
  * its datasets is a default. */
 static void test_defaults_without_a_file(void **state)
@@ -556,6 +594,7 @@ int main(void)
                                        cmocka_unit_test(test_comments_tell_each_key),
                                        cmocka_unit_test(test_keep),
                                        cmocka_unit_test(test_digest),
+                                       cmocka_unit_test(test_changed_settings),
                                        cmocka_unit_test(test_shipped_example_is_the_defaults),
                                        cmocka_unit_test(test_defaults_without_a_file),
                                        cmocka_unit_test(test_load)};

@@ -88,6 +88,7 @@ static void test_state_comes_back(void **state)
     assert_true(found.lanes == wanted.lanes && found.workers == wanted.workers &&
                 found.lane_batch == wanted.lane_batch && found.seed == wanted.seed);
     assert_string_equal(found.digest, wanted.digest);
+    assert_string_equal(found.settings, wanted.settings);
     assert_string_equal(found.version, wanted.version);
     assert_string_equal(found.network.arch, wanted.network.arch);
     assert_true(found.network.input == wanted.network.input &&

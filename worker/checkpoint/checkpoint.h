@@ -36,6 +36,7 @@ struct checkpoint_state {
     bool evaluate; /* the evaluation that is due after this step was still to be done */
     uint64_t seed;
     char digest[17]; /* config_digest of the run */
+    char *settings; /* config_settings of the run, owned; NULL: not told */
     char version[32];
     struct network network; /* its arch is a constant */
     int hidden[CHECKPOINT_HIDDEN_MAX];

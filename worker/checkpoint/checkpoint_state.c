@@ -21,7 +21,9 @@ static const char commit_format[] = "checkpoint";
 void checkpoint_state_free(struct checkpoint_state *state)
 {
     free(state->datasets);
+    free(state->settings);
     state->datasets = NULL;
+    state->settings = NULL;
     state->dataset_count = 0;
 }
 
@@ -51,6 +53,10 @@ static void print_state(FILE *file, const struct checkpoint_state *state)
     fprintf(file, "skips: %d\nevaluate: %d\n", state->skips, state->evaluate);
     fprintf(file, "seed: %llu\ndigest: ", (unsigned long long)state->seed);
     strict_yaml_quote(file, state->digest);
+    if (state->settings) {
+        fprintf(file, "\nsettings: ");
+        strict_yaml_quote(file, state->settings);
+    }
     fprintf(file, "\narch: ");
     strict_yaml_quote(file, state->network.arch);
     fprintf(file, "\ninput: %d\nembedding: %d\nwidth: %.17g\ndropout: %.17g\nhidden: [", state->network.input,
@@ -173,6 +179,7 @@ static enum status read_document(const struct strict_yaml *yaml, const yaml_node
         {"evaluate", STRICT_YAML_INT, &evaluate, 0, 0, 0, false},
         {"seed", STRICT_YAML_UINT64, &state->seed, 0, 0, 0, false},
         {"digest", STRICT_YAML_NAME, state->digest, sizeof state->digest, 0, 0, false},
+        {"settings", STRICT_YAML_TEXT, &state->settings, 0, 0, 0, true},
         {"arch", STRICT_YAML_NAME, arch, sizeof arch, 0, 0, false},
         {"input", STRICT_YAML_INT, &state->network.input, 0, 1, 0, false},
         {"embedding", STRICT_YAML_INT, &state->network.embedding, 0, 1, 0, false},
