@@ -62,4 +62,9 @@ enum status manifest_class_names(const struct manifest *manifest, char ***names,
 enum status manifest_fingerprint(const struct manifest *manifest, char fingerprint[MANIFEST_FINGERPRINT_SIZE],
                                  struct error *error);
 
+/* What became of a dataset between two fingerprints of it. Where class names were not kept, other shards may hold other
+ * people. An empty fingerprint is one that is not known, and tells of no change. */
+enum manifest_change { MANIFEST_SAME, MANIFEST_OTHER_IMAGES, MANIFEST_OTHER_PEOPLE };
+enum manifest_change manifest_compare(const char *before, const char *now);
+
 #endif

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #define HALF 8 /* digits */
+#define NO_NAMES "00000000"
 
 static enum status sum_names(const struct manifest *manifest, uLong *sum, struct error *error)
 {
@@ -61,4 +62,13 @@ enum status manifest_fingerprint(const struct manifest *manifest, char fingerpri
     }
     memcpy(fingerprint, found, sizeof found);
     return STATUS_OK;
+}
+
+enum manifest_change manifest_compare(const char *before, const char *now)
+{
+    if (before[0] == '\0' || now[0] == '\0' || strcmp(before, now) == 0) {
+        return MANIFEST_SAME;
+    }
+    const bool named = strncmp(now, NO_NAMES, HALF) != 0;
+    return named && strncmp(before, now, HALF) == 0 ? MANIFEST_OTHER_IMAGES : MANIFEST_OTHER_PEOPLE;
 }

@@ -105,17 +105,17 @@ static enum status start_from_checkpoint(struct trainer *trainer, const char *pa
         status = checkpoint_read_model(path, &backbone, 1, error);
     }
     for (size_t k = 0; k < trainer->datasets && status == STATUS_OK; k++) {
-        const struct manifest *manifest = &trainer->manifests[k];
-        for (size_t i = 0; i < state.dataset_count && status == STATUS_OK; i++) {
-            const struct checkpoint_dataset *old = &state.datasets[i];
-            if (old->id == manifest->dataset_id && old->classes == manifest->classes &&
-                state.network.embedding == trainer->config->model.embedding) {
-                struct parameter_group rows =
-                    classifier_parameter_group(trainer->classifier, k, manifest->name);
-                status = checkpoint_read_classifier(path, old, &rows, error);
-                if (status == STATUS_OK) {
-                    status = take_all_shared_rows(trainer, k, path, &state, there, i, error);
-                }
+        struct manifest *manifest = &trainer->manifests[k];
+        char why[256];
+        status = manifest_fingerprint(manifest, manifest->fingerprint, error);
+        const struct checkpoint_dataset *old =
+            status == STATUS_OK ? checkpoint_find_rows(&state, manifest, why, sizeof why) : NULL;
+        if (old) {
+            struct parameter_group rows = classifier_parameter_group(trainer->classifier, k, manifest->name);
+            status = checkpoint_read_classifier(path, old, &rows, error);
+            if (status == STATUS_OK) {
+                status = take_all_shared_rows(trainer, k, path, &state, there, (size_t)(old - state.datasets),
+                                              error);
             }
         }
     }

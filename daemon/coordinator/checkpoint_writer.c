@@ -50,6 +50,7 @@ enum status checkpoint_writer_open(const struct setup *setup, struct folder_lock
         dataset->id = setup->manifests[k].dataset_id;
         dataset->classes = setup->classes[k];
         dataset->parts = (uint32_t)owners;
+        snprintf(dataset->fingerprint, sizeof dataset->fingerprint, "%s", setup->manifests[k].fingerprint);
         writer->expected += (size_t)owners;
     }
     writer->parts = calloc(writer->expected, sizeof *writer->parts);

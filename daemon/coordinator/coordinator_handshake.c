@@ -91,6 +91,10 @@ static void announce(struct coordinator *coordinator)
         journal_line(journal, "identity groups: %llu of the classes share another's row, by %s",
                      (unsigned long long)setup->identity->shared, setup->config.identity.file);
     }
+    if (setup->taken[0] != '\0') {
+        journal_line(journal, "model.init: class rows of %s are taken from %s", setup->taken,
+                     setup->config.model_init);
+    }
     if (setup->checkpoint[0] != '\0') {
         journal_line(journal, "going on from %s, step %lld", setup->checkpoint, (long long)setup->start_step);
     }

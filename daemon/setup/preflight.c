@@ -71,7 +71,6 @@ static void check_dataset(struct check *check, const char *path)
 {
     struct error error = {0};
     struct verify_report report = {0};
-    char fingerprint[MANIFEST_FINGERPRINT_SIZE];
     const size_t before = check->setup.datasets;
     const int faults = check->faults;
     passes(check, setup_open_dataset(&check->setup, path, &error), &error);
@@ -80,7 +79,7 @@ static void check_dataset(struct check *check, const char *path)
         return;
     }
     const struct manifest *manifest = &check->setup.manifests[before];
-    passes(check, manifest_fingerprint(manifest, fingerprint, &error), &error);
+    passes(check, setup_fingerprint(&check->setup, before, &error), &error);
     for (uint32_t i = 0; i < manifest->shard_count; i++) {
         passes(check, check_shard(check, manifest, i, &report, &error), &error);
     }
@@ -131,6 +130,9 @@ static void check_start(struct check *check, bool reachable)
     if (passes(check, setup_check_init(setup, &error), &error)) {
         tell(check, "start: at the beginning, weights %s%s",
              strcmp(setup->config.model_init, "random") == 0 ? "" : "from ", setup->config.model_init);
+        if (setup->taken[0] != '\0') {
+            tell(check, "class rows of %s are taken from there", setup->taken);
+        }
     }
 }
 

@@ -103,6 +103,34 @@ enum status resume_check_fit(const struct setup *setup, const struct checkpoint_
     return STATUS_OK;
 }
 
+enum status resume_check_people(struct setup *setup, const struct checkpoint_state *state, const char *path,
+                                struct error *error)
+{
+    for (size_t k = 0; k < setup->datasets; k++) {
+        const struct manifest *here = &setup->manifests[k];
+        const char *there = state->datasets[k].fingerprint;
+        switch (manifest_compare(there, here->fingerprint)) {
+        case MANIFEST_OTHER_PEOPLE:
+            return error_set(
+                error, STATUS_DATA, here->path,
+                "restore the dataset that it was trained on, or give another run.dir, and this "
+                "checkpoint as model.init",
+                "dataset %s has other people behind the same numbers than checkpoint %s was trained "
+                "on: its fingerprint is %s and was %s",
+                here->name, path, here->fingerprint, there);
+        case MANIFEST_OTHER_IMAGES:
+            setup_warn(setup,
+                       "dataset %s has been packed anew since the checkpoint: the same people by name, other "
+                       "images (fingerprint %s, was %s)",
+                       here->name, here->fingerprint, there);
+            break;
+        case MANIFEST_SAME:
+            break;
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status resume_decide(struct setup *setup, struct checkpoint_state *state, struct error *error)
 {
     const char *resume = setup->config.checkpoint.resume;
@@ -126,6 +154,9 @@ enum status resume_decide(struct setup *setup, struct checkpoint_state *state, s
     status = checkpoint_read_state(setup->checkpoint, state, error);
     if (status == STATUS_OK) {
         status = resume_check_fit(setup, state, setup->checkpoint, error);
+    }
+    if (status == STATUS_OK) {
+        status = resume_check_people(setup, state, setup->checkpoint, error);
     }
     setup->start_step = state->step;
     setup->start_skips = state->skips;

@@ -19,6 +19,11 @@ enum status resume_check_identity(const struct setup *setup, const struct checkp
 enum status resume_check_fit(const struct setup *setup, const struct checkpoint_state *state,
                              const char *path, struct error *error);
 
+/* Are the people behind the class numbers of each dataset those that the checkpoint at `path`, which fits, was trained
+ * on? Else STATUS_DATA names the dataset; other images of the same people are a warning. */
+enum status resume_check_people(struct setup *setup, const struct checkpoint_state *state, const char *path,
+                                struct error *error);
+
 /* Is the checkpoint at `path` of the backbone that the configuration describes? Else STATUS_USAGE names the
  * first key that differs. */
 enum status resume_check_backbone(const struct config *config, const struct checkpoint_state *state,

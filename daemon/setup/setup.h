@@ -22,7 +22,7 @@ struct setup {
     char digest[17]; /* of the configuration */
     char *settings; /* config_settings of it */
     int workers, lanes;
-    struct manifest *manifests; /* [datasets] */
+    struct manifest *manifests; /* [datasets], each with its fingerprint */
     size_t datasets;
     uint32_t *classes; /* [datasets] */
     int64_t images; /* of all datasets */
@@ -36,6 +36,7 @@ struct setup {
     int64_t start_step; /* steps already done there */
     int start_skips; /* updates skipped in a row, up to there */
     bool start_evaluate; /* the evaluation due after that step is still to be done */
+    char taken[512]; /* the datasets whose class rows model.init gives; may be empty */
     char warning[SETUP_WARNINGS_MAX][512];
     size_t warnings;
 };

@@ -17,6 +17,8 @@
 /* Of a value that has changed so many bytes are told at most, of what is the same before them so many. */
 #define SETTING_SHOWN 120
 #define SETTING_CONTEXT 20
+/* Room for ", " and " and 1234567 more". */
+#define TAKEN_END 24
 
 enum status setup_check_shard(const struct manifest *manifest, uint32_t i, struct error *error)
 {
@@ -100,11 +102,20 @@ enum status setup_open_dataset(struct setup *setup, const char *path, struct err
                                : status;
 }
 
+enum status setup_fingerprint(struct setup *setup, size_t k, struct error *error)
+{
+    struct manifest *manifest = &setup->manifests[k];
+    return manifest_fingerprint(manifest, manifest->fingerprint, error);
+}
+
 static enum status open_datasets(struct setup *setup, struct error *error)
 {
     enum status status = STATUS_OK;
     for (size_t k = 0; k < setup->config.data.dataset_count && status == STATUS_OK; k++) {
         status = setup_open_dataset(setup, setup->config.data.datasets[k].manifest, error);
+        if (status == STATUS_OK) {
+            status = setup_fingerprint(setup, k, error);
+        }
         for (uint32_t i = 0; status == STATUS_OK && i < setup->manifests[k].shard_count; i++) {
             status = setup_check_shard(&setup->manifests[k], i, error);
         }
@@ -217,7 +228,29 @@ enum status setup_check_model(struct setup *setup, struct error *error)
     return STATUS_OK;
 }
 
-static enum status check_init_checkpoint(const struct setup *setup, const char *init, struct error *error)
+/* Whose class rows a checkpoint gives. */
+static void choose_init_rows(struct setup *setup, const struct checkpoint_state *state)
+{
+    size_t used = 0, left = 0;
+    char why[256];
+    for (size_t k = 0; k < setup->datasets; k++) {
+        const struct manifest *manifest = &setup->manifests[k];
+        if (!checkpoint_find_rows(state, manifest, why, sizeof why)) {
+            setup_warn(setup, "model.init: the class rows of %s begin anew: the checkpoint's are others, %s",
+                       manifest->name, why);
+        } else if (used + strlen(manifest->name) + TAKEN_END < sizeof setup->taken) {
+            used += (size_t)snprintf(setup->taken + used, sizeof setup->taken - used, "%s%s",
+                                     used > 0 ? ", " : "", manifest->name);
+        } else {
+            left++;
+        }
+    }
+    if (left > 0) {
+        snprintf(setup->taken + used, sizeof setup->taken - used, " and %zu more", left);
+    }
+}
+
+static enum status check_init_checkpoint(struct setup *setup, const char *init, struct error *error)
 {
     struct checkpoint_state state = {0};
     enum status status = checkpoint_verify(init, false, error);
@@ -227,11 +260,14 @@ static enum status check_init_checkpoint(const struct setup *setup, const char *
     if (status == STATUS_OK) {
         status = resume_check_backbone(&setup->config, &state, init, error);
     }
+    if (status == STATUS_OK) {
+        choose_init_rows(setup, &state);
+    }
     checkpoint_state_free(&state);
     return status;
 }
 
-enum status setup_check_init(const struct setup *setup, struct error *error)
+enum status setup_check_init(struct setup *setup, struct error *error)
 {
     const char *init = setup->config.model_init;
     if (setup->checkpoint[0] != '\0' || strcmp(init, "random") == 0) {

@@ -27,6 +27,9 @@ enum status setup_read_config(const char *path, const char *const *overrides, si
  * only one of the latter two fails, the dataset is added all the same. */
 enum status setup_open_dataset(struct setup *setup, const char *path, struct error *error);
 
+/* Gives dataset k's manifest its fingerprint, where it records none, and checks the one that it records. */
+enum status setup_fingerprint(struct setup *setup, size_t k, struct error *error);
+
 /* Whether a shard's file is there, and of the size that the manifest says. */
 enum status setup_check_shard(const struct manifest *manifest, uint32_t shard, struct error *error);
 
@@ -44,8 +47,9 @@ enum status setup_check_model(struct setup *setup, struct error *error);
  * `checkpoint_lanes`: what a resumed run has; 0: none. STATUS_USAGE names what does not fit. */
 enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct error *error);
 
-/* What gives the initial weights, where the run does not go on from a checkpoint of its own. */
-enum status setup_check_init(const struct setup *setup, struct error *error);
+/* What gives the initial weights, where the run does not go on from a checkpoint of its own; which class rows a checkpoint
+ * gives is kept, and warned of those that it does not. */
+enum status setup_check_init(struct setup *setup, struct error *error);
 
 /* Fills in what the configuration decides and its digest, and warns of what has changed since the checkpoint that is
  * gone on from. */

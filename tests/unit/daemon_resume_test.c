@@ -71,7 +71,7 @@ static bool exists(const struct fixture *fixture, int64_t step)
 static void refuses_a_checkpoint_of_another_model(void **state)
 {
     struct fixture *fixture = *state;
-    struct checkpoint_dataset datasets[2] = {{"alpha", 4, 10, 2}, {"beta", 9, 3, 1}};
+    struct checkpoint_dataset datasets[2] = {{"alpha", 4, 10, 2, ""}, {"beta", 9, 3, 1, ""}};
     struct checkpoint_state good = {
         .lanes = 2,
         .network = {.arch = "iresnet10", .input = 32, .embedding = 64, .width = 1},
@@ -80,7 +80,7 @@ static void refuses_a_checkpoint_of_another_model(void **state)
     struct error error;
     assert_int_equal(resume_check_fit(&fixture->setup, &good, "c", &error), STATUS_OK);
     struct checkpoint_state bad[6] = {good, good, good, good, good, good};
-    struct checkpoint_dataset other[2] = {{"alpha", 4, 11, 2}, {"beta", 9, 3, 1}};
+    struct checkpoint_dataset other[2] = {{"alpha", 4, 11, 2, ""}, {"beta", 9, 3, 1, ""}};
     bad[0].network.arch = "iresnet18";
     bad[1].network.input = 48;
     bad[2].network.embedding = 32;
@@ -98,6 +98,28 @@ static void refuses_a_checkpoint_of_another_model(void **state)
     bad[0].hidden_count = 1;
     assert_int_equal(resume_check_fit(&fixture->setup, &bad[0], "c", &error), STATUS_USAGE);
     assert_non_null(strstr(error.what, "domain.hidden"));
+}
+
+static void refuses_other_people(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setup *setup = &fixture->setup;
+    struct checkpoint_dataset datasets[2] = {{"alpha", 4, 10, 2, "1111111122222222"}, {"beta", 9, 3, 1, ""}};
+    struct checkpoint_state state_there = {.datasets = datasets, .dataset_count = 2};
+    struct error error;
+    snprintf(fixture->manifests[0].path, sizeof fixture->manifests[0].path, "data/alpha.yaml");
+    strcpy(fixture->manifests[0].fingerprint, "1111111122222222");
+    strcpy(fixture->manifests[1].fingerprint, "3333333344444444"); /* a checkpoint of before has none */
+    assert_int_equal(resume_check_people(setup, &state_there, "c", &error), STATUS_OK);
+    assert_int_equal(setup->warnings, 0);
+    strcpy(fixture->manifests[0].fingerprint, "1111111155555555");
+    assert_int_equal(resume_check_people(setup, &state_there, "c", &error), STATUS_OK);
+    assert_int_equal(setup->warnings, 1);
+    assert_non_null(strstr(setup->warning[0], "dataset alpha has been packed anew"));
+    strcpy(fixture->manifests[0].fingerprint, "5555555522222222");
+    assert_int_equal(resume_check_people(setup, &state_there, "c", &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "dataset alpha has other people"));
+    assert_non_null(strstr(error.where, "data/alpha.yaml"));
 }
 
 static void counts_lanes_and_steps(void **state)
@@ -149,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refuses_a_checkpoint_of_another_model, begin, end),
+        cmocka_unit_test_setup_teardown(refuses_other_people, begin, end),
         cmocka_unit_test_setup_teardown(counts_lanes_and_steps, begin, end),
         cmocka_unit_test_setup_teardown(sets_later_checkpoints_aside, begin, end),
     };

@@ -277,6 +277,20 @@ static void fingerprints_tell_datasets_apart(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
+static void fingerprints_tell_people_from_images(void **state)
+{
+    (void)state;
+    assert_int_equal(manifest_compare("1111111122222222", "1111111122222222"), MANIFEST_SAME);
+    assert_int_equal(manifest_compare("", "1111111122222222"), MANIFEST_SAME);
+    assert_int_equal(manifest_compare("1111111122222222", ""), MANIFEST_SAME);
+    assert_int_equal(manifest_compare("1111111122222222", "1111111122222223"), MANIFEST_OTHER_IMAGES);
+    assert_int_equal(manifest_compare("1111111122222222", "1111111222222222"), MANIFEST_OTHER_PEOPLE);
+    /* Nobody is named: who can tell? */
+    assert_int_equal(manifest_compare("0000000022222222", "0000000022222222"), MANIFEST_SAME);
+    assert_int_equal(manifest_compare("0000000022222222", "0000000022222223"), MANIFEST_OTHER_PEOPLE);
+    assert_int_equal(manifest_compare("1111111122222222", "0000000022222222"), MANIFEST_OTHER_PEOPLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +301,7 @@ int main(void)
         TEST(golden_datasets_are_read),
         TEST(other_shards_are_refused),
         TEST(fingerprints_tell_datasets_apart),
+        TEST(fingerprints_tell_people_from_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

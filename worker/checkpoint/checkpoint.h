@@ -13,6 +13,7 @@
 #include "proto/config/network.h"
 #include "proto/error.h"
 #include "proto/folder_lock.h"
+#include "shard/manifest.h"
 #include "worker/loss/identity.h"
 #include "worker/parameter/parameter.h"
 
@@ -26,6 +27,7 @@ struct checkpoint_dataset {
     char name[128];
     uint32_t id, classes;
     uint32_t parts; /* files its classifier is split in */
+    char fingerprint[MANIFEST_FINGERPRINT_SIZE]; /* manifest_fingerprint of the dataset; empty: not told */
 };
 
 /* What a checkpoint says of itself: state.yaml. */
@@ -116,6 +118,11 @@ enum status checkpoint_read_model(const char *path, const struct parameter_group
  * another has a row of no meaning in the checkpoint. The caller frees *groups. */
 enum status checkpoint_read_identity(const char *path, const struct checkpoint_state *state,
                                      struct identity_groups **groups, struct error *error);
+/* The checkpoint's dataset whose class rows are those of `manifest`, which has its fingerprint: of its id and number of
+ * classes, and, as far as that is told, of the same people. NULL: none, and `why` says why. */
+const struct checkpoint_dataset *checkpoint_find_rows(const struct checkpoint_state *state,
+                                                      const struct manifest *manifest, char *why,
+                                                      size_t size);
 /* Fills a group of class rows (weights, and momenta where it has a vector for them) from whatever parts the
  * checkpoint has. */
 enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,

@@ -69,7 +69,12 @@ static void print_state(FILE *file, const struct checkpoint_state *state)
         const struct checkpoint_dataset *dataset = &state->datasets[i];
         fprintf(file, "  - {name: ");
         strict_yaml_quote(file, dataset->name);
-        fprintf(file, ", id: %u, classes: %u, parts: %u}\n", dataset->id, dataset->classes, dataset->parts);
+        fprintf(file, ", id: %u, classes: %u, parts: %u", dataset->id, dataset->classes, dataset->parts);
+        if (dataset->fingerprint[0] != '\0') {
+            fprintf(file, ", fingerprint: ");
+            strict_yaml_quote(file, dataset->fingerprint);
+        }
+        fprintf(file, "}\n");
     }
 }
 
@@ -119,6 +124,7 @@ static enum status read_datasets(const struct strict_yaml *yaml, const yaml_node
             {"id", STRICT_YAML_UINT32, &dataset->id, 0, 0, 0, false},
             {"classes", STRICT_YAML_UINT32, &dataset->classes, 0, 1, 0, false},
             {"parts", STRICT_YAML_UINT32, &dataset->parts, 0, 1, 0, false},
+            {"fingerprint", STRICT_YAML_NAME, dataset->fingerprint, sizeof dataset->fingerprint, 0, 0, true},
         };
         const yaml_node_t *item = strict_yaml_item(yaml, datasets, i);
         status = strict_yaml_fields(yaml, item, fields, sizeof fields / sizeof *fields, error);
