@@ -62,6 +62,7 @@ struct trainer {
 struct step_control {
     unsigned requests; /* CONTROL_ bits: of this worker going in, of any worker coming out */
     enum status failure; /* of this worker going in, the gravest of any worker coming out */
+    bool agreed; /* coming out: there was one, and every worker knows it */
 };
 
 /* A step's figures; the same on every worker, but for the seconds. */
@@ -77,6 +78,8 @@ struct step_result {
     double seconds_hidden; /* of the exchange, beside the computing */
     double seconds_classifier; /* of the computing and the exchange */
     double bytes; /* handed to the exchange */
+    struct error
+        trace; /* why this step's trace could not be written; STATUS_OK: it was, or none was wanted */
 };
 
 /* Builds the model and everything but the loader and the plan. The caller calls trainer_free in any case. */
@@ -110,8 +113,8 @@ int64_t trainer_memory_bytes(const struct trainer *trainer);
 double trainer_measure(struct trainer *trainer);
 
 /* Trains on the next micro-batch of every lane. `step` counts from 1. Collective over the workers.
- * A failure of this worker's own (of its loader, or of the exchange) is the return value; one that another
- * worker told of is control->failure alone. In both cases nothing was updated. */
+ * A failure of this worker's own (of its loader, its classifier, or of the exchange) is the return value; one that
+ * another worker told of is control->failure alone. In both cases nothing was updated. */
 enum status trainer_step(struct trainer *trainer, int64_t step, struct step_control *control,
                          struct step_result *result, struct error *error);
 

@@ -20,12 +20,14 @@ enum step_sum {
     SUM_STOP,
     SUM_CHECKPOINT,
     SUM_EVALUATE,
-    SUM_FAILED_DATA, /* the gravest first: see gravest_failure */
-    SUM_FAILED_NUMERIC,
-    SUM_FAILED_STORAGE,
-    SUM_FAILED_OTHER,
-    SUM_COUNT
+    SUM_FAILED /* one for each of `failures` */
 };
+
+/* What keeps a worker from a step, the gravest first. */
+static const enum status failures[] = {STATUS_DATA, STATUS_NUMERIC,  STATUS_STORAGE,
+                                       STATUS_LOST, STATUS_INTERNAL, STATUS_STOPPED};
+
+enum { FAILURES = sizeof failures / sizeof *failures, SUM_COUNT = SUM_FAILED + FAILURES };
 
 /* State of a step under way. */
 struct step {
@@ -34,8 +36,8 @@ struct step {
     double lambda;
     struct classifier_sums classifier;
     struct domain_sums domain;
-    enum status failure; /* of this worker's loader */
-    struct error *error; /* the first one */
+    enum status failure; /* the first one of this worker's own */
+    struct error *error; /* its */
     enum status between; /* of the progress made between layers */
     struct error between_error;
     struct step_trace *trace; /* NULL unless this step is traced */
@@ -181,7 +183,7 @@ static enum status run_round(struct step *step, int round, struct error *error)
                     step->lambda, trainer->grad_embedding, &step->domain);
         blame_losses(&step->blame, batch, count, trainer->grad_embedding, width);
         if (step->trace) {
-            status = step_trace_round(step->trace, trainer, round, batch, error);
+            step_trace_round(step->trace, trainer, round, batch);
         }
     }
     if (status == STATUS_OK && trainer->last_round) {
@@ -197,32 +199,23 @@ static enum status run_round(struct step *step, int round, struct error *error)
     return status;
 }
 
-static enum step_sum failure_slot(enum status failure)
+static int failure_slot(enum status failure)
 {
-    switch (failure) {
-    case STATUS_DATA:
-        return SUM_FAILED_DATA;
-    case STATUS_NUMERIC:
-        return SUM_FAILED_NUMERIC;
-    case STATUS_STORAGE:
-        return SUM_FAILED_STORAGE;
-    default:
-        return SUM_FAILED_OTHER;
+    int at = 0;
+    while (at < FAILURES && failures[at] != failure) {
+        at++;
     }
+    return at < FAILURES ? at : failure_slot(STATUS_INTERNAL);
 }
 
 static enum status gravest_failure(const double *sums)
 {
-    if (sums[SUM_FAILED_DATA] > 0) {
-        return STATUS_DATA;
+    for (int i = 0; i < FAILURES; i++) {
+        if (sums[SUM_FAILED + i] > 0) {
+            return failures[i];
+        }
     }
-    if (sums[SUM_FAILED_NUMERIC] > 0) {
-        return STATUS_NUMERIC;
-    }
-    if (sums[SUM_FAILED_STORAGE] > 0) {
-        return STATUS_STORAGE;
-    }
-    return sums[SUM_FAILED_OTHER] > 0 ? STATUS_INTERNAL : STATUS_OK;
+    return STATUS_OK;
 }
 
 /* The step's own reduction: losses, and the control word by which all workers decide alike. */
@@ -241,13 +234,14 @@ static enum status reduce_step(struct step *step, struct step_control *control, 
     sums[SUM_CHECKPOINT] = (control->requests & CONTROL_CHECKPOINT) != 0;
     sums[SUM_EVALUATE] = (control->requests & CONTROL_EVALUATE) != 0;
     if (control->failure != STATUS_OK) {
-        sums[failure_slot(control->failure)] = 1;
+        sums[SUM_FAILED + failure_slot(control->failure)] = 1;
     }
     enum status status = exchange->operations->sum_double(exchange, sums, SUM_COUNT, error);
     control->requests = (sums[SUM_STOP] > 0 ? CONTROL_STOP : 0) |
                         (sums[SUM_CHECKPOINT] > 0 ? CONTROL_CHECKPOINT : 0) |
                         (sums[SUM_EVALUATE] > 0 ? CONTROL_EVALUATE : 0);
     control->failure = gravest_failure(sums);
+    control->agreed = status == STATUS_OK && control->failure != STATUS_OK;
     result->loss_cls = sums[SUM_LOSS_CLS] / batch;
     result->loss_dom = sums[SUM_LOSS_DOM] / batch;
     result->loss = result->loss_cls + result->loss_dom;
@@ -332,12 +326,15 @@ static enum status exchange_and_update(struct step *step, struct step_control *c
     if (result->skipped) {
         status = find_culprit(step, result, error);
     }
-    if (step->trace && control->failure == STATUS_OK && status == STATUS_OK) {
-        status = step_trace_gradient(step->trace, trainer, result, error);
+    bool whole = control->failure == STATUS_OK && status == STATUS_OK;
+    if (step->trace && whole) {
+        step_trace_gradient(step->trace, trainer, result);
     }
-    if (!result->skipped && control->failure == STATUS_OK && status == STATUS_OK) {
+    if (!result->skipped && whole) {
         update(trainer, result, scale);
-        status = step->trace ? step_trace_after(step->trace, trainer, error) : STATUS_OK;
+        if (step->trace) {
+            step_trace_after(step->trace, trainer);
+        }
     }
     return status;
 }
@@ -366,7 +363,7 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     enum status status = STATUS_OK;
     if (number == config->debug.trace_step) {
         step.trace = &trace;
-        status = step_trace_begin(&trace, trainer, number, result->lambda, result->lr, error);
+        step_trace_begin(&trace, trainer, number, result->lambda, result->lr);
     }
     for (int round = 0; round < trainer->own_lanes && status == STATUS_OK; round++) {
         status = run_round(&step, round, error);
@@ -378,7 +375,8 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
         status = exchange_and_update(&step, control, result, error);
     }
     if (step.trace) {
-        status = step_trace_end(&trace, status, error);
+        bool whole = status == STATUS_OK && control->failure == STATUS_OK;
+        result->trace.status = step_trace_end(&trace, whole, &result->trace);
     }
     result->seconds_data = step.seconds_data;
     result->seconds_classifier = step.seconds_classifier;

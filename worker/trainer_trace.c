@@ -13,7 +13,6 @@ static enum status write_state(struct step_trace *trace, struct trainer *trainer
             status = trace_group(trace->trace, state, group, error);
         }
     }
-    trace->failed = trace->failed || status != STATUS_OK;
     return status;
 }
 
@@ -57,9 +56,19 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
     return status;
 }
 
-enum status step_trace_begin(struct step_trace *trace, struct trainer *trainer, int64_t step, double lambda,
-                             double lr, struct error *error)
+/* Of a trace that could not be written nothing more is: the step goes on without. */
+static void keep(struct step_trace *trace, enum status status)
 {
+    if (status != STATUS_OK) {
+        trace_abandon(trace->trace);
+        trace->trace = NULL;
+    }
+}
+
+void step_trace_begin(struct step_trace *trace, struct trainer *trainer, int64_t step, double lambda,
+                      double lr)
+{
+    struct error *error = &trace->error;
     *trace = (struct step_trace){0};
     enum status status =
         trace_open(trainer->config->run.dir, step, trainer->exchange->rank + 1, &trace->trace, error);
@@ -72,8 +81,7 @@ enum status step_trace_begin(struct step_trace *trace, struct trainer *trainer, 
     if (status == STATUS_OK) {
         status = write_state(trace, trainer, TRACE_MOMENTUM, error);
     }
-    trace->failed = trace->failed || status != STATUS_OK;
-    return status;
+    keep(trace, status);
 }
 
 /* The classifier counts samples over the gathered round; the trace wants lane and position. */
@@ -100,8 +108,8 @@ static enum status write_crossing(struct step_trace *trace, const struct trainer
     return trace_crossing(trace->trace, trace->crossing, count, error);
 }
 
-enum status step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
-                             const struct micro_batch *batch, struct error *error)
+void step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
+                      const struct micro_batch *batch)
 {
     const struct config *config = trainer->config;
     struct trace_lane lane = {.lane = batch->lane,
@@ -116,39 +124,50 @@ enum status step_trace_round(struct step_trace *trace, struct trainer *trainer, 
                               .dropout_mask = trainer->dropout_mask,
                               .dropout_count =
                                   trainer->dropout_mask ? iresnet_dropout_count(trainer->net) : 0};
-    enum status status = trace_lane(trace->trace, &lane, error);
-    if (status == STATUS_OK) {
-        status = write_crossing(trace, trainer, round, error);
+    if (!trace->trace) {
+        return;
     }
-    trace->failed = trace->failed || status != STATUS_OK;
-    return status;
+    enum status status = trace_lane(trace->trace, &lane, &trace->error);
+    if (status == STATUS_OK) {
+        status = write_crossing(trace, trainer, round, &trace->error);
+    }
+    keep(trace, status);
 }
 
-enum status step_trace_gradient(struct step_trace *trace, struct trainer *trainer,
-                                const struct step_result *result, struct error *error)
+void step_trace_gradient(struct step_trace *trace, struct trainer *trainer, const struct step_result *result)
 {
     struct trace_result root = {.loss = result->loss,
                                 .loss_cls = result->loss_cls,
                                 .loss_dom = result->loss_dom,
                                 .grad_norm = result->grad_norm,
                                 .skipped = result->skipped};
-    enum status status = trace_results(trace->trace, &root, error);
-    trace->failed = trace->failed || status != STATUS_OK;
-    return status == STATUS_OK ? write_state(trace, trainer, TRACE_GRAD, error) : status;
+    if (!trace->trace) {
+        return;
+    }
+    enum status status = trace_results(trace->trace, &root, &trace->error);
+    if (status == STATUS_OK) {
+        status = write_state(trace, trainer, TRACE_GRAD, &trace->error);
+    }
+    keep(trace, status);
 }
 
-enum status step_trace_after(struct step_trace *trace, struct trainer *trainer, struct error *error)
+void step_trace_after(struct step_trace *trace, struct trainer *trainer)
 {
-    return write_state(trace, trainer, TRACE_AFTER, error);
+    if (trace->trace) {
+        keep(trace, write_state(trace, trainer, TRACE_AFTER, &trace->error));
+    }
 }
 
-enum status step_trace_end(struct step_trace *trace, enum status status, struct error *error)
+enum status step_trace_end(struct step_trace *trace, bool whole, struct error *error)
 {
     free(trace->crossing);
-    if (status != STATUS_OK || trace->failed) {
-        trace_abandon(trace->trace);
-    } else {
-        status = trace_close(trace->trace, error);
+    if (!trace->trace) {
+        *error = trace->error;
+        return error->status;
     }
-    return status;
+    if (!whole) {
+        trace_abandon(trace->trace);
+        return STATUS_OK;
+    }
+    return trace_close(trace->trace, error);
 }

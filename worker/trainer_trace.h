@@ -1,4 +1,5 @@
-/* Traces a step as the trainer goes through it (trace.h has the file). Private to worker/. */
+/* Traces a step as the trainer goes through it (trace.h has the file). Private to worker/. A trace that cannot be
+ * written is given up, and the step goes on: step_trace_end tells why. */
 #ifndef DAIL_WORKER_TRAINER_TRACE_H
 #define DAIL_WORKER_TRAINER_TRACE_H
 
@@ -6,29 +7,27 @@
 #include "worker/trainer.h"
 
 struct step_trace {
-    struct trace *trace;
+    struct trace *trace; /* NULL: given up */
+    struct error error; /* why */
     uint32_t *crossing; /* [crossing_max][3], scratch */
     size_t crossing_max;
-    bool failed;
 };
 
 /* Writes the step's attributes and the state before it. */
-enum status step_trace_begin(struct step_trace *trace, struct trainer *trainer, int64_t step, double lambda,
-                             double lr, struct error *error);
+void step_trace_begin(struct step_trace *trace, struct trainer *trainer, int64_t step, double lambda,
+                      double lr);
 
 /* Writes one lane's micro-batch, after its losses; `round` counts this worker's lanes. */
-enum status step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
-                             const struct micro_batch *batch, struct error *error);
+void step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
+                      const struct micro_batch *batch);
 
 /* Writes the exchanged gradients and the losses. */
-enum status step_trace_gradient(struct step_trace *trace, struct trainer *trainer,
-                                const struct step_result *result, struct error *error);
+void step_trace_gradient(struct step_trace *trace, struct trainer *trainer, const struct step_result *result);
 
 /* Writes the state after the update. */
-enum status step_trace_after(struct step_trace *trace, struct trainer *trainer, struct error *error);
+void step_trace_after(struct step_trace *trace, struct trainer *trainer);
 
-/* Completes the file, or removes it where `status` or an earlier call says that it is not whole. Returns the
- * status to go on with. */
-enum status step_trace_end(struct step_trace *trace, enum status status, struct error *error);
+/* Completes the file, or removes it where the step is not `whole`. The status is the trace's alone. */
+enum status step_trace_end(struct step_trace *trace, bool whole, struct error *error);
 
 #endif

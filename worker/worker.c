@@ -221,6 +221,43 @@ static enum status after_step(struct worker *worker, unsigned requests, struct e
     return status == STATUS_OK && evaluation_due ? evaluate_or_stop(worker, error) : status;
 }
 
+/* The trace of a step is for looking at: training goes on without. */
+static enum status report_trace(struct worker *worker, const struct step_result *result, struct error *error)
+{
+    char line[ERROR_LINE_SIZE];
+    struct message message = {.kind = MESSAGE_WARNING};
+    if (result->trace.status == STATUS_OK) {
+        return STATUS_OK;
+    }
+    snprintf(message.warning.what, sizeof message.warning.what,
+             "step %lld is not traced by rank %d@%.64s: %.380s", (long long)worker->step,
+             worker->context->exchange->rank + 1, worker->context->hello.host,
+             error_format(&result->trace, line, sizeof line));
+    return worker_send(worker, &message, error);
+}
+
+/* Some worker could not make a step, and so none has made it: what is complete is saved before all leave. `own`: what
+ * befell this one. */
+static enum status leave_step(struct worker *worker, enum status own, enum status failure,
+                              struct error *error)
+{
+    struct error unsaved = {0};
+    enum status saved = STATUS_OK;
+    if (worker->step > worker->start.step ||
+        (failure == STATUS_STOPPED && worker->start.checkpoint[0] == '\0')) {
+        saved = worker_finish_checkpoint(worker, worker->step, worker->skips, false, &unsaved);
+    }
+    if (own != STATUS_OK && own != STATUS_STOPPED) {
+        return own;
+    }
+    if (failure != STATUS_STOPPED || saved == STATUS_OK) {
+        *error = (struct error){.status = failure};
+        return failure;
+    }
+    *error = unsaved;
+    return saved;
+}
+
 static enum status train_step(struct worker *worker, struct error *error)
 {
     struct trainer *trainer = &worker->trainer;
@@ -231,15 +268,17 @@ static enum status train_step(struct worker *worker, struct error *error)
     }
     worker->requests = 0;
     enum status status = trainer_step(trainer, worker->step + 1, &control, &result, error);
-    if (status == STATUS_OK && control.failure != STATUS_OK) {
-        *error = (struct error){.status = control.failure};
-        status = control.failure;
+    if (control.agreed) {
+        return leave_step(worker, status, control.failure, error);
     }
     if (status != STATUS_OK) {
         return status;
     }
     worker->step++;
     status = report_step(worker, &result, error);
+    if (status == STATUS_OK) {
+        status = report_trace(worker, &result, error);
+    }
     if (status == STATUS_OK) {
         status = worker_count_skips(worker, &result, error);
     }

@@ -43,6 +43,8 @@ struct classifier;
 struct classifier_sums {
     double loss; /* sum over this worker's own samples of weight * L_i */
     double correct; /* own samples whose target has the largest cosine among the classes compared */
+    struct error
+        failure; /* this worker's own, with which it went on through the round: nothing of it counts */
 };
 
 /* A drawn cross-dataset class among the rows this worker owns, for the trace. */
@@ -81,7 +83,8 @@ void classifier_zero_gradient(struct classifier *classifier);
  *   global_batch: the denominator of the mean
  *   step: keys the crossing draws
  *   grad_embedding [count, D]: overwritten with d loss / d embedding of own samples
- * Adds to the owned blocks' gradients and to *sums. A loss that is not finite is no error here. */
+ * Adds to the owned blocks' gradients and to *sums. A loss that is not finite is no error here. An error is one of the
+ * exchange, or of the samples, which all workers meet alike; what befalls this worker alone is sums->failure. */
 enum status classifier_step(struct classifier *classifier, int count, const float *embedding,
                             const struct sample *sample, int64_t global_batch, int64_t step,
                             float *grad_embedding, struct classifier_sums *sums, struct error *error);

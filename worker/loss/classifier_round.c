@@ -218,9 +218,10 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
         return status;
     }
     sort_samples(classifier, gathered, global_batch);
-    status = score_draw(classifier, gathered, step, error);
-    if (status != STATUS_OK) {
-        return status;
+    struct error failure = {0};
+    failure.status = score_draw(classifier, gathered, step, &failure);
+    if (failure.status != STATUS_OK) {
+        sums->failure = failure; /* the others wait in what follows */
     }
     score_forward(classifier, gathered);
     status = reduce_denominators(classifier, gathered, error);
