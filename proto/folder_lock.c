@@ -28,6 +28,8 @@
 /* Within so many of them an owner that lives shows it. */
 #define BEATS_OF_LIFE 2
 #define LOOK_NANOSECONDS 50000000L
+/* So long one may take to remove another's file: a few calls. */
+#define CLAIM_SECONDS 5.0
 
 struct folder_lock {
     char path[PATH_SIZE];
@@ -289,22 +291,44 @@ static enum verdict judge(const struct folder_lock *lock, const struct folder_cl
     return VERDICT_GONE;
 }
 
-/* Takes the file of an owner that is gone out of the way. Of several that try each file is moved by one alone, and who
- * finds that it has moved another's puts it back. */
+/* Waits for another's end with `aside`, which is its claim to take the file away; one that died at it holds nobody. */
+static enum status wait_for_claim(const char *aside, struct error *error)
+{
+    for (double begin = clock_monotonic(); clock_monotonic() - begin < CLAIM_SECONDS;) {
+        if (access(aside, F_OK) != 0 && errno == ENOENT) {
+            return STATUS_OK;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NANOSECONDS}, NULL);
+    }
+    return unlink(aside) == 0 || errno == ENOENT ? STATUS_OK
+                                                 : file_storage_error(error, aside, "removing", errno);
+}
+
+/* Takes the file of an owner that is gone out of the way. Of several that try, the one that gives it the second name
+ * does; a name that was given to a newer file is taken back. */
 static enum status set_aside(const struct folder_lock *lock, const struct folder_owner *gone,
                              struct error *error)
 {
     char aside[PATH_SIZE + FOLDER_NONCE_SIZE];
-    struct folder_owner moved;
-    snprintf(aside, sizeof aside, "%s.%s", lock->path, lock->self.nonce);
-    if (rename(lock->path, aside) != 0) {
-        return errno == ENOENT ? STATUS_OK : file_storage_error(error, lock->path, "renaming", errno);
+    struct folder_owner now;
+    snprintf(aside, sizeof aside, "%s.%s", lock->path, gone->nonce[0] != '\0' ? gone->nonce : "unnamed");
+    bool claimed = link(lock->path, aside) == 0;
+    if (!claimed && errno == ENOENT) {
+        return STATUS_OK;
     }
-    if (look(aside, &moved) && strcmp(moved.nonce, gone->nonce) != 0 && link(aside, lock->path) != 0 &&
-        errno != EEXIST) {
-        return file_storage_error(error, lock->path, "putting back", errno);
+    if (!claimed && errno == EEXIST) {
+        return wait_for_claim(aside, error);
     }
-    return unlink(aside) == 0 ? STATUS_OK : file_storage_error(error, aside, "removing", errno);
+    /* A file system without links has no such claim: there the nonce tells who was late. */
+    enum status status = STATUS_OK;
+    if (look(claimed ? aside : lock->path, &now) && strcmp(now.nonce, gone->nonce) == 0 &&
+        now.heartbeat == gone->heartbeat && unlink(lock->path) != 0 && errno != ENOENT) {
+        status = file_storage_error(error, lock->path, "removing", errno);
+    }
+    if (claimed && unlink(aside) != 0 && errno != ENOENT && status == STATUS_OK) {
+        status = file_storage_error(error, aside, "removing", errno);
+    }
+    return status;
 }
 
 /* Refuses the folder of an owner that is alive, and makes way where it is gone. */

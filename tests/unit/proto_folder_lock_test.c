@@ -180,6 +180,24 @@ static void makes_way_where_a_start_died(void **state)
     folder_lock_release(lock);
 }
 
+/* One that died while it took the folder over left its claim beside the lock. */
+static void makes_way_where_a_takeover_died(void **state)
+{
+    struct place *place = *state;
+    struct folder_lock *lock;
+    struct folder_owner owner;
+    struct error error;
+    char warning[512], claim[64];
+    int told[2];
+    assert_int_equal(code_of(start_owner(place->folder, told, leave_it)), 0);
+    assert_int_equal(folder_owner_read(place->folder, &owner, &error), STATUS_OK);
+    snprintf(claim, sizeof claim, "lock.%s", owner.nonce);
+    fclose(fopen(under(place, claim), "w"));
+    assert_int_equal(take(place->folder, 1e6, &lock, warning, &error), STATUS_OK);
+    assert_int_equal(access(under(place, claim), F_OK), -1);
+    folder_lock_release(lock);
+}
+
 /* All see the same owner that is gone; one gets the folder. */
 static void is_taken_over_by_one_of_many(void **state)
 {
@@ -204,7 +222,8 @@ static void is_taken_over_by_one_of_many(void **state)
                 enum status status = take(place->folder, 1e6, &lock, warning, &error);
                 /* Who took it holds it until the others have been refused. */
                 if (status == STATUS_OK) {
-                    while (kill(getppid(), 0) == 0 && access(under(place, "end"), F_OK) != 0) {
+                    while (kill(getppid(), 0) == 0 && access(under(place, "end"), F_OK) != 0 &&
+                           folder_lock_check(lock, NULL) == STATUS_OK) {
                         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
                     }
                     status = folder_lock_check(lock, NULL);
@@ -263,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(is_lost_by_an_owner_that_stood_still, set_up, tear_down),
         cmocka_unit_test_setup_teardown(believes_heartbeats_of_other_hosts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(makes_way_where_a_start_died, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(makes_way_where_a_takeover_died, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_taken_over_by_one_of_many, set_up, tear_down),
         cmocka_unit_test(refuses_what_names_nobody)};
     return cmocka_run_group_tests(tests, NULL, NULL);
