@@ -51,6 +51,13 @@ void error_prefix_where(struct error *error, const char *prefix)
     memcpy(error->where, where, sizeof where);
 }
 
+void error_of_system(struct error *error, int number)
+{
+    if (error) {
+        error->number = number;
+    }
+}
+
 void error_advise(struct error *error, const char *next)
 {
     if (error) {

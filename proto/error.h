@@ -32,6 +32,7 @@ struct error {
     char what[ERROR_TEXT_SIZE]; /* the fault, as a sentence without its full stop */
     char where[ERROR_TEXT_SIZE]; /* file, dataset, shard, rank@host; may be empty */
     char next[ERROR_NEXT_SIZE]; /* what the user should do; may be empty */
+    int number; /* errno of the call that failed; 0: it is not the system that failed */
 };
 
 /* Fills `error` (which may be NULL: then nothing is stored) and returns `status`, so that a caller
@@ -45,6 +46,9 @@ enum status error_no_memory(struct error *error, const char *where);
 
 /* Puts `prefix` and ": " before `error->where`: callers further up add what they know (a dataset, a rank). */
 void error_prefix_where(struct error *error, const char *prefix);
+
+/* Keeps the errno of the call that failed; `error` may be NULL. */
+void error_of_system(struct error *error, int number);
 
 /* Puts what the caller knows to be the better thing to do next in the place of what `error` says. */
 void error_advise(struct error *error, const char *next);

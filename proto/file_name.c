@@ -58,16 +58,21 @@ bool file_is_directory(const char *path)
 enum status file_storage_error(struct error *error, const char *path, const char *doing, int number)
 {
     if (number == ENOSPC || number == EDQUOT) {
-        return error_set(error, STATUS_STORAGE, path,
-                         "free some space there (a run: lower checkpoint.keep), or choose another folder",
-                         "no space left while %s: %s", doing, strerror(number));
+        error_set(error, STATUS_STORAGE, path,
+                  "free some space there (a run: lower checkpoint.keep), or choose another folder",
+                  "no space left while %s: %s", doing, strerror(number));
+    } else {
+        error_set(error, STATUS_STORAGE, path, "check the folder and its permissions", "%s failed: %s", doing,
+                  strerror(number));
     }
-    return error_set(error, STATUS_STORAGE, path, "check the folder and its permissions", "%s failed: %s",
-                     doing, strerror(number));
+    error_of_system(error, number);
+    return STATUS_STORAGE;
 }
 
 enum status file_data_error(struct error *error, const char *path, int number)
 {
-    return error_set(error, STATUS_DATA, path, "check the path and its permissions",
-                     "cannot read the file: %s", strerror(number));
+    error_set(error, STATUS_DATA, path, "check the path and its permissions", "cannot read the file: %s",
+              strerror(number));
+    error_of_system(error, number);
+    return STATUS_DATA;
 }

@@ -25,8 +25,9 @@ static bool is_image(const char *name)
     return false;
 }
 
-/* The kind of an entry; asked of the file only where the folder does not tell, or it is a link. */
-static mode_t kind_of(DIR *directory, const struct dirent *entry)
+/* The kind of an entry; asked of the file only where the folder does not tell, or it is a link. 0 for a link that leads
+ * nowhere, and where that cannot be told: then *failed is the errno. */
+static mode_t kind_of(DIR *directory, const struct dirent *entry, int *failed)
 {
     struct stat status;
     if (entry->d_type == DT_DIR) {
@@ -36,6 +37,7 @@ static mode_t kind_of(DIR *directory, const struct dirent *entry)
         return S_IFREG;
     }
     if (fstatat(dirfd(directory), entry->d_name, &status, 0) != 0) {
+        *failed = errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : errno;
         return 0;
     }
     return status.st_mode & S_IFMT;
@@ -54,9 +56,13 @@ static enum status read_names(const char *path, bool folders, struct name_list *
     for (struct dirent *entry = readdir(directory); entry && status == STATUS_OK;
          entry = readdir(directory)) {
         const char *name = entry->d_name;
+        int failed = 0;
         bool wanted = name[0] != '.' && (folders || is_image(name)) &&
-                      kind_of(directory, entry) == (folders ? S_IFDIR : S_IFREG);
-        if (wanted && !name_list_add(names, name)) {
+                      kind_of(directory, entry, &failed) == (folders ? S_IFDIR : S_IFREG);
+        if (failed != 0) {
+            status = file_data_error(error, name, failed);
+            error_prefix_where(error, path);
+        } else if (wanted && !name_list_add(names, name)) {
             status = error_no_memory(error, path);
         }
         errno = 0;

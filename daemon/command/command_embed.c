@@ -75,13 +75,14 @@ static enum status keep_good(struct embed *embed, size_t *count, struct error *e
             struct sourced_image other = embed->images[kept];
             embed->images[kept++] = *image;
             *image = other;
-        } else if (image->status == STATUS_DATA && embed->options->skip_bad) {
+        } else if (image->status == STATUS_DATA && image->error.number == 0 && embed->options->skip_bad) {
             char line[ERROR_LINE_SIZE];
             progress_say(&embed->progress, error_format(&image->error, line, sizeof line));
         } else {
             *error = image->error;
-            snprintf(error->next, sizeof error->next, "%s",
-                     "replace or remove the image, or leave such ones out with --skip-bad");
+            error_advise(error, image->error.number == 0
+                                    ? "replace or remove the image, or leave such ones out with --skip-bad"
+                                    : "see to the disk or file server, then give the same command again");
             return image->status;
         }
     }
@@ -252,7 +253,7 @@ static const struct option_spec options[] = {
     {.name = "skip-bad",
      .kind = OPTION_FLAG,
      .offset = AT(skip_bad),
-     .help = "leave out images that cannot be read, and say so"},
+     .help = "leave out images that cannot be decoded, and say so"},
     {0}};
 
 static const struct operand_spec operands[] = {

@@ -115,24 +115,29 @@ static void write_full(void *context)
 
 /* How many shards there will be is settled by the first images: they are a random sample of the dataset, so
  * that their mean size foretells the whole. */
-static uint32_t count_shards(struct packing *packing)
+static enum status count_shards(struct packing *packing, uint32_t *count, struct error *error)
 {
     struct batch *sample = &packing->batches[0];
     double images = (double)packing->source->images;
     uint64_t bytes = 0, good = 0;
+    enum status status = STATUS_OK;
     choose(packing, sample, 0);
     pack_images(packing->style, &packing->source->image, sample->images, sample->count, NULL, NULL);
     for (size_t i = 0; i < sample->count; i++) {
-        if (sample->images[i].status == STATUS_OK) {
-            bytes += sample->images[i].size;
+        const struct packed_image *image = &sample->images[i];
+        if (image->status == STATUS_OK) {
+            bytes += image->size;
             good++;
+        } else if (status == STATUS_OK && (image->status != STATUS_DATA || packed_image_is_unread(image))) {
+            status = pack_bad_image(packing->style, image, error);
         }
     }
     empty(sample);
     double total = (good == 0 ? 0.0 : (double)bytes / (double)good) * images;
     double shards = total / (double)packing->wanted->shard_bytes + 1;
     double most = images < 100000 ? images : 100000;
-    return (uint32_t)(shards >= most ? most : shards);
+    *count = (uint32_t)(shards >= most ? most : shards);
+    return status;
 }
 
 /* All that the bytes of a shard depend on, as text; of the images their source and names. */
@@ -203,13 +208,17 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
                                 .images = packing->source->images,
                                 .source = wanted->source,
                                 .force = wanted->force};
-    plan.shards = packing->result->shards = count_shards(packing);
+    enum status status = count_shards(packing, &plan.shards, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    packing->result->shards = plan.shards;
     char *job = describe_job(packing, plan.shards);
     if (!job) {
         return error_no_memory(error, wanted->source);
     }
     plan.job = job;
-    enum status status = dataset_writer_create(&plan, &packing->writer, error);
+    status = dataset_writer_create(&plan, &packing->writer, error);
     free(job);
     if (status == STATUS_OK) {
         const struct dataset_tally *tally = dataset_writer_tally(packing->writer);

@@ -33,7 +33,9 @@ struct pack_style {
     int quality; /* of JPEG, 1..100 */
     int threads; /* 0: as many as OpenMP offers */
     enum pack_spool spool;
-    bool skip_bad; /* leave out images that cannot be read, instead of giving up at the first */
+    bool
+        skip_bad; /* leave out images that cannot be decoded, instead of giving up at the first; one that the system
+                      cannot read ends it all the same */
     /* Called from the calling thread; each may be NULL. */
     void (*progress)(void *context, uint64_t done, uint64_t total); /* images */
     void (*warn)(void *context, const char *text); /* an image left out; what is gone on from */

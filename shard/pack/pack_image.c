@@ -32,6 +32,11 @@ void packed_image_free(struct packed_image *image)
     image->size = 0;
 }
 
+bool packed_image_is_unread(const struct packed_image *image)
+{
+    return image->status != STATUS_OK && image->error.number != 0;
+}
+
 static enum status encode(const struct pack_style *style, const struct image *image,
                           struct packed_image *packed)
 {
@@ -121,6 +126,7 @@ enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t
     uint8_t *part = malloc(size + 1);
     size_t done = 0;
     ssize_t count = 1;
+    int failed = ENODATA; /* unless the system tells why: the file has become shorter */
     if (!part) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu bytes", size);
     }
@@ -128,8 +134,10 @@ enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t
         count = pread(descriptor, part + done, size - done, (off_t)(offset + done));
         if (count < 0 && errno == EINTR) {
             count = 1;
+        } else if (count < 0) {
+            failed = errno;
         } else {
-            done += count > 0 ? (size_t)count : 0;
+            done += (size_t)count;
         }
     }
     if (done == size) {
@@ -137,24 +145,26 @@ enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t
         return STATUS_OK;
     }
     free(part);
-    return error_set(error, STATUS_DATA, NULL, "check the file and its disk",
-                     count < 0 ? "%zu bytes at byte %llu cannot be read: %s"
-                               : "%zu bytes at byte %llu cannot be read: the file has become shorter",
-                     size, (unsigned long long)offset, strerror(errno));
+    error_set(error, STATUS_DATA, NULL, "check the file and its disk",
+              "%zu bytes at byte %llu cannot be read: %s", size, (unsigned long long)offset,
+              count < 0 ? strerror(failed) : "the file has become shorter");
+    error_of_system(error, failed);
+    return STATUS_DATA;
 }
 
 enum status pack_bad_image(const struct pack_style *style, const struct packed_image *image,
                            struct error *error)
 {
     char line[ERROR_LINE_SIZE];
-    if (image->status != STATUS_DATA || !style->skip_bad) {
+    const bool bad = image->status == STATUS_DATA && !packed_image_is_unread(image);
+    if (!bad || !style->skip_bad) {
         if (error) {
             *error = image->error;
         }
-        if (error && image->status == STATUS_DATA) {
-            error_set(error, STATUS_DATA, image->error.where,
-                      "replace or remove the image, or leave such ones out with --skip-bad", "%s",
-                      image->error.what);
+        if (bad) {
+            error_advise(error, "replace or remove the image, or leave such ones out with --skip-bad");
+        } else if (image->status == STATUS_DATA) {
+            error_advise(error, "see to the disk or file server, then give the same command again");
         }
         return image->status;
     }

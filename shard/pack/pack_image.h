@@ -37,8 +37,11 @@ void pack_images(const struct pack_style *style, const struct pack_images_source
                  struct packed_image *images, size_t count, void (*meanwhile)(void *context), void *context);
 void packed_image_free(struct packed_image *image);
 
+/* Whether the system failed to read it, which tells nothing of the image. */
+bool packed_image_is_unread(const struct packed_image *image);
+
 /* After a bad image: STATUS_OK, with a warning, if the style says to leave it out; else its status and
- * error. Only STATUS_DATA is a matter of the image. */
+ * error. Only STATUS_DATA of an image that was read is a matter of the image. */
 enum status pack_bad_image(const struct pack_style *style, const struct packed_image *image,
                            struct error *error);
 

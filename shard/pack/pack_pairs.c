@@ -3,6 +3,7 @@
 #include "shard/pack/pack_set.h"
 #include "shard/pack/pair_list.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +106,13 @@ static enum status read_image(const void *context, uint64_t number, char *where,
 {
     const struct import *import = context;
     enum status status = file_join(import->wanted->folder, import->path[number], where, error);
-    return status == STATUS_OK ? pack_read_file(where, bytes, size, error) : status;
+    if (status == STATUS_OK) {
+        status = pack_read_file(where, bytes, size, error);
+    }
+    if (status == STATUS_DATA && error->number == ENOENT) {
+        error_of_system(error, 0); /* a list may name what is not there */
+    }
+    return status;
 }
 
 static enum status write_set(struct import *import, const struct pack_style *style,

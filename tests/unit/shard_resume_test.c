@@ -5,10 +5,44 @@
 #include "proto/random.h"
 #include "shard/pack/pack.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
 #define SIDE 24
 #define PEOPLE 8
 #define EACH 10
 #define IMAGES (PEOPLE * EACH)
+
+/* From the `after`-th time on that a file of this name is opened, that fails: the call of the C library that the program
+ * defines itself. */
+static struct {
+    const char *name;
+    int number, after;
+    atomic_int opened;
+} fault;
+
+static void arrange(const char *name, int number, int after)
+{
+    fault.name = name;
+    fault.number = number;
+    fault.after = after;
+    fault.opened = 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    const mode_t mode = (flags & O_CREAT) ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (fault.name && strstr(path, fault.name) && ++fault.opened >= fault.after) {
+        errno = fault.number;
+        return -1;
+    }
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
 
 struct work {
     char faces[600], out[600];
@@ -236,6 +270,37 @@ static void damaged_shards_are_packed_again(void **state)
     }
 }
 
+/* What the system cannot read is no bad image: the packing ends, and what is finished stays for the next one. */
+static void unread_images_are_never_left_out(void **state)
+{
+    static const int numbers[] = {EIO, ESTALE, EMFILE, ENFILE, EACCES, ENOENT};
+    struct work work;
+    struct pack_result result;
+    char path[1024], out[16], name[64];
+    make_faces(*state, &work);
+    assert_int_equal(pack(*state, &work, "whole", 1, &result), STATUS_OK);
+    image_path(&work, image_at(IMAGES - 2, 1), path);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        snprintf(out, sizeof out, "out%zu", i);
+        snprintf(name, sizeof name, "%s/.few.packing/few-00000.h5", out);
+        snprintf(work.out, sizeof work.out, "%s/%s", ((struct scratch *)*state)->directory, out);
+        arrange(path, numbers[i], 2); /* the first one is the sample's */
+        assert_int_equal(pack_to(&work, work.out, 1, 2, true, &result), STATUS_DATA);
+        assert_true(fault.opened >= fault.after);
+        assert_non_null(strstr(work.line, "shards are finished: the same command goes on after them"));
+        const ino_t first = inode(*state, name);
+        /* Nor does one of the sample change what is finished. */
+        arrange(path, numbers[i], 1);
+        assert_int_equal(pack_to(&work, work.out, 1, 2, true, &result), STATUS_DATA);
+        assert_int_equal(inode(*state, name), first);
+        arrange(NULL, 0, 0);
+        assert_int_equal(pack_to(&work, work.out, 1, 2, true, &result), STATUS_OK);
+        assert_non_null(strstr(work.line, "going on after"));
+        assert_int_equal(result.skipped, 0);
+        assert_same(*state, "whole", out);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -243,7 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(threads_make_no_difference),      TEST(finished_shards_are_gone_on_from),
         TEST(bad_images_may_be_left_out_then), TEST(other_imports_begin_anew),
-        TEST(damaged_shards_are_packed_again),
+        TEST(damaged_shards_are_packed_again), TEST(unread_images_are_never_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
