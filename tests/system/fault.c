@@ -1,22 +1,26 @@
-/* Preloaded into daild by tests: makes its calls that change files below a folder "checkpoints" go wrong, at
- * a chosen call of a chosen kind, counted from 1 in one rank.
+/* Preloaded into the programs by tests: makes their calls on chosen files go wrong, at a chosen call of a chosen kind,
+ * counted from 1 in each process.
  *
- *   DAIL_FAULT_RANK   the rank concerned
- *   DAIL_FAULT_AT     "kind:n,kind:n,...": at these calls the process kills itself, or with
- *   DAIL_FAULT_ERRNO  a number: they fail with this error instead
- *   DAIL_FAULT_LOG    a file: every call of every rank is written to <file>.<rank>, one line each: its kind
- * and path
+ *   DAIL_FAULT_PATH     files whose path has this in it are concerned (default: /checkpoints)
+ *   DAIL_FAULT_RANK     the rank concerned; without: a process that is no rank
+ *   DAIL_FAULT_AT       "kind:n,kind:n,...": at these calls the process kills itself, or with
+ *   DAIL_FAULT_ERRNO    a number: they fail with this error instead
+ *   DAIL_FAULT_SECONDS  a number: they take so much longer instead
+ *   DAIL_FAULT_ONCE     a file that is made as one goes wrong; where it is there, none does any more
+ *   DAIL_FAULT_LOG      a file: every call of every rank is written to <file>.<rank>, one line each: its kind and path
  *
- * Kinds: open (for writing), fflush, fclose, write (pwrite too), fallocate, ftruncate, fsync, mkdir,
- * rename (renameat2 too), prune (a removal inside of a checkpoint that is pruned), remove (any other). A
- * write that the process dies in has half of its bytes written; at every other call it dies before anything
- * is done: what is half done after one call is what is there before the next.
+ * Kinds: open (for writing), read (pread too), fflush, fclose, write (pwrite too), fallocate, ftruncate, fsync, mkdir,
+ * rename (renameat2 too), prune (a removal inside of a checkpoint that is pruned), remove (any other), spawn (of a child
+ * process, whatever its files; one that takes longer is stopped for ever). A write that the process dies in has half of
+ * its bytes written; at every other call it dies before anything is done: what is half done after one call is what is
+ * there before the next.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,6 +28,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { KINDS_MAX = 16 };
@@ -37,7 +42,7 @@ static struct {
 static bool is_rank(const char *wanted)
 {
     const char *own = getenv("OMPI_COMM_WORLD_RANK");
-    return own && wanted && strcmp(own, wanted) == 0;
+    return own && wanted ? strcmp(own, wanted) == 0 : !own && !wanted;
 }
 
 static void write_log(const char *kind, const char *path)
@@ -86,24 +91,43 @@ static bool is_chosen(const char *kind, int call)
     return false;
 }
 
+/* Whether no other has gone wrong before, where that is asked for. */
+static bool is_first(void)
+{
+    const char *mark = getenv("DAIL_FAULT_ONCE");
+    long file = mark ? syscall(SYS_openat, AT_FDCWD, mark, O_WRONLY | O_CREAT | O_EXCL, 0666) : -1;
+    if (file >= 0) {
+        syscall(SYS_close, file);
+    }
+    return !mark || file >= 0;
+}
+
 /* Whether this call is to go wrong. */
 static bool goes_wrong(const char *kind, const char *path)
 {
-    if (!strstr(path, "/checkpoints")) {
+    const char *concerned = getenv("DAIL_FAULT_PATH");
+    if (strcmp(kind, "spawn") != 0 && !strstr(path, concerned ? concerned : "/checkpoints")) {
         return false;
     }
     write_log(kind, path);
-    return is_rank(getenv("DAIL_FAULT_RANK")) && is_chosen(kind, count(kind));
+    return is_rank(getenv("DAIL_FAULT_RANK")) && is_chosen(kind, count(kind)) && is_first();
 }
 
-/* Dies, or sets errno. */
-static void go_wrong(void)
+/* Dies, sets errno, or lets time pass: then the call is to be made after all. */
+static bool only_waits(void)
 {
-    const char *number = getenv("DAIL_FAULT_ERRNO");
+    const char *number = getenv("DAIL_FAULT_ERRNO"), *seconds = getenv("DAIL_FAULT_SECONDS");
+    if (seconds) {
+        struct timespec left = {.tv_sec = atoi(seconds)};
+        while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+        }
+        return true;
+    }
     if (!number) {
         raise(SIGKILL);
     }
     errno = atoi(number ? number : "0");
+    return false;
 }
 
 static const char *path_of(int file, char *path, size_t size)
@@ -126,8 +150,7 @@ static const char *removal(const char *path)
     *(void **)&real = dlsym(RTLD_NEXT, #name)
 
 #define FAIL_IF(kind, path, failure)                                                                         \
-    if (goes_wrong(kind, path)) {                                                                            \
-        go_wrong();                                                                                          \
+    if (goes_wrong(kind, path) && !only_waits()) {                                                           \
         return failure;                                                                                      \
     }
 
@@ -142,6 +165,38 @@ int open(const char *path, int flags, ...)
         FAIL_IF("open", path, -1)
     }
     return real(path, flags, mode);
+}
+
+ssize_t read(int file, void *bytes, size_t size)
+{
+    char path[1024];
+    REAL(ssize_t, read, int, void *, size_t);
+    FAIL_IF("read", path_of(file, path, sizeof path), -1)
+    return real(file, bytes, size);
+}
+
+ssize_t pread(int file, void *bytes, size_t size, off_t offset)
+{
+    char path[1024];
+    REAL(ssize_t, pread, int, void *, size_t, off_t);
+    FAIL_IF("read", path_of(file, path, sizeof path), -1)
+    return real(file, bytes, size, offset);
+}
+
+int posix_spawn(pid_t *process, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])
+{
+    REAL(int, posix_spawn, pid_t *, const char *, const posix_spawn_file_actions_t *,
+         const posix_spawnattr_t *, char *const[], char *const[]);
+    bool stop = goes_wrong("spawn", path);
+    if (stop && !getenv("DAIL_FAULT_SECONDS")) {
+        return only_waits() ? 0 : errno;
+    }
+    int fault = real(process, path, actions, attributes, arguments, environment);
+    if (stop && fault == 0) {
+        kill(*process, SIGSTOP);
+    }
+    return fault;
 }
 
 int fflush(FILE *stream)
@@ -160,8 +215,7 @@ int fclose(FILE *stream)
     REAL(int, fclose, FILE *);
     int file = fileno(stream);
     if (file >= 0 && (fcntl(file, F_GETFL) & O_ACCMODE) != O_RDONLY &&
-        goes_wrong("fclose", path_of(file, path, sizeof path))) {
-        go_wrong();
+        goes_wrong("fclose", path_of(file, path, sizeof path)) && !only_waits()) {
         int number = errno;
         real(stream);
         errno = number;
@@ -175,9 +229,12 @@ ssize_t write(int file, const void *bytes, size_t size)
     char path[1024];
     REAL(ssize_t, write, int, const void *, size_t);
     if (goes_wrong("write", path_of(file, path, sizeof path))) {
-        real(file, bytes, size / 2);
-        go_wrong();
-        return -1;
+        if (!getenv("DAIL_FAULT_SECONDS")) {
+            real(file, bytes, size / 2);
+        }
+        if (!only_waits()) {
+            return -1;
+        }
     }
     return real(file, bytes, size);
 }
@@ -187,9 +244,12 @@ ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
     char path[1024];
     REAL(ssize_t, pwrite, int, const void *, size_t, off_t);
     if (goes_wrong("write", path_of(file, path, sizeof path))) {
-        real(file, bytes, size / 2, offset);
-        go_wrong();
-        return -1;
+        if (!getenv("DAIL_FAULT_SECONDS")) {
+            real(file, bytes, size / 2, offset);
+        }
+        if (!only_waits()) {
+            return -1;
+        }
     }
     return real(file, bytes, size, offset);
 }
