@@ -110,7 +110,9 @@ static enum status open_run(struct setup *setup, struct folder_lock *lock, struc
 {
     const char *directory = setup->config.run.dir;
     int moved;
-    enum status status = journal_open(directory, lock, journal, error);
+    const struct status_log_limits limits = {.bytes = setup->config.log.rotate_mb * (1 << 20),
+                                             .keep = setup->config.log.keep};
+    enum status status = journal_open(directory, &limits, lock, journal, error);
     if (status == STATUS_OK) {
         status = checkpoint_prepare(directory, lock, error);
     }

@@ -4,7 +4,7 @@
 #include "daemon/tail/tail_screen.h"
 #include "proto/clock.h"
 #include "proto/file.h"
-#include "proto/status/status_log.h"
+#include "proto/status/status_reader.h"
 #include "proto/text.h"
 
 #include <glob.h>

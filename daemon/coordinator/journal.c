@@ -13,30 +13,37 @@
 #include <time.h>
 #include <unistd.h>
 
-enum status journal_open(const char *run_dir, struct folder_lock *lock, struct journal *journal,
-                         struct error *error)
+static enum status open_log(const char *path, FILE **log, struct error *error)
 {
-    char path[PATH_SIZE];
-    *journal = (struct journal){.lock = lock, .records.descriptor = -1, .events.descriptor = -1};
     int descriptor;
-    enum status status = file_make_directory(run_dir, error);
-    if (status == STATUS_OK) {
-        status = file_join(run_dir, "daild.log", path, error);
-    }
-    if (status == STATUS_OK) {
-        status = file_append(path, &descriptor, error);
-    }
+    enum status status = file_append(path, &descriptor, error);
     if (status != STATUS_OK) {
         return status;
     }
-    journal->log = fdopen(descriptor, "a");
-    if (!journal->log) {
+    *log = fdopen(descriptor, "a");
+    if (!*log) {
         status = file_storage_error(error, path, "opening the log", errno);
         close(descriptor);
-        return status;
     }
-    status = file_join(run_dir, "status.jsonl", path, error);
-    return status == STATUS_OK ? status_log_open(&journal->records, path, error) : status;
+    return status;
+}
+
+enum status journal_open(const char *run_dir, const struct status_log_limits *limits,
+                         struct folder_lock *lock, struct journal *journal, struct error *error)
+{
+    char path[PATH_SIZE];
+    *journal = (struct journal){.lock = lock, .records.descriptor = -1, .events.descriptor = -1};
+    enum status status = file_make_directory(run_dir, error);
+    if (status == STATUS_OK) {
+        status = file_join(run_dir, "daild.log", journal->log_path, error);
+    }
+    if (status == STATUS_OK) {
+        status = open_log(journal->log_path, &journal->log, error);
+    }
+    if (status == STATUS_OK) {
+        status = file_join(run_dir, "status.jsonl", path, error);
+    }
+    return status == STATUS_OK ? status_log_open(&journal->records, path, limits, lock, error) : status;
 }
 
 void journal_close(struct journal *journal)
@@ -110,7 +117,8 @@ void journal_write(struct journal *journal, const struct status_record *record)
     if (journal->has_events) {
         write_events(journal, record);
     }
-    if (status_log_write(&journal->records, record, &error) != STATUS_OK) {
+    enum status status = status_log_write(&journal->records, record, &error);
+    if (status != STATUS_OK && status != STATUS_LOST) {
         tell_broken(journal, &error);
     }
 }

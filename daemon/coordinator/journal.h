@@ -7,6 +7,7 @@
 
 #include "proto/error.h"
 #include "proto/event_log.h"
+#include "proto/file.h"
 #include "proto/folder_lock.h"
 #include "proto/status/status_log.h"
 
@@ -17,6 +18,7 @@ struct journal {
     struct folder_lock *lock; /* on the run's folder, or NULL */
     struct status_log records;
     FILE *log;
+    char log_path[PATH_SIZE];
     bool has_events; /* records go to `events` too */
     struct event_log events;
     bool quiet; /* prints nothing: for tests */
@@ -24,9 +26,10 @@ struct journal {
 };
 
 /* Makes the run directory and opens the logs for appending. STATUS_STORAGE if that is not possible. Where `lock`, which
- * is the directory's or NULL, is lost, nothing more is written there. */
-enum status journal_open(const char *run_dir, struct folder_lock *lock, struct journal *journal,
-                         struct error *error);
+ * is the directory's or NULL, is lost, nothing more is written there. A log that someone moves away goes on under its
+ * own name. */
+enum status journal_open(const char *run_dir, const struct status_log_limits *limits,
+                         struct folder_lock *lock, struct journal *journal, struct error *error);
 void journal_close(struct journal *journal);
 
 /* From now on what records hold of curves goes to a new event file in <run_dir>/tensorboard too. `step`: done

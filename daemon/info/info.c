@@ -3,7 +3,8 @@
 #include "daemon/info/info_text.h"
 #include "proto/file.h"
 #include "proto/folder_lock.h"
-#include "proto/status/status_log.h"
+#include "proto/status/status_reader.h"
+#include "proto/status/status_segment.h"
 #include "proto/status/status_summary.h"
 #include "shard/hdf5/hdf5.h"
 #include "shard/manifest.h"
@@ -323,6 +324,26 @@ static void print_summary(const struct status_summary *summary, FILE *output)
     }
 }
 
+static void print_segments(const char *log, FILE *output)
+{
+    char path[PATH_SIZE];
+    int64_t *numbers;
+    uint64_t all = 0;
+    size_t count = status_segment_list(log, &numbers);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes;
+        if (status_segment_path(log, numbers[i], path, NULL) == STATUS_OK &&
+            file_size(path, FILE_LINKS_FOLLOWED, &bytes, NULL) == STATUS_OK) {
+            all += bytes;
+        }
+    }
+    if (count > 0) {
+        fprintf(output, "%-12s %zu, from %s.%06lld on, %.1f MB\n", "segments", count, log,
+                (long long)numbers[0], (double)all / 1e6);
+    }
+    free(numbers);
+}
+
 static enum status print_status(const char *path, FILE *output, struct error *error)
 {
     struct status_summary *summary = malloc(sizeof *summary);
@@ -354,6 +375,7 @@ static enum status print_status(const char *path, FILE *output, struct error *er
         fprintf(output, "%-12s %zu records are not as dail-status(5) has them; the first: %s\n", "damaged",
                 odd, problem);
     }
+    print_segments(path, output);
     print_summary(summary, output);
     status_reader_close(&reader);
     free(summary);

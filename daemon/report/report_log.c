@@ -1,6 +1,6 @@
 #include "daemon/report/report_log.h"
 
-#include "proto/status/status_log.h"
+#include "proto/status/status_reader.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -198,7 +198,7 @@ enum status report_log_read(const char *path, struct report_log *log, struct err
         return error_no_memory(error, path);
     }
     status_summary_init(log->summary);
-    status_reader_open(&reader, path);
+    status_reader_open_whole(&reader, path);
     struct status_record record;
     while (!log->no_memory && status_reader_next(&reader, &record)) {
         take(log, &record);

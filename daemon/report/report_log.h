@@ -47,7 +47,7 @@ struct report_log {
     bool no_memory;
 };
 
-/* Reads all that is there of `path`, also of a run that is still going. STATUS_DATA without a record. The
+/* Reads all that is there of `path` and of its segments, also of a run that is still going. STATUS_DATA without a record. The
  * caller calls report_log_free in any case. */
 enum status report_log_read(const char *path, struct report_log *log, struct error *error);
 void report_log_free(struct report_log *log);

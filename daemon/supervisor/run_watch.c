@@ -22,10 +22,7 @@ void run_watch_open(struct run_watch *watch, const char *run_dir)
     file_join(run_dir, "status.jsonl", path, NULL);
     log_time(watch, &watch->log_changed);
     status_reader_open(&watch->reader, path);
-    struct status_record old;
-    while (status_reader_next(&watch->reader, &old)) {
-        status_record_free(&old);
-    }
+    status_reader_skip(&watch->reader);
 }
 
 static void take_fault(struct run_watch *watch, const struct status_fault *fault)

@@ -5,7 +5,7 @@
 #define DAIL_DAEMON_SUPERVISOR_RUN_WATCH_H
 
 #include "proto/file.h"
-#include "proto/status/status_log.h"
+#include "proto/status/status_reader.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -56,6 +56,14 @@ void status_page_print(FILE *out)
               "alone with one write each. A run that is started again goes on with the log; records of steps "
               "beyond the checkpoint that a start goes on from are replaced by those that follow it.\n");
     fputs(".PP\n", out);
+    roff_text(out,
+              "A log that has reached log.rotate_mb is put aside as RUN/status.jsonl.000001, the next one as "
+              "RUN/status.jsonl.000002 and so on; the newest log.keep of them are kept. The log that follows "
+              "begins with copies of older records, which tell of the run from its beginning: steps, "
+              "evaluations and checkpoints evenly spread over the training, and the newest of each kind. "
+              "Copies keep their t and seq, and their lists workers and datasets may be empty. Who reads all "
+              "the files passes over what has the t and seq of a record that came before.\n");
+    fputs(".PP\n", out);
     roff_text(
         stdout,
         "A reader passes over kinds and members that it does not know, as later versions may add some, and "

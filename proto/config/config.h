@@ -112,6 +112,8 @@ struct config {
     struct {
         int every; /* steps between two step records */
         bool tensorboard; /* event files beside the status log */
+        double rotate_mb; /* MiB of the status log; 0: never */
+        int keep; /* segments of it */
     } log;
     struct {
         int64_t trace_step; /* 0: none; steps count from 1 */

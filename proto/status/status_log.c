@@ -2,6 +2,9 @@
 
 #include "proto/clock.h"
 #include "proto/file.h"
+#include "proto/status/status_digest.h"
+#include "proto/status/status_reader.h"
+#include "proto/status/status_segment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,24 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 65536 };
-
-/* Where seq goes on: one more than the last whole record's. */
-static int64_t seq_after(const char *path)
-{
-    struct status_reader reader;
-    int64_t next = 0;
-    status_reader_open(&reader, path);
-    struct status_record record;
-    while (status_reader_next(&reader, &record)) {
-        if (record.head.seq < STATUS_INTEGER_MAX && (record.head.seq > 0 || next == 0)) {
-            next = record.head.seq + 1;
-        }
-        status_record_free(&record);
-    }
-    status_reader_close(&reader);
-    return next;
-}
+/* Of the size at which a log is rotated: what its digest may take, and what it must have grown by before it is rotated
+ * again where the digest takes more, or where a rotation failed. */
+#define DIGEST_SHARE 0.25
+/* A log that someone else moved away has a digest of so many bytes where there is no such size. */
+#define DIGEST_BYTES 4e6
 
 /* A torn last line must not swallow the next record. */
 static enum status end_torn_line(int descriptor, const char *path, struct error *error)
@@ -40,11 +30,180 @@ static enum status end_torn_line(int descriptor, const char *path, struct error 
     return last == '\n' ? STATUS_OK : file_write_all(descriptor, "\n", 1, path, error);
 }
 
-enum status status_log_open(struct status_log *log, const char *path, struct error *error)
+/* --- Beginning a log anew --- */
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
 {
-    *log = (struct status_log){.descriptor = -1};
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* Puts a log in the place of what has the name that begins with a digest of what `descriptor` has open, and goes on
+ * with it. */
+static enum status begin_after(struct status_log *log, int descriptor, struct error *error)
+{
+    char *text;
+    size_t size;
+    int begun;
+    double budget = log->limits.bytes > 0 ? log->limits.bytes * DIGEST_SHARE : DIGEST_BYTES;
+    enum status status = status_digest_make(descriptor, (size_t)budget, &text, &size, error);
+    if (status == STATUS_OK) {
+        status = file_write_atomic(log->path, text, size, error);
+    }
+    if (status == STATUS_OK) {
+        status = file_append(log->path, &begun, error);
+    }
+    if (status == STATUS_OK) {
+        if (log->descriptor >= 0) {
+            close(log->descriptor);
+        }
+        log->descriptor = begun;
+        log->torn = false;
+        log->rotate_at = log->limits.bytes;
+        if (log->rotate_at < (double)size + budget) {
+            log->rotate_at = (double)size + budget;
+        }
+    }
+    free(text);
+    return status;
+}
+
+/* Someone else moved the log away: what has its name now, if anything, is gone on with. */
+static enum status begin_at_name(struct status_log *log, const struct stat *named, struct error *error)
+{
+    int begun;
+    if (!named || (S_ISREG(named->st_mode) && named->st_size == 0)) {
+        return begin_after(log, log->descriptor, error);
+    }
+    enum status status = file_append(log->path, &begun, error);
+    if (status == STATUS_OK) {
+        close(log->descriptor);
+        log->descriptor = begun;
+        log->rotate_at = log->limits.bytes;
+        status = S_ISREG(named->st_mode) ? end_torn_line(begun, log->path, error) : status;
+    }
+    return status;
+}
+
+/* --- Rotation --- */
+
+static void remove_old_segments(const struct status_log *log, const int64_t *numbers, size_t count)
+{
+    char path[PATH_SIZE];
+    for (size_t i = 0; i + (size_t)log->limits.keep < count; i++) {
+        if (status_segment_path(log->path, numbers[i], path, NULL) == STATUS_OK) {
+            unlink(path);
+        }
+    }
+}
+
+/* Makes the log a segment: its second name. Where a file system has no such thing the log is without its own for a
+ * moment. */
+static enum status put_aside(const struct status_log *log, const struct stat *file, struct error *error)
+{
+    char path[PATH_SIZE];
+    int64_t *numbers;
+    if (status_segment_of(log->path, file) > 0) {
+        return STATUS_OK; /* a rotation was broken off */
+    }
+    size_t count = status_segment_list(log->path, &numbers);
+    int64_t next = count > 0 ? numbers[count - 1] + 1 : 1;
+    free(numbers);
+    enum status status = status_segment_path(log->path, next, path, error);
+    if (status == STATUS_OK && link(log->path, path) != 0 && rename(log->path, path) != 0) {
+        status = file_storage_error(error, path, "putting the status log aside", errno);
+    }
+    return status;
+}
+
+static enum status rotate(struct status_log *log, const struct stat *file, struct error *error)
+{
+    log->rotate_at = (double)file->st_size + log->limits.bytes * DIGEST_SHARE; /* should it fail */
+    enum status status = put_aside(log, file, error);
+    if (status == STATUS_OK) {
+        status = begin_after(log, log->descriptor, error);
+    }
+    if (status == STATUS_OK) {
+        int64_t *numbers;
+        size_t count = status_segment_list(log->path, &numbers);
+        remove_old_segments(log, numbers, count);
+        free(numbers);
+    }
+    return status;
+}
+
+/* Sees to it that the next record goes to the file that has the log's name, and that this is no larger than it may
+ * be. */
+static enum status keep_place(struct status_log *log, struct error *error)
+{
+    struct stat own, named;
+    if (fstat(log->descriptor, &own) != 0) {
+        return file_storage_error(error, log->path, "looking up the status log", errno);
+    }
+    bool there = stat(log->path, &named) == 0;
+    bool moved = !there || !is_same_file(&own, &named);
+    struct stat entry;
+    bool large = !moved && log->limits.bytes > 0 && (double)own.st_size >= log->rotate_at &&
+                 lstat(log->path, &entry) == 0 &&
+                 S_ISREG(entry.st_mode); /* what a link leads to stays there */
+    if (!moved && !large) {
+        return STATUS_OK;
+    }
+    enum status status = folder_lock_check(log->lock, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return moved ? begin_at_name(log, there ? &named : NULL, error) : rotate(log, &own, error);
+}
+
+/* --- Opening --- */
+
+/* Opens what a log that is not there, or is empty, goes on from: the newest of the last segment and "<path>.1". -1: there
+ * is nothing. */
+static int open_predecessor(const char *log)
+{
+    char path[PATH_SIZE];
+    int64_t *numbers;
+    struct status_mark mark, other;
+    size_t count = status_segment_list(log, &numbers);
+    int newest = -1;
+    if (count > 0 && status_segment_path(log, numbers[count - 1], path, NULL) == STATUS_OK) {
+        newest = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    }
+    free(numbers);
+    snprintf(path, sizeof path, "%.*s.1", (int)sizeof path - 3, log);
+    int moved = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool behind = moved >= 0 && status_reader_last(moved, &other) &&
+                  (newest < 0 || !status_reader_last(newest, &mark) || other.seq > mark.seq);
+    int left_out = behind ? newest : moved;
+    if (left_out >= 0) {
+        close(left_out);
+    }
+    return behind ? moved : newest;
+}
+
+/* A log that was moved away between two starts, or by a rotation that was broken off, is begun anew. */
+static enum status replace_missing(struct status_log *log, struct error *error)
+{
+    struct stat named;
+    enum status status = STATUS_OK;
+    bool there = stat(log->path, &named) == 0;
+    int before = there && (!S_ISREG(named.st_mode) || named.st_size > 0) ? -1 : open_predecessor(log->path);
+    if (before >= 0) {
+        status = begin_after(log, before, error);
+        close(before);
+    }
+    return status;
+}
+
+enum status status_log_open(struct status_log *log, const char *path, const struct status_log_limits *limits,
+                            struct folder_lock *lock, struct error *error)
+{
+    *log = (struct status_log){.descriptor = -1, .limits = *limits, .lock = lock, .rotate_at = limits->bytes};
     snprintf(log->path, sizeof log->path, "%s", path);
-    enum status status = file_append(path, &log->descriptor, error);
+    enum status status = replace_missing(log, error);
+    if (status == STATUS_OK && log->descriptor < 0) {
+        status = file_append(path, &log->descriptor, error);
+    }
     if (status == STATUS_OK) {
         /* First: a line that lacks nothing but its end is a record once it is ended. */
         status = end_torn_line(log->descriptor, path, error);
@@ -53,25 +212,27 @@ enum status status_log_open(struct status_log *log, const char *path, struct err
         status_log_close(log);
         return status;
     }
-    log->next_seq = seq_after(path);
+    struct status_mark last;
+    log->next_seq = status_reader_last(log->descriptor, &last) ? last.seq + 1 : 0;
     return STATUS_OK;
 }
 
-/* The record's line, without its end; NULL: it is of no kind, or there is no memory. */
-static char *format_line(const struct status_log *log, const struct status_record *record)
+void status_log_close(struct status_log *log)
+{
+    if (log->descriptor >= 0) {
+        close(log->descriptor);
+    }
+    log->descriptor = -1;
+}
+
+/* --- Writing --- */
+
+static enum status append(struct status_log *log, const struct status_record *record, struct error *error)
 {
     struct status_record headed = *record;
     headed.head.t = clock_unix();
     headed.head.seq = log->next_seq;
-    json_t *object = status_record_json(&headed);
-    char *line = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
-    json_decref(object);
-    return line;
-}
-
-enum status status_log_write(struct status_log *log, const struct status_record *record, struct error *error)
-{
-    char *line = format_line(log, record);
+    char *line = status_record_line(&headed);
     size_t length = line ? strlen(line) : 0;
     char *ended = line ? malloc(length + 2) : NULL;
     if (!ended) {
@@ -92,128 +253,18 @@ enum status status_log_write(struct status_log *log, const struct status_record 
     return status;
 }
 
-void status_log_close(struct status_log *log)
+enum status status_log_write(struct status_log *log, const struct status_record *record, struct error *error)
 {
-    if (log->descriptor >= 0) {
-        close(log->descriptor);
+    struct error own = {0};
+    enum status kept = keep_place(log, &own);
+    if (kept == STATUS_LOST) {
+        *error = own;
+        return kept;
     }
-    log->descriptor = -1;
-}
-
-void status_reader_open(struct status_reader *reader, const char *path)
-{
-    *reader = (struct status_reader){.descriptor = -1};
-    snprintf(reader->path, sizeof reader->path, "%s", path);
-}
-
-bool status_reader_exists(const struct status_reader *reader)
-{
-    struct stat info;
-    return reader->descriptor >= 0 || stat(reader->path, &info) == 0;
-}
-
-void status_reader_close(struct status_reader *reader)
-{
-    if (reader->descriptor >= 0) {
-        close(reader->descriptor);
+    enum status status = append(log, record, error);
+    if (status == STATUS_OK && kept != STATUS_OK) {
+        *error = own;
+        return kept;
     }
-    free(reader->line);
-    *reader = (struct status_reader){.descriptor = -1};
-}
-
-/* Appends what the file has to the unfinished line. False: nothing new. */
-static bool fill(struct status_reader *reader)
-{
-    if (reader->descriptor < 0) {
-        return false;
-    }
-    if (reader->length > STATUS_LINE_MAX) {
-        reader->garbage += !reader->overlong;
-        reader->overlong = true;
-    }
-    reader->length = reader->overlong ? 0 : reader->length;
-    if (reader->length > 0) {
-        memmove(reader->line, reader->line + reader->begin, reader->length);
-    }
-    reader->begin = 0;
-    if (reader->room < reader->length + READ_SIZE) {
-        char *grown = realloc(reader->line, reader->length + READ_SIZE);
-        if (!grown) {
-            return false;
-        }
-        reader->line = grown;
-        reader->room = reader->length + READ_SIZE;
-    }
-    ssize_t count =
-        pread(reader->descriptor, reader->line + reader->length, READ_SIZE, (off_t)reader->offset);
-    if (count <= 0) {
-        return false;
-    }
-    reader->length += (size_t)count;
-    reader->offset += count;
-    return true;
-}
-
-/* At the end of what there is: notices rotation (another file has the name) and truncation, and begins anew.
- * True: there may be more to read. */
-static bool follow(struct status_reader *reader)
-{
-    struct stat info;
-    if (stat(reader->path, &info) != 0 || !S_ISREG(info.st_mode)) {
-        return false;
-    }
-    if (reader->descriptor >= 0 && info.st_ino == reader->inode && info.st_size >= reader->offset) {
-        return false;
-    }
-    if (reader->descriptor >= 0) {
-        /* What came after our last look, before the file lost its name. */
-        if (fill(reader)) {
-            return true;
-        }
-        close(reader->descriptor);
-    }
-    reader->descriptor = open(reader->path, O_RDONLY | O_CLOEXEC);
-    if (reader->descriptor < 0 || fstat(reader->descriptor, &info) != 0) {
-        return false;
-    }
-    reader->inode = info.st_ino;
-    reader->offset = 0;
-    reader->begin = reader->length = 0;
-    reader->overlong = false;
-    return true;
-}
-
-/* Takes the first whole line out of the buffer. False: there is none. */
-static bool take_line(struct status_reader *reader, const char **line, size_t *size)
-{
-    *line = reader->line ? reader->line + reader->begin : "";
-    const char *end = reader->length > 0 ? memchr(*line, '\n', reader->length) : NULL;
-    if (!end) {
-        return false;
-    }
-    *size = (size_t)(end - *line);
-    reader->begin += *size + 1;
-    reader->length -= *size + 1;
-    if (reader->overlong) {
-        *size = 0; /* the tail of a line that is counted already */
-    }
-    reader->overlong = false;
-    return true;
-}
-
-bool status_reader_next(struct status_reader *reader, struct status_record *record)
-{
-    for (;;) {
-        const char *line;
-        size_t size;
-        if (!take_line(reader, &line, &size)) {
-            if (!fill(reader) && !follow(reader)) {
-                return false;
-            }
-        } else if (status_record_read(line, size, record)) {
-            return true;
-        } else {
-            reader->garbage += size > 0;
-        }
-    }
+    return status;
 }

@@ -154,6 +154,14 @@ json_t *status_record_json(const struct status_record *record)
     return object;
 }
 
+char *status_record_line(const struct status_record *record)
+{
+    json_t *object = status_record_json(record);
+    char *line = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+    json_decref(object);
+    return line;
+}
+
 /* --- From JSON --- */
 
 struct reading {

@@ -110,6 +110,9 @@ json_t *status_part_json(const struct status_part *part, const void *values);
 /* The object of a whole record, its head first; NULL also for what is no kind. */
 json_t *status_record_json(const struct status_record *record);
 
+/* The record's line in the log, without its end; the caller frees it. NULL likewise. */
+char *status_record_line(const struct status_record *record);
+
 /* Sets all of a part to what a member that is missing reads as: 0, NaN, "", nothing. */
 void status_part_clear(const struct status_part *part, void *values);
 

@@ -1,10 +1,12 @@
 /* The status log: read, folded, shown in both forms, taken into a report, and gone on with.
- * Covers: proto/status/status_log.c proto/status/status_record.c proto/status/status_summary.c
+ * Covers: proto/status/status_log.c proto/status/status_reader.c proto/status/status_digest.c
+ * Covers: proto/status/status_record.c proto/status/status_summary.c
  * Covers: daemon/tail/tail_render.c daemon/tail/tail_chart.c daemon/report/report_log.c
  * Covers: daemon/report/report_figures_log.c */
 #include "daemon/report/report_figure.h"
 #include "daemon/tail/tail_render.h"
 #include "proto/status/status_log.h"
+#include "proto/status/status_reader.h"
 #include "tests/fuzz/fuzz.h"
 
 static void show(const struct status_summary *summary, const char *path, bool utf8)
@@ -46,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct status_summary summary;
     struct status_reader reader;
     const struct status_record warning = {.kind = STATUS_KIND_WARNING, .warning = {.what = "fuzzed"}};
+    const struct status_log_limits limits = {.bytes = 64, .keep = 1};
     struct status_log log;
     struct error error;
     char path[512];
@@ -64,8 +67,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     show(&summary, path, true);
     show(&summary, path, false);
     report(path);
-    if (status_log_open(&log, path, &error) == STATUS_OK) {
+    if (status_log_open(&log, path, &limits, NULL, &error) == STATUS_OK) {
         fuzz_require(status_log_write(&log, &warning, &error) == STATUS_OK, "every log can be gone on with");
+        fuzz_require(status_log_write(&log, &warning, &error) == STATUS_OK, "and rotated");
         status_log_close(&log);
     }
     return 0;

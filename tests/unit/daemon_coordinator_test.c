@@ -81,7 +81,8 @@ static int begin(void **state)
     assert_int_equal(setup->steps, 48); /* 47.5, rounded */
     fixture->play = calloc(1, sizeof *fixture->play);
     fixture->play->run_dir = fixture->run_dir;
-    assert_int_equal(journal_open(fixture->run_dir, NULL, &fixture->journal, &error), STATUS_OK);
+    const struct status_log_limits limits = {0};
+    assert_int_equal(journal_open(fixture->run_dir, &limits, NULL, &fixture->journal, &error), STATUS_OK);
     fixture->journal.quiet = true;
     *state = fixture;
     return 0;

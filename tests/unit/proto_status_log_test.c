@@ -1,54 +1,18 @@
 /* The status log: written a whole line at a time, gone on with after a crash, followed through rotation. */
-#include "proto/status/status_log.h"
-#include "tests/unit/proto_scratch.h"
+#include "tests/unit/status_log_scratch.h"
 
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int begin(void **state)
-{
-    int failed = set_up(state);
-    under(*state, "status.jsonl");
-    return failed;
-}
-
-static void put(const char *path, const char *mode, const char *text)
-{
-    FILE *file = fopen(path, mode);
-    fputs(text, file);
-    fclose(file);
-}
-
-static enum status warn(struct status_log *log, const char *what, struct error *error)
-{
-    const struct status_record record = {.kind = STATUS_KIND_WARNING, .warning = {.what = what}};
-    return status_log_write(log, &record, error);
-}
-
 static void write_warning(const char *path, const char *what)
 {
     struct status_log log;
     struct error error;
-    assert_int_equal(status_log_open(&log, path, &error), STATUS_OK);
+    assert_int_equal(status_log_open(&log, path, &unlimited, NULL, &error), STATUS_OK);
     assert_int_equal(warn(&log, what, &error), STATUS_OK);
     status_log_close(&log);
-}
-
-/* The next record must be a warning of these words, or of this kind; NULL: there must be none. Returns its seq. */
-static int64_t expect(struct status_reader *reader, const char *words)
-{
-    struct status_record record;
-    if (!words) {
-        assert_false(status_reader_next(reader, &record));
-        return -1;
-    }
-    assert_true(status_reader_next(reader, &record));
-    assert_string_equal(record.kind == STATUS_KIND_WARNING ? record.warning.what : record.head.kind, words);
-    int64_t seq = record.head.seq;
-    status_record_free(&record);
-    return seq;
 }
 
 static void test_line_has_t_seq_kind_first(void **state)
@@ -125,7 +89,7 @@ static void test_own_members_cannot_be_forged(void **state)
     struct error error;
     const struct status_record forged = {
         .kind = STATUS_KIND_WARNING, .head = {.t = 0, .seq = 99, .kind = "stop"}, .warning = {.what = "w"}};
-    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    assert_int_equal(status_log_open(&log, place->path, &unlimited, NULL, &error), STATUS_OK);
     assert_int_equal(status_log_write(&log, &forged, &error), STATUS_OK);
     status_log_close(&log);
     status_reader_open(&reader, place->path);
@@ -140,7 +104,7 @@ static void test_what_is_of_no_kind_is_not_written(void **state)
     struct status_reader reader;
     struct error error;
     const enum status_kind kinds[] = {STATUS_KIND_UNKNOWN, STATUS_KINDS, (enum status_kind)1000};
-    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    assert_int_equal(status_log_open(&log, place->path, &unlimited, NULL, &error), STATUS_OK);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct status_record record = {.kind = kinds[i]};
         assert_int_equal(status_log_write(&log, &record, &error), STATUS_INTERNAL);
@@ -159,7 +123,7 @@ static void test_full_disk_then_room_again(void **state)
     struct status_reader reader;
     struct error error;
     struct rlimit before, small;
-    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    assert_int_equal(status_log_open(&log, place->path, &unlimited, NULL, &error), STATUS_OK);
     assert_int_equal(warn(&log, "a", &error), STATUS_OK);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &before);
@@ -255,7 +219,7 @@ static void test_seq_does_not_overflow(void **state)
     struct status_log log;
     struct error error;
     put(place->path, "w", "{\"kind\":\"a\",\"seq\":6}\n{\"kind\":\"a\",\"seq\":9223372036854775807}\n");
-    assert_int_equal(status_log_open(&log, place->path, &error), STATUS_OK);
+    assert_int_equal(status_log_open(&log, place->path, &unlimited, NULL, &error), STATUS_OK);
     assert_int_equal(log.next_seq, 7);
     status_log_close(&log);
 }
