@@ -89,9 +89,28 @@ static void tell_broken(struct journal *journal, const struct error *error)
     journal->broken = true;
 }
 
+/* Goes on at the log's path where that names another file by now, as after logrotate, or none. */
+static void follow_log(struct journal *journal)
+{
+    struct stat open, named;
+    struct error error = {0};
+    FILE *log;
+    if (fstat(fileno(journal->log), &open) == 0 && stat(journal->log_path, &named) == 0 &&
+        open.st_ino == named.st_ino && open.st_dev == named.st_dev) {
+        return;
+    }
+    if (open_log(journal->log_path, &log, &error) != STATUS_OK) {
+        tell_broken(journal, &error);
+        return;
+    }
+    fclose(journal->log);
+    journal->log = log;
+}
+
 void journal_touch(struct journal *journal)
 {
     if (journal->log && !folder_lock_is_lost(journal->lock)) {
+        follow_log(journal);
         futimens(fileno(journal->log), NULL);
     }
 }
@@ -136,6 +155,7 @@ static void write_line(struct journal *journal, bool print, const char *format, 
     if (folder_lock_is_lost(journal->lock)) {
         return;
     }
+    follow_log(journal);
     localtime_r(&now, &parts);
     strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
     if (fprintf(journal->log, "%s %s\n", stamp, line) < 0 || fflush(journal->log) != 0) {
