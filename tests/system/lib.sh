@@ -35,7 +35,8 @@ verdict() {
         echo "ok $tests - $1"
     else
         echo "not ok $tests - $1"
-        tail -n 40 "$work/said" | sed 's/^/#   /'
+        # Where prove shows it without being asked for all.
+        { echo "# $0: not ok $tests - $1"; tail -n 40 "$work/said" | sed 's/^/#   /'; } >&2
     fi
     return $status
 }

@@ -124,7 +124,7 @@ is "a run that is done is at its end" "$(perl -MJSON::PP -e '$s = decode_json(<>
 run_daild 2 --set run.dir="$run" --set schedule.epochs=0.3 --set optimizer.lr=0.01
 timeout 30 "$build/dail" tail --once "$run" >"$work/out" 2>&1
 says "started again it is in its last epoch, not beyond" '^epoch 1/1 .*4 of 13 steps'
-check "and warned that its configuration is another" grep -q '"kind":"warning",.*configuration has changed' "$run/status.jsonl"
+check "and warned that its configuration is another" grep -q '"kind":"warning",.*optimizer.lr is 0.01 and was' "$run/status.jsonl"
 
 run=$work/failed
 cp "$work/data/tiny0-00000.h5" "$work/tiny0.h5"
