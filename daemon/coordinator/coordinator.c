@@ -30,13 +30,16 @@ static enum status coordinator_open(struct coordinator *coordinator,
     coordinator->view = calloc(workers, sizeof *coordinator->view);
     coordinator->hello = calloc(workers, sizeof *coordinator->hello);
     coordinator->report.seconds = calloc(workers, sizeof *coordinator->report.seconds);
-    if (!coordinator->view || !coordinator->hello || !coordinator->report.seconds) {
+    coordinator->writing = calloc(workers, sizeof *coordinator->writing);
+    if (!coordinator->view || !coordinator->hello || !coordinator->report.seconds || !coordinator->writing) {
         return error_no_memory(error, "coordinator");
     }
     for (size_t w = 0; w < workers; w++) {
         coordinator->view[w].heard = clock_monotonic();
     }
-    enum status status = lease_assignment_open(context, &coordinator->leases, error);
+    enum status status =
+        slowness_open((int)workers, context->setup->config.log.slow_seconds, &coordinator->slowness, error);
+    status = status == STATUS_OK ? lease_assignment_open(context, &coordinator->leases, error) : status;
     return status == STATUS_OK
                ? checkpoint_writer_open(context->setup, context->lock, &coordinator->checkpoints, error)
                : status;
@@ -49,6 +52,8 @@ static void coordinator_close(struct coordinator *coordinator)
     free(coordinator->view);
     free(coordinator->hello);
     free(coordinator->report.seconds);
+    free(coordinator->writing);
+    slowness_close(&coordinator->slowness);
 }
 
 /* Handles what has come in. Failures of the protocol become faults of the worker concerned. */

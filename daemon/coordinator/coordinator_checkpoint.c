@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A checkpoint that could not be written is tried again after so many seconds, and twice as many each time.
  */
@@ -50,6 +51,16 @@ static void take_failure(struct coordinator *coordinator, const struct checkpoin
     free(text);
 }
 
+/* Whose disk held that checkpoint up, `since` seconds after the one before. */
+static void judge_writing(struct coordinator *coordinator, bool written, double since)
+{
+    if (written) {
+        slowness_take_checkpoint(&coordinator->slowness, coordinator->writing, since);
+        coordinator_tell_slow(coordinator);
+    }
+    memset(coordinator->writing, 0, (size_t)coordinator->setup->workers * sizeof *coordinator->writing);
+}
+
 static void take_success(struct coordinator *coordinator, const struct checkpoint_outcome *outcome,
                          const struct error *failure)
 {
@@ -73,6 +84,8 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     struct checkpoint_outcome outcome;
     struct error failure = {0};
     double begin = clock_monotonic();
+    coordinator->writing[worker].seconds = saved->seconds;
+    coordinator->writing[worker].stall = saved->stall;
     enum status status =
         checkpoint_writer_saved(&coordinator->checkpoints, worker, saved, &outcome, &failure);
     if (status != STATUS_OK) {
@@ -88,6 +101,7 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     double now = clock_monotonic();
     outcome.seconds += outcome.stall + now - begin;
     coordinator->saved.requested = false;
+    judge_writing(coordinator, outcome.status == STATUS_OK, now - coordinator->saved.settled);
     coordinator->saved.settled = now;
     if (outcome.status == STATUS_OK) {
         take_success(coordinator, &outcome, &failure);

@@ -37,6 +37,8 @@ static void write_report(struct coordinator *coordinator)
     double rate = step->images_per_second;
     double eta = rate > 0 ? (double)(setup->steps - step->step) * global_batch / rate : 0;
     char left[32];
+    int64_t steps = step->step - coordinator->step;
+    bool whole = coordinator->report.heard == setup->workers;
     coordinator->step = step->step;
     coordinator->step_seconds = rate > 0 ? global_batch / rate : coordinator->step_seconds;
     coordinator->report.heard = 0;
@@ -49,6 +51,10 @@ static void write_report(struct coordinator *coordinator)
         (long long)step->step, (long long)setup->steps, (long long)step->epoch + 1, step->loss,
         step->loss_cls, step->loss_dom, step->accuracy, step->domain_accuracy, step->lr, step->lambda, rate,
         left);
+    if (whole) {
+        slowness_take_steps(&coordinator->slowness, coordinator->report.seconds, steps);
+        coordinator_tell_slow(coordinator);
+    }
 }
 
 /* A step is written when every worker has reported it; one that some never report, when the next comes. */
@@ -134,6 +140,7 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
         take_eval(coordinator, &message->eval);
         return STATUS_OK;
     case MESSAGE_PART:
+        coordinator->writing[worker].bytes += (double)message->part.bytes;
         return checkpoint_writer_part(&coordinator->checkpoints, &message->part, error);
     case MESSAGE_SAVED:
         return coordinator_take_saved(coordinator, worker, &message->saved, error);

@@ -40,6 +40,31 @@ void coordinator_fail(struct coordinator *coordinator, int worker, const struct 
     }
 }
 
+static void name_worker(void *context, int worker, char *text, size_t size)
+{
+    coordinator_name_worker(context, worker, text, size);
+}
+
+void coordinator_tell_slow(struct coordinator *coordinator)
+{
+    char text[768];
+    const struct slowness *slowness = &coordinator->slowness;
+    for (int i = 0; i < slowness->change_count; i++) {
+        const struct slow_change *change = &slowness->changes[i];
+        journal_slow(coordinator->journal, change->worker + 1, coordinator->hello[change->worker].host,
+                     slow_kind_name(change->kind), change->begins, change->own, change->others,
+                     change->share);
+    }
+    for (int kind = 0; kind < SLOW_KINDS; kind++) {
+        for (int begins = 0; begins < 2; begins++) {
+            if (slowness_describe(slowness, (enum slow_kind)kind, begins, name_worker, coordinator, text,
+                                  sizeof text)) {
+                journal_warn(coordinator->journal, text);
+            }
+        }
+    }
+}
+
 bool coordinator_lost_folder(struct coordinator *coordinator)
 {
     struct error error;

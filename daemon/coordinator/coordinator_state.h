@@ -9,6 +9,7 @@
 #include "daemon/coordinator/coordinator_context.h"
 #include "daemon/coordinator/journal_record.h"
 #include "daemon/coordinator/lease_assignment.h"
+#include "daemon/coordinator/slowness.h"
 
 /* What is known of one worker. */
 struct worker_view {
@@ -44,6 +45,8 @@ struct coordinator {
         double awaited; /* since when training stands still for one that is still being written; 0: not */
         bool awaited_told;
     } saved;
+    struct slowness slowness;
+    struct slow_writing *writing; /* [workers]: of the checkpoint under way */
     double step_seconds; /* predicted, then measured */
     int64_t step; /* the last one reported by all workers */
 
@@ -67,6 +70,9 @@ enum status coordinator_send_all(struct coordinator *coordinator, const struct m
 
 /* Remembers the run's first fault, and records every one. `worker` is -1 for the coordinator's own. */
 void coordinator_fail(struct coordinator *coordinator, int worker, const struct error *error);
+
+/* Says who has begun to hold the run up and who has ceased, as slowness's last call found. */
+void coordinator_tell_slow(struct coordinator *coordinator);
 
 /* Whether the run's folder is another's by now: then that is the run's fault, whatever was before. */
 bool coordinator_lost_folder(struct coordinator *coordinator);

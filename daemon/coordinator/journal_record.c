@@ -91,7 +91,8 @@ static void list_seconds(struct status_step *step, const struct step_seconds *se
                                                .data = seconds[w].data,
                                                .compute = seconds[w].compute,
                                                .exchange = seconds[w].exchange,
-                                               .hidden = seconds[w].hidden};
+                                               .hidden = seconds[w].hidden,
+                                               .bytes = seconds[w].bytes};
         }
     }
     double count = heard > 0 ? heard : 1;
@@ -155,6 +156,20 @@ void journal_checkpoint(struct journal *journal, int64_t step, const char *path,
         .kind = STATUS_KIND_CHECKPOINT,
         .checkpoint = {
             .step = step, .path = path, .bytes = (int64_t)bytes, .seconds = seconds, .stall = stall}};
+    journal_write(journal, &record);
+}
+
+void journal_slow(struct journal *journal, int rank, const char *host, const char *what, bool begins,
+                  double own, double others, double share)
+{
+    const struct status_record record = {.kind = STATUS_KIND_SLOW,
+                                         .slow = {.rank = rank,
+                                                  .host = host,
+                                                  .what = what,
+                                                  .state = begins ? "begins" : "ends",
+                                                  .own = own,
+                                                  .others = others,
+                                                  .share = share}};
     journal_write(journal, &record);
 }
 

@@ -27,6 +27,9 @@ void journal_eval(struct journal *journal, const struct message_eval *eval);
 /* seconds: from the step to the commit; stall: of these, that training stood still. */
 void journal_checkpoint(struct journal *journal, int64_t step, const char *path, uint64_t bytes,
                         double seconds, double stall);
+/* What slowness.h found of a worker, `what` being its kind. */
+void journal_slow(struct journal *journal, int rank, const char *host, const char *what, bool begins,
+                  double own, double others, double share);
 /* A record, and a line. */
 void journal_warn(struct journal *journal, const char *text);
 /* rank 0 is the coordinator */

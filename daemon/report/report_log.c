@@ -172,6 +172,9 @@ static void take(struct report_log *log, struct status_record *record)
     case STATUS_KIND_CHECKPOINT:
         keep(log, &log->checkpoints, &log->checkpoint_count, record);
         break;
+    case STATUS_KIND_SLOW:
+        keep(log, &log->slows, &log->slow_count, record);
+        break;
     case STATUS_KIND_WARNING:
     case STATUS_KIND_FAULT:
         keep(log, &log->notes, &log->note_count, record);
@@ -223,6 +226,7 @@ void report_log_free(struct report_log *log)
     free_records(log->evals, log->eval_count);
     free_records(log->checkpoints, log->checkpoint_count);
     free_records(log->notes, log->note_count);
+    free_records(log->slows, log->slow_count);
     for (size_t i = 0; i < log->start_count; i++) {
         status_record_free(&log->starts[i].start);
         status_record_free(&log->starts[i].stop);

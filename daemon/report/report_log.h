@@ -38,6 +38,8 @@ struct report_log {
     size_t start_count;
     struct status_record *notes; /* warnings and faults */
     size_t note_count;
+    struct status_record *slows; /* who held the run up: a record as it began, and one as it ended */
+    size_t slow_count;
     const struct status_dataset *datasets; /* of the last start */
     size_t dataset_count;
     struct report_worker *workers; /* likewise */

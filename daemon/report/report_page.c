@@ -13,7 +13,7 @@ static const struct section sections[REPORT_SECTIONS] = {
     [REPORT_TRAINING] = {"training", "Training", NULL},
     [REPORT_VERIFICATION] = {"verification", "Verification", report_write_verification},
     [REPORT_DATASETS] = {"datasets", "Datasets", report_write_datasets},
-    [REPORT_SPEED] = {"speed", "Speed", report_write_workers},
+    [REPORT_SPEED] = {"speed", "Speed", report_write_speed},
 };
 
 static void write_keys(const struct plot *plot, FILE *out)

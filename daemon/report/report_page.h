@@ -25,7 +25,7 @@ enum status report_page_write(const struct report *report, FILE *out, struct err
 void report_write_summary(const struct report *report, FILE *out);
 void report_write_verification(const struct report *report, FILE *out);
 void report_write_datasets(const struct report *report, FILE *out);
-void report_write_workers(const struct report *report, FILE *out);
+void report_write_speed(const struct report *report, FILE *out);
 void report_write_checkpoints(const struct report *report, FILE *out);
 void report_write_starts(const struct report *report, FILE *out);
 void report_write_notes(const struct report *report, FILE *out);

@@ -295,7 +295,7 @@ void report_write_datasets(const struct report *report, FILE *out)
     end_table(out);
 }
 
-void report_write_workers(const struct report *report, FILE *out)
+static void write_workers(const struct report *report, FILE *out)
 {
     const struct report_log *log = report->log;
     fputs("<h3>Workers of the last start</h3>\n", out);
@@ -319,6 +319,67 @@ void report_write_workers(const struct report *report, FILE *out)
         fputs("</tr>\n", out);
     }
     end_table(out);
+}
+
+/* When what began by the record at `index` was over: by a record, by the end of that start, or not yet (NaN). */
+static double slow_until(const struct report_log *log, size_t index)
+{
+    const struct status_record *begin = &log->slows[index];
+    double until = (double)NAN;
+    for (size_t i = 0; i < log->start_count; i++) {
+        if (log->starts[i].start.head.t <= begin->head.t) {
+            bool over = i + 1 < log->start_count || log->starts[i].stop.kind == STATUS_KIND_STOP;
+            until = over ? log->starts[i].last_t : (double)NAN;
+        }
+    }
+    for (size_t i = index + 1; i < log->slow_count; i++) {
+        const struct status_slow *slow = &log->slows[i].slow;
+        if (slow->rank == begin->slow.rank && strcmp(slow->what, begin->slow.what) == 0) {
+            return strcmp(slow->state, "ends") == 0 ? log->slows[i].head.t : until;
+        }
+    }
+    return until;
+}
+
+static void write_slow(const struct report *report, FILE *out)
+{
+    const struct report_log *log = report->log;
+    fputs("<h3>Who held the run up</h3>\n", out);
+    if (log->slow_count == 0) {
+        fputs("<p class=\"quiet\">Nobody.</p>\n", out);
+        return;
+    }
+    size_t first = first_row(out, log->slow_count);
+    begin_table(out, "rank|<host|<by|its own|the others|times|of the time %|<from|<to");
+    for (size_t i = first; i < log->slow_count; i++) {
+        const struct status_slow *slow = &log->slows[i].slow;
+        double until = slow_until(log, i);
+        if (strcmp(slow->state, "begins") != 0) {
+            continue;
+        }
+        fputs("<tr>", out);
+        cell(out, NULL, "%d", (int)slow->rank);
+        cell(out, "text", "%s", slow->host);
+        cell(out, "text", "%s", slow->what);
+        figure_cell(out, 3, slow->own);
+        figure_cell(out, 3, slow->others);
+        figure_cell(out, 1, slow->others > 0 ? slow->own / slow->others : (double)NAN);
+        figure_cell(out, 1, 100 * slow->share);
+        time_cell(out, log->slows[i].head.t);
+        if (isfinite(until)) {
+            time_cell(out, until);
+        } else {
+            cell(out, "text", "now");
+        }
+        fputs("</tr>\n", out);
+    }
+    end_table(out);
+}
+
+void report_write_speed(const struct report *report, FILE *out)
+{
+    write_workers(report, out);
+    write_slow(report, out);
 }
 
 /* --- Checkpoints, starts, notes --- */

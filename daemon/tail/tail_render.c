@@ -15,6 +15,7 @@
 #define LINE_BYTES 4096
 #define CHART_BYTES 2048
 #define WRAPPED_ROWS 8
+#define SLOW_ROWS 4
 
 /* With more workers than this they are listed for those that hold the others up to be found. */
 #define WORKERS_IN_ORDER 8
@@ -256,8 +257,31 @@ static void put_milestones(struct screen *screen, const struct status_summary *s
     }
 }
 
+/* Those that hold the run up, each with by how much and for how long. */
+static void put_slow(struct screen *screen, const struct status_summary *summary)
+{
+    for (int i = 0; i < summary->slow_count && i < SLOW_ROWS; i++) {
+        const struct summary_slow *slow = &summary->slow[i];
+        char name[192], own[32], others[32], age[32];
+        const char *what = slow->what;
+        bool bytes = strcmp(what, "exchange") == 0;
+        snprintf(name, sizeof name, "rank %d@%s", slow->rank, slow->host);
+        text_duration(screen->view->now - slow->since, age, sizeof age);
+        put_line(screen, TROUBLE, "slow for %s: %s, %s %s, the others %s %s", age, name, what,
+                 format_figure(bytes ? slow->own / 1e6 : slow->own, "%.3f", own),
+                 format_figure(bytes ? slow->others / 1e6 : slow->others, "%.3f", others),
+                 bytes ? "MB" : "s");
+    }
+    if (summary->slow_count > SLOW_ROWS) {
+        put_line(screen, TROUBLE, "slow: %d more", summary->slow_count - SLOW_ROWS);
+    }
+}
+
 static void put_trouble(struct screen *screen, const struct status_summary *summary)
 {
+    if (summary->state == SUMMARY_RUNNING) {
+        put_slow(screen, summary);
+    }
     if (summary->warning[0] != '\0') {
         put_line(screen, TROUBLE, "warning: %s", summary->warning);
     }
@@ -398,6 +422,20 @@ static json_t *workers_json(const struct status_summary *summary)
     return array;
 }
 
+static json_t *slow_json(const struct status_summary *summary, double now)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < summary->slow_count; i++) {
+        const struct summary_slow *slow = &summary->slow[i];
+        json_array_append_new(array, json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "rank", slow->rank,
+                                               "host", json_text(slow->host), "what", json_text(slow->what),
+                                               "own", json_figure(slow->own), "others",
+                                               json_figure(slow->others), "share", json_figure(slow->share),
+                                               "age_seconds", json_figure(now - slow->since)));
+    }
+    return array;
+}
+
 static json_t *evals_json(const struct status_summary *summary)
 {
     json_t *array = json_array();
@@ -431,13 +469,14 @@ json_t *tail_json(const struct status_summary *summary, const struct tail_view *
     /* The last step's members by the names that they have in the log; then what is the run's. */
     json_t *object = status_part_json(status_kind_part(STATUS_KIND_STEP), &summary->step);
     json_t *run = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+        "{s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
         tail_state(summary, view), "log", json_text(view->path), "name", json_text(summary->name), "version",
         json_text(summary->version), "age_seconds", json_figure(view->now - summary->last_t), "exit_code",
         summary->exit_code, "lanes", summary->lanes, "parameters", (json_int_t)summary->parameters,
         "steps_per_epoch", (json_int_t)summary->steps_per_epoch, "checkpoint",
         checkpoint_json(summary, view->now), "evals", evals_json(summary), "workers", workers_json(summary),
-        "loss_history", history, "warning", json_text(summary->warning), "fault", json_text(summary->fault));
+        "loss_history", history, "slow", slow_json(summary, view->now), "warning",
+        json_text(summary->warning), "fault", json_text(summary->fault));
     if (!object || !run || json_object_update(object, run) != 0) {
         json_decref(object);
         object = NULL;

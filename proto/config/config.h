@@ -114,6 +114,7 @@ struct config {
         bool tensorboard; /* event files beside the status log */
         double rotate_mb; /* MiB of the status log; 0: never */
         int keep; /* segments of it */
+        double slow_seconds; /* a stretch of training over which a worker's slowness is judged; 0: never */
     } log;
     struct {
         int64_t trace_step; /* 0: none; steps count from 1 */

@@ -113,6 +113,9 @@ static const struct config_row rows[] = {
      "MiB at which status.jsonl is put aside as status.jsonl.000001 and so on, and begun anew; 0: never"},
     {"log.keep", CONFIG_INT, OFFSET(log.keep), 0, 1, 1e6, NULL, "16", false,
      "status logs put aside that are kept, the newest"},
+    {"log.slow_seconds", CONFIG_DOUBLE, OFFSET(log.slow_seconds), 0, 0, 1e6, NULL, "30", false,
+     "seconds of training after which it is judged, and after as many again said, who holds the run up; 0: "
+     "never"},
     {"debug.trace_step", CONFIG_INT64, OFFSET(debug.trace_step), 0, 0, LARGE, NULL, "0", false,
      "the step, counted from 1, to write a trace of; 0: none"},
     {"debug.stop_after_step", CONFIG_INT64, OFFSET(debug.stop_after_step), 0, 0, LARGE, NULL, "0", false,

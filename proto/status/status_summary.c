@@ -36,6 +36,7 @@ static void fold_start(struct status_summary *summary, const struct status_start
     summary->begin = t;
     summary->exit_code = 0;
     summary->warning[0] = summary->fault[0] = '\0';
+    summary->slow_count = 0;
     text_copy(start->name, summary->name, sizeof summary->name);
     text_copy(start->version, summary->version, sizeof summary->version);
     summary->lanes = (int)start->lanes;
@@ -117,6 +118,27 @@ static void fold_checkpoint(struct status_summary *summary, const struct status_
     text_copy(checkpoint->path, summary->checkpoint_path, sizeof summary->checkpoint_path);
 }
 
+static void fold_slow(struct status_summary *summary, const struct status_slow *slow, double t)
+{
+    struct summary_slow entry = {
+        .rank = (int)slow->rank, .since = t, .own = slow->own, .others = slow->others, .share = slow->share};
+    int at = 0;
+    text_copy(slow->host, entry.host, sizeof entry.host);
+    text_copy(slow->what, entry.what, sizeof entry.what);
+    while (at < summary->slow_count &&
+           (summary->slow[at].rank != entry.rank || strcmp(summary->slow[at].what, entry.what) != 0)) {
+        at++;
+    }
+    if (strcmp(slow->state, "begins") == 0 && at < SUMMARY_SLOW) {
+        summary->slow[at] = entry;
+        summary->slow_count += at == summary->slow_count;
+    } else if (strcmp(slow->state, "ends") == 0 && at < summary->slow_count) {
+        size_t behind = (size_t)(summary->slow_count - at - 1);
+        memmove(&summary->slow[at], &summary->slow[at + 1], behind * sizeof *summary->slow);
+        summary->slow_count--;
+    }
+}
+
 static void fold_fault(struct status_summary *summary, const struct status_fault *fault)
 {
     char host[128], what[768];
@@ -153,6 +175,9 @@ void status_summary_fold(struct status_summary *summary, const struct status_rec
         break;
     case STATUS_KIND_WARNING:
         text_copy(record->warning.what, summary->warning, sizeof summary->warning);
+        break;
+    case STATUS_KIND_SLOW:
+        fold_slow(summary, &record->slow, record->head.t);
         break;
     case STATUS_KIND_FAULT:
         fold_fault(summary, &record->fault);

@@ -9,6 +9,7 @@
 #define SUMMARY_HISTORY 240
 #define SUMMARY_WORKERS 1024
 #define SUMMARY_SETS 32
+#define SUMMARY_SLOW 64
 
 enum summary_state {
     SUMMARY_NONE, /* no record yet */
@@ -30,6 +31,14 @@ struct summary_eval {
     char set[128];
     int64_t step, pairs;
     double accuracy, accuracy_std, auc;
+};
+
+/* Who holds the run up just now. */
+struct summary_slow {
+    int rank;
+    char host[128], what[16];
+    double since; /* t of its record */
+    double own, others, share; /* as it began: status_table.def */
 };
 
 struct status_summary {
@@ -55,6 +64,8 @@ struct status_summary {
     int64_t checkpoint_step; /* -1: none */
     double checkpoint_t;
     char checkpoint_path[512];
+    struct summary_slow slow[SUMMARY_SLOW];
+    int slow_count;
     char warning[512]; /* the last one since the start; may be empty */
     char fault[1024]; /* the last one since the start, with rank and host; may be empty */
 };

@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -118,7 +119,8 @@ static bool only_waits(void)
 {
     const char *number = getenv("DAIL_FAULT_ERRNO"), *seconds = getenv("DAIL_FAULT_SECONDS");
     if (seconds) {
-        struct timespec left = {.tv_sec = atoi(seconds)};
+        double wait = strtod(seconds, NULL);
+        struct timespec left = {.tv_sec = (time_t)wait, .tv_nsec = (long)(1e9 * (wait - floor(wait)))};
         while (nanosleep(&left, &left) != 0 && errno == EINTR) {
         }
         return true;
