@@ -142,11 +142,22 @@ no_step_twice_or_lost() {
     records "$run" step '$r->{step}' | perl -ne '$_ == ++$n or die "step $_ where $n was due\n"'
 }
 
+# went_on NAME STEP CHECKPOINT: the newest start went on from that checkpoint, the newest one, of that step or later
+went_on() {
+    is "$1" "$(records "$run" start '$r->{resumed_from} // ""' | tail -n 1)" "${3:-a checkpoint}"
+    check "that is no older than it has to be" test "$(records "$run" start '$r->{step}' | tail -n 1)" -ge "$2"
+}
+
+# saved: the step of the newest checkpoint
+saved() { basename "$(newest_checkpoint "$run")" | sed 's/^step-0*//'; }
+has_saved() { [ "$(saved)" -ge "$1" ]; }
+
 # --- It starts ---
 
 make_data
 make_config
 sed -i 's/^runtime: {/&liveness_seconds: 3, /' "$work/config.yaml"
+echo 'checkpoint: {every_steps: 10}' >>"$work/config.yaml"
 start_slurm >"$work/said" 2>&1 && wait_for 60 nodes_idle 3
 if ! verdict "Slurm starts, with three nodes"; then
     tail -n 20 "$cluster"/*.log | sed 's/^/#   /'
@@ -188,12 +199,17 @@ epochs 5000
 submit --nodes=2 --ntasks=3 --ntasks-per-node=2 --time=60
 shows "a coordinator and a worker on one node, a worker on another" wait_for 60 at_step "$run" 20
 is "they are" "$(for node in n1 n2; do processes $node | xargs ps -o comm= -p | grep -c daild; done | xargs)" "2 1"
+shows "with checkpoints" wait_for 20 has_saved 20
+to=$(saved)
 kill -KILL "$(records "$run" start '$r->{workers}[0]{pid}' | tail -n 1)"
 reaches "a killed rank: back in the queue" 30 PENDING
+newest=$(newest_checkpoint "$run")
 says "with its last word" '^dail.sh: .* back in the queue: a rank or a node was lost' "$log"
 begins_again "it starts again"
-to=$(($(last_step "$run") + 50))
-shows "and trains on" wait_for 60 at_step "$run" $to
+to_train=$(($(last_step "$run") + 50))
+shows "and trains on" wait_for 60 at_step "$run" $to_train
+went_on "from the newest checkpoint" "$to" "$newest"
+to=$(saved)
 power_off n2
 # Slurm puts the job back when it has noticed, which here it is told: by itself it waits for SlurmdTimeout.
 wait_for 10 job_is PENDING || scontrol update NodeName=n2 State=DOWN Reason="no power"
@@ -203,6 +219,7 @@ says "with its last word" 'back in the queue' "$work/last"
 # mpirun may have killed the coordinator before it could say what was lost: then the log just ends.
 timeout 30 "$build/dail" tail --once --stale 1 "$run" >"$work/out" 2>&1
 code=$?
+newest=$(newest_checkpoint "$run")
 check "dail tail: failed or stalled" test $code = 4 -o $code = 3
 scontrol update NodeName=n2 State=DOWN Reason="no power"
 almost_done
@@ -210,6 +227,7 @@ begins_again "it starts again on the nodes that are left"
 reaches "and comes to its end" 40 COMPLETED
 is "with its last word" "$(last_line)" "done"
 tail_says 0 'done'
+went_on "it went on from the newest checkpoint" "$to" "$newest"
 is "after two restarts" "$(job_says Restarts)" 2
 
 # --- Cancelled ---
