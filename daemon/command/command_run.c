@@ -32,6 +32,13 @@ static enum status find_daild(char *path, size_t size, struct error *error)
     return STATUS_OK;
 }
 
+/* The bytes are daild's to check. */
+static enum status verify_list(void *context, const char *path, struct error *error)
+{
+    (void)context;
+    return checkpoint_verify(path, false, error);
+}
+
 /* The lanes that the run has for its life: a checkpoint's, or what the configuration says, or none yet. */
 static enum status find_lanes(const struct config *config, int *lanes, struct error *error)
 {
@@ -40,7 +47,8 @@ static enum status find_lanes(const struct config *config, int *lanes, struct er
     enum status status = STATUS_OK;
     *lanes = config->data.lanes;
     if (strcmp(config->checkpoint.resume, "auto") == 0) {
-        status = checkpoint_newest(config->run.dir, path, sizeof path, NULL, NULL, error);
+        const struct checkpoint_verifier verifier = {.verify = verify_list};
+        status = checkpoint_newest(config->run.dir, &verifier, path, sizeof path, NULL, NULL, error);
     } else if (strcmp(config->checkpoint.resume, "never") != 0) {
         snprintf(path, sizeof path, "%s", config->checkpoint.resume);
     }

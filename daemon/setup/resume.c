@@ -140,13 +140,13 @@ enum status resume_decide(struct setup *setup, struct checkpoint_state *state, s
         return STATUS_OK;
     }
     if (strcmp(resume, "auto") == 0) {
-        status = checkpoint_newest(setup->config.run.dir, setup->checkpoint, sizeof setup->checkpoint,
-                                   warn_of_damage, setup, error);
+        status = checkpoint_newest(setup->config.run.dir, setup->verifier, setup->checkpoint,
+                                   sizeof setup->checkpoint, warn_of_damage, setup, error);
     } else if ((size_t)snprintf(setup->checkpoint, sizeof setup->checkpoint, "%s", resume) >=
                sizeof setup->checkpoint) {
         status = error_set(error, STATUS_USAGE, "checkpoint.resume", NULL, "the path is too long");
     } else {
-        status = checkpoint_verify(setup->checkpoint, true, error);
+        status = setup_verify(setup, setup->checkpoint, error);
     }
     if (status != STATUS_OK || setup->checkpoint[0] == '\0') {
         return status;

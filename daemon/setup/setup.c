@@ -15,6 +15,12 @@ void setup_warn(struct setup *setup, const char *format, ...)
     va_end(arguments);
 }
 
+enum status setup_verify(const struct setup *setup, const char *path, struct error *error)
+{
+    const struct checkpoint_verifier *verifier = setup->verifier;
+    return verifier ? verifier->verify(verifier->context, path, error) : checkpoint_verify(path, true, error);
+}
+
 void setup_free(struct setup *setup)
 {
     for (size_t k = 0; k < setup->datasets; k++) {

@@ -8,6 +8,7 @@
 #include "proto/error.h"
 #include "shard/manifest.h"
 #include "shard/pairs.h"
+#include "worker/checkpoint/checkpoint.h"
 #include "worker/loss/identity.h"
 
 #include <stdbool.h>
@@ -32,6 +33,8 @@ struct setup {
     struct identity_groups *identity; /* people in several datasets; NULL: nobody is said to be */
     int64_t steps, steps_per_epoch;
     int64_t backbone_parameters, domain_parameters, classifier_parameters;
+    const struct checkpoint_verifier
+        *verifier; /* of the checkpoint to begin from; NULL: this process alone */
     char checkpoint[512]; /* to begin from; empty: from the start */
     int64_t start_step; /* steps already done there */
     int start_skips; /* updates skipped in a row, up to there */
@@ -42,6 +45,9 @@ struct setup {
 };
 
 void setup_free(struct setup *setup);
+
+/* Whether a checkpoint that the run begins with is whole. */
+enum status setup_verify(const struct setup *setup, const char *path, struct error *error);
 
 /* Adds a line that goes to the logs once they are open. */
 void setup_warn(struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));

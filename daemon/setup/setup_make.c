@@ -253,7 +253,7 @@ static void choose_init_rows(struct setup *setup, const struct checkpoint_state 
 static enum status check_init_checkpoint(struct setup *setup, const char *init, struct error *error)
 {
     struct checkpoint_state state = {0};
-    enum status status = checkpoint_verify(init, false, error);
+    enum status status = setup_verify(setup, init, error);
     if (status == STATUS_OK) {
         status = checkpoint_read_state(init, &state, error);
     }

@@ -158,12 +158,14 @@ static void test_newest_passes_over_damaged_ones(void **state)
     char path[PATH], file[PATH];
     int warnings = 0;
     size_t size;
-    assert_int_equal(checkpoint_newest(fixture->directory, path, sizeof path, NULL, NULL, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_newest(fixture->directory, NULL, path, sizeof path, NULL, NULL, NULL),
+                     STATUS_OK);
     assert_string_equal(path, "");
     write_checkpoint(fixture, 7);
     write_checkpoint(fixture, 9);
     write_checkpoint(fixture, 8);
-    assert_int_equal(checkpoint_newest(fixture->directory, path, sizeof path, NULL, NULL, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_newest(fixture->directory, NULL, path, sizeof path, NULL, NULL, NULL),
+                     STATUS_OK);
     path_of(fixture, 9, "", file);
     assert_string_equal(path, file);
     path_of(fixture, 9, "classifier-vgg.1-of-2.h5", file);
@@ -171,8 +173,9 @@ static void test_newest_passes_over_damaged_ones(void **state)
     bytes[size - 1] ^= 1;
     write_text(file, bytes, size);
     free(bytes);
-    assert_int_equal(checkpoint_newest(fixture->directory, path, sizeof path, count_warning, &warnings, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        checkpoint_newest(fixture->directory, NULL, path, sizeof path, count_warning, &warnings, NULL),
+        STATUS_OK);
     path_of(fixture, 8, "", file);
     assert_string_equal(path, file);
     assert_int_equal(warnings, 1);

@@ -257,8 +257,14 @@ enum status checkpoint_prune(const char *run_dir, struct folder_lock *lock,
     return status;
 }
 
-enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
-                              void (*warn)(void *context, const char *text), void *context,
+static enum status verify_by(const struct checkpoint_verifier *verifier, const char *path,
+                             struct error *error)
+{
+    return verifier ? verifier->verify(verifier->context, path, error) : checkpoint_verify(path, true, error);
+}
+
+enum status checkpoint_newest(const char *run_dir, const struct checkpoint_verifier *verifier, char *path,
+                              size_t size, void (*warn)(void *context, const char *text), void *context,
                               struct error *error)
 {
     int64_t *steps;
@@ -266,13 +272,17 @@ enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
     path[0] = '\0';
     enum status status = list_steps(run_dir, 0, NULL, &steps, &count, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct error fault;
+        struct error fault = {0};
         char line[ERROR_LINE_SIZE];
         checkpoint_path(run_dir, steps[i], NULL, path, size);
-        if (checkpoint_verify(path, true, &fault) == STATUS_OK) {
+        enum status verdict = verify_by(verifier, path, &fault);
+        if (verdict == STATUS_OK) {
             break;
         }
-        if (warn) {
+        if (verdict != STATUS_DATA) { /* which tells nothing of the checkpoint */
+            status = verdict;
+            *error = fault;
+        } else if (warn) {
             warn(context, error_format(&fault, line, sizeof line));
         }
         path[0] = '\0';
@@ -289,110 +299,9 @@ enum status checkpoint_find(const char *argument, char *path, size_t size, struc
         snprintf(path, size, "%s", argument);
         return status;
     }
-    status = checkpoint_newest(argument, path, size, NULL, NULL, error);
+    status = checkpoint_newest(argument, NULL, path, size, NULL, NULL, error);
     if (status == STATUS_OK && path[0] == '\0') {
         status = error_set(error, STATUS_DATA, argument, "train first", "the run has no checkpoint yet");
     }
-    return status;
-}
-
-static enum status verify_part(const char *path, const struct checkpoint_part *part, bool deep,
-                               struct error *error)
-{
-    const char *next = "the checkpoint is damaged: resume from an earlier one";
-    char file[PATH_SIZE];
-    uint64_t bytes;
-    uint32_t crc = part->crc;
-    enum status status = file_join(path, part->file, file, error);
-    if (status == STATUS_OK) {
-        status = deep ? file_crc(file, FILE_LINKS_REFUSED, &bytes, &crc, error)
-                      : file_size(file, FILE_LINKS_REFUSED, &bytes, error);
-    }
-    if (status != STATUS_OK) {
-        error_advise(error, next);
-        return status;
-    }
-    if (bytes != part->bytes) {
-        return error_set(error, STATUS_DATA, file, next, "the file has %llu bytes where COMMIT says %llu",
-                         (unsigned long long)bytes, (unsigned long long)part->bytes);
-    }
-    if (crc != part->crc) {
-        return error_set(error, STATUS_DATA, file, next, "the file's crc is %08x where COMMIT says %08x", crc,
-                         part->crc);
-    }
-    return STATUS_OK;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const struct checkpoint_part *)a)->file, ((const struct checkpoint_part *)b)->file);
-}
-
-static enum status check_listed(const char *path, const struct checkpoint_part *parts, size_t count,
-                                const char *file, struct error *error)
-{
-    struct checkpoint_part key;
-    snprintf(key.file, sizeof key.file, "%s", file);
-    if (bsearch(&key, parts, count, sizeof *parts, compare_names)) {
-        return STATUS_OK;
-    }
-    return error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
-                     "COMMIT does not list %s", file);
-}
-
-/* What is read is what was checked: COMMIT lists every file that a checkpoint of these datasets has, and no
- * other.
- */
-static enum status check_list(const char *path, const struct checkpoint_part *parts, size_t count,
-                              struct error *error)
-{
-    struct checkpoint_state state;
-    uint64_t expected = 2;
-    enum status status = check_listed(path, parts, count, "model.h5", error);
-    if (status == STATUS_OK) {
-        status = check_listed(path, parts, count, "state.yaml", error);
-    }
-    if (status == STATUS_OK) {
-        status = checkpoint_read_state(path, &state, error);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    for (size_t k = 0; k < state.dataset_count; k++) {
-        expected += state.datasets[k].parts;
-    }
-    for (size_t k = 0; k < state.dataset_count && status == STATUS_OK; k++) {
-        const struct checkpoint_dataset *dataset = &state.datasets[k];
-        for (uint32_t part = 1; part <= dataset->parts && status == STATUS_OK; part++) {
-            char file[sizeof parts->file];
-            status = checkpoint_name_classifier(path, dataset->name, part, dataset->parts, file, sizeof file,
-                                                error);
-            if (status == STATUS_OK) {
-                status = check_listed(path, parts, count, file, error);
-            }
-        }
-    }
-    checkpoint_state_free(&state);
-    if (status == STATUS_OK && expected != count) {
-        status = error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
-                           "COMMIT lists %zu files where %llu belong to the checkpoint", count,
-                           (unsigned long long)expected);
-    }
-    return status;
-}
-
-enum status checkpoint_verify(const char *path, bool deep, struct error *error)
-{
-    struct checkpoint_part *parts;
-    size_t count = 0;
-    enum status status = checkpoint_read_commit(path, &parts, &count, error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        status = verify_part(path, &parts[i], deep, error);
-    }
-    if (status == STATUS_OK) {
-        qsort(parts, count, sizeof *parts, compare_names);
-        status = check_list(path, parts, count, error);
-    }
-    free(parts);
     return status;
 }

@@ -95,10 +95,16 @@ enum status checkpoint_prune(const char *run_dir, struct folder_lock *lock,
 
 /* --- Reading --- */
 
-/* The newest valid checkpoint of a run: `path` is empty when there is none. Damaged newer ones are passed
- * over, their fault told by `warn` (may be NULL). */
-enum status checkpoint_newest(const char *run_dir, char *path, size_t size,
-                              void (*warn)(void *context, const char *text), void *context,
+/* Who tells whether a checkpoint is whole, as checkpoint_verify does. */
+struct checkpoint_verifier {
+    enum status (*verify)(void *context, const char *path, struct error *error);
+    void *context;
+};
+
+/* The newest valid checkpoint of a run: `path` is empty when there is none. Damaged newer ones, of which `verifier`
+ * (NULL: a deep checkpoint_verify) says STATUS_DATA, are passed over, their fault told by `warn` (may be NULL). */
+enum status checkpoint_newest(const char *run_dir, const struct checkpoint_verifier *verifier, char *path,
+                              size_t size, void (*warn)(void *context, const char *text), void *context,
                               struct error *error);
 /* The checkpoint that a user means by `argument`: itself, or the newest of a run's folder. STATUS_DATA where
  * a run has none. Whether it is one, checkpoint_verify tells. */
