@@ -21,7 +21,7 @@ OPT     ?= -O2
 ROOMS := proto proto/config proto/status shard/hdf5 shard/image shard shard/identity shard/pack shard/synth \
          worker/parameter worker/nn/conv worker/nn worker/exchange worker/loss worker/identity worker/loader worker/checkpoint worker/interchange \
          worker/evaluate worker worker/measure \
-         daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/info daemon/setup daemon/coordinator daemon/command daemon
+         daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/info daemon/opening daemon/setup daemon/coordinator daemon/command daemon
 
 # Flags of the dependencies; made anew by etc/configure.sh, which a bare machine reaches through
 # etc/install-deps.sh.
@@ -127,7 +127,7 @@ $(BUILD)/daild: $(BUILD)/obj/daemon/daild.o $(A_daemon)
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS) $(MPI_LIBS)
 
 # daild for another MPI, of MPICC: only the sources that see mpi.h are compiled anew.
-MPI_SOURCES := daemon/daild.c daemon/coordinator/link.c worker/exchange/exchange_mpi.c
+MPI_SOURCES := daemon/daild.c daemon/coordinator/link.c daemon/opening/opening.c worker/exchange/exchange_mpi.c
 mpi_flags    = $(shell sed -n 's/^MPI_$(2) :=//p' $(BUILD)/mpi/$(1)/config.mk)
 $(BUILD)/mpi/%/config.mk: etc/configure.sh
 	@mkdir -p $(@D)

@@ -4,6 +4,7 @@
  */
 #include "daemon/coordinator/coordinator.h"
 #include "daemon/coordinator/link.h"
+#include "daemon/opening/opening.h"
 #include "daemon/rank/core_set.h"
 #include "daemon/rank/host.h"
 #include "daemon/rank/launcher.h"
@@ -33,12 +34,6 @@
 #define CLOSE_SECONDS 5.0
 /* MPI_Abort itself can hang when a host is gone: after this long the process ends without it. */
 #define ABORT_SECONDS 10
-
-/* What rank 0 decides and tells everybody before anything begins. */
-struct opening {
-    int status; /* enum status: other than STATUS_OK ends every rank */
-    int text_size; /* of the resolved configuration */
-};
 
 static enum status print_config(const struct command_line *line, struct error *error)
 {
@@ -90,11 +85,17 @@ static enum status own_run(struct setup *setup, struct folder_lock **lock, struc
  * goes again. */
 static enum status place_run(struct setup *setup, struct folder_lock **lock, struct error *error)
 {
-    const char *directory = setup->config.run.dir;
+    char *directory = setup->config.run.dir;
+    const struct checkpoint_verifier verifier = {.verify = opening_verify, .context = directory};
     bool made = !file_exists(directory);
     enum status status = own_run(setup, lock, error);
     if (status == STATUS_OK) {
+        status = opening_check_folder(directory, folder_lock_nonce(*lock), error);
+    }
+    if (status == STATUS_OK) {
+        setup->verifier = &verifier;
         status = setup_place(setup, error);
+        setup->verifier = NULL;
     }
     if (status != STATUS_OK && made && *lock) {
         folder_lock_release(*lock);
@@ -337,10 +338,14 @@ static int run(const struct command_line *line, int rank, int ranks, struct watc
     struct journal journal = {.records.descriptor = -1};
     struct opening opening = {0};
     struct error error = {0};
-    if (rank == 0 && prepare(line, ranks, &setup, &lock, &journal, &opening, &error) != STATUS_OK) {
-        print_error(&error);
+    if (rank != 0) {
+        opening_serve(&opening);
+    } else {
+        if (prepare(line, ranks, &setup, &lock, &journal, &opening, &error) != STATUS_OK) {
+            print_error(&error);
+        }
+        opening_end(&opening);
     }
-    MPI_Bcast(&opening, 2, MPI_INT, 0, MPI_COMM_WORLD);
     int code = opening.status;
     if (code == STATUS_OK) {
         code = (int)(rank == 0 ? lead(&setup, lock, &journal, opening.text_size, watchdog, &error)
