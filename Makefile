@@ -223,7 +223,7 @@ $(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 
-check-system: all $(BUILD)/tests/system/fault.so
+check-system: all $(BUILD)/tests/system/fault.so $(BUILD)/tests/system/reads.so
 	DAIL_BUILD=$(BUILD) prove -j2 --timer tests/system
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
@@ -294,7 +294,7 @@ lint: ## compile clean under gcc and clang, tests too, formatted, and the floors
 	$(MAKE) BUILD=$(BUILD)/lint-gcc CC=gcc WERROR=-Werror compiled
 
 # Every source of ours, compiled; those of the fuzz targets are clang's.
-compiled: all $(UNIT) $(MPITEST) $(ORACLE) $(BENCH) $(BUILD)/tests/system/fault.so \
+compiled: all $(UNIT) $(MPITEST) $(ORACLE) $(BENCH) $(BUILD)/tests/system/fault.so $(BUILD)/tests/system/reads.so \
     $(if $(IS_CLANG),$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/fuzz/*.c)))
 
 format: ## lay out the sources as .clang-format says

@@ -4,6 +4,9 @@
 
 #include "worker/trainer.h"
 
+/* Both are called by all workers together. What all have alike the first worker reads, and tells the others; its own class
+ * rows each reads itself, from the files that have them alone. The bytes have been verified before. */
+
 /* Reads weights, momenta and statistics from the checkpoint in directory `path`. */
 enum status restore_checkpoint(struct trainer *trainer, const char *path, struct error *error);
 

@@ -62,7 +62,7 @@ static enum status read_rows(void *context, size_t dataset, uint32_t begin, uint
         .parameter_count = 1,
         .weight = rows,
         .rows = {.begin = begin, .end = begin + count, .all = known->classes}};
-    enum status status = checkpoint_read_classifier(overlap->path, known, &group, error);
+    enum status status = checkpoint_read_classifier(overlap->path, known, &group, NULL, error);
     /* A class that shares another's row has none of its own, and a row of zeros is nobody's nearest. */
     const uint64_t first = overlap->identity->first_class[dataset] + begin;
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {

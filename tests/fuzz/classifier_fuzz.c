@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint32_t begin = 0; begin < MODEL_CLASSES; begin++) {
         struct parameter parameter;
         const struct parameter_group group = model_fuzz_rows(&parameter, begin, weight, momentum);
-        checkpoint_read_classifier(fuzz_directory(), &dataset, &group, &error);
+        checkpoint_read_classifier(fuzz_directory(), &dataset, &group, NULL, &error);
     }
     return 0;
 }

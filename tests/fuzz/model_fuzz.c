@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     hdf5_described_take(&data, &size);
     fuzz_write("model.h5", data, size, path, sizeof path);
-    checkpoint_read_model(fuzz_directory(), model.groups, 2, &error);
+    checkpoint_read_model(fuzz_directory(), model.groups, 2, NULL, &error);
     return 0;
 }
 

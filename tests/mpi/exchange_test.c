@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -168,6 +169,31 @@ static void sums_buckets(struct exchange *exchange)
     free(all);
 }
 
+/* The first worker's bytes reach all, however many; and when one fails, all learn of it. */
+static void broadcasts_and_agrees(struct exchange *exchange)
+{
+    enum { LARGE = 70000001 }; /* more than one piece */
+    unsigned char *bytes = malloc(LARGE);
+    struct error fault = {0};
+    for (size_t size = 1; size <= LARGE; size = size == 1 ? LARGE : LARGE + 1) {
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = exchange->rank == 0 ? (unsigned char)(i * 37 + i / 65536) : 0;
+        }
+        CHECK(exchange->operations->broadcast(exchange, bytes, size, &error) == STATUS_OK);
+        bool same = true;
+        for (size_t i = 0; i < size; i++) {
+            same = same && bytes[i] == (unsigned char)(i * 37 + i / 65536);
+        }
+        CHECK(same);
+    }
+    free(bytes);
+    CHECK(exchange_agree(exchange, STATUS_OK, &fault) == STATUS_OK);
+    const bool last = exchange->rank == exchange->size - 1;
+    snprintf(fault.what, sizeof fault.what, "mine");
+    CHECK(exchange_agree(exchange, last ? STATUS_STORAGE : STATUS_OK, &fault) == STATUS_STORAGE);
+    CHECK(strcmp(fault.what, last ? "mine" : "") == 0);
+}
+
 /* Every call adds what this worker handed over: nothing where it is the only one that takes part. */
 static void counts_bytes(struct exchange *exchange)
 {
@@ -263,6 +289,7 @@ int main(int argc, char **argv)
     reduces_over_groups(exchange);
     sums_buckets(exchange);
     tells_what_is_hidden(exchange);
+    broadcasts_and_agrees(exchange);
     counts_bytes(exchange);
     stays_alive_while_waiting(exchange);
     errors_are_values(exchange);

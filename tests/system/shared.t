@@ -33,6 +33,56 @@ exits "a run whose newest checkpoints are damaged" $? 75
 says "passes over the first, by the file" "^warning: .*crc.*step-000000006/classifier-tiny1.3-of-4.h5"
 says "and over the second" "^warning: .*crc.*step-000000004/model.h5"
 is "for the one before" "$(records "$run" start '$r->{resumed_from}' | tail -n 1)" "$run/checkpoints/step-000000002"
+
+# --- Who reads what of it ---
+
+check "the library that counts is built" make -s BUILD="$build" "$build/tests/system/reads.so" || exit 1
+reads=$(realpath "$build/tests/system/reads.so")
+
+# counted WORKERS VARIABLE=VALUE [OPTION...]: a run with the library preloaded
+counted() {
+    (
+        workers=$1
+        [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
+        export LD_PRELOAD="$reads" "$2"
+        shift 2
+        run_daild "$workers" "$@"
+    )
+}
+# opened FILE [RANK]: how often it was opened, by all ranks or one
+opened() { cat "$work"/reads.${2:-?} | grep -c "^open .*/step-000000007/$1\$"; }
+# bytes_of FILE: the bytes that were read of it, in its own size
+bytes_of() {
+    cat "$work"/reads.? | awk -v size="$(stat -c %s "$run/checkpoints/step-000000007/$1")" -v name="/step-000000007/$1" \
+        '$1 == "read" && substr($3, length($3) - length(name) + 1) == name { bytes += $2 } END { printf "%.1f\n", bytes / size }'
+}
+
+counted 4 DAIL_READS_LOG="$work/reads" --set classifier.rows_min=3 --set debug.stop_after_step=8 --set checkpoint.every_steps=0 --set checkpoint.resume="$run/checkpoints/step-000000007"
+exits "four workers go on" $? 75
+# Of a small file the arrays are not all of its bytes.
+twice() { printf '%s times\n' "$1" && awk -v n="$1" 'BEGIN { exit !(n > 1.1 && n < 2.2) }'; }
+check "the network is read twice in all, to verify it and to take it" twice "$(bytes_of model.h5)"
+check "a part of the class rows likewise" twice "$(bytes_of classifier-tiny1.2-of-4.h5)"
+for rank in 2 3 4; do
+    verified=$(opened model.h5 $rank)
+    check "rank $rank opens the network at most to verify it" test "$verified" -le 1
+done
+opens=0
+for part in 1 2 3 4; do
+    opens=$((opens + $(cat "$work"/reads.[1-4] | grep -c "^open .*/step-000000007/classifier-tiny1.$part-of-4.h5\$")))
+done
+is "of four parts each is opened by who verifies it and by who owns it" $opens 8
+is "the coordinator reads none of them" "$(grep -c '^read .*/classifier-' "$work/reads.0")" 0
+
+# --- A file server that is slow ---
+
+# Longer in all than a worker may be silent at the start, and no single read so long.
+counted 2 DAIL_READS_MILLISECONDS=100 --set run.dir="$work/slow" --set checkpoint.resume="$run/checkpoints/step-000000007" --set runtime.liveness_seconds=1 \
+    --set debug.stop_after_step=8
+exits "a restore that takes long shows life" $? 75
+
+# --- The starting point of another run ---
+
 cp -r "$run/checkpoints/step-000000007" "$work/init"
 flip "$work/init/classifier-tiny0.2-of-4.h5" -100
 run_daild 2 --set run.dir="$work/other" --set model.init="$work/init"

@@ -233,12 +233,32 @@ static void test_init(void **state)
     iresnet_free(net);
 }
 
+/* Blocks that share out rows: each row is in the one that its part names, whether or not others are empty. */
+static void test_shared_rows(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {1, 2, 3, 7, 12, 1000, 93431, UINT32_MAX};
+    static const int parts[] = {1, 2, 3, 5, 16, 1024};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+            const uint32_t all = sizes[i], stride = all / 997 + 1;
+            assert_int_equal(parameter_rows_begin(all, parts[p], parts[p]), all);
+            for (uint64_t row = 0; row < all; row += stride) {
+                int part = parameter_rows_part(all, (uint32_t)row, parts[p]);
+                assert_true(part >= 0 && part < parts[p]);
+                assert_true(parameter_rows_begin(all, part, parts[p]) <= row);
+                assert_true(parameter_rows_begin(all, part + 1, parts[p]) > row);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts), cmocka_unit_test(test_largest),     cmocka_unit_test(test_widths),
         cmocka_unit_test(test_usage),  cmocka_unit_test(test_table_tiles), cmocka_unit_test(test_file_order),
-        cmocka_unit_test(test_init),
+        cmocka_unit_test(test_init),   cmocka_unit_test(test_shared_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ static void test_model_comes_back(void **state)
     assert_non_null(strstr(path, "/checkpoints/step-000000007"));
     assert_int_equal(checkpoint_verify(path, true, NULL), STATUS_OK);
     struct model *old = &fixture->model, new = make_model(EMBEDDING);
-    assert_int_equal(checkpoint_read_model(path, new.groups, 2, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_read_model(path, new.groups, 2, NULL, NULL), STATUS_OK);
     for (int i = 0; i < 2; i++) {
         const struct parameter_group *wanted = &old->groups[i], *found = &new.groups[i];
         assert_memory_equal(wanted->weight, found->weight, wanted->count * sizeof(float));
@@ -52,7 +52,8 @@ static void test_rows_come_back_on_any_partition(void **state)
         float rows[CLASSES * EMBEDDING] = {0}, momentum[CLASSES * EMBEDDING] = {0};
         for (int p = 0; p < parts; p++) {
             rows_of(&part, "vgg", CLASSES, rows, momentum, p, parts);
-            assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL), STATUS_OK);
+            assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL, NULL),
+                             STATUS_OK);
         }
         assert_memory_equal(rows, fixture->rows, sizeof rows);
         assert_memory_equal(momentum, fixture->row_momentum, sizeof momentum);
@@ -60,16 +61,56 @@ static void test_rows_come_back_on_any_partition(void **state)
     /* Momenta that nobody asks for are left alone. */
     float rows[CLASSES * EMBEDDING] = {0};
     rows_of(&part, "vgg", CLASSES, rows, NULL, 0, 1);
-    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL), STATUS_OK);
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL, NULL), STATUS_OK);
     assert_memory_equal(rows, fixture->rows, sizeof rows);
     struct error error;
     rows_of(&part, "vgg", CLASSES, fixture->rows, fixture->row_momentum, 0, 1);
     part.parameter.shape[1]++;
-    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL, &error), STATUS_DATA);
     part.parameter.shape[1]--;
     datasets[1].classes++;
-    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL, &error), STATUS_DATA);
     assert_non_null(strstr(error.where, "classifier-vgg.1-of-2.h5"));
+}
+
+/* Who wants rows of the second part has no use for the first, which may be on its way out of a cache. */
+static void test_no_other_part_is_opened(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[PATH], first[PATH];
+    struct checkpoint_dataset datasets[2];
+    struct rows_group part;
+    struct error error;
+    float rows[CLASSES * EMBEDDING] = {0}, momentum[CLASSES * EMBEDDING] = {0};
+    datasets_of(datasets);
+    write_checkpoint(fixture, 7);
+    path_of(fixture, 7, "", path);
+    path_of(fixture, 7, "classifier-vgg.1-of-2.h5", first);
+    assert_int_equal(unlink(first), 0);
+    rows_of(&part, "vgg", CLASSES, rows, momentum, 1, 2);
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL, NULL), STATUS_OK);
+    assert_memory_equal(rows + CLASSES / 2 * EMBEDDING, fixture->rows + CLASSES / 2 * EMBEDDING,
+                        (CLASSES - CLASSES / 2) * EMBEDDING * sizeof(float));
+    rows_of(&part, "vgg", CLASSES, rows, momentum, 0, 1);
+    assert_int_equal(checkpoint_read_classifier(path, &datasets[1], &part.group, NULL, &error), STATUS_DATA);
+    assert_string_equal(error.where, first);
+}
+
+static void note_progress(void *context)
+{
+    ++*(int *)context;
+}
+
+static void test_reading_shows_life(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[PATH];
+    int signs = 0;
+    const struct checkpoint_progress progress = {.call = note_progress, .context = &signs};
+    write_checkpoint(fixture, 7);
+    path_of(fixture, 7, "", path);
+    assert_int_equal(checkpoint_read_model(path, fixture->model.groups, 2, &progress, NULL), STATUS_OK);
+    assert_true(signs > 2);
 }
 
 static void test_state_comes_back(void **state)
@@ -219,7 +260,7 @@ static void test_another_model_is_refused(void **state)
     struct model other = make_model(EMBEDDING / 2);
     write_checkpoint(fixture, 7);
     path_of(fixture, 7, "", path);
-    assert_int_equal(checkpoint_read_model(path, other.groups, 1, &error), STATUS_DATA);
+    assert_int_equal(checkpoint_read_model(path, other.groups, 1, NULL, &error), STATUS_DATA);
     char line[ERROR_LINE_SIZE];
     assert_non_null(strstr(error_format(&error, line, sizeof line), "fc.weight"));
     free_model(&other);
@@ -289,6 +330,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_model_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rows_come_back_on_any_partition, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_other_part_is_opened, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reading_shows_life, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unknown_architecture, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_layout_of_the_files, set_up, tear_down),

@@ -115,11 +115,17 @@ enum status checkpoint_find(const char *argument, char *path, size_t size, struc
 enum status checkpoint_verify(const char *path, bool deep, struct error *error);
 enum status checkpoint_read_state(const char *path, struct checkpoint_state *state, struct error *error);
 
+/* Called between pieces of what takes long to read: as signs of life. */
+struct checkpoint_progress {
+    void (*call)(void *context);
+    void *context;
+};
+
 /* Reads the groups of model.h5 among groups [count], each with its momenta where it has a vector for them.
  * Every name and shape is checked: STATUS_DATA names the first that does not fit this model. Of a network the
- * caller calls iresnet_weights_changed. */
+ * caller calls iresnet_weights_changed. `progress`: NULL, none. */
 enum status checkpoint_read_model(const char *path, const struct parameter_group *groups, size_t count,
-                                  struct error *error);
+                                  const struct checkpoint_progress *progress, struct error *error);
 /* The identity groups that a checkpoint was trained with; every class alone where there were none. A class whose home is
  * another has a row of no meaning in the checkpoint. The caller frees *groups. */
 enum status checkpoint_read_identity(const char *path, const struct checkpoint_state *state,
@@ -129,9 +135,10 @@ enum status checkpoint_read_identity(const char *path, const struct checkpoint_s
 const struct checkpoint_dataset *checkpoint_find_rows(const struct checkpoint_state *state,
                                                       const struct manifest *manifest, char *why,
                                                       size_t size);
-/* Fills a group of class rows (weights, and momenta where it has a vector for them) from whatever parts the
- * checkpoint has. */
+/* Fills a group of class rows (weights, and momenta where it has a vector for them) from those of the checkpoint's parts
+ * that have any of them: no other file is opened. */
 enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,
-                                       const struct parameter_group *group, struct error *error);
+                                       const struct parameter_group *group,
+                                       const struct checkpoint_progress *progress, struct error *error);
 
 #endif

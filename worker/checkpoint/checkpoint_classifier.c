@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 
+/* Read between two signs of life. */
+#define PIECE_BYTES ((size_t)4 << 20)
+
 static uint64_t width_of(const struct parameter_group *group)
 {
     return group->parameters[0].shape[1];
@@ -92,7 +95,8 @@ static enum status read_range(const struct h5_file *file, const struct checkpoin
 
 /* Copies the rows that file and group share. */
 static enum status copy_rows(const struct h5_file *file, const char *name, uint32_t begin, uint32_t end,
-                             const struct parameter_group *group, float *values, struct error *error)
+                             const struct parameter_group *group, float *values,
+                             const struct checkpoint_progress *progress, struct error *error)
 {
     uint32_t first = begin > group->rows.begin ? begin : group->rows.begin;
     uint32_t last = end < group->rows.end ? end : group->rows.end;
@@ -110,21 +114,29 @@ static enum status copy_rows(const struct h5_file *file, const char *name, uint3
         status = error_set(error, STATUS_DATA, file->path, "use the model settings that it was trained with",
                            "%s is not f32 [%u, %llu]", name, end - begin, (unsigned long long)width);
     } else {
-        float *target = values + (size_t)(first - group->rows.begin) * width;
-        status = h5_read_rows(&array, first - begin, last - first, target, error);
+        const uint32_t piece = (uint32_t)(PIECE_BYTES / (width * sizeof(float)) + 1);
+        for (uint32_t row = first; row < last && status == STATUS_OK;) {
+            const uint32_t count = last - row < piece ? last - row : piece;
+            checkpoint_show_progress(progress);
+            status = h5_read_rows(&array, row - begin, count,
+                                  values + (size_t)(row - group->rows.begin) * width, error);
+            row += count;
+        }
     }
     h5_close_array(&array, NULL);
     return status;
 }
 
 static enum status read_part(const char *path, const struct checkpoint_dataset *dataset, uint32_t part,
-                             const struct parameter_group *group, uint32_t *row, struct error *error)
+                             const struct parameter_group *group, uint32_t *row,
+                             const struct checkpoint_progress *progress, struct error *error)
 {
     char name[256], full[PATH_SIZE];
     struct h5_file file = {0};
     uint32_t end = 0;
     enum status status =
         checkpoint_name_classifier(path, dataset->name, part, dataset->parts, name, sizeof name, error);
+    checkpoint_show_progress(progress);
     if (status == STATUS_OK) {
         status = file_join(path, name, full, error);
     }
@@ -135,10 +147,10 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
         status = read_range(&file, dataset, *row, &end, error);
     }
     if (status == STATUS_OK) {
-        status = copy_rows(&file, "/weight", *row, end, group, group->weight, error);
+        status = copy_rows(&file, "/weight", *row, end, group, group->weight, progress, error);
     }
     if (status == STATUS_OK && group->momentum) {
-        status = copy_rows(&file, "/momentum", *row, end, group, group->momentum, error);
+        status = copy_rows(&file, "/momentum", *row, end, group, group->momentum, progress, error);
     }
     h5_close_file(&file, NULL);
     *row = end;
@@ -146,17 +158,29 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
 }
 
 enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,
-                                       const struct parameter_group *group, struct error *error)
+                                       const struct parameter_group *group,
+                                       const struct checkpoint_progress *progress, struct error *error)
 {
-    uint32_t row = 0;
+    const struct parameter_rows *rows = &group->rows;
+    const int parts = (int)dataset->parts;
     enum status status = STATUS_OK;
-    for (uint32_t part = 1; part <= dataset->parts && row < group->rows.end && status == STATUS_OK; part++) {
-        status = read_part(path, dataset, part, group, &row, error);
+    if (rows->begin >= rows->end) {
+        return STATUS_OK;
     }
-    if (status == STATUS_OK && row < group->rows.end) {
+    if (rows->end > dataset->classes || parts < 1) {
+        return error_set(error, STATUS_DATA, path, "use the model settings that it was trained with",
+                         "dataset %s has %u class rows in %d parts where row %u was expected", dataset->name,
+                         dataset->classes, parts, rows->end - 1);
+    }
+    const int first = parameter_rows_part(dataset->classes, rows->begin, parts);
+    uint32_t row = parameter_rows_begin(dataset->classes, first, parts);
+    for (int part = first; part < parts && row < rows->end && status == STATUS_OK; part++) {
+        status = read_part(path, dataset, (uint32_t)part + 1, group, &row, progress, error);
+    }
+    if (status == STATUS_OK && row < rows->end) {
         status = error_set(error, STATUS_DATA, path, "the checkpoint is damaged: resume from an earlier one",
                            "dataset %s has class rows up to %u where row %u was expected", dataset->name, row,
-                           group->rows.end);
+                           rows->end);
     }
     return status;
 }

@@ -88,6 +88,13 @@ enum status checkpoint_close_part(struct h5_file *h5, const char *directory, con
     return status;
 }
 
+void checkpoint_show_progress(const struct checkpoint_progress *progress)
+{
+    if (progress) {
+        progress->call(progress->context);
+    }
+}
+
 bool checkpoint_name_is_plain(const char *name)
 {
     for (const unsigned char *c = (const unsigned char *)name; *c; c++) {

@@ -29,6 +29,9 @@ enum status checkpoint_finish_part(const char *directory, const char *file, stru
 enum status checkpoint_close_part(struct h5_file *h5, const char *directory, const char *file,
                                   enum status written, struct checkpoint_part *part, struct error *error);
 
+/* Shows life, where somebody looks. */
+void checkpoint_show_progress(const struct checkpoint_progress *progress);
+
 /* A name that stays within its directory: not empty, no slash, not "." or "..", nothing unprintable. */
 bool checkpoint_name_is_plain(const char *name);
 

@@ -146,13 +146,15 @@ static enum status open_model(const char *path, struct h5_file *file, struct err
 }
 
 static enum status read_arrays(const struct h5_file *file, const struct parameter_group *group,
-                               const struct arrays *arrays, float *buffer, struct error *error)
+                               const struct arrays *arrays, float *buffer,
+                               const struct checkpoint_progress *progress, struct error *error)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < group->parameter_count && status == STATUS_OK; i++) {
         const struct parameter *parameter = &group->parameters[i];
         uint64_t dims[4] = {0};
         char name[128];
+        checkpoint_show_progress(progress);
         if (!has(arrays, parameter)) {
             continue;
         }
@@ -185,29 +187,29 @@ static enum status check_members(const struct h5_file *file, const char *group, 
 }
 
 static enum status read_group(const struct h5_file *file, const struct parameter_group *group, float *buffer,
-                              struct error *error)
+                              const struct checkpoint_progress *progress, struct error *error)
 {
     char name[128];
     snprintf(name, sizeof name, "/%s", group->name);
     enum status status = check_members(file, name, group->parameter_count, error);
     if (status == STATUS_OK) {
-        status = read_arrays(file, group, &values_of_group, buffer, error);
+        status = read_arrays(file, group, &values_of_group, buffer, progress, error);
     }
     if (status == STATUS_OK && group->momentum) {
-        status = read_arrays(file, group, &momenta_of_group, buffer, error);
+        status = read_arrays(file, group, &momenta_of_group, buffer, progress, error);
     }
     return status;
 }
 
 enum status checkpoint_read_model(const char *path, const struct parameter_group *groups, size_t count,
-                                  struct error *error)
+                                  const struct checkpoint_progress *progress, struct error *error)
 {
     struct h5_file file = {0};
     float *buffer = make_buffer(groups, count);
     enum status status = buffer ? open_model(path, &file, error) : error_no_memory(error, path);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         if (!groups[i].owned_rows) {
-            status = read_group(&file, &groups[i], buffer, error);
+            status = read_group(&file, &groups[i], buffer, progress, error);
         }
     }
     h5_close_file(&file, NULL);

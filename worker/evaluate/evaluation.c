@@ -103,30 +103,6 @@ static enum status embed_share(struct evaluation *evaluation, enum status failur
     return failure;
 }
 
-/* Everyone learns the gravest failure of any worker, so that all leave together. Whoever did not fail itself
- * gets an error without text: the worker that did has it. */
-static enum status agree(struct exchange *exchange, enum status failure, struct error *error)
-{
-    enum status gravest[] = {STATUS_DATA, STATUS_NUMERIC, STATUS_STORAGE, STATUS_INTERNAL};
-    double failed[4] = {0};
-    for (int i = 0; i < 4; i++) {
-        failed[i] = failure == gravest[i];
-    }
-    if (failure != STATUS_OK && failed[0] + failed[1] + failed[2] == 0) {
-        failed[3] = 1;
-    }
-    enum status status = exchange->operations->sum_double(exchange, failed, 4, error);
-    for (int i = 0; i < 4 && status == STATUS_OK && failure == STATUS_OK; i++) {
-        if (failed[i] > 0) {
-            if (error) {
-                *error = (struct error){.status = gravest[i]};
-            }
-            return gravest[i];
-        }
-    }
-    return status == STATUS_OK ? failure : status;
-}
-
 /* Rows of all workers -> sums in the order of the images, and the mean norm. */
 static enum status gather(struct evaluation *evaluation, struct exchange *exchange, double *mean_norm,
                           struct error *error)
@@ -181,7 +157,7 @@ enum status evaluation_run(struct iresnet *net, int input, int batch, const stru
     }
     status = embed_share(&evaluation, status, stop, context, error);
     if (status != STATUS_STOPPED) {
-        status = agree(exchange, status, error);
+        status = exchange_agree(exchange, status, error);
         if (status == STATUS_OK) {
             status = gather(&evaluation, exchange, &mean_norm, error);
         }

@@ -24,6 +24,8 @@ struct exchange_operations {
     /* send [size][count_each] summed over workers; each gets its own slice recv [count_each]. */
     enum status (*reduce_scatter)(struct exchange *exchange, const float *send, float *recv,
                                   size_t count_each, struct error *error);
+    /* Worker 0's bytes, to all. */
+    enum status (*broadcast)(struct exchange *exchange, void *bytes, size_t size, struct error *error);
     /* In place over all workers. */
     enum status (*sum_double)(struct exchange *exchange, double *values, size_t count, struct error *error);
 
@@ -64,6 +66,10 @@ struct exchange {
     double seconds_hidden;
     uint64_t bytes;
 };
+
+/* Everyone learns the gravest failure of any worker, so that all leave together. Whoever did not fail itself gets an error
+ * without text: the worker that did has it. */
+enum status exchange_agree(struct exchange *exchange, enum status failure, struct error *error);
 
 /* The exchange of a single worker: copies. The caller calls operations->close. */
 enum status exchange_local_create(struct exchange **exchange, struct error *error);

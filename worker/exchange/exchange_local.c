@@ -27,6 +27,15 @@ static enum status local_reduce_scatter(struct exchange *exchange, const float *
     return STATUS_OK;
 }
 
+static enum status local_broadcast(struct exchange *exchange, void *bytes, size_t size, struct error *error)
+{
+    (void)exchange;
+    (void)bytes;
+    (void)size;
+    (void)error;
+    return STATUS_OK;
+}
+
 static enum status local_sum_double(struct exchange *exchange, double *values, size_t count,
                                     struct error *error)
 {
@@ -96,6 +105,7 @@ enum status exchange_local_create(struct exchange **exchange, struct error *erro
 {
     static const struct exchange_operations operations = {.allgather = local_allgather,
                                                           .reduce_scatter = local_reduce_scatter,
+                                                          .broadcast = local_broadcast,
                                                           .sum_double = local_sum_double,
                                                           .group_create = local_group_create,
                                                           .group_free = local_group_free,

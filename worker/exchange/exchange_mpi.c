@@ -13,6 +13,8 @@
 #define IDLE_SECONDS 2e-3
 /* MPI moves large messages only inside its calls, a fragment or so each: so many per buckets_progress. */
 #define PROGRESS_TESTS 8
+/* What one broadcast moves; more goes in several. */
+#define BROADCAST_BYTES ((size_t)64 << 20)
 
 struct exchange_group {
     MPI_Comm communicator; /* MPI_COMM_NULL: this worker is outside, or alone in it */
@@ -193,6 +195,22 @@ static enum status mpi_reduce_scatter(struct exchange *exchange, const float *se
     int code = MPI_Ireduce_scatter_block(send, recv, (int)count_each, MPI_FLOAT, MPI_SUM, mpi->communicator,
                                          &request);
     return account(mpi, begin, finish(mpi, code, &request, "summing and scattering over all workers", error));
+}
+
+static enum status mpi_broadcast(struct exchange *exchange, void *bytes, size_t size, struct error *error)
+{
+    struct exchange_mpi *mpi = of(exchange);
+    double begin = MPI_Wtime();
+    enum status status = STATUS_OK;
+    count_bytes(mpi, size);
+    for (size_t done = 0; done < size && status == STATUS_OK;) {
+        const size_t piece = size - done < BROADCAST_BYTES ? size - done : BROADCAST_BYTES;
+        MPI_Request request;
+        int code = MPI_Ibcast((char *)bytes + done, (int)piece, MPI_BYTE, 0, mpi->communicator, &request);
+        status = finish(mpi, code, &request, "broadcasting to all workers", error);
+        done += piece;
+    }
+    return account(mpi, begin, status);
 }
 
 static enum status mpi_sum_double(struct exchange *exchange, double *values, size_t count,
@@ -417,6 +435,7 @@ static const struct exchange_operations *mpi_operations(void)
 {
     static const struct exchange_operations operations = {.allgather = mpi_allgather,
                                                           .reduce_scatter = mpi_reduce_scatter,
+                                                          .broadcast = mpi_broadcast,
                                                           .sum_double = mpi_sum_double,
                                                           .group_create = mpi_group_create,
                                                           .group_free = mpi_group_free,

@@ -24,7 +24,7 @@ static enum status make_network(const struct backbone_use *use, struct backbone 
         return STATUS_OK;
     }
     const struct parameter_group group = iresnet_parameter_group(backbone->net);
-    status = checkpoint_read_model(backbone->path, &group, 1, error);
+    status = checkpoint_read_model(backbone->path, &group, 1, NULL, error);
     if (status == STATUS_OK) {
         iresnet_weights_changed(backbone->net);
     }

@@ -41,7 +41,7 @@ static bool create_block(struct classifier *classifier, size_t dataset)
 {
     struct classifier_block *block = &classifier->block[dataset];
     struct exchange *exchange = classifier->exchange;
-    uint64_t classes = classifier->classes[dataset];
+    uint32_t classes = classifier->classes[dataset];
     int first;
     classifier_owners(classifier, dataset, &first, &block->parts);
     block->part = (exchange->rank - first + exchange->size) % exchange->size;
@@ -53,8 +53,8 @@ static bool create_block(struct classifier *classifier, size_t dataset)
         block->part = 0;
         return true;
     }
-    block->row_begin = (uint32_t)(classes * (uint64_t)block->part / (uint64_t)block->parts);
-    block->row_end = (uint32_t)(classes * (uint64_t)(block->part + 1) / (uint64_t)block->parts);
+    block->row_begin = parameter_rows_begin(classes, block->part, block->parts);
+    block->row_end = parameter_rows_begin(classes, block->part + 1, block->parts);
     size_t rows = block->row_end - block->row_begin, values = rows * block->parameter.shape[1];
     block->parameter.shape[0] = rows;
     block->parameter.count = values;

@@ -57,6 +57,17 @@ static bool rows_are_valid(const struct parameter_group *group)
            rows->end <= rows->all && rows->part >= 0 && rows->part < rows->parts;
 }
 
+uint32_t parameter_rows_begin(uint32_t all, int part, int parts)
+{
+    return (uint32_t)((uint64_t)all * (uint64_t)part / (uint64_t)parts);
+}
+
+int parameter_rows_part(uint32_t all, uint32_t row, int parts)
+{
+    /* The last block that begins at or before the row: all * part / parts < row + 1. */
+    return (int)((((uint64_t)row + 1) * (uint64_t)parts + all - 1) / all) - 1;
+}
+
 bool parameter_group_is_valid(const struct parameter_group *group)
 {
     size_t weights = 0, statistics = 0;

@@ -51,6 +51,11 @@ struct parameter_rows {
     int part, parts; /* it is block `part` (from 0) of so many */
 };
 
+/* The first row of block `part` (from 0) of `parts` that share out `all` rows; that of block `parts` is `all`. */
+uint32_t parameter_rows_begin(uint32_t all, int part, int parts);
+/* The block that has a row, which is one of `all`. */
+int parameter_rows_part(uint32_t all, uint32_t row, int parts);
+
 /* Parameters that are trained, saved and traced as one: the backbone, the domain head, and of each dataset the
  * class rows that this worker owns. The vectors belong to who made the group, but for those that
  * parameter_group_add_momentum and parameter_group_create_copy allocate. */
