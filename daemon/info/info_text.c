@@ -202,7 +202,7 @@ enum status info_packing(const char *path, FILE *output, struct error *error)
         return status;
     }
     fprintf(output, "%s: a dataset that is being packed; the same dail pack goes on with it\n%-12s %zu\n",
-            path, "finished", part_lines(text, NULL, NULL).count);
+            path, "finished", part_lines(text, NULL, NULL).count - 1);
     free(text);
     return info_text(job, "what is packed", output, error);
 }

@@ -2,7 +2,7 @@
 #include "shard/pack/pack.h"
 
 #include "proto/random.h"
-#include "shard/dataset_writer.h"
+#include "shard/dataset/dataset_writer.h"
 #include "shard/pack/pack_source.h"
 
 #include <stdio.h>
@@ -152,11 +152,12 @@ static char *describe_job(const struct packing *packing, uint32_t shards)
         return NULL;
     }
     fprintf(stream,
-            "dail %s\nimages %llu\nclasses %u\ndigest %08x\nseed %llu\nshards %u\nid %u\nsize %d\n"
-            "encoding %d\nquality %d\nsource %s\n",
-            DAIL_VERSION, (unsigned long long)source->images, source->classes, source->digest,
-            (unsigned long long)packing->wanted->seed, shards, packing->wanted->dataset_id, style->size,
-            (int)style->encoding, style->quality, packing->wanted->source);
+            "dail %s\nforce %s\nsource %s\nimages %llu\nclasses %u\nlisting %08x\nseed %llu\nid %u\nsize %d\n"
+            "encoding %s\nquality %d\nshards %u\n",
+            DAIL_VERSION, packing->wanted->force ? "yes" : "no", packing->wanted->source,
+            (unsigned long long)source->images, source->classes, source->digest,
+            (unsigned long long)packing->wanted->seed, packing->wanted->dataset_id, style->size,
+            style->encoding == IMAGE_PNG ? "png" : "jpeg", style->quality, shards);
     if (fclose(stream) != 0) {
         free(text);
         return NULL;
@@ -207,7 +208,9 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
                                 .encoding = IMAGE_UNKNOWN,
                                 .images = packing->source->images,
                                 .source = wanted->source,
-                                .force = wanted->force};
+                                .force = wanted->force,
+                                .tell = packing->style->warn,
+                                .context = packing->style->context};
     enum status status = count_shards(packing, &plan.shards, error);
     if (status != STATUS_OK) {
         return status;
@@ -222,11 +225,7 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
     free(job);
     if (status == STATUS_OK) {
         const struct dataset_tally *tally = dataset_writer_tally(packing->writer);
-        const char *warning = dataset_writer_warning(packing->writer);
         *next = tally->next;
-        if (warning[0] != '\0' && packing->style->warn) {
-            packing->style->warn(packing->style->context, warning);
-        }
         if (!packing->style->skip_bad && tally->images != tally->next) {
             return error_set(error, STATUS_DATA, dataset_writer_directory(packing->writer),
                              "allow images to be left out again, or remove the folder to begin anew",

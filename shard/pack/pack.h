@@ -71,7 +71,8 @@ struct pack_dataset {
     bool force; /* replace a dataset of that name */
 };
 
-/* Each writes <directory>/<name>.yaml, <name>-<nnnnn>.h5 and <name>.classes.txt. */
+/* Each writes <directory>/<name>.yaml, <name>-<nnnnn>.h5 and <name>.classes.txt (shard/dataset/dataset_file.h tells how
+ * they are called where a dataset is replaced). */
 
 /* `source` is a folder, <source>/<identity>/<image>. Labels follow the identities' names in byte order. */
 enum status pack_folder(const struct pack_dataset *import, const struct pack_style *style,

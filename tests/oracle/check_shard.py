@@ -4,6 +4,7 @@ statement of the format.
     /usr/bin/python3 tests/oracle/check_shard.py MANIFEST.yaml|SET.h5...
 """
 import pathlib
+import re
 import struct
 import sys
 import zlib
@@ -37,7 +38,7 @@ def check_manifest(path):
     assert len(names) == manifest["classes"] and names == sorted(names)
     images, labels = 0, []
     for number, entry in enumerate(manifest["shards"]):
-        assert entry["file"] == f"{manifest['name']}-{number:05}.h5"
+        assert re.fullmatch(rf"{re.escape(manifest['name'])}(-g[0-9]+)?-{number:05}\.h5", entry["file"])
         data = (path.parent / entry["file"]).read_bytes()
         assert len(data) == entry["bytes"] and zlib.crc32(data) == entry["crc"]
         with h5py.File(path.parent / entry["file"], "r") as file:

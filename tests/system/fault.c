@@ -308,6 +308,16 @@ int unlink(const char *path)
     return real(path);
 }
 
+int unlinkat(int folder, const char *name, int flags)
+{
+    char path[2200], place[1024];
+    REAL(int, unlinkat, int, const char *, int);
+    snprintf(path, sizeof path, "%s/%s", folder == AT_FDCWD ? "" : path_of(folder, place, sizeof place),
+             name);
+    FAIL_IF(removal(path), path, -1)
+    return real(folder, name, flags);
+}
+
 int remove(const char *path)
 {
     REAL(int, remove, const char *);

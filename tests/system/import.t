@@ -113,14 +113,16 @@ if [ "$mb" -le 100 ]; then
     check "it is unpacked" "$dail" unpack "$work/data/large.yaml" -o "$work/out-large"
     check "each image is the source's" same_images "$work/large/train.rec" "$work/out-large"
 fi
+# The files of another generation have other names, and the same bytes.
+same_dataset() { sed 's/-g[0-9]*\([-.]\)/\1/' "$1" | cmp - "$work/by-two"; }
 cp "$work/data/small.yaml" "$work/by-two"
 for threads in 1 5; do
     check "by $threads threads" peak small --threads $threads --force
-    check "by $threads threads to the same bytes" cmp "$work/by-two" "$work/data/small.yaml"
+    check "by $threads threads to the same bytes" same_dataset "$work/data/small.yaml"
 done
 
 check "with its records put in order first" peak small --spool always --force
-check "with its records put in order first to the same bytes" cmp "$work/by-two" "$work/data/small.yaml"
+check "with its records put in order first to the same bytes" same_dataset "$work/data/small.yaml"
 is "and no other file is left" "$(find "$work/data" -name '.*' -o -name records | wc -l | tr -d ' ')" 0
 
 # --- Killed ---
@@ -146,7 +148,7 @@ killed() {
     "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4 "$@" >>"$work/out" 2>&1
     again=$?
     { echo "exit codes $code ($finished) and $again"; cat "$work/out"; } >"$work/said"
-    [ "$code $finished $again" = "137 not finished 0" ] && cmp "$out/small.yaml" "$work/by-two" >>"$work/said" 2>&1 &&
+    [ "$code $finished $again" = "137 not finished 0" ] && same_dataset "$out/small.yaml" >>"$work/said" 2>&1 &&
         [ ! -e "$out/.small.packing" ] && "$dail" verify "$out/small.yaml" >>"$work/said" 2>&1
     verdict "killed in $call, a packing goes on"
 }

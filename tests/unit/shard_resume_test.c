@@ -238,7 +238,9 @@ static void other_imports_begin_anew(void **state)
     assert_int_equal(pack(*state, &work, "whole", 2, &result), STATUS_OK);
     write_image(&work, interrupt(*state, &work, "out"));
     assert_int_equal(pack(*state, &work, "out", 2, &result), STATUS_OK);
-    assert_int_equal(work.told, 0);
+    assert_int_equal(work.told, 1);
+    assert_non_null(strstr(work.line, "beginning anew"));
+    assert_non_null(strstr(work.line, "finished shards: seed is 2, and was 1"));
     assert_same(*state, "whole", "out");
     /* The same names in another folder are other images. */
     char moved[620];
@@ -247,13 +249,15 @@ static void other_imports_begin_anew(void **state)
     assert_int_equal(rename(work.faces, moved), 0);
     snprintf(work.faces, sizeof work.faces, "%.599s", moved);
     assert_int_equal(pack(*state, &work, "elsewhere", 1, &result), STATUS_OK);
-    assert_int_equal(work.told, 0);
+    assert_int_equal(work.told, 1);
+    assert_non_null(strstr(work.line, "faces-moved, and was "));
 }
 
 /* What does not have the bytes that were recorded is packed again, and all after it. */
 static void damaged_shards_are_packed_again(void **state)
 {
     static const char *const files[] = {"few-00000.h5", "few-00001.h5", "finished", "job"};
+    static const int told[] = {1, 2, 0, 0}; /* that it is damaged, and what is gone on from */
     struct work work;
     struct pack_result result;
     make_faces(*state, &work);
@@ -265,7 +269,8 @@ static void damaged_shards_are_packed_again(void **state)
         snprintf(path, sizeof path, "%s/.few.packing/%s", out, files[i]);
         scratch_flip(scratch_path(*state, path), 0);
         assert_int_equal(pack(*state, &work, out, 1, &result), STATUS_OK);
-        assert_int_equal(work.told, files[i] == files[1]);
+        assert_int_equal(work.told, told[i]);
+        assert_true(told[i] == 0 || strstr(work.line, "is not as it was when it was finished"));
         assert_same(*state, "whole", out);
     }
 }

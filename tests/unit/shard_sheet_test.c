@@ -3,7 +3,7 @@
 
 #include "proto/file.h"
 #include "shard/class_images.h"
-#include "shard/dataset_writer.h"
+#include "shard/dataset/dataset_writer.h"
 #include "shard/identity/overlap_list.h"
 #include "shard/image/sheet.h"
 

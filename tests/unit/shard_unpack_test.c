@@ -1,7 +1,7 @@
 /* shard/unpack.h: datasets and sets as files, and what cannot be. */
 #include "tests/unit/shard_scratch.h"
 
-#include "shard/dataset_writer.h"
+#include "shard/dataset/dataset_writer.h"
 #include "shard/manifest.h"
 #include "shard/pack/pack.h"
 #include "shard/pairs.h"

@@ -1,6 +1,6 @@
 #include "tests/unit/shard_edit.h"
 
-#include "shard/dataset_writer.h"
+#include "shard/dataset/dataset_writer.h"
 #include "shard/manifest.h"
 #include "shard/verify.h"
 
@@ -15,6 +15,10 @@
 static void write_dataset(struct scratch *scratch, int odd)
 {
     static const char *const names[] = {"Ada", "Bela", "Chloe"};
+    static const char *const files[] = {"few.yaml", "few-00000.h5", "few-00001.h5", "few.classes.txt"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        unlink(scratch_path(scratch, files[i]));
+    }
     struct dataset_writer *writer;
     struct error error;
     struct dataset_plan plan = {.directory = scratch->directory,
@@ -24,8 +28,7 @@ static void write_dataset(struct scratch *scratch, int odd)
                                 .image_size = SIDE,
                                 .encoding = IMAGE_JPEG,
                                 .images = IMAGES,
-                                .shards = 2,
-                                .force = true};
+                                .shards = 2};
     assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
     for (int i = 0; i < IMAGES; i++) {
         size_t size;

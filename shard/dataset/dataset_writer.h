@@ -1,11 +1,12 @@
 /* Writing a dataset: shards, class names and manifest, in a hidden folder until all of it is there.
  *
- * While it is being written everything lies in `<directory>/.<name>.packing/`; finish moves the files to
- * their names, the manifest last: a dataset has its manifest only when it is whole. Shards that were finished
- * there before an interruption are gone on from.
+ * While it is being written everything lies in `<directory>/.<name>.packing/`, which is this user's alone; finish moves
+ * the files to their names, the manifest last, and then removes those of a dataset that is replaced
+ * (shard/dataset/dataset_commit.h): at any instant the old dataset or the new one is whole. Shards that were finished
+ * before an interruption are gone on from.
  */
-#ifndef DAIL_SHARD_DATASET_WRITER_H
-#define DAIL_SHARD_DATASET_WRITER_H
+#ifndef DAIL_SHARD_DATASET_DATASET_WRITER_H
+#define DAIL_SHARD_DATASET_DATASET_WRITER_H
 
 #include "proto/error.h"
 #include "shard/image/image.h"
@@ -28,6 +29,9 @@ struct dataset_plan {
     const char *job; /* all that the shards' bytes depend on: one that was interrupted is gone on with where
                         this text is the same. NULL: none is */
     bool force; /* replace a dataset of that name; else that is STATUS_USAGE */
+    /* What is gone on from or begun anew, and why; may be NULL. */
+    void (*tell)(void *context, const char *text);
+    void *context;
 };
 
 /* How far it is. */
@@ -40,9 +44,10 @@ struct dataset_tally {
     uint32_t *stored; /* [classes]: images that each class has got */
 };
 
-/* The plan's directory, name and source must stay until finish or abandon. What an earlier, interrupted try
+/* The plan's directory, name, source and context must stay until finish or abandon. What an earlier, interrupted try
  * left is gone on with or removed. STATUS_USAGE where another process writes a dataset of that name there
- * (proto/folder_lock.h). */
+ * (proto/folder_lock.h), where another's or a folder that others can write to has the hidden folder's name, and where
+ * another manifest lists files of these names. */
 enum status dataset_writer_create(const struct dataset_plan *plan, struct dataset_writer **writer,
                                   struct error *error);
 /* The next image, already in random order; `kept`: for the tally, byte for byte as it came. `skip` instead
@@ -51,24 +56,22 @@ enum status dataset_writer_create(const struct dataset_plan *plan, struct datase
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
                                   uint32_t label, bool kept, struct error *error);
 enum status dataset_writer_skip(struct dataset_writer *writer, struct error *error);
-/* That the work of another process was taken over, which is gone or stands still; else empty. */
-const char *dataset_writer_warning(const struct dataset_writer *writer);
 /* Valid until finish or abandon. */
 const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *writer);
 /* The folder in which everything lies until the end; what else is put there is removed with it. */
 const char *dataset_writer_directory(const struct dataset_writer *writer);
 /* The place after the last image of a shard. */
 uint64_t dataset_plan_share_end(const struct dataset_plan *plan, uint32_t shard);
-/* names[classes]: the identity of each label. Frees the writer in any case; on an error nothing of the new
- * dataset is left but finished shards of a job, and (unless the very last renames failed) an old one is
- * untouched. `bytes` (may be NULL): of all files. */
+/* names[classes]: the identity of each label. Frees the writer in any case; on an error an old dataset is untouched and
+ * nothing of the new one is left but finished shards of a job, or the error says that the new one is in place. `bytes` (may
+ * be NULL): of all files. */
 enum status dataset_writer_finish(struct dataset_writer *writer, const char *const *names, uint64_t *bytes,
                                   struct error *error);
 /* Finished shards of a job stay for the next try. */
 void dataset_writer_abandon(struct dataset_writer *writer);
 
-/* STATUS_USAGE if `name` cannot name a dataset, or there is one already and not `force`: to be told before
- * long work. */
+/* STATUS_USAGE if `name` cannot name a dataset, there is one already and not `force`, or another manifest lists files of
+ * its names: to be told before long work. */
 enum status dataset_writer_check(const char *directory, const char *name, bool force, struct error *error);
 
 #endif
