@@ -1,8 +1,9 @@
 #include "shard/hdf5/hdf5_child.h"
 
+#include "shard/hdf5/hdf5_confine.h"
+#include "shard/hdf5/hdf5_stored.h"
 #include "shard/hdf5/hdf5_survey.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,69 +30,48 @@
 #define SECONDS 10
 /* What HDF5 decodes at the least in a second. */
 #define DECODED_A_SECOND ((uint64_t)10 << 20)
-#define MEMORY_MAX ((rlim_t)2 << 30)
-/* The file, the output, what is printed, and the file once more, opened by HDF5. */
-#define DESCRIPTORS 4
+/* Its first words, of one length: it is ready, or why it is not follows. */
+#define READY "dail-hdf5 ready."
+#define CANNOT "dail-hdf5 cannot"
+#define GREETING (sizeof READY - 1)
 
 #define DAMAGED "restore the file from a copy, or make it again"
 
 /* --- The child's side --- */
-
-static void close_all_from(int first)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    if (!directory) {
-        return;
-    }
-    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
-        int descriptor = atoi(entry->d_name);
-        if (descriptor >= first && descriptor != dirfd(directory)) {
-            close(descriptor);
-        }
-    }
-    closedir(directory);
-}
-
-/* From here on it computes for so long and no longer, takes so much memory and no more, opens one file and
- * no other, writes none, gains no rights, and does not outlive who started it. */
-static void confine(pid_t parent, rlim_t seconds)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) {
-        _exit(H5_SURVEY_FAILED);
-    }
-    close_all_from(3);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
-    setrlimit(RLIMIT_FSIZE, &(struct rlimit){0});
-    setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = DESCRIPTORS, .rlim_max = DESCRIPTORS});
-    /* The first limit ends it by a signal that tells why. */
-    setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = seconds, .rlim_max = seconds + 1});
-#ifndef SANITIZED
-    setrlimit(RLIMIT_AS, &(struct rlimit){.rlim_cur = MEMORY_MAX, .rlim_max = MEMORY_MAX});
-#endif
-}
 
 /* Run by every program that this file is part of, before its main, as glibc hands it the arguments: so no
  * main, be it a test's, has to know of it. It does nothing in a process that h5_child_start has not started.
  */
 __attribute__((constructor)) static void become_survey(int count, char **arguments)
 {
+    char why[256];
     if (count < 4 || strcmp(arguments[0], NAME) != 0) {
         return;
     }
-    confine((pid_t)atoi(arguments[1]), (rlim_t)atoi(arguments[2]));
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != (pid_t)atoi(arguments[1])) {
+        _exit(H5_SURVEY_FAILED);
+    }
+    const bool confined = h5_confine((unsigned)atoi(arguments[2]), why, sizeof why);
+    if (!h5_stored_write(confined ? READY : CANNOT, GREETING)) {
+        _exit(H5_SURVEY_FAILED);
+    }
+    if (!confined) {
+        h5_stored_write(why, strlen(why));
+        _exit(H5_SURVEY_FAILED);
+    }
     _exit(h5_survey_run(count - 3, arguments + 3));
 }
 
 /* --- Starting it --- */
 
-/* Where libraries lie is all that it needs to know of its environment. */
+/* Where libraries lie is all that it needs to know of its environment, and whether the system has filters. */
 static void make_environment(char **environment)
 {
     size_t count = 0;
     for (char **entry = environ; entry && *entry; entry++) {
-        if (strncmp(*entry, "LD_LIBRARY_PATH=", 16) == 0) {
+        if (strncmp(*entry, "LD_LIBRARY_PATH=", 16) == 0 ||
+            strncmp(*entry, H5_CONFINE_SWITCH "=", sizeof H5_CONFINE_SWITCH) == 0) {
             environment[count++] = *entry;
         }
     }
@@ -149,7 +128,8 @@ static int spawn(const char *program, char *const *arguments, int input, int out
 static enum status cannot_start(const char *path, int number, struct error *error)
 {
     return error_set(error, STATUS_INTERNAL, path,
-                     "raise the limits on processes and open files, and try again",
+                     number == ENOENT ? "mount /proc: the program starts itself by /proc/self/exe"
+                                      : "raise the limits on processes and open files, and try again",
                      "cannot start a process to look into the file: %s", strerror(number));
 }
 
@@ -241,6 +221,30 @@ enum status h5_child_end(struct h5_child *child, struct error *error)
     return ended < 0 ? STATUS_OK : tell_fate(child, fate, error);
 }
 
+/* The system fails here, not the file: of what cannot start nothing is known of that. */
+static enum status greet(struct h5_child *child, struct error *error)
+{
+    char greeting[GREETING], why[256];
+    const size_t got = h5_child_read(child, greeting, sizeof greeting);
+    if (got == GREETING && memcmp(greeting, READY, GREETING) == 0) {
+        return STATUS_OK;
+    }
+    if (got == GREETING && memcmp(greeting, CANNOT, GREETING) == 0) {
+        why[h5_child_read(child, why, sizeof why - 1)] = '\0';
+        h5_child_end(child, NULL);
+        return error_set(error, STATUS_INTERNAL, child->path,
+                         "allow it, or, where the system has no seccomp, set " H5_CONFINE_SWITCH "=off",
+                         "cannot confine the process that is to look into the file: %s", why);
+    }
+    enum status status = h5_child_end(child, error);
+    return status == STATUS_INTERNAL
+               ? status
+               : error_set(
+                     error, STATUS_INTERNAL, child->path,
+                     "start the program itself, not through valgrind or a loader: /proc/self/exe must be it",
+                     "the process that is to look into the file did not begin as this program's");
+}
+
 /* --- What it is for --- */
 
 /* Up to `most` bytes of its output, in memory that grows with them; NULL if there is none. */
@@ -298,6 +302,9 @@ enum status h5_survey(int descriptor, const char *path, uint64_t bytes, struct h
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(seconds, sizeof seconds, "%d", child.seconds);
     enum status status = h5_child_start(PROGRAM, arguments, descriptor, &child, error);
+    if (status == STATUS_OK) {
+        status = greet(&child, error);
+    }
     return status == STATUS_OK ? h5_child_describe(&child, bytes, description, error) : status;
 }
 
@@ -346,6 +353,10 @@ enum status h5_decode(int descriptor, const char *path, const struct h5_selectio
     snprintf(begin, sizeof begin, "%llu", (unsigned long long)selection->begin);
     snprintf(count, sizeof count, "%llu", (unsigned long long)selection->count);
     enum status status = h5_child_start(PROGRAM, arguments, descriptor, &child, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = greet(&child, error);
     if (status != STATUS_OK) {
         return status;
     }

@@ -1,6 +1,6 @@
 /* The process that looks into HDF5 files that are read. HDF5 crashes on many damaged files and loops over
  * others: so it meets them in a process of its own, which is this very program started anew, confined before
- * anything else happens in it (hdf5_child.c), and ended after one file. Whatever becomes of it, the caller
+ * anything else happens in it (hdf5_confine.h), and ended after one file. Whatever becomes of it, the caller
  * gets an error at worst. */
 #ifndef DAIL_SHARD_HDF5_HDF5_CHILD_H
 #define DAIL_SHARD_HDF5_HDF5_CHILD_H
@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 /* Describes the file open for reading on `descriptor` (`path` names it in errors, `bytes` is its size).
- * STATUS_DATA where HDF5 crashes over it, takes too long or too much memory, or says nonsense; what HDF5
+ * STATUS_INTERNAL where the process cannot begin or be confined, STATUS_DATA where HDF5 crashes over it, takes too long or too much memory, or says nonsense; what HDF5
  * itself refuses is the description's fault. The caller frees the description. */
 enum status h5_survey(int descriptor, const char *path, uint64_t bytes, struct h5_description **description,
                       struct error *error);

@@ -51,6 +51,13 @@ survives() {
     >"$work/out" 2>&1
 survives "a shard of dail's own" "$work/data/tiny0-00000.h5" 97
 
+# What fails to look into a file says nothing of the file.
+loader=$(awk '$6 ~ /\/ld[^\/]*\.so/ { print $6; exit }' /proc/self/maps)
+exit_code "a program that its loader was called with cannot start another" 1 "$loader" "$build/dail" info \
+    "$work/data/tiny0-00000.h5"
+says "which it says" "^dail: .*did not begin as this program's .*: /proc/self/exe must be it"
+is "and blames no file" "$(grep -c 'restore the file' "$work/out")" 0
+
 if "$python" -c 'import h5py' 2>/dev/null; then
     check "h5py writes shards" "$python" - "$work" <<'END'
 import sys

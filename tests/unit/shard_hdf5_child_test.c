@@ -2,10 +2,22 @@
 #include "tests/unit/shard_scratch.h"
 
 #include "shard/hdf5/hdf5_child.h"
+#include "shard/hdf5/hdf5_confine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* What is said of a child that is a shell script; its status. */
 static enum status look_by(const char *script, struct error *error)
@@ -68,6 +80,64 @@ static void it_starts_with_nothing(void **state)
     assert_non_null(strstr(error.what, "signal 11"));
 }
 
+/* Everything that a process taken over by a file might try, from within; the number of the first that succeeds, or 0. */
+static int try_everything(const char *victim)
+{
+    char byte;
+    if (open(victim, O_RDONLY) != 3 || pread(3, &byte, 1, 0) != 1 || byte != 'x') {
+        return 100; /* the one file it is there for */
+    }
+    char *memory = malloc(1 << 20);
+    if (!memory) {
+        return 101;
+    }
+    memset(memory, 1, 1 << 20);
+    free(memory);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    const bool done[] = {close(3) == 0,
+                         dup2(0, 3) >= 0,
+                         open(victim, O_RDONLY) >= 0,
+                         open(victim, O_WRONLY) >= 0,
+                         socket(AF_INET, SOCK_DGRAM, 0) >= 0,
+                         sendto(1, &byte, 1, 0, (const struct sockaddr *)&address, sizeof address) >= 0,
+                         unlink(victim) == 0,
+                         rename(victim, "elsewhere") == 0,
+                         mkdir("elsewhere", 0700) == 0,
+                         chmod(victim, 0777) == 0,
+                         truncate(victim, 0) == 0,
+                         fork() >= 0,
+                         execl("/bin/true", "true", NULL) == 0,
+                         kill(getppid(), 0) == 0,
+                         mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+                             MAP_FAILED,
+                         setrlimit(RLIMIT_CPU, &(struct rlimit){100, 100}) == 0,
+                         ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0,
+                         prctl(PR_SET_PDEATHSIG, 0) == 0};
+    for (size_t i = 0; i < sizeof done; i++) {
+        if (done[i]) {
+            return (int)i + 1;
+        }
+    }
+    return 0;
+}
+
+static void it_can_do_nothing_else(void **state)
+{
+    const char *victim = scratch_path(*state, "victim");
+    scratch_text(victim, "x");
+    int fate;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        char why[256];
+        _exit(h5_confine(10, why, sizeof why) ? try_everything(victim) : 102);
+    }
+    assert_int_equal(waitpid(child, &fate, 0), child);
+    assert_true(WIFEXITED(fate));
+    assert_int_equal(WEXITSTATUS(fate), 0);
+    assert_int_equal(access(victim, R_OK), 0);
+}
+
 /* Makes "/values", float32 [rows, 3] with values 0, 1, 2..., stored as `list` and `type` say. */
 static void write_stored(const char *path, hid_t list, hid_t type, bool written)
 {
@@ -86,6 +156,60 @@ static void write_stored(const char *path, hid_t list, hid_t type, bool written)
     H5Sclose(space);
     H5Fclose(file);
     H5Pclose(list);
+}
+
+/* This process and its children are refused a system call. */
+static bool refuse(int call)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog filter = {.len = sizeof code / sizeof *code, .filter = code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
+}
+
+/* Where a limit cannot be set, nothing is read, and the file is not blamed. */
+static void what_cannot_be_confined_is_told(void **state)
+{
+    const char *path = scratch_path(*state, "stored.h5");
+    write_stored(path, H5Pcreate(H5P_DATASET_CREATE), H5T_IEEE_F32LE, true);
+    int fate;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct h5_file file;
+        struct error error = {0};
+        if (!refuse(SYS_prlimit64)) {
+            _exit(1);
+        }
+        enum status status = h5_open_file(path, &file, &error);
+        _exit(status == STATUS_INTERNAL && strstr(error.what, "cannot confine") ? 0 : 2);
+    }
+    assert_int_equal(waitpid(child, &fate, 0), child);
+    assert_true(WIFEXITED(fate));
+    assert_int_equal(WEXITSTATUS(fate), 0);
+}
+
+/* One that is tighter already stays. */
+static void tighter_limits_stay(void **state)
+{
+    const char *path = scratch_path(*state, "stored.h5");
+    write_stored(path, H5Pcreate(H5P_DATASET_CREATE), H5T_IEEE_F32LE, true);
+    int fate;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct h5_file file;
+        struct error error = {0};
+        setrlimit(RLIMIT_CPU, &(struct rlimit){.rlim_cur = 5, .rlim_max = 5});
+        prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE); /* root's own children are to be no better off */
+        _exit(h5_open_file(path, &file, &error) == STATUS_OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &fate, 0), child);
+    assert_true(WIFEXITED(fate));
+    assert_int_equal(WEXITSTATUS(fate), 0);
 }
 
 /* Whole and by rows. */
@@ -223,9 +347,15 @@ static void a_crowd_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(its_fate_is_told),         TEST(it_starts_with_nothing),
-        TEST(every_form_comes_back),    TEST(what_cannot_be_decoded_is_told),
-        TEST(it_minds_no_surroundings), TEST(only_regular_files_are_opened),
+        TEST(its_fate_is_told),
+        TEST(it_starts_with_nothing),
+        TEST(it_can_do_nothing_else),
+        TEST(what_cannot_be_confined_is_told),
+        TEST(tighter_limits_stay),
+        TEST(every_form_comes_back),
+        TEST(what_cannot_be_decoded_is_told),
+        TEST(it_minds_no_surroundings),
+        TEST(only_regular_files_are_opened),
         TEST(a_crowd_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
