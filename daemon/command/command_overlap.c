@@ -1,17 +1,17 @@
 /* dail overlap: which identities are probably the same person in two datasets. */
-#include "daemon/command/checkpoint_data.h"
 #include "daemon/command/commands.h"
-#include "daemon/command/overlap_sheet.h"
-#include "daemon/command/overlap_truth.h"
+#include "daemon/overlap/overlap_groups.h"
+#include "daemon/overlap/overlap_judge.h"
+#include "daemon/overlap/overlap_sheet.h"
+#include "daemon/overlap/overlap_truth.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/progress.h"
 #include "proto/file.h"
 #include "shard/identity/overlap_list.h"
-#include "worker/checkpoint/checkpoint.h"
 #include "worker/evaluate/overlap.h"
 #include "worker/evaluate/overlap_cosine.h"
-#include "worker/evaluate/overlap_groups.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,22 +27,21 @@ struct overlap_options {
     double cosine_min, lead_min, probability_min; /* each may be UNSET */
     bool one_way;
     struct option_strings manifests;
-    const char *truth, *output, *sheet;
-    int sheet_pairs, sheet_faces, threads; /* threads 0: the cores allowed */
+    bool embed;
+    const char *truth, *output, *sheet, *groups;
+    int sheet_pairs, sheet_faces, batch, threads; /* threads 0: the cores allowed */
 };
 
 struct overlap {
     const struct overlap_options *options;
-    char path[1024]; /* of the checkpoint */
-    struct checkpoint_state state;
-    struct identity_groups *identity; /* that the checkpoint was trained with */
-    struct checkpoint_data *data; /* [state.dataset_count] */
+    struct overlap_source source;
     struct overlap_truth truth;
     struct overlap_pair *pairs; /* [count] */
     double *probability; /* [count], where that is asked for */
     bool *right; /* [count], with a truth */
     size_t count; /* of all nearest; then of those that are shown */
-    struct overlap_groups groups;
+    struct judgement judgement;
+    struct overlap_groups groups; /* where they are asked for */
     double cosine_best; /* with a truth: the least cosine that would have the best F1 of all */
     size_t found_best, right_best; /* pairs above it, 0: none */
     struct overlap_cosine cosine; /* with a truth */
@@ -52,25 +51,8 @@ struct overlap {
 static enum status read_rows(void *context, size_t dataset, uint32_t begin, uint32_t count, float *rows,
                              struct error *error)
 {
-    const struct overlap *overlap = context;
-    const struct checkpoint_dataset *known = &overlap->state.datasets[dataset];
-    const struct parameter weight = {.rank = 2, .shape = {count, (size_t)overlap->state.network.embedding}};
-    const struct parameter_group group = {
-        .name = known->name,
-        .owned_rows = true,
-        .parameters = &weight,
-        .parameter_count = 1,
-        .weight = rows,
-        .rows = {.begin = begin, .end = begin + count, .all = known->classes}};
-    enum status status = checkpoint_read_classifier(overlap->path, known, &group, NULL, error);
-    /* A class that shares another's row has none of its own, and a row of zeros is nobody's nearest. */
-    const uint64_t first = overlap->identity->first_class[dataset] + begin;
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (overlap->identity->home[first + i] != first + i) {
-            memset(rows + (size_t)i * weight.shape[1], 0, weight.shape[1] * sizeof *rows);
-        }
-    }
-    return status;
+    struct overlap *overlap = context;
+    return overlap_source_read(&overlap->source, dataset, begin, count, rows, error);
 }
 
 static void show_progress(void *context, uint64_t done, uint64_t total)
@@ -85,39 +67,29 @@ static void warn(void *context, const char *text)
     fprintf(stderr, "dail: warning: %s\n", text);
 }
 
-static enum status open_checkpoint(struct overlap *overlap, const char *argument, struct error *error)
+/* What would be the best threshold of the cosine, and how near those are that are known. */
+static enum status measure_truth(struct overlap *overlap, const struct overlap_config *config,
+                                 struct error *error)
 {
-    enum status status = checkpoint_find(argument, overlap->path, sizeof overlap->path, error);
-    if (status == STATUS_OK) {
-        status = checkpoint_verify(overlap->path, false, error);
+    bool *right = calloc(overlap->count + 1, sizeof *right);
+    if (!right) {
+        return error_no_memory(error, "overlap");
     }
-    if (status == STATUS_OK) {
-        status = checkpoint_read_state(overlap->path, &overlap->state, error);
+    for (size_t i = 0; i < overlap->count; i++) {
+        right[i] = overlap_truth_has(&overlap->truth, &overlap->pairs[i]);
     }
-    if (status == STATUS_OK) {
-        status = checkpoint_read_identity(overlap->path, &overlap->state, &overlap->identity, error);
+    overlap->found_best = overlap_best_cut(overlap->pairs, right, overlap->count, overlap->truth.count);
+    for (size_t i = 0; i < overlap->found_best; i++) {
+        overlap->right_best += right[i];
+        overlap->cosine_best = (double)overlap->pairs[i].cosine;
     }
-    if (status == STATUS_OK && overlap->identity->shared > 0) {
-        char text[160];
-        snprintf(text, sizeof text,
-                 "%llu classes of the checkpoint share another's row by its identity.file, and are left out",
-                 (unsigned long long)overlap->identity->shared);
-        warn(overlap, text);
-    }
-    if (status == STATUS_OK && overlap->state.dataset_count < 2) {
-        status = error_set(error, STATUS_DATA, overlap->path, "train on several datasets",
-                           "the checkpoint is of one dataset: nothing to compare");
-    }
-    return status;
+    free(right);
+    return overlap_cosine(config, overlap->truth.known, overlap->truth.count, &overlap->cosine, error);
 }
 
-/* Which of the pairs are known to be right, what would be the best threshold, and how near those known are:
- * only where that is asked for. */
-static enum status judge(struct overlap *overlap, const struct overlap_config *config, struct error *error)
+/* Which of the pairs are known to be right. */
+static enum status mark_right(struct overlap *overlap, struct error *error)
 {
-    if (!overlap->options->truth) {
-        return STATUS_OK;
-    }
     overlap->right = calloc(overlap->count + 1, sizeof *overlap->right);
     if (!overlap->right) {
         return error_no_memory(error, "overlap");
@@ -125,55 +97,73 @@ static enum status judge(struct overlap *overlap, const struct overlap_config *c
     for (size_t i = 0; i < overlap->count; i++) {
         overlap->right[i] = overlap_truth_has(&overlap->truth, &overlap->pairs[i]);
     }
-    overlap->found_best =
-        overlap_best_cut(overlap->pairs, overlap->right, overlap->count, overlap->truth.count);
-    for (size_t i = 0; i < overlap->found_best; i++) {
-        overlap->right_best += overlap->right[i];
-        overlap->cosine_best = (double)overlap->pairs[i].cosine;
-    }
-    return overlap_cosine(config, overlap->truth.known, overlap->truth.count, &overlap->cosine, error);
+    return STATUS_OK;
 }
 
-/* How probable each pair is: where nothing else is asked for, or just that. */
-static enum status estimate(struct overlap *overlap, struct error *error)
+/* Whether the judge is asked, rather than thresholds of cosine and lead alone. */
+static bool is_judged(const struct overlap_options *options)
 {
-    const struct overlap_options *options = overlap->options;
-    if (options->probability_min == UNSET && (options->cosine_min != UNSET || options->lead_min != UNSET)) {
-        return STATUS_OK;
-    }
-    struct error reason = {0};
-    enum status status = overlap_groups_fit(overlap->pairs, overlap->count, &overlap->groups, &reason);
-    if (status == STATUS_DATA && options->probability_min == UNSET) {
-        char text[sizeof reason.what + 64];
-        snprintf(text, sizeof text, "%s: all are shown; choose by --min-cosine", reason.what);
-        warn(overlap, text);
-        return STATUS_OK;
-    }
-    if (status != STATUS_OK) {
-        return error_set(error, status, reason.where, reason.next, "%s", reason.what);
-    }
-    overlap->probability = calloc(overlap->count + 1, sizeof *overlap->probability);
-    if (!overlap->probability) {
+    return options->groups || options->probability_min != UNSET ||
+           (options->cosine_min == UNSET && options->lead_min == UNSET && !options->one_way);
+}
+
+static double probability_least(const struct overlap_options *options)
+{
+    return options->probability_min == UNSET ? PROBABILITY_LEAST : options->probability_min;
+}
+
+/* The judged pairs take the place of those found by cosine alone. */
+static enum status take_judged(struct overlap *overlap, struct error *error)
+{
+    const struct judgement *judgement = &overlap->judgement;
+    const struct centre_space space = {.datasets = overlap->source.state.dataset_count,
+                                       .first_class = overlap->source.first_class};
+    free(overlap->pairs);
+    overlap->pairs = calloc(judgement->count + 1, sizeof *overlap->pairs);
+    overlap->probability = calloc(judgement->count + 1, sizeof *overlap->probability);
+    overlap->count = 0;
+    if (!overlap->pairs || !overlap->probability) {
         return error_no_memory(error, "overlap");
     }
-    for (size_t i = 0; i < overlap->count; i++) {
-        overlap->probability[i] = overlap_groups_probability(&overlap->groups, &overlap->pairs[i]);
-    }
-    if (overlap->groups.apart < OVERLAP_GROUPS_APART) {
-        warn(overlap,
-             "the nearest pairs are hardly of two kinds: few of the people may be the same; look at them "
-             "by --sheet");
+    for (size_t i = 0; i < judgement->count && judgement->pairs[i].probability >= 0; i++) {
+        const struct judge_pair *judged = &judgement->pairs[i];
+        struct overlap_pair *pair = &overlap->pairs[overlap->count];
+        for (int side = 0; side < 2; side++) {
+            const size_t dataset = centre_dataset(&space, judged->class[side]);
+            pair->dataset[side] = (uint32_t)dataset;
+            pair->class[side] = judged->class[side] - (uint32_t)space.first_class[dataset];
+        }
+        pair->cosine = judged->cosine;
+        pair->mutual = true;
+        overlap->probability[overlap->count++] = (double)judged->probability;
     }
     return STATUS_OK;
+}
+
+static enum status judge(struct overlap *overlap, int threads, struct error *error)
+{
+    enum status status =
+        overlap_judge(&overlap->source, threads, &overlap->progress, &overlap->judgement, error);
+    if (status == STATUS_OK && !overlap->judgement.known) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "who is one person cannot be told: %s; look at pairs by --min-cosine and --sheet",
+                 overlap->judgement.reason);
+        warn(overlap, text);
+    }
+    if (status == STATUS_OK && overlap->options->groups) {
+        status = overlap_groups_make(overlap->options->groups, &overlap->source, &overlap->judgement,
+                                     probability_least(overlap->options), &overlap->groups, error);
+    }
+    return status == STATUS_OK ? take_judged(overlap, error) : status;
 }
 
 static bool is_shown(const struct overlap *overlap, size_t i)
 {
     const struct overlap_options *options = overlap->options;
-    const double probable = options->probability_min == UNSET ? PROBABILITY_LEAST : options->probability_min;
     return (options->cosine_min == UNSET || overlap->pairs[i].cosine >= (float)options->cosine_min) &&
            (options->lead_min == UNSET || overlap->pairs[i].lead >= (float)options->lead_min) &&
-           (!overlap->probability || overlap->probability[i] >= probable);
+           (!overlap->probability || overlap->probability[i] >= probability_least(options));
 }
 
 /* Leaves the pairs that are asked for. */
@@ -196,39 +186,42 @@ static void select_pairs(struct overlap *overlap)
     overlap->count = shown;
 }
 
-static enum status find_pairs(struct overlap *overlap, struct error *error)
+/* Nearest by the cosine alone: where that is asked for, or a truth tells how good it would be. */
+static enum status find_nearest(struct overlap *overlap, int threads, struct error *error)
 {
-    const struct overlap_options *options = overlap->options;
-    const size_t datasets = overlap->state.dataset_count;
-    uint32_t *classes = calloc(datasets, sizeof *classes);
-    if (!classes) {
-        return error_no_memory(error, "overlap");
-    }
-    for (size_t i = 0; i < datasets; i++) {
-        classes[i] = overlap->state.datasets[i].classes;
-    }
     const struct overlap_config config = {
-        .datasets = datasets,
-        .classes = classes,
-        .embedding = overlap->state.network.embedding,
+        .datasets = overlap->source.state.dataset_count,
+        .classes = overlap->source.classes,
+        .embedding = overlap->source.state.network.embedding,
         .read = read_rows,
-        /* What is usual among them, and with a truth what the best threshold would be, all of them tell. */
+        /* With a truth what the best threshold would be, all of them tell. */
         .cosine_min = -1,
         .lead_min = 0,
-        .one_way = options->one_way,
-        .threads = options->threads > 0 ? options->threads : host_threads(),
+        .one_way = overlap->options->one_way,
+        .threads = threads,
         .progress = show_progress,
         .context = overlap,
     };
-    progress_begin(&overlap->progress, "overlap", "million comparisons");
     enum status status = overlap_find(&config, &overlap->pairs, &overlap->count, error);
-    progress_end(&overlap->progress);
-    if (status == STATUS_OK) {
-        status = judge(overlap, &config, error);
+    return status == STATUS_OK && overlap->options->truth ? measure_truth(overlap, &config, error) : status;
+}
+
+static enum status find_pairs(struct overlap *overlap, struct error *error)
+{
+    const struct overlap_options *options = overlap->options;
+    const int threads = options->threads > 0 ? options->threads : host_threads();
+    const bool judged = is_judged(options);
+    enum status status = STATUS_OK;
+    progress_begin(&overlap->progress, "overlap", "million comparisons");
+    if (!judged || options->truth) {
+        status = find_nearest(overlap, threads, error);
     }
-    free(classes);
-    if (status == STATUS_OK) {
-        status = estimate(overlap, error);
+    if (status == STATUS_OK && judged) {
+        status = judge(overlap, threads, error);
+    }
+    progress_end(&overlap->progress);
+    if (status == STATUS_OK && options->truth) {
+        status = mark_right(overlap, error);
     }
     if (status == STATUS_OK) {
         select_pairs(overlap);
@@ -240,14 +233,14 @@ static void print_pair(const struct overlap *overlap, size_t i, FILE *file)
 {
     const struct overlap_pair *pair = &overlap->pairs[i];
     for (int side = 0; side < 2; side++) {
-        const struct checkpoint_data *data = &overlap->data[pair->dataset[side]];
+        const struct checkpoint_data *data = &overlap->source.data[pair->dataset[side]];
         char name[NAME_SIZE];
         checkpoint_data_class_name(data, pair->class[side], name, sizeof name);
         fprintf(file, "%s\t%s\t", data->dataset->name, name);
     }
     fprintf(file, "%.4f", (double)pair->cosine);
     if (overlap->probability) {
-        fprintf(file, "\t%.4f\t%.4f", (double)pair->lead, overlap->probability[i]);
+        fprintf(file, "\t%.4f", overlap->probability[i]);
     } else if (overlap->options->lead_min > 0) {
         fprintf(file, "\t%.4f", (double)pair->lead);
     }
@@ -263,7 +256,7 @@ static void print_pair(const struct overlap *overlap, size_t i, FILE *file)
 static void print_table(const struct overlap *overlap, FILE *file)
 {
     fprintf(file, OVERLAP_LIST_HEADER "\tcosine%s%s%s\n",
-            overlap->probability             ? "\tlead\tprobability"
+            overlap->probability             ? "\tprobability"
             : overlap->options->lead_min > 0 ? "\tlead"
                                              : "",
             overlap->options->one_way ? "\tmutual" : "", overlap->right ? "\tknown" : "");
@@ -319,18 +312,23 @@ static void print_choice(const struct overlap *overlap, FILE *file)
     for (size_t i = 0; i < overlap->count; i++) {
         sum += overlap->probability[i];
     }
-    fprintf(file, ", of probability %g or more: expected precision %.2f, by groups of cosine %.2f and %.2f",
-            options->probability_min == UNSET ? PROBABILITY_LEAST : options->probability_min,
-            overlap->count > 0 ? sum / (double)overlap->count : 1.0, overlap->groups.mean[1][0],
-            overlap->groups.mean[0][0]);
+    fprintf(file, ", of probability %g or more: ", probability_least(options));
+    if (!overlap->judgement.known) {
+        fprintf(file, "what precision to expect cannot be told");
+    } else if (overlap->count > 0) {
+        fprintf(file, "expected precision %.2f, recall %.2f", sum / (double)overlap->count,
+                sum / fmax(overlap->judgement.shared, sum));
+    } else {
+        fprintf(file, "none");
+    }
 }
 
 /* Beside the table, if that goes to stdout. */
 static void print_summary(const struct overlap *overlap)
 {
-    FILE *file = overlap->options->output ? stdout : stderr;
+    FILE *file = overlap->options->output || overlap->options->groups ? stdout : stderr;
     size_t right = 0;
-    fprintf(file, "%s: %zu pairs in %.1f s", overlap->path, overlap->count,
+    fprintf(file, "%s: %zu pairs in %.1f s", overlap->source.path, overlap->count,
             progress_seconds(&overlap->progress));
     print_choice(overlap, file);
     fputc('\n', file);
@@ -345,9 +343,9 @@ static void print_summary(const struct overlap *overlap)
         right += overlap->right[i];
     }
     print_score(overlap, overlap->count, right, file);
-    if (overlap->identity->shared > 0) {
+    if (overlap->source.identity && overlap->source.identity->shared > 0) {
         size_t pairs;
-        overlap_truth_count(&overlap->truth, overlap->identity, &pairs, &right);
+        overlap_truth_count(&overlap->truth, overlap->source.identity, &pairs, &right);
         fprintf(file, "trained as one person: ");
         print_score(overlap, pairs, right, file);
     }
@@ -362,42 +360,98 @@ static void print_summary(const struct overlap *overlap)
             (unsigned long long)overlap->cosine.other_count);
 }
 
-static enum status write_sheet(const struct overlap *overlap, struct error *error)
+/* Of the groups: how many, and what is to be expected of them. */
+static void print_groups(const struct overlap *overlap)
+{
+    const struct overlap_groups *groups = &overlap->groups;
+    printf("%s: %zu groups of %zu pairs", overlap->options->groups, groups->groups, groups->within);
+    if (groups->within > 0 && overlap->judgement.known) {
+        printf(", expected precision %.2f", groups->expected / (double)groups->within);
+    }
+    if (groups->accepted + groups->rejected + groups->elsewhere > 0) {
+        printf("; kept of the table before: %zu accepted, %zu rejected", groups->accepted, groups->rejected);
+    }
+    if (groups->elsewhere > 0) {
+        printf(", %zu verdicts on names that are not here", groups->elsewhere);
+    }
+    putchar('\n');
+}
+
+static enum status draw(const struct overlap *overlap, const struct overlap_sheet *sheet, size_t count,
+                        struct error *error)
 {
     const struct overlap_options *options = overlap->options;
     const size_t most = (size_t)options->sheet_pairs;
-    if (!options->sheet) {
-        return STATUS_OK;
-    }
-    if (overlap->count == 0) {
-        return error_set(error, STATUS_DATA, options->sheet, "try --min-cosine",
-                         "there are no pairs to draw");
-    }
-    return overlap_sheet_write(options->sheet, overlap->data, overlap->state.dataset_count, overlap->pairs,
-                               overlap->right, overlap->count < most ? overlap->count : most,
-                               options->sheet_faces, error);
+    return overlap_sheet_write(options->sheet, overlap->source.data, overlap->source.state.dataset_count,
+                               sheet, count < most ? count : most, options->sheet_faces, error);
 }
 
-static enum status find_overlap(struct overlap *overlap, const char *argument, struct error *error)
+/* Of groups the least certain first: a few faces to look at, rather than all. */
+static enum status write_sheet(const struct overlap *overlap, struct error *error)
+{
+    struct overlap_sheet sheet = {.title = "Probably one person; left: line of the table, cosine",
+                                  .pairs = overlap->pairs,
+                                  .right = overlap->right};
+    size_t count = overlap->count;
+    struct overlap_pair *pairs = NULL;
+    if (!overlap->options->sheet) {
+        return STATUS_OK;
+    }
+    if (overlap->options->groups) {
+        enum status status = overlap_groups_pairs(&overlap->groups, &overlap->source, &pairs, &count, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        sheet = (struct overlap_sheet){.title = "Groups, the least certain first; left: number, probability",
+                                       .pairs = pairs};
+    }
+    enum status status =
+        count > 0 ? draw(overlap, &sheet, count, error)
+                  : error_set(error, STATUS_DATA, overlap->options->sheet,
+                              overlap->options->groups ? "lower --min-probability" : "try --min-cosine",
+                              "there are no pairs to draw");
+    free(pairs);
+    return status;
+}
+
+static enum status open_source(struct overlap *overlap, const struct command_line *line, struct error *error)
 {
     const struct overlap_options *options = overlap->options;
-    enum status status = open_checkpoint(overlap, argument, error);
-    if (status == STATUS_OK) {
-        status = checkpoint_data_find(overlap->path, &overlap->state, options->manifests.values,
-                                      options->manifests.count, warn, NULL, &overlap->data, error);
-    }
+    const struct overlap_source_options source = {
+        .operands = line->operands,
+        .operand_count = line->operand_count,
+        .manifests = options->manifests.values,
+        .manifest_count = options->manifests.count,
+        .embed = options->embed,
+        .batch = options->batch,
+        .threads = options->threads > 0 ? options->threads : host_threads(),
+        .warn = warn,
+    };
+    return overlap_source_open(&source, &overlap->source, error);
+}
+
+static enum status find_overlap(struct overlap *overlap, const struct command_line *line, struct error *error)
+{
+    const struct overlap_options *options = overlap->options;
+    enum status status = open_source(overlap, line, error);
     if (status == STATUS_OK && options->truth) {
-        status = overlap_truth_read(options->truth, overlap->data, overlap->state.dataset_count,
+        status = overlap_truth_read(options->truth, overlap->source.data, overlap->source.state.dataset_count,
                                     &overlap->truth, error);
     }
     if (status == STATUS_OK) {
         status = find_pairs(overlap, error);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && options->groups) {
+        status = overlap_groups_write(options->groups, &overlap->source, &overlap->groups, error);
+    }
+    if (status == STATUS_OK && (!options->groups || options->output)) {
         status = write_table(overlap, error);
     }
     if (status == STATUS_OK) {
         print_summary(overlap);
+        if (options->groups) {
+            print_groups(overlap);
+        }
         status = write_sheet(overlap, error);
     }
     return status;
@@ -406,14 +460,14 @@ static enum status find_overlap(struct overlap *overlap, const char *argument, s
 static enum status execute(const struct command_line *line, struct error *error)
 {
     struct overlap overlap = {.options = line->values};
-    enum status status = find_overlap(&overlap, line->operands[0], error);
+    enum status status = find_overlap(&overlap, line, error);
     free(overlap.pairs);
     free(overlap.probability);
     free(overlap.right);
+    judgement_free(&overlap.judgement);
+    overlap_groups_free(&overlap.groups);
     overlap_truth_free(&overlap.truth);
-    checkpoint_data_free(overlap.data, overlap.state.dataset_count);
-    identity_groups_free(overlap.identity);
-    checkpoint_state_free(&overlap.state);
+    overlap_source_close(&overlap.source);
     return status;
 }
 
@@ -426,7 +480,7 @@ static const struct option_spec options[] = {
      .offset = AT(probability_min),
      .metavar = "P",
      .help = "the least probability that a pair is the same person (0.5, unless one of the next two is "
-             "given), judged by the cosines and leads of all pairs",
+             "given), judged by all pairs of all datasets",
      .low = 0,
      .high = 1},
     {.name = "min-cosine",
@@ -458,6 +512,18 @@ static const struct option_spec options[] = {
              "config.yaml)",
      .word = WORD_FILE,
      .endings = ".yaml"},
+    {.name = "embed",
+     .kind = OPTION_FLAG,
+     .offset = AT(embed),
+     .help = "compare what the checkpoint's network makes of the images, rather than the classifier's rows"},
+    {.name = "groups",
+     .short_name = 'g',
+     .kind = OPTION_STRING,
+     .offset = AT(groups),
+     .metavar = "FILE.tsv",
+     .help = "write the groups of one person each, for identity.file; verdicts that FILE has are kept",
+     .word = WORD_FILE,
+     .endings = ".tsv"},
     {.name = "truth",
      .kind = OPTION_STRING,
      .offset = AT(truth),
@@ -494,30 +560,44 @@ static const struct option_spec options[] = {
      .help = "so many faces of each identity",
      .min = 1,
      .max = OVERLAP_SHEET_FACES_MAX},
+    OPTION_ROW_BATCH(AT(batch)),
     OPTION_ROW_THREADS(AT(threads)),
     {0}};
 
-static const struct operand_spec operands[] = {{.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL},
-                                               {0}};
+static const struct operand_spec operands[] = {
+    {.name = "SOURCE", .min = 1, .max = 4096, .word = WORD_MODEL, .endings = ".onnx .safetensors .h5"}, {0}};
 
 static const struct command_example examples[] = {
     {"dail overlap runs/first -o overlap.tsv --sheet overlap.png", "a table, and faces of its first pairs"},
+    {"dail overlap w600k_r50.onnx -m data/a.yaml -m data/b.yaml --groups people.tsv",
+     "groups by a published model, for identity.file"},
     {0}};
 
-static const struct overlap_options defaults = {
-    .cosine_min = UNSET, .lead_min = UNSET, .probability_min = UNSET, .sheet_pairs = 30, .sheet_faces = 4};
+static const struct overlap_options defaults = {.cosine_min = UNSET,
+                                                .lead_min = UNSET,
+                                                .probability_min = UNSET,
+                                                .sheet_pairs = 30,
+                                                .sheet_faces = 4,
+                                                .batch = 64};
 
 const struct command command_overlap = {
     .name = "overlap",
     .summary = "find who is probably the same person in two datasets",
-    .usage = "dail overlap [OPTIONS] CHECKPOINT",
-    .description =
-        "Finds identities that are probably the same person in two datasets: those whose class centres, the\n"
-        "classifier's rows, are each other's nearest across the datasets, and ahead of what is usual among "
-        "them.\n"
-        "Prints them as TSV (dataset, identity, dataset, identity, cosine), the highest cosine first. "
-        "CHECKPOINT\n"
-        "may be a run's folder: its newest one is taken.",
+    .usage = "dail overlap [OPTIONS] SOURCE...",
+    .description = "Finds identities that are probably the same person in two datasets, each with a "
+                   "probability: whose class\n"
+                   "centres are nearer across the datasets than chance makes strangers, and which third "
+                   "datasets support.\n"
+                   "Prints them as TSV (dataset, identity, dataset, identity, cosine, probability), the "
+                   "likeliest first; with "
+                   "--groups\n"
+                   "writes who is one person. SOURCE is a checkpoint or a run's folder, whose newest one is "
+                   "taken: the centres "
+                   "are\n"
+                   "the classifier's rows; or a published model (.onnx, .safetensors) with the datasets' "
+                   "--manifest; or files of "
+                   "dail\n"
+                   "embed, one a dataset. Where who is one person cannot be told, a warning says so.",
     .options = options,
     .operands = operands,
     .examples = examples,

@@ -2,7 +2,7 @@
 with every cosine of two datasets at once."""
 import numpy as np
 
-WIDTH, NEAREST, ROUNDS = 10, 10, 3
+WIDTH, NEAREST, ROUNDS, WEIGHT = 10, 10, 3, 0.25
 RATE, SHIFT = np.pi / np.sqrt(6), 0.5772156649015329 * np.sqrt(6) / np.pi  # Gumbel's of mean 0 and deviation 1
 OWN, MIRROR = 0, 1
 LEAST_ODDS = -6.0
@@ -26,7 +26,7 @@ def others_sums(values):
 class Judge:
     def __init__(self, centres):
         self.find_nearest(prepared(centres))
-        self.probability = np.zeros((2,) + self.who[OWN].shape)
+        self.probability, self.supported = np.zeros((2,) + self.who[OWN].shape), False
         for turn in range(ROUNDS + 1):
             self.fit_strangers()
             self.score()
@@ -128,22 +128,41 @@ class Judge:
         self.evidence = np.where(self.has, odds, -60)
 
     def support(self):
-        """What third datasets say, by the probabilities so far."""
-        sums = self.probability.sum(-1, keepdims=True)
-        partner, nobody = self.probability / np.maximum(sums, 1), np.maximum(1 - sums[..., 0], 0)
-        share = np.array([[np.clip(sums[OWN, self.rows(a), b].sum() / self.count[a], 0.01, 0.95)
-                           for b in range(self.datasets)] for a in range(self.datasets)])
-        for side in (OWN, MIRROR):
-            for a, b in np.argwhere(~np.eye(self.datasets, dtype=bool)):
-                rows, other = self.rows(a), self.other[side][self.rows(a), b]
-                for c in set(range(self.datasets)) - {a, b}:
-                    mine, its = self.who[side][rows, c], self.who[OWN][other, c]
-                    same = (mine[:, None, :, None] == its[:, :, None, :]) & (mine[:, None, :, None] >= 0)
-                    both = same * partner[side][rows, c][:, None, :, None] * partner[OWN][other, c][:, :, None, :]
-                    none = nobody[side][rows, c][:, None] * nobody[OWN][other, c]
-                    ratio = (0.5 * self.count[c] * both.sum((-1, -2)) / (share[a, c] * share[b, c])
-                             + 0.5 * none / ((1 - share[a, c]) * (1 - share[b, c])))
-                    self.evidence[side][rows, b] += 0.25 * np.log(ratio + 0.05)
+        """What third datasets say, by the probabilities so far. A class's partner in a third dataset counts without what
+        the other class's dataset said of it, so that a pair does not support itself."""
+        sums = self.probability.sum(-1)
+        self.scale, self.nobody = 1 / np.maximum(sums, 1), np.maximum(1 - sums, 0)
+        self.share = np.array([[np.clip(sums[OWN, self.rows(a), b].sum() / self.count[a], 0.01, 0.95)
+                                for b in range(self.datasets)] for a in range(self.datasets)])
+        for side, i, b, rank in np.argwhere(self.has):
+            a = self.dataset[i]
+            said = sum(self.opinion(side, i, self.who[side, i, b, rank], c, self.cavity)
+                       for c in range(self.datasets) if c not in (a, b))
+            self.evidence[side, i, b, rank] += WEIGHT * said
+        self.supported = True
+
+    def opinion(self, side, i, j, third, probability):
+        """The log of the likelihood of both classes' partners there if they are one person, over that if two."""
+        a, b, both = self.dataset[i], self.dataset[j], 0.0
+        mine, its = self.probability[side, i, third], self.probability[OWN, j, third]
+        for r in np.flatnonzero(mine > 0):
+            for s in np.flatnonzero((its > 0) & (self.who[OWN, j, third] == self.who[side, i, third, r])):
+                both += (probability(side, i, third, r, b) * self.scale[side, i, third]
+                         * probability(OWN, j, third, s, a) * self.scale[OWN, j, third])
+        shares = self.share[a, third], self.share[b, third]
+        none = self.nobody[side, i, third] * self.nobody[OWN, j, third]
+        return np.log(0.5 * self.count[third] * both / (shares[0] * shares[1])
+                      + 0.5 * none / ((1 - shares[0]) * (1 - shares[1])) + 0.05)
+
+    def whole(self, side, i, third, rank, _):
+        return self.probability[side, i, third, rank]
+
+    def cavity(self, side, i, third, rank, but):
+        whole = self.probability[side, i, third, rank]
+        if not self.supported:
+            return whole
+        said = WEIGHT * self.opinion(side, i, self.who[side, i, third, rank], but, self.whole)
+        return self.by_curve(self.odds[side, i, third, rank] - said) if said > 0 else whole
 
     def match(self):
         weight = np.where(self.has, np.exp(np.clip(self.evidence, -60, 60)), 0)
@@ -189,16 +208,19 @@ class Judge:
         own = np.sort(self.odds[OWN][taken[OWN] & self.stands])[::-1]
         mirror, weight = self.odds[MIRROR][taken[MIRROR]], weight[taken[MIRROR]]
         blocks, high = [], np.inf  # [wrong, pairs, mean odds of each bin]
-        for number, bin_ in enumerate(np.array_split(own, min(60, max(1, len(own) // 20))) if len(own) else []):
+        for number, bin_ in enumerate(np.array_split(own, min(200, max(1, len(own) // 4))) if len(own) else []):
             wrong = weight[(mirror > bin_[-1]) & (mirror <= high)].sum() + (0.5 if number == 0 else 0)
             high = bin_[-1]
             blocks.append([wrong, len(bin_), [bin_.mean()]])
             while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] >= blocks[-1][0] / blocks[-1][1]:
                 last = blocks.pop()
                 blocks[-1] = [blocks[-1][0] + last[0], blocks[-1][1] + last[1], blocks[-1][2] + last[2]]
-        curve = [(odds, max(0.0, 1 - wrong / pairs)) for wrong, pairs, bins in blocks for odds in bins][::-1] or [(0, 0)]
-        self.probability = np.where(taken, np.interp(self.odds, *zip(*curve)), 0)
-        self.probability[self.probability < 0.001] = 0
+        self.curve = [(odds, max(0.0, 1 - wrong / pairs)) for wrong, pairs, bins in blocks for odds in bins][::-1]
+        self.probability = self.by_curve(self.odds)
+
+    def by_curve(self, odds):
+        found = np.where(odds > LEAST_ODDS, np.interp(odds, *zip(*(self.curve or [(0, 0)]))), 0)
+        return np.where(found < 0.001, 0, found)
 
     def pairs(self, least=0.01):
         """Class, class, probability, counted over all datasets."""

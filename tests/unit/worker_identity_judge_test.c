@@ -279,6 +279,23 @@ static void members_agree_on_the_whole(void **state)
     identity_groups_free(groups);
 }
 
+/* 0 - 1 - 2 are likely, and a person has rejected 0 - 2. */
+static void what_is_rejected_stays_apart(void **state)
+{
+    (void)state;
+    const uint32_t classes[3] = {1, 1, 1};
+    struct judge_pair pairs[] = {{{0, 1}, 0.9f, 0.99f}, {{1, 2}, 0.9f, 0.98f}, {{0, 2}, 0.9f, -1}};
+    const struct judgement judgement = {.pairs = pairs, .count = 3, .known = true};
+    struct identity_groups *groups;
+    struct judge_groups made;
+    struct error error;
+    assert_int_equal(identity_groups_create(classes, 3, &groups, &error), STATUS_OK);
+    assert_int_equal(judge_group(&judgement, 0.3, groups, &made, &error), STATUS_OK);
+    assert_int_equal(groups->home[1], 0);
+    assert_int_equal(groups->home[2], 2);
+    identity_groups_free(groups);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_row_that_is_not_finite_is_named),
         cmocka_unit_test(groups_are_of_who_is_one_person),
         cmocka_unit_test(members_agree_on_the_whole),
+        cmocka_unit_test(what_is_rejected_stays_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

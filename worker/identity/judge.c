@@ -116,6 +116,11 @@ static size_t gather(const struct judge_work *work, struct judge_pair *pairs)
     return count;
 }
 
+void judgement_order(struct judgement *judgement)
+{
+    qsort(judgement->pairs, judgement->count, sizeof *judgement->pairs, compare_pairs);
+}
+
 static enum status take_pairs(const struct judge_work *work, struct judgement *judgement, struct error *error)
 {
     judgement->count = gather(work, NULL);
@@ -124,7 +129,7 @@ static enum status take_pairs(const struct judge_work *work, struct judgement *j
         return error_no_memory(error, "identity pairs");
     }
     gather(work, judgement->pairs);
-    qsort(judgement->pairs, judgement->count, sizeof *judgement->pairs, compare_pairs);
+    judgement_order(judgement);
     for (size_t i = 0; i < judgement->count; i++) {
         judgement->shared += (double)judgement->pairs[i].probability;
     }

@@ -36,6 +36,9 @@ enum status judge_pairs(const struct neighbour_lists *lists, int threads, struct
                         struct error *error);
 void judgement_free(struct judgement *judgement);
 
+/* Puts the pairs in order again, after they were changed. */
+void judgement_order(struct judgement *judgement);
+
 struct judge_groups {
     size_t pairs; /* pairs of classes that are in one group */
     double expected; /* how many of these are expected to be right */
@@ -44,7 +47,7 @@ struct judge_groups {
 /* Adds the pairs of at least min_probability to `groups`, by falling probability, as long as a group keeps one class
  * of a dataset and its members agree on the whole: the mean probability over all pairs that the joined group would have
  * across its two parts is at least JUDGE_AGREEMENT times min_probability, pairs that are not in the judgement counting
- * as 0. A pair's part in `expected` is its own probability, or the product of two through a third member where that is
+ * as 0. Two classes of a pair of negative probability, which a person has rejected, are never in one group. A pair's part in `expected` is its own probability, or the product of two through a third member where that is
  * more. STATUS_INTERNAL when memory runs out. */
 #define JUDGE_AGREEMENT 0.5
 enum status judge_group(const struct judgement *judgement, double min_probability,

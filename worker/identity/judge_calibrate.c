@@ -1,29 +1,18 @@
 #include "worker/identity/judge_calibrate.h"
 
+#include "worker/identity/judge_curve.h"
+
 #include <math.h>
 #include <stdlib.h>
 
-#define ODDS_LEAST (-6.0f)
-#define BIN_LEAST 20 /* pairs */
-#define BINS_MOST 60
+#define BIN_LEAST 4 /* pairs */
 #define MIRROR_MORE 0.5 /* pairs that the first bin counts beside what was seen */
 #define FOUND_POOL 100.0
 #define FOUND_MOST 0.98
 #define MIRROR_MOST 0.95
-#define PROBABILITY_LEAST 0.001
 
 struct weighed {
     double odds, weight;
-};
-
-struct bin {
-    double odds; /* mean of its pairs' */
-    double wrong; /* share of these */
-};
-
-struct curve {
-    struct bin bin[BINS_MOST]; /* by falling odds */
-    size_t count;
 };
 
 bool judge_stands(const struct judge_work *work, uint64_t class, size_t place)
@@ -100,7 +89,7 @@ static size_t gather(const struct judge_work *work, int side, struct weighed *pa
         const size_t begin = neighbour_place(work->lists, class, 0);
         const size_t end = neighbour_place(work->lists, class + 1, 0);
         for (size_t place = begin; place < end; place++) {
-            if (!(work->odds[side][place] > ODDS_LEAST) ||
+            if (!((double)work->odds[side][place] > JUDGE_ODDS_LEAST) ||
                 (side == NEIGHBOUR_OWN && !judge_stands(work, class, place))) {
                 continue;
             }
@@ -117,12 +106,12 @@ static size_t gather(const struct judge_work *work, int side, struct weighed *pa
 
 /* The share of wrong pairs in bins of as many pairs each. */
 static void make_bins(const struct weighed *own, size_t count, const struct weighed *mirror, size_t mirrors,
-                      struct curve *curve)
+                      struct judge_curve *curve)
 {
     size_t bins = count / BIN_LEAST, at = 0, seen = 0;
-    bins = bins < 1 ? 1 : bins > BINS_MOST ? BINS_MOST : bins;
+    bins = bins < 1 ? 1 : bins > JUDGE_BINS_MOST ? JUDGE_BINS_MOST : bins;
     curve->count = 0;
-    double weights[BINS_MOST];
+    double weights[JUDGE_BINS_MOST];
     for (size_t i = 0; i < bins && count > 0; i++) {
         const size_t size = count / bins + (i < count % bins);
         double odds = 0, wrong = i == 0 ? MIRROR_MORE : 0;
@@ -133,13 +122,13 @@ static void make_bins(const struct weighed *own, size_t count, const struct weig
         for (; seen < mirrors && mirror[seen].odds > own[at - 1].odds; seen++) {
             wrong += mirror[seen].weight;
         }
-        curve->bin[i] = (struct bin){odds / (double)size, wrong / (double)size};
+        curve->bin[i] = (struct judge_bin){odds / (double)size, wrong / (double)size};
         weights[i] = (double)size;
         curve->count++;
     }
     /* Blocks of pooled bins, each by its first bin; `last` is the block of the bins so far. */
-    size_t begin[BINS_MOST + 1], blocks = 0;
-    double sum[BINS_MOST], weight[BINS_MOST];
+    size_t begin[JUDGE_BINS_MOST + 1], blocks = 0;
+    double sum[JUDGE_BINS_MOST], weight[JUDGE_BINS_MOST];
     for (size_t i = 0; i < curve->count; i++) {
         begin[blocks] = i;
         sum[blocks] = curve->bin[i].wrong * weights[i];
@@ -159,36 +148,8 @@ static void make_bins(const struct weighed *own, size_t count, const struct weig
     }
 }
 
-static double right_of(const struct bin *bin)
-{
-    return bin->wrong < 1 ? 1 - bin->wrong : 0;
-}
-
-static float probability_of(const struct curve *curve, double odds)
-{
-    if (!(odds > (double)ODDS_LEAST) || curve->count == 0) {
-        return 0;
-    }
-    size_t i = 0;
-    while (i < curve->count && curve->bin[i].odds > odds) {
-        i++;
-    }
-    double probability;
-    if (i == 0) {
-        probability = right_of(&curve->bin[0]);
-    } else if (i == curve->count) {
-        probability = right_of(&curve->bin[i - 1]);
-    } else {
-        const struct bin *high = &curve->bin[i - 1], *low = &curve->bin[i];
-        const double part = (odds - low->odds) / (high->odds - low->odds);
-        probability = right_of(low) + part * (right_of(high) - right_of(low));
-    }
-    return probability < PROBABILITY_LEAST ? 0 : (float)probability;
-}
-
 enum status judge_calibrate(struct judge_work *work, struct judge_evidence *evidence, struct error *error)
 {
-    struct curve curve = {.count = 0};
     estimate_found(work, evidence);
     const size_t count = gather(work, NEIGHBOUR_OWN, NULL), mirrors = gather(work, NEIGHBOUR_MIRROR, NULL);
     struct weighed *own = malloc((count + 1) * sizeof *own), *mirror = malloc((mirrors + 1) * sizeof *mirror);
@@ -198,11 +159,12 @@ enum status judge_calibrate(struct judge_work *work, struct judge_evidence *evid
         gather(work, NEIGHBOUR_MIRROR, mirror);
         qsort(own, count, sizeof *own, compare_odds);
         qsort(mirror, mirrors, sizeof *mirror, compare_odds);
-        make_bins(own, count, mirror, mirrors, &curve);
+        make_bins(own, count, mirror, mirrors, &work->curve);
 #pragma omp parallel for num_threads(work->threads)
         for (size_t place = 0; place < work->places; place++) {
             for (int side = 0; side < NEIGHBOUR_SIDES; side++) {
-                work->probability[side][place] = probability_of(&curve, (double)work->odds[side][place]);
+                work->probability[side][place] =
+                    judge_probability(&work->curve, (double)work->odds[side][place]);
             }
         }
     }

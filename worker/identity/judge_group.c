@@ -28,7 +28,7 @@ static double probability_of(const struct grouping *grouping, uint32_t a, uint32
     return found ? (double)found->probability : 0;
 }
 
-/* The mean probability of all pairs of a member of one group and one of the other. */
+/* The mean probability of all pairs of a member of one group and one of the other; -1 where one is rejected. */
 static double agreement(const struct grouping *grouping, uint32_t a, uint32_t b)
 {
     double sum = 0;
@@ -37,7 +37,11 @@ static double agreement(const struct grouping *grouping, uint32_t a, uint32_t b)
     do {
         uint32_t other = b;
         do {
-            sum += probability_of(grouping, mine, other);
+            const double probability = probability_of(grouping, mine, other);
+            if (probability < 0) {
+                return -1;
+            }
+            sum += probability;
             pairs++;
             other = grouping->groups->next[other];
         } while (other != b);

@@ -1,5 +1,7 @@
 #include "worker/identity/judge_match.h"
 
+#include "worker/identity/judge_curve.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -172,26 +174,77 @@ static double share_of(const struct judge_work *work, size_t a, size_t b)
     return share < SHARE_LEAST ? SHARE_LEAST : share > SHARE_MOST ? SHARE_MOST : share;
 }
 
-/* The log of what dataset `third` says of a class, or its mirror image, and another class. */
-static double third_opinion(const struct judge_work *work, int side, uint64_t class, size_t own,
-                            uint64_t other, size_t others, size_t third)
+/* Two classes, the first one's mirror image if `side` says so, whose partners in a third dataset are compared. */
+struct couple {
+    int side;
+    uint64_t class[2];
+    size_t dataset[2];
+};
+
+/* The probability of an entry of a class's list, of dataset `third`, without what dataset `but` said of it. */
+typedef double (*entry_probability)(const struct judge_work *work, int side, uint64_t class, size_t own,
+                                    size_t place, size_t third, size_t but);
+
+static double ratio_of(const struct judge_work *work, const struct couple *couple, size_t third,
+                       entry_probability probability)
 {
-    const size_t here = neighbour_place(work->lists, class, third);
-    const size_t there = neighbour_place(work->lists, other, third);
-    const struct partners mine = partners_of(work, side, here), its = partners_of(work, NEIGHBOUR_OWN, there);
-    double both = 0;
+    const int sides[2] = {couple->side, NEIGHBOUR_OWN};
+    size_t place[2];
+    struct partners partners[2];
+    double share[2], both = 0;
+    for (int i = 0; i < 2; i++) {
+        place[i] = neighbour_place(work->lists, couple->class[i], third);
+        partners[i] = partners_of(work, sides[i], place[i]);
+        share[i] = share_of(work, couple->dataset[i], third);
+    }
     for (size_t r = 0; r < NEIGHBOUR_WIDTH; r++) {
-        const double probability = (double)work->probability[side][here + r] * mine.scale;
-        for (size_t s = 0; s < NEIGHBOUR_WIDTH && probability > 0; s++) {
-            if (work->lists->class[NEIGHBOUR_OWN][there + s] == work->lists->class[side][here + r]) {
-                both += probability * (double)work->probability[NEIGHBOUR_OWN][there + s] * its.scale;
+        if (work->probability[couple->side][place[0] + r] <= 0) {
+            continue;
+        }
+        for (size_t s = 0; s < NEIGHBOUR_WIDTH; s++) {
+            if (work->probability[NEIGHBOUR_OWN][place[1] + s] > 0 &&
+                work->lists->class[NEIGHBOUR_OWN][place[1] + s] ==
+                    work->lists->class[couple->side][place[0] + r]) {
+                both += partners[0].scale * partners[1].scale *
+                        probability(work, sides[0], couple->class[0], couple -> dataset[0], place[0] + r,
+                                    third, couple -> dataset[1]) *
+                        probability(work, sides[1], couple->class[1], couple -> dataset[1], place[1] + s,
+                                    third, couple -> dataset[0]);
             }
         }
     }
-    const double share = share_of(work, own, third), other_share = share_of(work, others, third);
-    const double ratio = SUPPORT_PRESENT * (double)work->live[third] * both / (share * other_share) +
-                         (1 - SUPPORT_PRESENT) * mine.none * its.none / ((1 - share) * (1 - other_share));
-    return log(ratio + SUPPORT_FLOOR);
+    return SUPPORT_PRESENT * (double)work->live[third] * both / (share[0] * share[1]) +
+           (1 - SUPPORT_PRESENT) * partners[0].none * partners[1].none / ((1 - share[0]) * (1 - share[1]));
+}
+
+static double whole_probability(const struct judge_work *work, int side, uint64_t class, size_t own,
+                                size_t place, size_t third, size_t but)
+{
+    (void)class;
+    (void)own;
+    (void)third;
+    (void)but;
+    return (double)work->probability[side][place];
+}
+
+/* The log of what a third dataset says of two classes. */
+static double opinion(const struct judge_work *work, const struct couple *couple, size_t third,
+                      entry_probability probability)
+{
+    return log(ratio_of(work, couple, third, probability) + SUPPORT_FLOOR);
+}
+
+static double cavity_probability(const struct judge_work *work, int side, uint64_t class, size_t own,
+                                 size_t place, size_t third, size_t but)
+{
+    const double whole = (double)work->probability[side][place];
+    if (!work->supported) {
+        return whole;
+    }
+    const struct couple couple = {
+        .side = side, .class = {class, work->lists->class[side][place]}, .dataset = {own, third}};
+    const double said = SUPPORT_WEIGHT * opinion(work, &couple, but, whole_probability);
+    return said > 0 ? (double)judge_probability(&work->curve, (double)work->odds[side][place] - said) : whole;
 }
 
 static void support_class(struct judge_work *work, uint64_t class)
@@ -201,12 +254,11 @@ static void support_class(struct judge_work *work, uint64_t class)
         const size_t place = neighbour_place(work->lists, class, b);
         for (int side = 0; side < NEIGHBOUR_SIDES && b != own; side++) {
             for (size_t r = 0; r < NEIGHBOUR_WIDTH && judge_has(work, side, place + r); r++) {
+                const struct couple couple = {
+                    .side = side, .class = {class, work->lists->class[side][place + r]}, .dataset = {own, b}};
                 double sum = 0;
                 for (size_t third = 0; third < work->datasets; third++) {
-                    sum += third == own || third == b
-                               ? 0
-                               : third_opinion(work, side, class, own, work->lists->class[side][place + r], b,
-                                               third);
+                    sum += third == own || third == b ? 0 : opinion(work, &couple, third, cavity_probability);
                 }
                 work->evidence[side][place + r] += (float)(SUPPORT_WEIGHT * sum);
             }
@@ -236,4 +288,5 @@ void judge_support(struct judge_work *work)
     for (uint64_t class = 0; class < work->classes; class ++) {
         support_class(work, class);
     }
+    work->supported = true;
 }

@@ -2,6 +2,7 @@
 #ifndef DAIL_WORKER_IDENTITY_JUDGE_WORK_H
 #define DAIL_WORKER_IDENTITY_JUDGE_WORK_H
 
+#include "worker/identity/judge_curve.h"
 #include "worker/identity/neighbour.h"
 
 /* What is known of two datasets: of [a][b] and [b][a] alike, but for `found`. */
@@ -29,6 +30,8 @@ struct judge_work {
         [NEIGHBOUR_SIDES]; /* [places] the score; then log of the odds by the score and by third datasets */
     float *odds[NEIGHBOUR_SIDES]; /* [places] log of the odds against all other matches */
     float *probability[NEIGHBOUR_SIDES]; /* [places] */
+    struct judge_curve curve; /* of the probabilities */
+    bool supported; /* the odds have evidence of third datasets */
     float *message; /* [places] */
     signed char *reverse; /* [places] rank of the class in the list of the entry's class, -1: not in it */
 };

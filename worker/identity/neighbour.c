@@ -10,6 +10,8 @@
 
 #define TILE_ROWS 256
 #define TILE_COLUMNS 512
+/* Cosines looked at in one go. */
+#define RUN 64
 
 enum status neighbour_lists_create(const struct centre_space *space, uint64_t begin, uint64_t end,
                                    struct neighbour_lists *lists, struct error *error)
@@ -63,6 +65,17 @@ static void insert(uint32_t *classes, float *cosines, float cosine, uint32_t cla
     classes[place] = class;
 }
 
+/* Whether one of the cosines belongs into a list whose least is `own`, or into the mirror image's. */
+static bool any_near(const float *cosines, size_t count, float own, float mirror)
+{
+    int any = 0;
+#pragma omp simd reduction(| : any)
+    for (size_t j = 0; j < count; j++) {
+        any |= (cosines[j] >= own) | (-cosines[j] >= mirror);
+    }
+    return any != 0;
+}
+
 /* One row's cosines with the classes from `first` on, all of one dataset. */
 static void scan_row(struct neighbour_lists *lists, uint64_t own, size_t dataset, const float *cosines,
                      uint64_t first, size_t count)
@@ -70,15 +83,17 @@ static void scan_row(struct neighbour_lists *lists, uint64_t own, size_t dataset
     const size_t place = neighbour_place(lists, own, dataset);
     uint32_t *class[2] = {lists->class[NEIGHBOUR_OWN] + place, lists->class[NEIGHBOUR_MIRROR] + place};
     float *cosine[2] = {lists->cosine[NEIGHBOUR_OWN] + place, lists->cosine[NEIGHBOUR_MIRROR] + place};
-    for (size_t j = 0; j < count; j++) {
-        if (first + j == own) {
+    for (size_t begin = 0; begin < count; begin += RUN) {
+        const size_t end = begin + RUN < count ? begin + RUN : count;
+        if (!any_near(cosines + begin, end - begin, cosine[NEIGHBOUR_OWN][NEIGHBOUR_WIDTH - 1],
+                      cosine[NEIGHBOUR_MIRROR][NEIGHBOUR_WIDTH - 1])) {
             continue;
         }
-        if (cosines[j] >= cosine[NEIGHBOUR_OWN][NEIGHBOUR_WIDTH - 1]) {
-            insert(class[NEIGHBOUR_OWN], cosine[NEIGHBOUR_OWN], cosines[j], (uint32_t)(first + j));
-        }
-        if (-cosines[j] >= cosine[NEIGHBOUR_MIRROR][NEIGHBOUR_WIDTH - 1]) {
-            insert(class[NEIGHBOUR_MIRROR], cosine[NEIGHBOUR_MIRROR], -cosines[j], (uint32_t)(first + j));
+        for (size_t j = begin; j < end; j++) {
+            if (first + j != own) {
+                insert(class[NEIGHBOUR_OWN], cosine[NEIGHBOUR_OWN], cosines[j], (uint32_t)(first + j));
+                insert(class[NEIGHBOUR_MIRROR], cosine[NEIGHBOUR_MIRROR], -cosines[j], (uint32_t)(first + j));
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 /* What is known of the people that a checkpoint's datasets share: a list by name, told in its classes.
  */
-#ifndef DAIL_DAEMON_COMMAND_OVERLAP_TRUTH_H
-#define DAIL_DAEMON_COMMAND_OVERLAP_TRUTH_H
+#ifndef DAIL_DAEMON_OVERLAP_OVERLAP_TRUTH_H
+#define DAIL_DAEMON_OVERLAP_OVERLAP_TRUTH_H
 
-#include "daemon/command/checkpoint_data.h"
+#include "daemon/overlap/checkpoint_data.h"
 #include "worker/evaluate/overlap.h"
 #include "worker/loss/identity.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/command/overlap_truth.h"
+#include "daemon/overlap/overlap_truth.h"
 
 #include "shard/identity/class_index.h"
 #include "shard/identity/overlap_list.h"

@@ -1,7 +1,7 @@
 /* The datasets that a checkpoint was trained on: their manifests and what their classes are called.
  */
-#ifndef DAIL_DAEMON_COMMAND_CHECKPOINT_DATA_H
-#define DAIL_DAEMON_COMMAND_CHECKPOINT_DATA_H
+#ifndef DAIL_DAEMON_OVERLAP_CHECKPOINT_DATA_H
+#define DAIL_DAEMON_OVERLAP_CHECKPOINT_DATA_H
 
 #include "shard/manifest.h"
 #include "worker/checkpoint/checkpoint.h"

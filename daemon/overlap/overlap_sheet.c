@@ -1,4 +1,4 @@
-#include "daemon/command/overlap_sheet.h"
+#include "daemon/overlap/overlap_sheet.h"
 
 #include "shard/class_images.h"
 #include "shard/image/sheet.h"
@@ -94,33 +94,33 @@ static void draw_row(struct sheet *sheet, const struct faces *faces, const struc
 }
 
 enum status overlap_sheet_write(const char *path, const struct checkpoint_data *data, size_t datasets,
-                                const struct overlap_pair *pairs, const bool *right, size_t count, int each,
+                                const struct overlap_sheet *drawn, size_t count, int each,
                                 struct error *error)
 {
     const struct sheet_layout layout = {.columns = 2 * each,
                                         .rows = (int)count,
                                         .side = SIDE,
                                         .label = LABEL,
-                                        .titles = right ? 2 : 1,
+                                        .titles = drawn->right ? 2 : 1,
                                         .captions = true,
                                         .group = each,
                                         .gap = GAP};
     struct faces faces;
     struct sheet sheet = {0};
-    enum status status = faces_create(&faces, each, pairs, count, error);
+    enum status status = faces_create(&faces, each, drawn->pairs, count, error);
     for (size_t i = 0; i < datasets && status == STATUS_OK; i++) {
-        status = read_dataset(&faces, &data[i], (uint32_t)i, pairs, count, error);
+        status = read_dataset(&faces, &data[i], (uint32_t)i, drawn->pairs, count, error);
     }
     if (status == STATUS_OK) {
         status = sheet_create(&layout, &sheet, error);
     }
     if (status == STATUS_OK) {
-        sheet_title(&sheet, 0, "Probably one person; left: line of the table, cosine");
-        if (right) {
+        sheet_title(&sheet, 0, drawn->title);
+        if (drawn->right) {
             sheet_title(&sheet, 1, "green: known to be one person, red: not known to be");
         }
         for (size_t row = 0; row < count; row++) {
-            draw_row(&sheet, &faces, data, row, count, &pairs[row], right);
+            draw_row(&sheet, &faces, data, row, count, &drawn->pairs[row], drawn->right);
         }
         status = sheet_write(&sheet, path, error);
     }

@@ -1,4 +1,4 @@
-#include "daemon/command/checkpoint_data.h"
+#include "daemon/overlap/checkpoint_data.h"
 
 #include "daemon/terminal/run_path.h"
 
