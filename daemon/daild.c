@@ -244,9 +244,18 @@ static int choose_threads(int wanted, const struct message_hello *hello, MPI_Com
     return wanted > 0 ? wanted : host_share(hello, core_set_count(&all), here);
 }
 
-static void show_progress(void *context, int64_t step, enum message_phase phase, bool waiting)
+static void show_progress(void *context, const struct message_heartbeat *sign)
 {
-    watchdog_progress(context, step, (uint32_t)phase, waiting);
+    watchdog_progress(context, sign);
+}
+
+static void hear_coordinator(void *context, const struct message_heartbeat *sign)
+{
+    if (sign) {
+        watchdog_hear(context, 0, sign);
+    } else {
+        watchdog_listen(context);
+    }
 }
 
 static enum status work(const struct config *config, struct watchdog *watchdog, MPI_Comm control,
@@ -256,7 +265,8 @@ static enum status work(const struct config *config, struct watchdog *watchdog, 
     struct worker_context context = {.config = config,
                                      .stop_signal = signals_stop(),
                                      .progress = show_progress,
-                                     .progress_context = watchdog};
+                                     .heard = hear_coordinator,
+                                     .watch = watchdog};
     link_open(&link, control);
     context.link = link_for_worker(&link);
     host_describe(&context.hello);

@@ -33,7 +33,10 @@ static const struct field hello_fields[] = {FIELD(TEXT, hello.version),
                                             FIELD(I64, hello.memory_needed),
                                             FIELD(I64, hello.memory_available),
                                             FIELD(DOUBLE, hello.seconds_per_image)};
-static const struct field heartbeat_fields[] = {FIELD(I64, heartbeat.step), FIELD(U32, heartbeat.phase)};
+static const struct field heartbeat_fields[] = {
+    FIELD(I64, heartbeat.step),  FIELD(U32, heartbeat.phase), FIELD(U32, heartbeat.waiting),
+    FIELD(U32, heartbeat.asked), FIELD(U64, heartbeat.work),  FIELD(DOUBLE, heartbeat.file_seconds),
+    FIELD(TEXT, heartbeat.file)};
 static const struct field step_fields[] = {FIELD(I64, step.step),
                                            FIELD(I64, step.epoch),
                                            FIELD(DOUBLE, step.loss),

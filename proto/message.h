@@ -11,13 +11,13 @@
 
 #include <stdint.h>
 
-#define MESSAGE_VERSION 3
+#define MESSAGE_VERSION 4
 #define MESSAGE_SIZE_MAX (1u << 20)
 #define MESSAGE_LEASES_MAX 16384
 
 enum message_kind {
     MESSAGE_HELLO = 1, /* worker to coordinator, once: who I am */
-    MESSAGE_HEARTBEAT, /* worker to coordinator, about once a second: alive, and what I am doing */
+    MESSAGE_HEARTBEAT, /* either way: alive, and what I am doing */
     MESSAGE_STEP, /* worker to coordinator: a step's figures (all workers; global ones equal on all) */
     MESSAGE_LEASE_DONE, /* worker to coordinator: a lane came to the end of its leases of an epoch */
     MESSAGE_EVAL, /* first worker to coordinator: the result of one verification set */
@@ -66,9 +66,23 @@ struct message_hello {
     double seconds_per_image; /* measured: one forward and backward of the network, 0 if unknown */
 };
 
+/* What a main thread is waiting for. */
+enum message_waiting {
+    WAITING_NOT, /* it works */
+    WAITING_FILE, /* for a thread of its own, which reads or writes a file */
+    WAITING_WORKERS,
+    WAITING_COORDINATOR
+};
+
+/* What a rank's main thread is at: sent over MPI, and in the watchdog's datagrams. */
 struct message_heartbeat {
     int64_t step;
     uint32_t phase; /* enum message_phase */
+    uint32_t waiting; /* enum message_waiting */
+    uint32_t asked; /* 1: this rank was asked to stop */
+    uint64_t work; /* rises with what is done, and not while it waits */
+    double file_seconds; /* since when it has been at `file` */
+    char file[192]; /* that is read or written; empty: none */
 };
 
 struct message_step {

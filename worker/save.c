@@ -5,8 +5,14 @@
 #include "worker/checkpoint/checkpoint.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The thread's accounts are read so often. */
+#define LOOK_SECONDS 0.5
 
 /* Whose the copy is: the trainer's, then the thread's, then the trainer's again to report what became of it.
  */
@@ -34,6 +40,12 @@ struct save {
     size_t part_count;
     struct error failure; /* STATUS_OK: none */
     double seconds;
+
+    char file[1024]; /* that the thread is at; guarded by lock */
+    uint64_t files; /* that it has begun */
+    long task; /* the thread's, as the system counts */
+    uint64_t written; /* by it, as the system counts; and when that was asked for */
+    double asked;
 
     int64_t pending_step; /* the coordinator's word on it is awaited; -1: none */
     int64_t committed_step;
@@ -64,19 +76,30 @@ int64_t save_memory_bytes(const struct trainer *trainer)
 
 /* --- The thread --- */
 
+static void begin_file(struct save *save, const char *directory, const char *file)
+{
+    pthread_mutex_lock(&save->lock);
+    snprintf(save->file, sizeof save->file, "%.700s/%.300s", directory, file);
+    save->files++;
+    pthread_mutex_unlock(&save->lock);
+}
+
 static enum status write_files(struct save *save)
 {
     const struct trainer *trainer = save->trainer;
-    char directory[1024];
+    char directory[1024], file[256];
     enum status status = STATUS_OK;
     checkpoint_path(save->run_dir, save->moment.step, save->owner, directory, sizeof directory);
     if (writes_model(trainer)) {
+        begin_file(save, directory, "model.h5");
         status = checkpoint_write_model(directory, save->groups, trainer->group_count, trainer->identity,
                                         &save->parts[save->part_count++], &save->failure);
     }
     for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {
         const struct parameter_group *group = &save->groups[i];
         if (group->owned_rows && group->count > 0) {
+            snprintf(file, sizeof file, "classifier-%s", group->name);
+            begin_file(save, directory, file);
             status = checkpoint_write_classifier(directory, group, &save->parts[save->part_count++],
                                                  &save->failure);
         }
@@ -89,6 +112,7 @@ static void write_parts(struct save *save)
     double begin = clock_monotonic();
     save->part_count = 0;
     save->failure = (struct error){0};
+    begin_file(save, save->run_dir, "checkpoints");
     enum status status = checkpoint_begin(save->run_dir, save->owner, save->moment.step, &save->failure);
     if (status == STATUS_OK) {
         status = write_files(save);
@@ -101,6 +125,7 @@ static void *save_thread(void *context)
 {
     struct save *save = context;
     pthread_mutex_lock(&save->lock);
+    save->task = syscall(SYS_gettid);
     while (!save->stop) {
         if (save->phase == SAVE_WRITING) {
             pthread_mutex_unlock(&save->lock);
@@ -260,6 +285,40 @@ bool save_is_writing(struct save *save)
     pthread_mutex_lock(&save->lock);
     bool writing = save->phase == SAVE_WRITING;
     pthread_mutex_unlock(&save->lock);
+    return writing;
+}
+
+/* Bytes that the thread has written, as its accounts say; 0 where the system keeps none. */
+static uint64_t count_written(const struct save *save)
+{
+    char path[64], line[128];
+    unsigned long long written = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%ld/io", save->task);
+    FILE *accounts = fopen(path, "re");
+    while (accounts && fgets(line, sizeof line, accounts)) {
+        if (sscanf(line, "wchar: %llu", &written) == 1) {
+            break;
+        }
+    }
+    if (accounts) {
+        fclose(accounts);
+    }
+    return written;
+}
+
+bool save_look(struct save *save, char *file, size_t size, uint64_t *written)
+{
+    double now = clock_monotonic();
+    pthread_mutex_lock(&save->lock);
+    bool writing = save->phase == SAVE_WRITING;
+    snprintf(file, size, "%s", writing ? save->file : "");
+    uint64_t files = save->files;
+    pthread_mutex_unlock(&save->lock);
+    if (writing && now - save->asked > LOOK_SECONDS) {
+        save->asked = now;
+        save->written = count_written(save);
+    }
+    *written = files + save->written;
     return writing;
 }
 

@@ -12,6 +12,8 @@
 #include "worker/worker_context.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct save;
 
@@ -39,6 +41,9 @@ void save_begin(struct save *save, const struct save_moment *moment, double sinc
 enum status save_report(struct save *save, const struct worker_link *link, struct error *error);
 /* The thread is at work: nothing to report yet. */
 bool save_is_writing(struct save *save);
+
+/* The file that the thread is at, if it is at work, else ""; *written rises as it comes on. */
+bool save_look(struct save *save, char *file, size_t size, uint64_t *written);
 
 /* The coordinator's word: the checkpoint of `step` is committed, or given up if `outcome` is no STATUS_OK. */
 void save_settle(struct save *save, int64_t step, enum status outcome);

@@ -11,6 +11,8 @@
 
 /* Micro-batches that the loader keeps ready ahead of each lane. */
 #define TRAINER_LOADER_DEPTH 2
+/* A file that has not answered for so many times liveness_seconds is tried again, and then given up. */
+#define READ_PATIENCE 2
 /* Images used to measure the network's speed: enough to fill the kernels' blocks, few enough to be quick. */
 #define TRAINER_MEASURE_IMAGES 16
 
@@ -233,9 +235,7 @@ enum status trainer_create_without_data(struct trainer *trainer, const struct co
 
 void trainer_free(struct trainer *trainer)
 {
-    if (trainer->loader) {
-        loader_free(trainer->loader);
-    }
+    bool alone = loader_free(trainer->loader);
     for (size_t i = 0; i < trainer->group_count; i++) {
         parameter_group_free_momentum(&trainer->groups[i]);
     }
@@ -249,10 +249,12 @@ void trainer_free(struct trainer *trainer)
     if (trainer->net) {
         iresnet_free(trainer->net);
     }
-    for (size_t k = 0; k < trainer->datasets; k++) {
+    for (size_t k = 0; k < trainer->datasets && alone; k++) {
         manifest_close(&trainer->manifests[k]);
     }
-    free(trainer->manifests);
+    if (alone) {
+        free(trainer->manifests);
+    }
     free(trainer->classes);
     free(trainer->dataset_weight);
     free(trainer->domain_weight);
@@ -305,7 +307,8 @@ enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int
                                    .shift = config->data.augment_shift,
                                    .first_lane = trainer->first_lane,
                                    .lanes = trainer->own_lanes,
-                                   .depth = TRAINER_LOADER_DEPTH};
+                                   .depth = TRAINER_LOADER_DEPTH,
+                                   .limit_seconds = READ_PATIENCE * config->runtime.liveness_seconds};
     return loader_create(&loader, &trainer->loader, error);
 }
 

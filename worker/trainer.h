@@ -19,7 +19,10 @@
 
 /* Who is told how a step goes on. */
 struct trainer_observer {
-    void (*phase)(void *context, enum message_phase phase); /* between layers, and while it waits */
+    void (*phase)(void *context, enum message_phase phase); /* between layers */
+    /* While it waits for images, `seconds` by now, and the loader is at a file ("": none); false: it is to wait no
+     * longer. May be NULL. */
+    bool (*wait_for_file)(void *context, enum message_phase phase, const char *file, double seconds);
     void (*sum)(void *context, size_t count); /* the workers begin to sum so many floats; may be NULL */
     void *context;
 };
@@ -54,6 +57,8 @@ struct trainer {
     double *blamed; /* [workers]: lanes of each that brought what is not finite */
 
     struct trainer_observer observer;
+    uint64_t loaded; /* by the loader, when last looked at */
+    double waited_since; /* for images */
     enum message_phase phase;
     bool last_round;
 };

@@ -83,9 +83,18 @@ static void gradient_ready(void *context, size_t begin, size_t end)
     }
 }
 
-static void wait_for_data(void *context)
+static bool wait_for_data(void *context)
 {
-    observe(context, PHASE_DATA);
+    struct trainer *trainer = context;
+    const struct trainer_observer *observer = &trainer->observer;
+    char file[LOADER_FILE_SIZE];
+    uint64_t loaded = loader_look(trainer->loader, file, sizeof file);
+    if (loaded != trainer->loaded) {
+        trainer->loaded = loaded;
+        observe(trainer, PHASE_DATA);
+    }
+    return !observer->wait_for_file || observer->wait_for_file(observer->context, PHASE_DATA, file,
+                                                               clock_monotonic() - trainer->waited_since);
 }
 
 /* The next micro-batch of a lane. A failure is kept and zeros stand in: this worker has to go on through the
@@ -96,6 +105,7 @@ static const struct micro_batch *next_micro_batch(struct step *step, int lane, s
     const struct micro_batch *batch = NULL;
     double begin = clock_monotonic();
     set_phase(trainer, PHASE_DATA);
+    trainer->waited_since = begin;
     if (step->failure == STATUS_OK && trainer->loader) {
         step->failure = loader_next(trainer->loader, lane, wait_for_data, trainer, &batch, step->error);
     }

@@ -310,7 +310,9 @@ static enum status live(struct worker *worker, struct error *error)
     const struct worker_context *context = worker->context;
     struct trainer *trainer = &worker->trainer;
     enum status status = trainer_create(trainer, context->config, context->exchange, context->threads, error);
-    trainer_observe(trainer, &(struct trainer_observer){.phase = worker_progress, .context = worker});
+    trainer_observe(trainer, &(struct trainer_observer){.phase = worker_progress,
+                                                        .wait_for_file = worker_wait_for_file,
+                                                        .context = worker});
     context->exchange->idle = worker_idle;
     context->exchange->idle_context = worker;
     if (status == STATUS_OK) {
@@ -347,6 +349,7 @@ static void finish_writing(struct worker *worker)
 
 static void say_goodbye(struct worker *worker, enum status status, const struct error *error)
 {
+    worker_pass_warnings(worker);
     if (status != STATUS_OK && status != STATUS_STOPPED && error->what[0] != '\0') {
         struct message fault = message_of_fault(error, worker->step);
         worker_send(worker, &fault, NULL);

@@ -22,9 +22,11 @@ struct worker_context {
     struct exchange *exchange;
     struct worker_link link;
     const volatile sig_atomic_t *stop_signal; /* nonzero: this rank was asked to stop */
-    /* Called from between layers and from every wait (`waiting`: for other workers); cheap, may be NULL. */
-    void (*progress)(void *context, int64_t step, enum message_phase phase, bool waiting);
-    void *progress_context;
+    /* Told what the worker is at, from between layers and from every wait; cheap. */
+    void (*progress)(void *context, const struct message_heartbeat *sign);
+    /* The coordinator's heartbeat has come; NULL: messages were looked for, and all that have come are taken. */
+    void (*heard)(void *context, const struct message_heartbeat *sign);
+    void *watch; /* the context of both; both may be NULL */
     int threads;
     struct message_hello hello; /* what is known of this rank's place; the worker adds what it measures */
 };

@@ -2,25 +2,67 @@
 
 #include "proto/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* Heartbeats are sent about this often, however often the code passes by. */
 #define HEARTBEAT_SECONDS 1.0
 /* Pause between two looks for a message while there is nothing else to do. */
 #define POLL_NANOSECONDS 2000000
+/* Asked to stop, a worker waits so long for the images of the step under way. */
+#define STOP_SECONDS 2.0
+
 enum status worker_send(struct worker *worker, const struct message *message, struct error *error)
 {
     return worker->context->link.send(worker->context->link.context, message, error);
 }
 
-static void send_heartbeat(struct worker *worker, enum message_phase phase, bool waiting)
+/* What the thread that writes checkpoints is at. */
+static void look_at_save(struct worker *worker)
+{
+    uint64_t written = 0;
+    worker->sign.waiting = save_look(worker->save, worker->sign.file, sizeof worker->sign.file, &written)
+                               ? WAITING_FILE
+                               : WAITING_COORDINATOR;
+    worker->sign.work += written != worker->written;
+    worker->written = written;
+}
+
+void worker_pass_warnings(struct worker *worker)
+{
+    char text[400];
+    while (worker->trainer.loader && loader_take_warning(worker->trainer.loader, text, sizeof text)) {
+        struct message message = {.kind = MESSAGE_WARNING};
+        snprintf(message.warning.what, sizeof message.warning.what, "rank %d@%.64s: %s",
+                 worker->context->exchange->rank + 1, worker->context->hello.host, text);
+        worker_send(worker, &message, NULL); /* as below */
+    }
+}
+
+static void send_heartbeat(struct worker *worker, enum message_phase phase, enum message_waiting waiting,
+                           const char *file)
 {
     const struct worker_context *context = worker->context;
-    if (context->progress) {
-        context->progress(context->progress_context, worker->step + 1, phase, waiting);
-    }
+    struct message_heartbeat *sign = &worker->sign;
     double now = clock_monotonic();
+    char before[sizeof sign->file];
+    memcpy(before, sign->file, sizeof before);
+    sign->step = worker->step + 1;
+    sign->phase = (uint32_t)phase;
+    sign->waiting = (uint32_t)waiting;
+    sign->asked = *context->stop_signal != 0;
+    sign->work += waiting == WAITING_NOT;
+    snprintf(sign->file, sizeof sign->file, "%s", file);
+    if (waiting == WAITING_COORDINATOR && phase == PHASE_CHECKPOINT && worker->save) {
+        look_at_save(worker);
+    }
+    worker->file_since = strcmp(before, sign->file) == 0 ? worker->file_since : now;
+    sign->file_seconds = sign->file[0] != '\0' ? now - worker->file_since : 0;
+    if (context->progress) {
+        context->progress(context->watch, sign);
+    }
     if (worker->save) {
         save_report(worker->save, &worker->context->link, NULL); /* as below */
     }
@@ -28,20 +70,31 @@ static void send_heartbeat(struct worker *worker, enum message_phase phase, bool
         return;
     }
     worker->last_heartbeat = now;
-    struct message message = {.kind = MESSAGE_HEARTBEAT,
-                              .heartbeat = {.step = worker->step + 1, .phase = (uint32_t)phase}};
+    struct message message = {.kind = MESSAGE_HEARTBEAT, .heartbeat = *sign};
     worker_send(worker, &message, NULL); /* a lost link shows at the next message that matters */
+    worker_pass_warnings(worker);
+    if (worker->started && worker->fault.status == STATUS_OK) {
+        worker->fault.status = worker_receive(worker, &worker->fault);
+    }
 }
 
 void worker_progress(void *context, enum message_phase phase)
 {
-    send_heartbeat(context, phase, false);
+    send_heartbeat(context, phase, WAITING_NOT, "");
 }
 
 void worker_idle(void *context)
 {
     struct worker *worker = context;
-    send_heartbeat(worker, worker->trainer.phase, true);
+    send_heartbeat(worker, worker->trainer.phase, WAITING_WORKERS, "");
+}
+
+bool worker_wait_for_file(void *context, enum message_phase phase, const char *file, double seconds)
+{
+    struct worker *worker = context;
+    send_heartbeat(worker, phase, WAITING_FILE, file);
+    bool stop = *worker->context->stop_signal || (worker->requests & CONTROL_STOP);
+    return !stop || seconds < STOP_SECONDS;
 }
 
 static enum status take_leases(struct worker *worker, const struct message_leases *leases,
@@ -86,12 +139,25 @@ static enum status take_start(struct worker *worker, const struct message_start 
     return status;
 }
 
+static void hear(const struct worker *worker, const struct message_heartbeat *sign)
+{
+    if (worker->context->heard) {
+        worker->context->heard(worker->context->watch, sign);
+    }
+}
+
 /* Handles everything that has come in. */
 enum status worker_receive(struct worker *worker, struct error *error)
 {
     const struct worker_link *link = &worker->context->link;
     struct message message;
-    enum status status = STATUS_OK;
+    enum status status = worker->fault.status;
+    if (status != STATUS_OK) {
+        if (error) {
+            *error = worker->fault;
+        }
+        return status;
+    }
     while (status == STATUS_OK && link->receive(link->context, &message)) {
         switch (message.kind) {
         case MESSAGE_START:
@@ -102,6 +168,9 @@ enum status worker_receive(struct worker *worker, struct error *error)
             break;
         case MESSAGE_CONTROL:
             worker->requests |= message.control.requests;
+            break;
+        case MESSAGE_HEARTBEAT:
+            hear(worker, &message.heartbeat);
             break;
         case MESSAGE_COMMITTED:
             if (worker->save) {
@@ -114,6 +183,7 @@ enum status worker_receive(struct worker *worker, struct error *error)
         }
         message_free(&message);
     }
+    hear(worker, NULL);
     return status;
 }
 
@@ -122,7 +192,7 @@ enum status worker_wait(struct worker *worker, bool (*done)(const struct worker 
 {
     enum status status = worker_receive(worker, error);
     while (status == STATUS_OK && !done(worker)) {
-        worker_progress(worker, phase);
+        send_heartbeat(worker, phase, WAITING_COORDINATOR, "");
         nanosleep(&(struct timespec){.tv_nsec = POLL_NANOSECONDS}, NULL);
         status = worker_receive(worker, error);
     }

@@ -12,6 +12,13 @@ void worker_progress(void *context, enum message_phase phase);
 /* The same, while an exchange waits for other workers. */
 void worker_idle(void *context);
 
+/* The same, while another thread is at a file: "" where it is at none. False: the run was asked to stop, and this has
+ * taken so long already that it is not to be waited for. */
+bool worker_wait_for_file(void *context, enum message_phase phase, const char *file, double seconds);
+
+/* Tells the coordinator what the loader warns of. */
+void worker_pass_warnings(struct worker *worker);
+
 /* Handles every message that has come in. */
 enum status worker_receive(struct worker *worker, struct error *error);
 

@@ -30,6 +30,10 @@ struct worker {
     int skips; /* updates in a row that were skipped */
     double pause_end; /* of a wait by the clock */
     double last_heartbeat;
+    struct message_heartbeat sign; /* what it is at */
+    double file_since; /* when sign.file became what it is */
+    uint64_t written; /* by the checkpoint's thread, when last looked at */
+    struct error fault; /* of messages that came in while it worked; STATUS_OK: none */
     struct {
         double begin, data, compute, exchange, hidden, classifier, bytes;
         int steps;

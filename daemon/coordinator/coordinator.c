@@ -3,6 +3,7 @@
 #include "daemon/coordinator/coordinator_checkpoint.h"
 #include "daemon/coordinator/coordinator_handle.h"
 #include "daemon/coordinator/coordinator_liveness.h"
+#include "daemon/coordinator/coordinator_progress.h"
 #include "daemon/coordinator/coordinator_state.h"
 #include "proto/clock.h"
 
@@ -16,6 +17,8 @@
 #define LEAVE_SECONDS_UNSTARTED 2.0
 /* The log is touched so often, for a supervisor to see. */
 #define TOUCH_SECONDS 1.0
+/* Heartbeats to each worker within liveness_seconds. */
+#define HEARTBEATS 6
 /* Messages handled between two looks at the clock. */
 #define MESSAGES_AT_ONCE 256
 
@@ -90,33 +93,58 @@ static bool all_done(const struct coordinator *coordinator)
     return true;
 }
 
-/* Passes a request to stop, and the request for a checkpoint that has become due, to the first worker. */
+/* Passes a request to stop to every worker: some may be waiting where no step's word reaches them. */
+static enum status forward_stop(struct coordinator *coordinator, struct error *error)
+{
+    struct message message = {.kind = MESSAGE_CONTROL, .control = {.requests = CONTROL_STOP}};
+    if (coordinator->stop_told || !coordinator->stop_asked) {
+        return STATUS_OK;
+    }
+    coordinator->stop_told = true;
+    journal_line(coordinator->journal, "asked to stop: finishing the step, then a checkpoint");
+    return coordinator_send_all(coordinator, &message, error);
+}
+
+/* And to the first worker the request for a checkpoint that has become due. */
 static enum status forward_requests(struct coordinator *coordinator, struct error *error)
 {
     const struct coordinator_context *context = coordinator->context;
-    struct message message = {.kind = MESSAGE_CONTROL};
+    struct message message = {.kind = MESSAGE_CONTROL, .control = {.requests = CONTROL_CHECKPOINT}};
+    coordinator->stop_asked = coordinator->stop_asked || *context->stop_signal;
     if (!coordinator->started || coordinator->view[0].done) {
         return STATUS_OK;
     }
-    if (*context->stop_signal && !coordinator->stop_told) {
-        coordinator->stop_told = true;
-        message.control.requests |= CONTROL_STOP;
-        journal_line(coordinator->journal, "asked to stop: finishing the step, then a checkpoint");
+    enum status status = forward_stop(coordinator, error);
+    return status == STATUS_OK && coordinator_requests_checkpoint(coordinator)
+               ? context->link.send(context->link.context, 0, &message, error)
+               : status;
+}
+
+/* Over MPI too, for where datagrams do not come through. */
+static void send_heartbeats(struct coordinator *coordinator, const struct message_heartbeat *sign)
+{
+    const struct coordinator_link *link = &coordinator->context->link;
+    struct message message = {.kind = MESSAGE_HEARTBEAT, .heartbeat = *sign};
+    for (int w = 0; w < link->workers; w++) {
+        if (coordinator->view[w].introduced && !coordinator->view[w].done) {
+            link->send(link->context, w, &message,
+                       NULL); /* a lost link shows at the next message that matters */
+        }
     }
-    if (coordinator_requests_checkpoint(coordinator)) {
-        message.control.requests |= CONTROL_CHECKPOINT;
-    }
-    return message.control.requests ? context->link.send(context->link.context, 0, &message, error)
-                                    : STATUS_OK;
 }
 
 static void send_heartbeat(struct coordinator *coordinator)
 {
     double now = clock_monotonic();
-    watchdog_progress(coordinator->context->watchdog, coordinator->step, PHASE_START, false);
+    const struct message_heartbeat sign = {.step = coordinator->step, .phase = PHASE_START};
+    watchdog_progress(coordinator->context->watchdog, &sign);
     if (now - coordinator->touched >= TOUCH_SECONDS) {
         coordinator->touched = now;
         journal_touch(coordinator->journal);
+    }
+    if (now - coordinator->beaten >= coordinator->setup->config.runtime.liveness_seconds / HEARTBEATS) {
+        coordinator->beaten = now;
+        send_heartbeats(coordinator, &sign);
     }
 }
 
@@ -140,13 +168,13 @@ static bool serve(struct coordinator *coordinator)
             return false;
         }
         if (coordinator_check_liveness(coordinator, &worker, &error) != STATUS_OK ||
+            coordinator_check_progress(coordinator, &worker, &error) != STATUS_OK ||
             coordinator_check_departed(coordinator, &worker, &error) != STATUS_OK) {
             worker = coordinator_given_up(coordinator, &error) ? -1 : worker;
             coordinator_fail(coordinator, worker, &error);
             return false;
         }
         coordinator_check_datagrams(coordinator);
-        coordinator_check_writing(coordinator);
         double patience = coordinator->started ? LEAVE_SECONDS + LEAVE_STEPS * coordinator->step_seconds
                                                : LEAVE_SECONDS_UNSTARTED;
         if (coordinator->failed && clock_monotonic() - coordinator->failed_since > patience) {

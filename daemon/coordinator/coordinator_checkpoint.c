@@ -83,9 +83,14 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
 {
     struct checkpoint_outcome outcome;
     struct error failure = {0};
+    char path[1024];
     double begin = clock_monotonic();
     coordinator->writing[worker].seconds = saved->seconds;
     coordinator->writing[worker].stall = saved->stall;
+    struct message_heartbeat sign = {.step = saved->step, .phase = PHASE_CHECKPOINT};
+    checkpoint_path(coordinator->setup->config.run.dir, saved->step, NULL, path, sizeof path);
+    snprintf(sign.file, sizeof sign.file, "%.190s", path);
+    watchdog_progress(coordinator->context->watchdog, &sign);
     enum status status =
         checkpoint_writer_saved(&coordinator->checkpoints, worker, saved, &outcome, &failure);
     if (status != STATUS_OK) {
@@ -111,64 +116,6 @@ enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
     struct message message = {.kind = MESSAGE_COMMITTED,
                               .committed = {.step = outcome.step, .status = (uint32_t)outcome.status}};
     return coordinator_send_all(coordinator, &message, error);
-}
-
-/* Some worker has come to a checkpoint that it cannot begin, or end with, before another is written. */
-static bool is_awaited(const struct coordinator *coordinator)
-{
-    for (int w = 0; w < coordinator->setup->workers; w++) {
-        struct watchdog_heartbeat heartbeat;
-        watchdog_look(coordinator->context->watchdog, w, &heartbeat);
-        uint32_t phase = heartbeat.heard ? heartbeat.phase : coordinator->view[w].phase;
-        if (!coordinator->view[w].done && phase == PHASE_CHECKPOINT) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first worker that has not said that it is through, and how many more there are. */
-static int find_writing(const struct coordinator *coordinator, int *others)
-{
-    const struct checkpoint_writer *writer = &coordinator->checkpoints;
-    int first = -1, count = 0;
-    for (int w = 0; w < coordinator->setup->workers; w++) {
-        if (writer->step < 0 || !writer->saved[w]) {
-            first = count++ == 0 ? w : first;
-        }
-    }
-    *others = count - 1;
-    return first;
-}
-
-void coordinator_check_writing(struct coordinator *coordinator)
-{
-    double now = clock_monotonic();
-    if (!is_awaited(coordinator)) {
-        coordinator->saved.awaited = 0;
-        coordinator->saved.awaited_told = false;
-        return;
-    }
-    if (coordinator->saved.awaited == 0) {
-        coordinator->saved.awaited = now;
-    }
-    double waited = now - coordinator->saved.awaited;
-    int others, writer = find_writing(coordinator, &others);
-    if (coordinator->saved.awaited_told || writer < 0 ||
-        waited < coordinator->setup->config.runtime.liveness_seconds) {
-        return;
-    }
-    coordinator->saved.awaited_told = true;
-    char name[192], more[32] = "", text[512];
-    coordinator_name_worker(coordinator, writer, name, sizeof name);
-    if (others > 0) {
-        snprintf(more, sizeof more, " and %d more", others);
-    }
-    snprintf(text, sizeof text,
-             "training has stood still for %.0f s while %s%s writes a checkpoint: see whether the disk, or "
-             "the file system, under %s is overloaded or gone",
-             waited, name, more, coordinator->setup->config.run.dir);
-    journal_warn(coordinator->journal, text);
 }
 
 bool coordinator_requests_checkpoint(struct coordinator *coordinator)

@@ -9,8 +9,6 @@
 /* A worker is through with its part of a checkpoint. */
 enum status coordinator_take_saved(struct coordinator *coordinator, int worker,
                                    const struct message_saved *saved, struct error *error);
-/* Warns once each time that training has waited for liveness_seconds for a checkpoint to be written. */
-void coordinator_check_writing(struct coordinator *coordinator);
 /* Whether the first worker is to be told now that a checkpoint is due: by time, or after one that failed. */
 bool coordinator_requests_checkpoint(struct coordinator *coordinator);
 /* The workers left because the last checkpoint could not be written: the error that says so, and what is

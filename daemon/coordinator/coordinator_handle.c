@@ -126,8 +126,9 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
     case MESSAGE_HELLO:
         return take_hello(coordinator, worker, &message->hello, error);
     case MESSAGE_HEARTBEAT:
+        watchdog_hear(coordinator->context->watchdog, worker, &message->heartbeat);
         view->step = message->heartbeat.step;
-        view->phase = message->heartbeat.phase;
+        view->sign = message->heartbeat;
         /* Past the first step: what takes long at the start is behind it. */
         view->stepped = view->stepped || view->step > coordinator->setup->start_step + 1;
         return STATUS_OK;

@@ -1,6 +1,6 @@
 #include "daemon/coordinator/coordinator_handshake.h"
 
-#include "daemon/coordinator/placement.h"
+#include "daemon/setup/placement.h"
 #include "proto/clock.h"
 #include "worker/loss/classifier.h"
 

@@ -11,8 +11,6 @@
  * the model until its first step, scoring many classes, writing to slow storage. Its process answers
  * meanwhile. */
 #define PATIENCE 10
-/* Workers that wait for each other for so many times liveness_seconds wait for ever. */
-#define STANDSTILL_FACTOR 10
 /* Datagrams that have not come through by then never will. */
 #define DATAGRAM_SECONDS 10.0
 /* A living watchdog answers a ping within this; mpirun leaves a rank that it ends a second. */
@@ -38,11 +36,11 @@ static double smaller(double a, double b)
 static const char *last_word(const struct worker_view *view, const struct watchdog_heartbeat *heartbeat,
                              char *text, size_t size)
 {
-    bool seen = heartbeat->heard && heartbeat->step >= view->step;
-    int64_t step = seen ? heartbeat->step : view->step;
+    bool seen = heartbeat->heard && heartbeat->sign.step >= view->step;
+    int64_t step = seen ? heartbeat->sign.step : view->step;
     if (seen || !heartbeat->heard) {
         snprintf(text, size, "step %lld (%s)", (long long)step,
-                 message_phase_name(seen ? heartbeat->phase : view->phase));
+                 message_phase_name(seen ? heartbeat->sign.phase : view->sign.phase));
     } else {
         snprintf(text, size, "step %lld", (long long)step);
     }
@@ -59,7 +57,7 @@ static enum status check_worker(const struct coordinator *coordinator, int worke
     struct watchdog_heartbeat heartbeat;
     watchdog_look(coordinator->context->watchdog, worker, &heartbeat);
     char last[64];
-    uint32_t phase = heartbeat.heard ? heartbeat.phase : view->phase;
+    uint32_t phase = heartbeat.heard ? heartbeat.sign.phase : view->sign.phase;
     double silent = heartbeat.heard ? smaller(unheard, heartbeat.silent) : unheard;
     double stuck = heartbeat.heard ? smaller(unheard, heartbeat.stuck) : unheard;
     *silence = stuck;
@@ -81,30 +79,6 @@ static enum status check_worker(const struct coordinator *coordinator, int worke
                      stuck, last_word(view, &heartbeat, last, sizeof last));
 }
 
-/* Do all workers wait for each other? Then MPI's connections are broken where datagrams still come through.
- */
-static enum status check_standstill(const struct coordinator *coordinator, struct error *error)
-{
-    double allowed = STANDSTILL_FACTOR * coordinator->setup->config.runtime.liveness_seconds;
-    double least = 0;
-    int waiting = 0;
-    for (int w = 0; w < coordinator->setup->workers; w++) {
-        struct watchdog_heartbeat heartbeat;
-        if (coordinator->view[w].done) {
-            continue;
-        }
-        watchdog_look(coordinator->context->watchdog, w, &heartbeat);
-        if (!heartbeat.heard || heartbeat.idle <= allowed) {
-            return STATUS_OK;
-        }
-        least = waiting++ > 0 ? smaller(least, heartbeat.idle) : heartbeat.idle;
-    }
-    return waiting == 0 ? STATUS_OK
-                        : error_set(error, STATUS_LOST, "exchange among the workers",
-                                    "see whether the network between their hosts is whole, then submit again",
-                                    "all workers have waited for each other for %.0f s", least);
-}
-
 enum status coordinator_check_liveness(const struct coordinator *coordinator, int *worker,
                                        struct error *error)
 {
@@ -124,10 +98,7 @@ enum status coordinator_check_liveness(const struct coordinator *coordinator, in
             *error = found;
         }
     }
-    if (*worker >= 0) {
-        return error->status;
-    }
-    return check_standstill(coordinator, error);
+    return *worker >= 0 ? error->status : STATUS_OK;
 }
 
 void coordinator_check_datagrams(struct coordinator *coordinator)
@@ -154,7 +125,7 @@ void coordinator_check_datagrams(struct coordinator *coordinator)
         snprintf(
             text, sizeof text,
             "UDP between the coordinator and %s does not come through: is it blocked? Silence is noticed "
-            "over MPI alone there, and a lost coordinator not at all",
+            "over MPI alone there, and later",
             names);
         journal_warn(coordinator->journal, text);
     }

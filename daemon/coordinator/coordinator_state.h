@@ -1,5 +1,5 @@
 /* What the coordinator knows while a run is under way, and what each of its steps does with it. The steps are
- * coordinator_handshake, _checkpoint, _liveness and, above these, _handle; coordinator.c calls them. All of them
+ * coordinator_handshake, _checkpoint, _liveness, _progress and, above these, _handle; coordinator.c calls them. All of them
  * may call what is here, and nothing here calls them.
  */
 #ifndef DAIL_DAEMON_COORDINATOR_COORDINATOR_STATE_H
@@ -17,7 +17,7 @@ struct worker_view {
     enum status done_status;
     double heard; /* when last */
     int64_t step; /* as it last said */
-    uint32_t phase;
+    struct message_heartbeat sign; /* likewise, over MPI */
 };
 
 struct coordinator {
@@ -29,7 +29,7 @@ struct coordinator {
     struct lease_assignment leases;
     struct checkpoint_writer checkpoints;
     bool started; /* MESSAGE_START is out */
-    bool stop_told;
+    bool stop_asked, stop_told; /* by whomever; to the workers */
     bool datagrams_checked, departed_checked;
     double pinged; /* the workers, after a request to stop; 0: not yet */
     double touched; /* when the log last was */
@@ -42,11 +42,16 @@ struct coordinator {
         double retry; /* when to try again after a failure */
         int64_t failed_step;
         struct error failure; /* the last one */
-        double awaited; /* since when training stands still for one that is still being written; 0: not */
-        bool awaited_told;
     } saved;
     struct slowness slowness;
     struct slow_writing *writing; /* [workers]: of the checkpoint under way */
+    struct { /* whether the run goes on */
+        uint64_t work; /* of all workers, at the last look, and when that was */
+        double looked;
+        double still; /* seconds since it last rose */
+        bool told;
+    } progress;
+    double beaten; /* when the workers were last sent a heartbeat */
     double step_seconds; /* predicted, then measured */
     int64_t step; /* the last one reported by all workers */
 

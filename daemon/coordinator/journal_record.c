@@ -180,6 +180,19 @@ void journal_warn(struct journal *journal, const char *text)
     journal_line(journal, "warning: %s", text);
 }
 
+void journal_stall(struct journal *journal, int rank, const char *host, const char *phase, const char *file,
+                   double seconds, bool over)
+{
+    const struct status_record record = {.kind = STATUS_KIND_STALL,
+                                         .stall = {.rank = rank,
+                                                   .host = host,
+                                                   .phase = phase,
+                                                   .file = file,
+                                                   .seconds = seconds,
+                                                   .state = over ? "ends" : "begins"}};
+    journal_write(journal, &record);
+}
+
 void journal_fault(struct journal *journal, int rank, const char *host, const char *what)
 {
     const struct status_record record = {.kind = STATUS_KIND_FAULT,

@@ -32,6 +32,9 @@ void journal_slow(struct journal *journal, int rank, const char *host, const cha
                   double own, double others, double share);
 /* A record, and a line. */
 void journal_warn(struct journal *journal, const char *text);
+/* The run stands still for `rank` (0: for nobody in particular), at `file` ("": none) in a phase; or it goes on. */
+void journal_stall(struct journal *journal, int rank, const char *host, const char *phase, const char *file,
+                   double seconds, bool over);
 /* rank 0 is the coordinator */
 void journal_fault(struct journal *journal, int rank, const char *host, const char *what);
 void journal_stop(struct journal *journal, const char *reason, int exit_code);

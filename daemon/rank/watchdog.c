@@ -3,6 +3,7 @@
 #include "daemon/rank/host.h"
 #include "daemon/rank/interface.h"
 #include "daemon/rank/launcher.h"
+#include "daemon/rank/signals.h"
 #include "daemon/rank/stray_daemon.h"
 #include "proto/clock.h"
 #include "proto/message.h"
@@ -10,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,6 +30,7 @@
 #define TICK_SECONDS_MAX 1.0
 /* A coordinator whose main thread hangs may only be writing to slow storage. */
 #define COORDINATOR_PATIENCE 10
+#define STOP_PATIENCE 3 /* where the run was asked to stop */
 /* Workers end one after the other, so that the first one's line is the only one: once it is gone mpirun ends
  * the others within a second. */
 #define STAGGER_SECONDS 1.5
@@ -44,7 +47,10 @@ struct watchdog_peer {
     bool heard;
     struct sockaddr_in address; /* where its last datagram came from */
     struct watchdog_packet last;
-    double heard_at, progress_at, work_at;
+    double heard_at, progress_at;
+    bool told; /* over MPI */
+    double told_at;
+    struct message_heartbeat told_sign;
 };
 
 struct watchdog {
@@ -56,22 +62,34 @@ struct watchdog {
     pid_t parent;
     pthread_t thread;
 
-    /* Of the main thread. */
-    _Atomic int64_t step;
-    _Atomic uint32_t phase;
-    _Atomic uint64_t progress, work;
+    _Atomic uint64_t progress; /* of the main thread */
     atomic_bool closing, ending, orphaned, ping;
     atomic_int ending_code;
 
+    pthread_mutex_t sign_lock; /* held for moments, so that the main thread never waits */
+    struct message_heartbeat sign;
+
     pthread_mutex_t lock; /* of what follows */
     double awake;
+    double looked_at; /* when the main thread last looked for messages */
     double lapse, lapse_at; /* the last tick that took long, and when it ended */
     struct watchdog_peer *peer; /* [peers]: the workers; a worker's only one is the coordinator */
     int peers;
 
     /* Of the thread alone. */
     double tick, sent_at, ending_at, orphaned_at;
+    uint64_t own_progress; /* and since when it stands there */
+    double own_progress_at;
+    bool own_told;
 };
+
+static struct message_heartbeat own_sign(struct watchdog *watchdog)
+{
+    pthread_mutex_lock(&watchdog->sign_lock);
+    struct message_heartbeat sign = watchdog->sign;
+    pthread_mutex_unlock(&watchdog->sign_lock);
+    return sign;
+}
 
 /* --- Datagrams --- */
 
@@ -81,11 +99,9 @@ static void send_packet(struct watchdog *watchdog, enum watchdog_kind kind, bool
     unsigned char bytes[WATCHDOG_PACKET_SIZE];
     struct watchdog_packet packet = {.kind = kind,
                                      .rank = (uint32_t)watchdog->rank,
-                                     .step = atomic_load(&watchdog->step),
-                                     .phase = atomic_load(&watchdog->phase),
                                      .answered = answered,
                                      .progress = atomic_load(&watchdog->progress),
-                                     .work = atomic_load(&watchdog->work)};
+                                     .sign = own_sign(watchdog)};
     watchdog_packet_encode(&packet, watchdog->coordinator.nonce, bytes);
     /* One that is lost is one heartbeat of ten. */
     (void)sendto(watchdog->socket, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
@@ -110,6 +126,13 @@ static void send_heartbeats(struct watchdog *watchdog, double interval)
     }
 }
 
+/* By datagram or by message. */
+static const struct message_heartbeat *newest_sign(const struct watchdog_peer *peer)
+{
+    bool told = peer->told && (!peer->heard || peer->told_at > peer->heard_at);
+    return told ? &peer->told_sign : &peer->last.sign;
+}
+
 static struct watchdog_peer *sender_of(struct watchdog *watchdog, const struct watchdog_packet *packet)
 {
     if (watchdog->rank != 0) {
@@ -131,9 +154,6 @@ static void hear(struct watchdog *watchdog, const struct watchdog_packet *packet
     double now = watchdog->awake;
     if (!peer->heard || packet->progress != peer->last.progress) {
         peer->progress_at = now;
-    }
-    if (!peer->heard || packet->work != peer->last.work) {
-        peer->work_at = now;
     }
     peer->heard = true;
     peer->heard_at = now;
@@ -175,32 +195,81 @@ _Noreturn static void end_process(const struct error *error)
     _exit((int)error->status);
 }
 
-static void judge_coordinator(const struct watchdog *watchdog)
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* "rank 2@node17, in step 12 (data of data/a-00003.h5)" */
+static void name_place(struct watchdog *watchdog, char *text, size_t size)
+{
+    struct message_heartbeat sign = own_sign(watchdog);
+    snprintf(text, size, "rank %d@%s, in step %lld (%s%s%s)", watchdog->rank, watchdog->host,
+             (long long)sign.step, message_phase_name(sign.phase), sign.file[0] != '\0' ? ": " : "",
+             sign.file);
+}
+
+static void judge_coordinator(struct watchdog *watchdog)
 {
     const struct watchdog_peer *coordinator = &watchdog->peer[0];
     int place = watchdog->rank - 1 < STAGGER_RANKS ? watchdog->rank - 1 : STAGGER_RANKS;
     double allowed = watchdog->liveness + STAGGER_SECONDS * place;
-    double silent = watchdog->awake - coordinator->heard_at;
-    double stuck = watchdog->awake - coordinator->progress_at;
-    char where[192];
+    /* Messages are the main thread's to take: while it takes none nobody is silent. */
+    double told = coordinator->told ? watchdog->looked_at - coordinator->told_at : INFINITY;
+    double silent = smaller(told, coordinator->heard ? watchdog->awake - coordinator->heard_at : INFINITY);
+    double stuck = smaller(told, coordinator->heard ? watchdog->awake - coordinator->progress_at : INFINITY);
+    /* It judges its own main thread first. */
+    double patience = COORDINATOR_PATIENCE * (allowed + STAGGER_SECONDS);
+    char where[512];
     struct error error;
-    if (!coordinator->heard || (silent <= allowed && stuck <= COORDINATOR_PATIENCE * allowed)) {
+    if ((!coordinator->heard && !coordinator->told) || (silent <= allowed && stuck <= patience)) {
         return;
     }
-    snprintf(where, sizeof where, "rank %d@%s, in step %lld (%s)", watchdog->rank, watchdog->host,
-             (long long)atomic_load(&watchdog->step), message_phase_name(atomic_load(&watchdog->phase)));
+    const struct message_heartbeat *sign = newest_sign(coordinator);
+    name_place(watchdog, where, sizeof where);
     if (silent > allowed) {
         error_set(&error, STATUS_LOST, where, go_on,
                   "the coordinator (rank 0@%s) is lost, or this host is cut off: nothing heard for %.0f s, "
                   "last after step %lld",
-                  watchdog->coordinator.host, silent, (long long)coordinator->last.step);
+                  watchdog->coordinator.host, silent, (long long)sign->step);
     } else {
         error_set(&error, STATUS_LOST, where, go_on,
-                  "the coordinator (rank 0@%s) hangs: no progress for %.0f s, last after step %lld",
-                  watchdog->coordinator.host, stuck, (long long)coordinator->last.step);
+                  "the coordinator (rank 0@%s) hangs: no progress for %.0f s, last after step %lld%s%s",
+                  watchdog->coordinator.host, stuck, (long long)sign->step,
+                  sign->file[0] != '\0' ? " at " : "", sign->file);
     }
     stray_daemon_end_later();
     end_process(&error);
+}
+
+/* The coordinator's main thread waits for nobody but the file system. Where that does not answer the logs may not
+ * either: what is said goes to stderr. */
+static void judge_self(struct watchdog *watchdog)
+{
+    uint64_t progress = atomic_load(&watchdog->progress);
+    char where[512];
+    struct error error;
+    if (progress != watchdog->own_progress || progress == 0) {
+        watchdog->own_progress = progress;
+        watchdog->own_progress_at = watchdog->awake;
+        watchdog->own_told = false;
+        return;
+    }
+    double stuck = watchdog->awake - watchdog->own_progress_at;
+    if (stuck <= watchdog->liveness) {
+        return;
+    }
+    name_place(watchdog, where, sizeof where);
+    double patience = *signals_stop() ? STOP_PATIENCE : COORDINATOR_PATIENCE;
+    if (stuck > patience * watchdog->liveness) {
+        error_set(&error, STATUS_LOST, where, "see whether the file system answers, then start the run again",
+                  "the coordinator hangs: no progress for %.0f s", stuck);
+        end_process(&error);
+    }
+    if (!watchdog->own_told) {
+        watchdog->own_told = true;
+        dprintf(STDERR_FILENO, "daild: warning: the coordinator stands still for %.0f s: %s\n", stuck, where);
+    }
 }
 
 /* The parent is mpirun or its daemon. When it dies its children are handed on to another process. */
@@ -236,6 +305,8 @@ static void judge(struct watchdog *watchdog)
     judge_parent(watchdog);
     if (watchdog->rank != 0) {
         judge_coordinator(watchdog);
+    } else {
+        judge_self(watchdog);
     }
 }
 
@@ -320,6 +391,7 @@ static enum status create(int rank, int peers, double liveness, struct watchdog 
     made->socket = -1;
     gethostname(made->host, sizeof made->host - 1);
     pthread_mutex_init(&made->lock, NULL);
+    pthread_mutex_init(&made->sign_lock, NULL);
     *watchdog = made;
     return STATUS_OK;
 }
@@ -406,16 +478,35 @@ enum status watchdog_create_worker(int rank, double liveness_seconds, const stru
     return start(watchdog, error);
 }
 
-void watchdog_progress(struct watchdog *watchdog, int64_t step, uint32_t phase, bool waiting)
+void watchdog_progress(struct watchdog *watchdog, const struct message_heartbeat *sign)
 {
     if (!watchdog) {
         return;
     }
-    atomic_store_explicit(&watchdog->step, step, memory_order_relaxed);
-    atomic_store_explicit(&watchdog->phase, phase, memory_order_relaxed);
+    pthread_mutex_lock(&watchdog->sign_lock);
+    watchdog->sign = *sign;
+    pthread_mutex_unlock(&watchdog->sign_lock);
     atomic_fetch_add_explicit(&watchdog->progress, 1, memory_order_relaxed);
-    if (!waiting) {
-        atomic_fetch_add_explicit(&watchdog->work, 1, memory_order_relaxed);
+}
+
+void watchdog_hear(struct watchdog *watchdog, int peer, const struct message_heartbeat *sign)
+{
+    if (!watchdog) {
+        return;
+    }
+    pthread_mutex_lock(&watchdog->lock);
+    watchdog->peer[peer].told = true;
+    watchdog->peer[peer].told_at = watchdog->awake;
+    watchdog->peer[peer].told_sign = *sign;
+    pthread_mutex_unlock(&watchdog->lock);
+}
+
+void watchdog_listen(struct watchdog *watchdog)
+{
+    if (watchdog) {
+        pthread_mutex_lock(&watchdog->lock);
+        watchdog->looked_at = watchdog->awake;
+        pthread_mutex_unlock(&watchdog->lock);
     }
 }
 
@@ -438,6 +529,7 @@ void watchdog_close(struct watchdog *watchdog)
         close(watchdog->socket);
     }
     pthread_mutex_destroy(&watchdog->lock);
+    pthread_mutex_destroy(&watchdog->sign_lock);
     free(watchdog->peer);
     free(watchdog);
 }
@@ -450,14 +542,12 @@ void watchdog_look(struct watchdog *watchdog, int worker, struct watchdog_heartb
     }
     pthread_mutex_lock(&watchdog->lock);
     const struct watchdog_peer *peer = &watchdog->peer[worker];
+    heartbeat->sign = *newest_sign(peer);
     if (peer->heard) {
-        *heartbeat = (struct watchdog_heartbeat){.heard = true,
-                                                 .answered = peer->last.answered != 0,
-                                                 .silent = watchdog->awake - peer->heard_at,
-                                                 .stuck = watchdog->awake - peer->progress_at,
-                                                 .idle = watchdog->awake - peer->work_at,
-                                                 .step = peer->last.step,
-                                                 .phase = peer->last.phase};
+        heartbeat->heard = true;
+        heartbeat->answered = peer->last.answered != 0;
+        heartbeat->silent = watchdog->awake - peer->heard_at;
+        heartbeat->stuck = watchdog->awake - peer->progress_at;
     }
     pthread_mutex_unlock(&watchdog->lock);
 }

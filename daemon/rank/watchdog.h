@@ -1,12 +1,13 @@
 /* The watchdog: a thread in every rank that makes no MPI call, so that a rank whose main thread sits in a
  * collective for ever is still watched over. Workers send datagrams to the coordinator, about one a second or
- * ten within liveness_seconds, and each is answered; they tell the main thread's step, phase and a count that
- * only the main thread advances.
+ * ten within liveness_seconds, and each is answered; they tell what the main thread is at, and a count that only the
+ * main thread advances. What comes over MPI instead is told by watchdog_hear: so both ways count, whichever is open.
  *
  * The coordinator's main thread looks at what has been heard and judges (coordinator.h). A worker's watchdog
  * judges by itself and ends its process with STATUS_LOST and one line: when the coordinator was heard once
  * and then falls silent, when the coordinator's main thread hangs, and when mpirun, or its daemon on this
- * host, has died. Where datagrams never come through nothing is judged by them: a healthy run goes on.
+ * host, has died. Where nothing ever comes through nothing is judged by it: a healthy run goes on. The coordinator's
+ * judges its own main thread, which only the file system can keep so long.
  *
  * Silence is counted in time during which the judge itself was awake: a stopped process that goes on must
  * first hear what it has missed.
@@ -40,9 +41,7 @@ struct watchdog_heartbeat {
     bool answered; /* the worker hears the coordinator too */
     double silent; /* its last datagram */
     double stuck; /* its main thread's last heartbeat */
-    double idle; /* the same, but for signs given while waiting for other workers */
-    int64_t step;
-    uint32_t phase;
+    struct message_heartbeat sign; /* the newest, by datagram or message */
 };
 
 /* Starts the coordinator's watchdog and fills *address. Without a socket it watches less. */
@@ -54,8 +53,14 @@ enum status watchdog_create_coordinator(int workers, double liveness_seconds,
 enum status watchdog_create_worker(int rank, double liveness_seconds, const struct watchdog_address *address,
                                    struct watchdog **watchdog, struct error *error);
 
-/* A heartbeat of the main thread; cheap. `waiting`: for other workers. NULL is allowed. */
-void watchdog_progress(struct watchdog *watchdog, int64_t step, uint32_t phase, bool waiting);
+/* A heartbeat of the main thread, and what it is at; cheap. NULL is allowed. */
+void watchdog_progress(struct watchdog *watchdog, const struct message_heartbeat *sign);
+
+/* A heartbeat of a peer has come over MPI: `peer` is a worker, from 0, or for a worker 0, the coordinator. */
+void watchdog_hear(struct watchdog *watchdog, int peer, const struct message_heartbeat *sign);
+
+/* The main thread has looked for messages: what has not come by now has not been sent. */
+void watchdog_listen(struct watchdog *watchdog);
 
 /* The run is over: nobody is judged any more, but this process ends with `code` if it has not within
  * liveness_seconds and some. NULL is allowed. */

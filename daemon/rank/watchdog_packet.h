@@ -6,12 +6,14 @@
 #ifndef DAIL_DAEMON_RANK_WATCHDOG_PACKET_H
 #define DAIL_DAEMON_RANK_WATCHDOG_PACKET_H
 
+#include "proto/message.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define WATCHDOG_NONCE_SIZE 16
-#define WATCHDOG_PACKET_SIZE 64
+#define WATCHDOG_PACKET_SIZE 272
 
 enum watchdog_kind {
     WATCHDOG_HEARTBEAT = 1, /* worker to coordinator */
@@ -22,11 +24,9 @@ enum watchdog_kind {
 struct watchdog_packet {
     uint32_t kind; /* enum watchdog_kind */
     uint32_t rank; /* the sender's */
-    int64_t step; /* its main thread is in */
-    uint32_t phase; /* enum message_phase */
     uint32_t answered; /* of a heartbeat: the sender has had an answer before */
     uint64_t progress; /* rises with every heartbeat of the sender's main thread */
-    uint64_t work; /* the same, but for signs given while waiting for other workers */
+    struct message_heartbeat sign; /* the last one */
 };
 
 void watchdog_packet_encode(const struct watchdog_packet *packet,

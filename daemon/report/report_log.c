@@ -175,6 +175,8 @@ static void take(struct report_log *log, struct status_record *record)
     case STATUS_KIND_SLOW:
         keep(log, &log->slows, &log->slow_count, record);
         break;
+    case STATUS_KIND_STALL: /* a warning says the same */
+        break;
     case STATUS_KIND_WARNING:
     case STATUS_KIND_FAULT:
         keep(log, &log->notes, &log->note_count, record);

@@ -171,7 +171,7 @@ void report_write_summary(const struct report *report, FILE *out)
     html_print(out, "%s, DAIL %s; the last record is of %s, this page of %s", report->run_dir,
                summary->version, last, now);
     fputs("</span></p>\n", out);
-    if (summary->state == SUMMARY_RUNNING) {
+    if (status_summary_is_under_way(summary)) {
         fputs("<p class=\"quiet\">The run has no end recorded: it was still going, or was killed.</p>\n",
               out);
     }

@@ -39,7 +39,7 @@ struct screen {
 
 const char *tail_state(const struct status_summary *summary, const struct tail_view *view)
 {
-    if (summary->state == SUMMARY_RUNNING && view->now - summary->last_t > view->stale) {
+    if (status_summary_is_under_way(summary) && view->now - summary->last_t > view->stale) {
         return "stalled";
     }
     return status_summary_state_name(summary->state);
@@ -176,7 +176,7 @@ static void put_progress(struct screen *screen, const struct status_summary *sum
     int64_t epoch = summary->step.epoch < epochs ? summary->step.epoch : epochs;
     epoch = epoch > 1 ? epoch : 1;
     double into = (double)summary->step.step - (double)(epoch - 1) * (double)per_epoch;
-    double end = summary->state == SUMMARY_RUNNING ? screen->view->now : summary->last_t;
+    double end = status_summary_is_under_way(summary) ? screen->view->now : summary->last_t;
     int width = screen->view->columns - 48 > 10 ? screen->view->columns - 48 : 10;
     text_duration(summary->step.eta_seconds, eta, sizeof eta);
     text_duration(end - summary->begin, elapsed, sizeof elapsed);
@@ -187,7 +187,7 @@ static void put_progress(struct screen *screen, const struct status_summary *sum
              (long long)summary->step.steps);
     tail_bar(summary->step.steps > 0 ? (double)summary->step.step / (double)summary->step.steps : 0, width,
              screen->view->utf8, bar, sizeof bar);
-    if (summary->state == SUMMARY_RUNNING) {
+    if (status_summary_is_under_way(summary)) {
         put_line(screen, ALWAYS, "%-20s %s  eta %s, up %s", left, bar, eta, elapsed);
     } else {
         put_line(screen, ALWAYS, "%-20s %s  ran %s", left, bar, elapsed);

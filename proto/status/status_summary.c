@@ -81,6 +81,9 @@ static void fold_step(struct status_summary *summary, const struct status_step *
     if (summary->state == SUMMARY_FAILED && summary->exit_code == 0) {
         summary->state = SUMMARY_RUNNING; /* the fault did not end the run */
     }
+    if (summary->state == SUMMARY_STALLED) {
+        summary->state = SUMMARY_RUNNING;
+    }
     for (size_t i = 0; i < step->workers.count; i++) {
         fold_worker_seconds(summary, &step->workers.at[i]);
     }
@@ -179,6 +182,11 @@ void status_summary_fold(struct status_summary *summary, const struct status_rec
     case STATUS_KIND_SLOW:
         fold_slow(summary, &record->slow, record->head.t);
         break;
+    case STATUS_KIND_STALL:
+        if (summary->state == SUMMARY_RUNNING || summary->state == SUMMARY_STALLED) {
+            summary->state = strcmp(record->stall.state, "ends") == 0 ? SUMMARY_RUNNING : SUMMARY_STALLED;
+        }
+        break;
     case STATUS_KIND_FAULT:
         fold_fault(summary, &record->fault);
         break;
@@ -195,8 +203,13 @@ void status_summary_fold(struct status_summary *summary, const struct status_rec
     }
 }
 
+bool status_summary_is_under_way(const struct status_summary *summary)
+{
+    return summary->state == SUMMARY_RUNNING || summary->state == SUMMARY_STALLED;
+}
+
 const char *status_summary_state_name(enum summary_state state)
 {
-    static const char *const names[] = {"none", "running", "done", "stopped", "failed"};
+    static const char *const names[] = {"none", "running", "stalled", "done", "stopped", "failed"};
     return names[state];
 }

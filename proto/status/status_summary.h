@@ -4,6 +4,7 @@
 
 #include "proto/status/status_record.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SUMMARY_HISTORY 240
@@ -14,6 +15,7 @@
 enum summary_state {
     SUMMARY_NONE, /* no record yet */
     SUMMARY_RUNNING, /* started, and no stop since */
+    SUMMARY_STALLED, /* the same, but it stands still */
     SUMMARY_DONE, /* stop with exit code 0 */
     SUMMARY_STOPPED, /* stop with exit code 75: to be gone on with */
     SUMMARY_FAILED /* stop with another exit code, or a fault and no step since */
@@ -76,7 +78,10 @@ void status_summary_init(struct status_summary *summary);
  * checkpoint of the run that it resumes and forgets them otherwise. */
 void status_summary_fold(struct status_summary *summary, const struct status_record *record);
 
-/* "running", "done", "stopped", "failed", "none". */
+/* Started, and not at its end. */
+bool status_summary_is_under_way(const struct status_summary *summary);
+
+/* "running", "stalled", "done", "stopped", "failed", "none". */
 const char *status_summary_state_name(enum summary_state state);
 
 #endif

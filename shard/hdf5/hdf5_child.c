@@ -1,11 +1,13 @@
 #include "shard/hdf5/hdf5_child.h"
 
+#include "proto/clock.h"
 #include "shard/hdf5/hdf5_confine.h"
 #include "shard/hdf5/hdf5_stored.h"
 #include "shard/hdf5/hdf5_survey.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -28,6 +31,10 @@
 #define PROGRAM "/proc/self/exe"
 /* A survey takes milliseconds; one that takes this long goes round in circles. */
 #define SECONDS 10
+/* On a host that is busy, or a file server that is slow, the same takes so many times longer; then it is tried once more. */
+#define WALL_FACTOR 12
+/* What was ended is gone within this, unless a file system keeps it. */
+#define END_SECONDS 2.0
 /* What HDF5 decodes at the least in a second. */
 #define DECODED_A_SECOND ((uint64_t)10 << 20)
 /* Its first words, of one length: it is ready, or why it is not follows. */
@@ -151,6 +158,7 @@ enum status h5_child_start(const char *program, char *const *arguments, int desc
     }
     close(ends[1]);
     child->output = ends[0];
+    child->deadline = clock_monotonic() + child->wall_seconds;
     if (fault == 0) {
         return STATUS_OK;
     }
@@ -158,10 +166,25 @@ enum status h5_child_start(const char *program, char *const *arguments, int desc
     return cannot_start(child->path, fault, error);
 }
 
-size_t h5_child_read(const struct h5_child *child, void *bytes, size_t size)
+/* Waits for output, or for its end. False: it is late; then it is ended. */
+static bool await_output(struct h5_child *child)
+{
+    struct pollfd wait = {.fd = child->output, .events = POLLIN};
+    while (!child->late) {
+        double left = child->deadline - clock_monotonic();
+        int ready = poll(&wait, 1, child->wall_seconds > 0 ? (int)(1000 * (left > 0 ? left : 0)) : -1);
+        if (ready > 0) {
+            return true;
+        }
+        child->late = ready == 0;
+    }
+    return false;
+}
+
+size_t h5_child_read(struct h5_child *child, void *bytes, size_t size)
 {
     size_t got = 0;
-    while (got < size) {
+    while (got < size && await_output(child)) {
         ssize_t count = read(child->output, (char *)bytes + got, size - got);
         if (count < 0 && errno == EINTR) {
             continue;
@@ -172,6 +195,33 @@ size_t h5_child_read(const struct h5_child *child, void *bytes, size_t size)
         got += (size_t)count;
     }
     return got;
+}
+
+static bool is_late(const struct h5_child *child)
+{
+    return child->wall_seconds > 0 && clock_monotonic() > child->deadline;
+}
+
+/* Its end, as waitpid has it; 0: it is late. */
+static pid_t await_end(struct h5_child *child, int *fate)
+{
+    pid_t ended;
+    while ((ended = waitpid(child->process, fate, WNOHANG)) == 0 && !is_late(child)) {
+        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+    }
+    return ended;
+}
+
+/* A process that a file system keeps cannot even be ended: it is left alone then. */
+static enum status tell_late(struct h5_child *child, struct error *error)
+{
+    double waited = child->wall_seconds;
+    kill(child->process, SIGKILL);
+    child->wall_seconds = END_SECONDS;
+    child->deadline = clock_monotonic() + END_SECONDS;
+    await_end(child, NULL);
+    return error_set(error, STATUS_LOST, child->path, "see whether the file system answers, and try again",
+                     "the process that looks into the file has not come back for %.0f s", waited);
 }
 
 static enum status tell_fate(const struct h5_child *child, int fate, struct error *error)
@@ -209,10 +259,13 @@ enum status h5_child_end(struct h5_child *child, struct error *error)
         kill(child->process, SIGKILL);
     }
     close(child->output);
-    pid_t ended;
-    do {
-        ended = waitpid(child->process, &fate, 0);
-    } while (ended < 0 && errno == EINTR);
+    if (child->late) {
+        return tell_late(child, error);
+    }
+    pid_t ended = await_end(child, &fate);
+    if (ended == 0) {
+        return tell_late(child, error);
+    }
     if (chatty) {
         return error_set(error, STATUS_DATA, child->path, DAMAGED,
                          "the file's structures are damaged: HDF5 finds more in it than it can hold");
@@ -237,7 +290,7 @@ static enum status greet(struct h5_child *child, struct error *error)
                          "cannot confine the process that is to look into the file: %s", why);
     }
     enum status status = h5_child_end(child, error);
-    return status == STATUS_INTERNAL
+    return status == STATUS_INTERNAL || status == STATUS_LOST
                ? status
                : error_set(
                      error, STATUS_INTERNAL, child->path,
@@ -248,7 +301,7 @@ static enum status greet(struct h5_child *child, struct error *error)
 /* --- What it is for --- */
 
 /* Up to `most` bytes of its output, in memory that grows with them; NULL if there is none. */
-static uint8_t *read_output(const struct h5_child *child, size_t most, size_t *size)
+static uint8_t *read_output(struct h5_child *child, size_t most, size_t *size)
 {
     size_t capacity = 0, got;
     uint8_t *bytes = NULL;
@@ -292,12 +345,12 @@ enum status h5_child_describe(struct h5_child *child, uint64_t bytes, struct h5_
     return status;
 }
 
-enum status h5_survey(int descriptor, const char *path, uint64_t bytes, struct h5_description **description,
-                      struct error *error)
+static enum status survey(int descriptor, const char *path, uint64_t bytes,
+                          struct h5_description **description, struct error *error)
 {
     char parent[16], seconds[16];
     char *arguments[] = {NAME, parent, seconds, H5_SURVEY_DESCRIBE, NULL};
-    struct h5_child child = {.seconds = SECONDS, .path = path};
+    struct h5_child child = {.seconds = SECONDS, .wall_seconds = WALL_FACTOR * SECONDS, .path = path};
     *description = NULL;
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(seconds, sizeof seconds, "%d", child.seconds);
@@ -308,10 +361,17 @@ enum status h5_survey(int descriptor, const char *path, uint64_t bytes, struct h
     return status == STATUS_OK ? h5_child_describe(&child, bytes, description, error) : status;
 }
 
+enum status h5_survey(int descriptor, const char *path, uint64_t bytes, struct h5_description **description,
+                      struct error *error)
+{
+    enum status status = survey(descriptor, path, bytes, description, error);
+    return status == STATUS_LOST ? survey(descriptor, path, bytes, description, error) : status;
+}
+
 /* Blocks of values, each after its length as u32; after a length of 0 there is text: why there are no more.
  */
-static enum status read_values(const struct h5_child *child, const struct h5_selection *selection,
-                               uint8_t *data, struct error *error)
+static enum status read_values(struct h5_child *child, const struct h5_selection *selection, uint8_t *data,
+                               struct error *error)
 {
     char text[256] = "it says too little";
     uint64_t bytes = selection->bytes;
@@ -338,13 +398,14 @@ static enum status read_values(const struct h5_child *child, const struct h5_sel
                      selection->name, text);
 }
 
-enum status h5_decode(int descriptor, const char *path, const struct h5_selection *selection, void *data,
-                      struct error *error)
+static enum status decode(int descriptor, const char *path, const struct h5_selection *selection, void *data,
+                          struct error *error)
 {
     char parent[16], seconds[16], identity[24], type[4], begin[24], count[24];
     char *arguments[] = {NAME, parent, seconds, H5_SURVEY_DECODE, identity, type, begin, count, NULL};
     uint64_t more = selection->bytes / DECODED_A_SECOND;
     struct h5_child child = {.seconds = SECONDS + (int)(more < 1000000 ? more : 1000000), .path = path};
+    child.wall_seconds = WALL_FACTOR * child.seconds;
     struct error fault;
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(seconds, sizeof seconds, "%d", child.seconds);
@@ -366,4 +427,11 @@ enum status h5_decode(int descriptor, const char *path, const struct h5_selectio
         *error = fault;
     }
     return status == STATUS_OK ? values : status;
+}
+
+enum status h5_decode(int descriptor, const char *path, const struct h5_selection *selection, void *data,
+                      struct error *error)
+{
+    enum status status = decode(descriptor, path, selection, data, error);
+    return status == STATUS_LOST ? decode(descriptor, path, selection, data, error) : status;
 }

@@ -7,6 +7,7 @@
 
 #include "shard/hdf5/hdf5_description.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Describes the file open for reading on `descriptor` (`path` names it in errors, `bytes` is its size).
@@ -34,6 +35,9 @@ struct h5_child {
     pid_t process;
     int output; /* what it says */
     int seconds; /* of computing that it may take */
+    double wall_seconds; /* that it may take at all; 0: for ever */
+    double deadline; /* by clock_monotonic; set by its start */
+    bool late; /* that has passed */
     const char *path;
 };
 
@@ -41,9 +45,9 @@ struct h5_child {
  * output on 1, nothing else. STATUS_INTERNAL where that cannot be. */
 enum status h5_child_start(const char *program, char *const *arguments, int descriptor,
                            struct h5_child *child, struct error *error);
-/* Reads up to `size` bytes of its output; fewer are all there are. */
-size_t h5_child_read(const struct h5_child *child, void *bytes, size_t size);
-/* Waits for its end, which is sudden where there is output left, and tells how it ended. */
+/* Reads up to `size` bytes of its output; fewer are all there are, or it is late. */
+size_t h5_child_read(struct h5_child *child, void *bytes, size_t size);
+/* Waits for its end, which is sudden where there is output left, and tells how it ended. STATUS_LOST: it was late. */
 enum status h5_child_end(struct h5_child *child, struct error *error);
 /* All of its output as a description of a file of that many bytes, and its end. */
 enum status h5_child_describe(struct h5_child *child, uint64_t bytes, struct h5_description **description,

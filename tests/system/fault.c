@@ -3,7 +3,7 @@
  *
  *   DAIL_FAULT_PATH     files whose path has this in it are concerned (default: /checkpoints)
  *   DAIL_FAULT_RANK     the rank concerned; without: a process that is no rank
- *   DAIL_FAULT_AT       "kind:n,kind:n,...": at these calls the process kills itself, or with
+ *   DAIL_FAULT_AT       "kind:n,kind:n,...": at these calls ("kind:n+": from that one on) the process kills itself, or with
  *   DAIL_FAULT_ERRNO    a number: they fail with this error instead
  *   DAIL_FAULT_SECONDS  a number: they take so much longer instead
  *   DAIL_FAULT_ONCE     a file that is made as one goes wrong; where it is there, none does any more
@@ -79,15 +79,17 @@ static int count(const char *kind)
 
 static bool is_chosen(const char *kind, int call)
 {
-    char wanted[64];
     const char *list = getenv("DAIL_FAULT_AT");
-    size_t length = (size_t)snprintf(wanted, sizeof wanted, "%s:%d", kind, call);
+    size_t length = strlen(kind);
     for (const char *at = list; at && *at != '\0'; at += *at == ',') {
-        size_t word = strcspn(at, ",");
-        if (word == length && strncmp(at, wanted, length) == 0) {
-            return true;
+        if (strncmp(at, kind, length) == 0 && at[length] == ':') {
+            char *end;
+            long first = strtol(at + length + 1, &end, 10);
+            if (call == first || (*end == '+' && call > first)) {
+                return true;
+            }
         }
-        at += word;
+        at += strcspn(at, ",");
     }
     return false;
 }

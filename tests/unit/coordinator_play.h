@@ -121,7 +121,11 @@ static void write_checkpoint(struct play *play)
     if (play->step == play->slow_at) {
         for (int w = 0; w < WORKERS; w++) {
             push(play, w,
-                 (struct message){.kind = MESSAGE_HEARTBEAT, .heartbeat = {play->step, PHASE_CHECKPOINT}});
+                 (struct message){.kind = MESSAGE_HEARTBEAT,
+                                  .heartbeat = {.step = play->step,
+                                                .phase = PHASE_CHECKPOINT,
+                                                .waiting = w == 1 ? WAITING_FILE : WAITING_COORDINATOR,
+                                                .file = "part.h5"}});
         }
         play->slow = true;
         return;
@@ -246,7 +250,6 @@ static enum status play_send(void *context, int worker, const struct message *me
         }
         break;
     case MESSAGE_CONTROL:
-        assert_int_equal(worker, 0);
         play->requests |= message->control.requests;
         break;
     case MESSAGE_COMMITTED:
@@ -254,6 +257,8 @@ static enum status play_send(void *context, int worker, const struct message *me
         play->waiting[worker] = false;
         play->committed_status[worker] = (enum status)message->committed.status;
         play->commits[worker]++;
+        break;
+    case MESSAGE_HEARTBEAT:
         break;
     default:
         fail_msg("kind %d is not for workers", message->kind);

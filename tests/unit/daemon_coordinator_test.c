@@ -282,9 +282,9 @@ static void notices_a_worker_that_hangs(void **state)
     assert_int_equal(watchdog_create_coordinator(WORKERS, 6, &address, &fixture->watchdog, &error),
                      STATUS_OK);
     assert_int_equal(watchdog_create_worker(2, 8, &address, &worker, &error), STATUS_OK);
-    watchdog_progress(worker, 6, PHASE_BACKWARD, false);
+    watchdog_progress(worker, &(struct message_heartbeat){.step = 6, .phase = PHASE_BACKWARD});
     struct watchdog_heartbeat heartbeat = {0};
-    while (!heartbeat.heard || heartbeat.step != 6 || heartbeat.stuck < 0.5) {
+    while (!heartbeat.heard || heartbeat.sign.step != 6 || heartbeat.stuck < 0.5) {
         usleep(10000);
         watchdog_look(fixture->watchdog, 1, &heartbeat);
     }
@@ -336,15 +336,17 @@ static void warns_when_training_waits_for_a_checkpoint(void **state)
     struct error error;
     bool orderly;
     json_t *record = NULL;
-    fixture->setup.config.runtime.liveness_seconds = 0.5;
+    fixture->setup.config.runtime.liveness_seconds = 1;
     fixture->play->checkpoint_every = 10;
     fixture->play->slow_at = 20;
     assert_int_equal(run(fixture, &orderly, &error), STATUS_OK);
     assert_true(orderly);
     assert_int_equal(count_records(fixture, "warning", &record), 1);
     const char *what = json_string_value(json_object_get(record, "what"));
-    assert_non_null(strstr(what, "training has stood still for "));
-    assert_non_null(strstr(what, "while rank 2@node2 writes a checkpoint"));
+    assert_non_null(strstr(what, "the run has stood still for "));
+    assert_non_null(strstr(what, "for rank 2@node2: "));
+    assert_non_null(strstr(what, "phase checkpoint: at part.h5"));
+    assert_true(count_records(fixture, "stall", &record) >= 1);
     assert_int_equal(count_records(fixture, "checkpoint", NULL), 5);
     json_decref(record);
 }

@@ -1,5 +1,5 @@
-/* daemon/coordinator/placement.h, interface.h and host.h: the table and each of its warnings. */
-#include "daemon/coordinator/placement.h"
+/* daemon/setup/placement.h, interface.h and host.h: the table and each of its warnings. */
+#include "daemon/setup/placement.h"
 
 #include "daemon/rank/core_set.h"
 #include "daemon/rank/host.h"

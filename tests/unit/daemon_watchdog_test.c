@@ -29,19 +29,27 @@ static void test_packet(void **state)
     unsigned char bytes[WATCHDOG_PACKET_SIZE];
     struct watchdog_packet packet = {.kind = WATCHDOG_HEARTBEAT,
                                      .rank = 3,
-                                     .step = INT64_C(5000000000),
-                                     .phase = PHASE_BACKWARD,
                                      .answered = 1,
                                      .progress = UINT64_C(1) << 40,
-                                     .work = 17};
+                                     .sign = {.step = INT64_C(5000000000),
+                                              .phase = PHASE_BACKWARD,
+                                              .waiting = WAITING_FILE,
+                                              .asked = 1,
+                                              .work = 17,
+                                              .file_seconds = 2.5,
+                                              .file = "data/a-00003.h5"}};
     struct watchdog_packet read = {0};
     watchdog_packet_encode(&packet, nonce, bytes);
     assert_true(watchdog_packet_decode(bytes, sizeof bytes, nonce, &read));
     assert_int_equal(read.rank, 3);
-    assert_int_equal(read.step, INT64_C(5000000000));
-    assert_int_equal(read.phase, PHASE_BACKWARD);
+    assert_int_equal(read.sign.step, INT64_C(5000000000));
+    assert_int_equal(read.sign.phase, PHASE_BACKWARD);
     assert_int_equal(read.answered, 1);
-    assert_true(read.progress == UINT64_C(1) << 40 && read.work == 17);
+    assert_true(read.progress == UINT64_C(1) << 40 && read.sign.work == 17);
+    assert_int_equal(read.sign.waiting, WAITING_FILE);
+    assert_int_equal(read.sign.asked, 1);
+    assert_true(read.sign.file_seconds == 2.5);
+    assert_string_equal(read.sign.file, "data/a-00003.h5");
 
     assert_false(watchdog_packet_decode(bytes, sizeof bytes - 1, nonce, &read));
     nonce[3] ^= 1;
@@ -59,7 +67,7 @@ static void wait_for_step(struct watchdog *coordinator, int64_t step, struct wat
 {
     for (int i = 0; i < 400; i++) {
         watchdog_look(coordinator, 0, heartbeat);
-        if (heartbeat->heard && heartbeat->answered && heartbeat->step == step) {
+        if (heartbeat->heard && heartbeat->answered && heartbeat->sign.step == step) {
             return;
         }
         pause_for(0.05);
@@ -77,18 +85,20 @@ static void test_hears(void **state)
     assert_int_equal(watchdog_create_coordinator(2, 4, &address, &coordinator, &error), STATUS_OK);
     assert_true(address.port != 0);
     assert_int_equal(watchdog_create_worker(1, 4, &address, &worker, &error), STATUS_OK);
-    watchdog_progress(worker, 12, PHASE_EXCHANGE, false);
+    watchdog_progress(worker, &(struct message_heartbeat){.step = 12, .phase = PHASE_EXCHANGE});
     wait_for_step(coordinator, 12, &heartbeat);
-    assert_int_equal(heartbeat.phase, PHASE_EXCHANGE);
+    assert_int_equal(heartbeat.sign.phase, PHASE_EXCHANGE);
 
     /* The process answers, the main thread only waits: */
     for (int i = 0; i < 30; i++) {
-        watchdog_progress(coordinator, 12, PHASE_START, false);
-        watchdog_progress(worker, 13, PHASE_EXCHANGE, true);
+        watchdog_progress(coordinator, &(struct message_heartbeat){.step = 12});
+        watchdog_progress(worker, &(struct message_heartbeat){
+                                      .step = 13, .phase = PHASE_EXCHANGE, .waiting = WAITING_WORKERS});
         pause_for(0.1);
     }
     wait_for_step(coordinator, 13, &heartbeat);
-    assert_true(heartbeat.idle > 2 && heartbeat.stuck < heartbeat.idle);
+    assert_int_equal(heartbeat.sign.waiting, WAITING_WORKERS);
+    assert_true(heartbeat.stuck < 2);
     /* and then does nothing: */
     pause_for(3);
     watchdog_look(coordinator, 0, &heartbeat);
@@ -109,7 +119,8 @@ static void test_ignores_strangers(void **state)
     struct watchdog_heartbeat heartbeat;
     struct error error;
     unsigned char bytes[WATCHDOG_PACKET_SIZE], nonce[WATCHDOG_NONCE_SIZE] = "not the run's";
-    struct watchdog_packet packet = {.kind = WATCHDOG_HEARTBEAT, .rank = 1, .step = 5, .answered = 1};
+    struct watchdog_packet packet = {
+        .kind = WATCHDOG_HEARTBEAT, .rank = 1, .answered = 1, .sign = {.step = 5}};
     assert_int_equal(watchdog_create_coordinator(1, 4, &address, &coordinator, &error), STATUS_OK);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = address.port};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

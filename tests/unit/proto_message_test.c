@@ -171,10 +171,10 @@ static void test_each_kind_goes_there_and_back(void **state)
 /* The wire itself, written out by hand. */
 static void test_bytes_on_the_wire(void **state)
 {
-    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  3,    0,    2,    0,    12, 0, 0, 0,
+    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  4,    0,    14,   0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
-    struct message message = {.kind = MESSAGE_HEARTBEAT,
-                              .heartbeat = {.step = 0x0102030405060708, .phase = PHASE_EXCHANGE}};
+    struct message message = {.kind = MESSAGE_COMMITTED,
+                              .committed = {.step = 0x0102030405060708, .status = 5}};
     size_t size;
     (void)state;
     unsigned char *bytes = encode(&message, &size);

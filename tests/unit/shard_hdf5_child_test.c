@@ -62,6 +62,27 @@ static void its_fate_is_told(void **state)
     }
 }
 
+/* One that does not come back is ended, and what it said before does not count. */
+static void it_has_a_deadline(void **state)
+{
+    static const char *const scripts[] = {"sleep 600", "echo dail-h5; sleep 600", "kill -STOP $$",
+                                          "exec 1>&-; sleep 600"};
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        char *arguments[] = {"sh", "-c", (char *)scripts[i], NULL};
+        struct h5_child child = {.wall_seconds = 0.5, .path = "a.h5"};
+        struct h5_description *description;
+        struct error error;
+        int null = open("/dev/null", O_RDONLY);
+        assert_int_equal(h5_child_start("/bin/sh", arguments, null, &child, &error), STATUS_OK);
+        assert_int_equal(h5_child_describe(&child, 0, &description, &error), STATUS_LOST);
+        close(null);
+        assert_null(description);
+        assert_non_null(strstr(error.what, "has not come back"));
+        assert_int_equal(kill(child.process, 0), -1);
+    }
+}
+
 /* It has the file, and a way to say what is in it; signals are as they are at first. */
 static void it_starts_with_nothing(void **state)
 {
@@ -347,15 +368,11 @@ static void a_crowd_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(its_fate_is_told),
-        TEST(it_starts_with_nothing),
-        TEST(it_can_do_nothing_else),
-        TEST(what_cannot_be_confined_is_told),
-        TEST(tighter_limits_stay),
-        TEST(every_form_comes_back),
-        TEST(what_cannot_be_decoded_is_told),
-        TEST(it_minds_no_surroundings),
-        TEST(only_regular_files_are_opened),
+        TEST(its_fate_is_told),         TEST(it_starts_with_nothing),
+        TEST(it_can_do_nothing_else),   TEST(what_cannot_be_confined_is_told),
+        TEST(tighter_limits_stay),      cmocka_unit_test(it_has_a_deadline),
+        TEST(every_form_comes_back),    TEST(what_cannot_be_decoded_is_told),
+        TEST(it_minds_no_surroundings), TEST(only_regular_files_are_opened),
         TEST(a_crowd_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

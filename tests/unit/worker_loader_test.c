@@ -127,7 +127,8 @@ static struct message_leases leases_of(int64_t epoch, int lane)
 
 static struct loader_config config_of(const struct fixture *fixture)
 {
-    return (struct loader_config){.manifests = fixture->manifests,
+    return (struct loader_config){.limit_seconds = 60,
+                                  .manifests = fixture->manifests,
                                   .datasets = DATASETS,
                                   .seed = SEED,
                                   .side = SIDE,

@@ -4,13 +4,11 @@
 
 #include "proto/error.h"
 #include "proto/message.h"
+#include "worker/loader/lease_read.h"
 #include "worker/loader/shard_cache.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* A lease is read in contiguous pieces of at most this size. */
-#define LEASE_READ_BYTES (64u << 20)
 
 /* A lease in memory; all zero: closed. */
 struct lease_data {
@@ -20,10 +18,8 @@ struct lease_data {
     bool open;
 };
 
-/* Reads the bytes of a lease of this manifest's dataset in large contiguous pieces, asking between them
- * whether it is to stop: STATUS_STOPPED then. */
-enum status lease_open(struct shard_cache *cache, const struct manifest *manifest,
-                       const struct message_lease *lease, bool (*stopped)(void *context), void *context,
+/* Reads the bytes of a lease (lease_read.h). */
+enum status lease_open(struct shard_cache *cache, const struct lease_request *request,
                        struct lease_data *data, struct error *error);
 /* Frees the bytes; the shard stays in the cache. */
 void lease_close(struct lease_data *data);

@@ -5,6 +5,7 @@
 #include "worker/loader/loader_thread.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -97,10 +98,10 @@ static void stop_thread(struct loader *loader)
     pthread_join(loader->thread, NULL);
 }
 
-void loader_free(struct loader *loader)
+bool loader_free(struct loader *loader)
 {
     if (!loader) {
-        return;
+        return true;
     }
     if (loader->thread_runs) {
         stop_thread(loader);
@@ -126,7 +127,9 @@ void loader_free(struct loader *loader)
     free(loader->taken);
     free(loader->leases);
     free(loader->pixels);
+    bool alone = !loader->given_up;
     free(loader);
+    return alone;
 }
 
 /* The epoch of this number, made at the end of the list if it is new. The lock is held. */
@@ -243,7 +246,27 @@ static void wait_a_little(struct loader *loader)
     pthread_cond_timedwait(&loader->wake_caller, &loader->lock, &until);
 }
 
-enum status loader_next(struct loader *loader, int lane, void (*idle)(void *), void *context,
+uint64_t loader_look(struct loader *loader, char *file, size_t size)
+{
+    pthread_mutex_lock(&loader->lock);
+    snprintf(file, size, "%s", loader->file);
+    uint64_t done = loader->done;
+    pthread_mutex_unlock(&loader->lock);
+    return done;
+}
+
+bool loader_take_warning(struct loader *loader, char *text, size_t size)
+{
+    pthread_mutex_lock(&loader->lock);
+    bool there = loader->warnings_taken < loader->warnings;
+    if (there) {
+        snprintf(text, size, "%s", loader->warning[loader->warnings_taken++ % LOADER_WARNINGS]);
+    }
+    pthread_mutex_unlock(&loader->lock);
+    return there;
+}
+
+enum status loader_next(struct loader *loader, int lane, bool (*idle)(void *), void *context,
                         const struct micro_batch **batch, struct error *error)
 {
     int index = lane - loader->config.first_lane;
@@ -257,8 +280,13 @@ enum status loader_next(struct loader *loader, int lane, void (*idle)(void *), v
         wait_a_little(loader);
         if (idle && slot->state != SLOT_READY) {
             pthread_mutex_unlock(&loader->lock);
-            idle(context);
+            bool wait = idle(context);
             pthread_mutex_lock(&loader->lock);
+            if (!wait && slot->state != SLOT_READY) {
+                status = error_set(error, STATUS_STOPPED, "loader", NULL, "the images of lane %d do not come",
+                                   lane);
+                break;
+            }
         }
     }
     if (status == STATUS_OK) {

@@ -15,6 +15,7 @@
 #include "worker/exchange/sample.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct loader_config {
@@ -27,6 +28,7 @@ struct loader_config {
     int shift;
     int first_lane, lanes; /* this worker's: contiguous */
     int depth; /* micro-batches ready ahead per lane, at least 1 */
+    double limit_seconds; /* for a file to answer; then it is tried once more */
 };
 
 struct loader;
@@ -39,7 +41,8 @@ struct micro_batch {
 };
 
 enum status loader_create(const struct loader_config *config, struct loader **loader, struct error *error);
-void loader_free(struct loader *loader); /* stops the thread */
+/* Stops the thread. False: a reading was given up, and may still use the manifests. NULL is left alone. */
+bool loader_free(struct loader *loader);
 
 /* Hands over one lane's leases of one epoch (copied). All of the worker's lanes of an epoch must be given
  * before the thread begins on it; `skip` images of each lane were trained on before a restart;
@@ -47,9 +50,18 @@ void loader_free(struct loader *loader); /* stops the thread */
 enum status loader_set_leases(struct loader *loader, const struct message_leases *leases, int64_t skip,
                               int64_t use, struct error *error);
 
+#define LOADER_FILE_SIZE 2048
+
+/* The file that the thread reads just now, else "". Returns a count that rises as it comes on. */
+uint64_t loader_look(struct loader *loader, char *file, size_t size);
+
+/* What has happened since the last call that is worth a warning, one at a time; false: nothing. */
+bool loader_take_warning(struct loader *loader, char *text, size_t size);
+
 /* The next micro-batch of `lane`, waiting for it; valid until loader_release. `idle` is called while it waits
- * (may be NULL). Fails with the loader thread's first error, or STATUS_INTERNAL at the end of the leases. */
-enum status loader_next(struct loader *loader, int lane, void (*idle)(void *), void *context,
+ * (may be NULL), and ends that with STATUS_STOPPED where it returns false. Fails with the loader thread's first error,
+ * or STATUS_INTERNAL at the end of the leases. */
+enum status loader_next(struct loader *loader, int lane, bool (*idle)(void *), void *context,
                         const struct micro_batch **batch, struct error *error);
 void loader_release(struct loader *loader, const struct micro_batch *batch);
 

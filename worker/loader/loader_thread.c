@@ -2,6 +2,7 @@
 
 #include "worker/loader/augment.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct slot *loader_slot(struct loader *loader, int lane, int64_t number)
@@ -60,6 +61,61 @@ static void publish_slot(struct loader *loader, int lane, struct slot *slot)
     pthread_mutex_unlock(&loader->lock);
 }
 
+static void set_file(struct loader *loader, const char *file)
+{
+    pthread_mutex_lock(&loader->lock);
+    snprintf(loader->file, sizeof loader->file, "%s", file);
+    pthread_mutex_unlock(&loader->lock);
+}
+
+static void count_image(struct loader *loader)
+{
+    pthread_mutex_lock(&loader->lock);
+    loader->done++;
+    pthread_mutex_unlock(&loader->lock);
+}
+
+static void warn(struct loader *loader, const char *text)
+{
+    pthread_mutex_lock(&loader->lock);
+    if (loader->warnings - loader->warnings_taken < LOADER_WARNINGS) {
+        snprintf(loader->warning[loader->warnings++ % LOADER_WARNINGS], sizeof *loader->warning, "%s", text);
+    }
+    pthread_mutex_unlock(&loader->lock);
+}
+
+static enum status try_lease(struct loader *loader, const struct message_lease *lease,
+                             struct lease_data *data, struct error *error)
+{
+    const struct lease_request request = {.manifest = &loader->config.manifests[lease->dataset],
+                                          .lease = lease,
+                                          .limit_seconds = loader->config.limit_seconds,
+                                          .stopped = is_stopped,
+                                          .context = loader};
+    enum status status = lease_open(loader->cache, &request, data, error);
+    loader->given_up = loader->given_up || status == STATUS_LOST || status == STATUS_STOPPED;
+    return status;
+}
+
+/* Reads a lease; where the file does not answer, once more. */
+static enum status open_lease(struct loader *loader, const struct message_lease *lease,
+                              struct lease_data *data, struct error *error)
+{
+    const struct manifest *manifest = &loader->config.manifests[lease->dataset];
+    char file[LOADER_FILE_SIZE];
+    snprintf(file, sizeof file, "%.1000s/%.1000s", manifest->directory, manifest->shards[lease->shard].file);
+    set_file(loader, file);
+    enum status status = try_lease(loader, lease, data, error);
+    if (status == STATUS_LOST) {
+        char text[512];
+        snprintf(text, sizeof text, "%.200s (%.250s); it is tried once more", error->what, error->where);
+        warn(loader, text);
+        status = try_lease(loader, lease, data, error);
+    }
+    set_file(loader, "");
+    return status;
+}
+
 /* The next image of a lane, read, decoded and augmented, into values; its label and id into sample. */
 static enum status fill_image(struct loader *loader, struct loader_epoch *epoch, int lane, float *values,
                               struct sample *sample, struct error *error)
@@ -74,8 +130,7 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
     if (!open->data.open || open->lease != item.lease) {
         lease_close(&open->data);
         open->lease = item.lease;
-        status = lease_open(loader->cache, &config->manifests[lease->dataset], lease, is_stopped, loader,
-                            &open->data, error);
+        status = open_lease(loader, lease, &open->data, error);
     }
     if (status == STATUS_OK) {
         *sample = (struct sample){.dataset = lease->dataset, .id = item.id};
@@ -87,6 +142,7 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
     if (item.last) {
         lease_close(&open->data);
     }
+    count_image(loader);
     return status;
 }
 

@@ -10,6 +10,9 @@
 
 enum slot_state { SLOT_FREE, SLOT_READY, SLOT_TAKEN };
 
+/* Warnings that wait to be taken; of more, the last are left out. */
+#define LOADER_WARNINGS 8
+
 /* A place for one micro-batch. */
 struct slot {
     struct micro_batch batch;
@@ -46,7 +49,12 @@ struct loader {
     bool stop;
     enum status status; /* the thread's first failure */
     struct error error;
+    uint64_t done; /* images so far */
+    char file[LOADER_FILE_SIZE]; /* that the thread reads; "": none */
+    char warning[LOADER_WARNINGS][512]; /* modulo LOADER_WARNINGS */
+    uint64_t warnings, warnings_taken;
 
+    bool given_up; /* a reading was, and may still be at it */
     struct shard_cache *cache; /* the thread's own, as are those that follow */
     struct open_lease *leases; /* [lanes][datasets] */
     uint8_t *pixels;

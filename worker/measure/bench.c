@@ -228,7 +228,8 @@ static enum status set_up(const struct bench_request *request, struct watch *wat
     }
     trainer_init_random(trainer);
     iresnet_set_profile(trainer->net, &watch->profile);
-    trainer_observe(trainer, &(struct trainer_observer){enter_phase, record_sum, watch});
+    trainer_observe(trainer,
+                    &(struct trainer_observer){.phase = enter_phase, .sum = record_sum, .context = watch});
     return status;
 }
 

@@ -1,4 +1,4 @@
-#include "daemon/coordinator/placement.h"
+#include "daemon/setup/placement.h"
 
 #include "daemon/rank/core_set.h"
 #include "daemon/rank/interface.h"

@@ -2,8 +2,8 @@
  * needs, how the classifier is shared out, and what a step should take, with a warning for each thing that
  * commonly makes a run slow or kills it.
  */
-#ifndef DAIL_DAEMON_COORDINATOR_PLACEMENT_H
-#define DAIL_DAEMON_COORDINATOR_PLACEMENT_H
+#ifndef DAIL_DAEMON_SETUP_PLACEMENT_H
+#define DAIL_DAEMON_SETUP_PLACEMENT_H
 
 #include "daemon/rank/launcher.h"
 #include "proto/error.h"
