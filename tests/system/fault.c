@@ -7,6 +7,10 @@
  *   DAIL_FAULT_ERRNO    a number: they fail with this error instead
  *   DAIL_FAULT_SECONDS  a number: they take so much longer instead
  *   DAIL_FAULT_ONCE     a file that is made as one goes wrong; where it is there, none does any more
+ *   DAIL_FAULT_ORDERS   a file of what ranks are to meet now, which is read anew at every call. A line "KIND RANK PATH
+ *                       SECONDS" (RANK may be *, PATH a pattern) lets such calls take so much longer, but no
+ *                       longer than it stands there; "send RANK udp 0" loses the datagrams that are sent. Who met it
+ *                       is written to <file>.met, "KIND RANK PATH" a line
  *   DAIL_FAULT_LOG      a file: every call of every rank is written to <file>.<rank>, one line each: its kind and path
  *
  * Kinds: open (for writing), read (pread too), fflush, fclose, write (pwrite too), fallocate, ftruncate, fsync, mkdir,
@@ -18,6 +22,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
@@ -27,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -105,9 +111,69 @@ static bool is_first(void)
     return !mark || file >= 0;
 }
 
+/* --- Orders --- */
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* The first order that stands for this call, if one does. */
+static bool is_ordered(const char *kind, const char *path, double *seconds)
+{
+    const char *name = getenv("DAIL_FAULT_ORDERS"), *own = getenv("OMPI_COMM_WORLD_RANK");
+    char orders[2048], ordered[16], rank[16], part[256];
+    long file = name && own ? syscall(SYS_openat, AT_FDCWD, name, O_RDONLY) : -1;
+    if (file < 0) {
+        return false;
+    }
+    long size = syscall(SYS_read, file, orders, sizeof orders - 1);
+    syscall(SYS_close, file);
+    orders[size > 0 ? size : 0] = '\0';
+    for (const char *line = orders; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
+        if (sscanf(line, "%15s %15s %255s %lf", ordered, rank, part, seconds) == 4 &&
+            strcmp(ordered, kind) == 0 && (strcmp(rank, "*") == 0 || strcmp(rank, own) == 0) &&
+            fnmatch(part, path, 0) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_met(const char *kind, const char *path)
+{
+    char line[1200], name[1200];
+    snprintf(name, sizeof name, "%s.met", getenv("DAIL_FAULT_ORDERS"));
+    int length = snprintf(line, sizeof line, "%s %s %s\n", kind, getenv("OMPI_COMM_WORLD_RANK"), path);
+    long file = syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    syscall(SYS_write, file, line, length);
+    syscall(SYS_close, file);
+}
+
+/* Takes as long as an order says, or until it is withdrawn. */
+static void obey(const char *kind, const char *path)
+{
+    int number = errno;
+    double begin = now(), seconds;
+    for (bool told = false; is_ordered(kind, path, &seconds); told = true) {
+        double left = begin + seconds - now();
+        if (!told) {
+            tell_met(kind, path);
+        }
+        if (left <= 0) {
+            break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = left < 0.02 ? (long)(left * 1e9) : 20000000}, NULL);
+    }
+    errno = number;
+}
+
 /* Whether this call is to go wrong. */
 static bool goes_wrong(const char *kind, const char *path)
 {
+    obey(kind, path);
     const char *concerned = getenv("DAIL_FAULT_PATH");
     if (strcmp(kind, "spawn") != 0 && !strstr(path, concerned ? concerned : "/checkpoints")) {
         return false;
@@ -325,4 +391,20 @@ int remove(const char *path)
     REAL(int, remove, const char *);
     FAIL_IF(removal(path), path, -1)
     return real(path);
+}
+
+ssize_t sendto(int file, const void *bytes, size_t size, int flags, const struct sockaddr *to,
+               socklen_t to_size)
+{
+    int type = 0, number = errno;
+    double seconds;
+    REAL(ssize_t, sendto, int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+    if (getsockopt(file, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) == 0 && type == SOCK_DGRAM &&
+        is_ordered("send", "udp", &seconds)) {
+        tell_met("send", "udp");
+        errno = number;
+        return (ssize_t)size;
+    }
+    errno = number;
+    return real(file, bytes, size, flags, to, to_size);
 }
