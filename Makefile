@@ -244,7 +244,7 @@ check-aarch64: ## compile every source for 64-bit Arm, and run unit tests of it 
 
 ROUNDS ?= 20
 SEED   ?= 1
-torture: all ## ROUNDS=20 runs that meet faults drawn by SEED=1; each must end as if it had met none
+torture: all $(BUILD)/tests/system/fault.so ## ROUNDS=20 runs that meet faults drawn by SEED=1; each must end as if it had met none
 	tests/torture/torture.py --build $(BUILD) --rounds $(ROUNDS) --seed $(SEED) --keep $(BUILD)/torture
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined

@@ -1,28 +1,38 @@
-"""The faults: each takes a run that trains, does its harm, and sees the run go on. It returns the moment of the harm,
-the steps that were trained in vain, and the moment at which training went on; None if the run was over before."""
+"""Faults of processes, checkpoints, disks and data. Each takes a run that trains, does its harm, and sees the run go
+on. It returns an Outcome, or None if the run was over before it could do its harm: then it is no injection."""
 import os
 import shutil
 import signal
 import time
+from typing import NamedTuple
 
-from run import EVERY, kill
-
-# The run is worth a fault as long as so many steps are left.
-ROOM = 45
+from run import EVERY, LIVENESS, STEPS, kill
 
 
 class Wrong(Exception):
     """The run did not take a fault as it should."""
 
 
-def go_on(run, moment, starts, safe):
+class Outcome(NamedTuple):
+    what: str  # what the run did about it, one of what the table of kinds allows
+    lost: int = 0  # steps that were trained in vain
+    seconds: float = 0  # until training went on
+
+
+def go_on(run, moment, starts, safe, what="restarts"):
     restart = run.wait_restart(starts)
     if not restart:
         return None
     step, lost, again = restart
     if step < safe:
         raise Wrong(f"it went on from step {step}, though there was a checkpoint of step {safe}")
-    return moment, lost, again
+    return Outcome(what, lost, again - moment)
+
+
+def start_again(run, moment, starts, safe, what):
+    """Of a run that has ended."""
+    run.supervise()
+    return go_on(run, moment, starts, safe, what)
 
 
 def strike(run, draw, ranks, number):
@@ -38,20 +48,35 @@ def strike(run, draw, ranks, number):
     return go_on(run, moment, starts, safe)
 
 
-def kill_worker(run, draw):
-    return strike(run, draw, (1, 2), signal.SIGKILL)
+def signal_to(number, *ranks):
+    """A fault: that signal to one of these."""
+    return lambda run, draw: strike(run, draw, ranks, number)
 
 
-def kill_coordinator(run, draw):
-    return strike(run, draw, (0,), signal.SIGKILL)
+def kill_mpirun(run, draw):
+    time.sleep(draw.uniform(0, 0.05))
+    starts, mpirun = len(run.of_kind("start")), run.mpirun()
+    if not mpirun:
+        return None
+    safe, moment = run.safe_step(), time.time()
+    kill(mpirun, signal.SIGKILL)
+    return go_on(run, moment, starts, safe)
 
 
-def stop_worker(run, draw):
-    return strike(run, draw, (1, 2), signal.SIGSTOP)
-
-
-def stop_coordinator(run, draw):
-    return strike(run, draw, (0,), signal.SIGSTOP)
+def stop_supervisor(run, draw):
+    """`dail run` stands still for longer than a rank may; the run has to go on without it meanwhile."""
+    starts = len(run.of_kind("start"))
+    before = run.step()
+    os.kill(run.supervisor.pid, signal.SIGSTOP)
+    try:
+        moment = time.time()
+        run.wait_whatever("steps without a supervisor", lambda: run.step() >= min(before + 5, STEPS))
+        time.sleep(draw.uniform(1, 2) * LIVENESS)
+    finally:
+        os.kill(run.supervisor.pid, signal.SIGCONT)
+    if len(run.of_kind("start")) > starts:
+        raise Wrong("it was started again while its supervisor stood still")
+    return Outcome("trains on", 0, time.time() - moment)
 
 
 def kill_in_checkpoint(run, draw):
@@ -170,10 +195,9 @@ def fill_disk(run, draw):
     if run.ended():
         if run.supervisor.returncode != 6:
             raise Wrong(f"a full disk ended the run with {run.supervisor.returncode}, not 6")
-        run.supervise()
-        return go_on(run, moment, starts, safe)
+        return start_again(run, moment, starts, safe, "ends with 6")
     made = run.wait("a checkpoint", lambda: [record for record in run.of_kind("checkpoint") if record["t"] > moment])
-    return made and (moment, 0, made[0]["t"])
+    return made and Outcome("trains on", 0, made[0]["t"] - moment)
 
 
 def images_in(shard):
@@ -187,7 +211,8 @@ def images_in(shard):
 
 
 def drop_shard_bytes(run, draw):
-    """Bytes of a shard that change or go while it is trained on: the run ends with 3 and names it. Then they are back."""
+    """Bytes of a shard that change or go while it is trained on: the run ends with 3 and names it. Then they are
+    back."""
     shard = draw.choice(sorted(run.data.glob("tiny?-?????.h5")))
     starts, whole, images = len(run.of_kind("start")), shard.read_bytes(), images_in(shard)
     safe, moment = run.safe_step(), time.time()
@@ -200,20 +225,4 @@ def drop_shard_bytes(run, draw):
     if code != 3 or shard.name not in run.said():
         raise Wrong(f"{shard.name} lost bytes and the run ended with {code}"
                          f"{'' if shard.name in run.said() else ' without naming it'}")
-    run.supervise()
-    return go_on(run, moment, starts, safe)
-
-
-FAULTS = {
-    "SIGKILL to a worker": kill_worker,
-    "SIGKILL to the coordinator": kill_coordinator,
-    "SIGKILL inside a checkpoint": kill_in_checkpoint,
-    "SIGKILL, again at the restart": kill_at_start,
-    "SIGSTOP to a worker": stop_worker,
-    "SIGSTOP to the coordinator": stop_coordinator,
-    "newest checkpoint corrupted": corrupt_checkpoint,
-    "newest checkpoint truncated": truncate_checkpoint,
-    "newest checkpoint removed": remove_checkpoint,
-    "disk full": fill_disk,
-    "shard loses bytes": drop_shard_bytes,
-}
+    return start_again(run, moment, starts, safe, "ends with 3")

@@ -8,6 +8,8 @@ The faults, the ranks they hit and the steps between them are drawn from the see
 up to the machine. Ends with 0 if every round survived.
 """
 import argparse
+import collections
+import fnmatch
 import pathlib
 import random
 import shutil
@@ -19,44 +21,63 @@ import tempfile
 import time
 import traceback
 
-from faults import FAULTS, ROOM, Wrong
-from run import STEPS, Hang, Result, Run
+from faults import Wrong
+from hosts import Hosts
+from kinds import KINDS
+from run import STEPS, WORKERS, Hang, Result, Run
 
 DISK_MIB = 48
+# Seconds for a training without faults, on a slow and busy machine: to tell a hang.
+TRAINING = 240
+# The run is worth a fault as long as so many steps are left; what was not injected is in another training of its round.
+ROOM = 25
+TRAININGS = 5
+LAST = "SIGTERM at the end"
+FULL = "disk full"
+HOST = "one host of three lost"
 
 
 class Campaign:
     def __init__(self, arguments, work):
         self.arguments = arguments
         self.work = work
-        self.draw = random.Random(arguments.seed)  # of the hands; each fault draws by itself, so that all can be had again
-        self.kinds = dict(FAULTS)
+        self.draw = random.Random(arguments.seed)  # of the hands; each fault draws by itself, to be had again
+        self.kinds = {kind.name: kind for kind in KINDS
+                      if any(fnmatch.fnmatch(kind.name, pattern) for pattern in arguments.kinds)}
         self.deck = []
-        self.tally = {name: [] for name in FAULTS}  # of each fault: (steps lost, seconds to recover)
+        self.tally = {name: [] for name in self.kinds}  # of each kind: its outcomes
         self.survived = self.hangs = self.different = self.left_over = 0
         self.failures = []
 
     def prepare(self):
-        (self.work / "disk").mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "dail-torture", self.work / "disk"],
-                                 capture_output=True, text=True, check=False)
-        if mounted.returncode != 0:
-            print(f"torture: left out: disk full: {mounted.stderr.strip()}")
-            del self.kinds["disk full"]
         self.run = Run(self.arguments.build, self.work)
-        subprocess.run([self.run.dail, "synth", "-o", self.work / "data", "--datasets", "3", "--identities", "12",
-                        "--images", "12", "--size", "32", "--pairs", "40", "--name", "tiny", "--shard-images", "80"],
-                       check=True, capture_output=True)
-        self.run.begin(self.arguments.limit)
+        self.run.patience = self.arguments.patience
+        self.run.disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "dail-torture", self.run.disk]
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+        if mounted.returncode != 0:
+            print(f"torture: left out: {FULL}: {mounted.stderr.strip()}")
+            self.kinds.pop(FULL, None)
+        if HOST in self.kinds:
+            self.run.hosts = Hosts(self.work)
+            try:
+                self.run.hosts.up()
+            except (OSError, subprocess.CalledProcessError) as error:
+                print(f"torture: left out: {HOST}: {error}")
+                del self.kinds[HOST]
+        self.run.make_data()
+        self.run.allow(TRAINING)
+        self.run.begin()
         code = self.run.wait_end()
-        self.whole = Result(self.run, self.work / "whole")
-        if code != 0 or len(self.whole.steps) != STEPS:
-            raise SystemExit(f"torture: the uninterrupted run ended with {code} after {len(self.whole.steps)} steps:\n"
-                             + self.run.said()[-2000:])
+        self.whole = {WORKERS: Result(self.run, self.work / "whole")}  # by who ends them: the trainings without faults
+        if code != 0 or len(self.whole[WORKERS].figures["step"]) != STEPS:
+            raise SystemExit(f"torture: the uninterrupted run ended with {code}:\n{self.run.said()[-2000:]}")
 
     def clean_up(self):
         if hasattr(self, "run"):
             self.run.stop_all()
+            if self.run.hosts:
+                self.run.hosts.down()
         subprocess.run(["umount", "-l", self.work / "disk"], capture_output=True, check=False)
 
     def deal(self):
@@ -66,41 +87,64 @@ class Campaign:
             if not self.deck:
                 self.deck = sorted(self.kinds)
                 self.draw.shuffle(self.deck)
-            hand.append(self.deck.pop())
-        return hand
+            alone = self.kinds[self.deck[-1]].alone
+            if not (alone and hand):
+                hand.append(self.deck.pop())
+            if alone:
+                break
+        return sorted(hand, key=lambda name: name == LAST)
 
     def inject(self, name, draw):
-        """One fault; says what it did."""
-        fault = self.kinds[name]
-        at = self.run.step() + draw.randint(1, 20)
-        outcome = at <= STEPS - ROOM and self.run.wait_step(at) and fault(self.run, draw)
+        """One fault; says what it did. None: the run was nearly over, or was before the harm was done."""
+        kind = self.kinds[name]
+        self.run.allow(TRAINING)
+        at = 0 if kind.alone else self.run.step() + draw.randint(1, 10)
+        if at > STEPS - ROOM or not self.run.wait_step(at):
+            return None
+        self.run.allow(kind.bound)
+        outcome = kind.inject(self.run, draw)
+        self.run.orders.withdraw()
         if not outcome:
-            self.deck.insert(0, name)
-            return f"{name}: put off, the run is nearly over"
-        moment, lost, again = outcome
-        self.tally[name].append((lost, again - moment))
-        return f"{name} at step {at}: {lost} steps lost, {again - moment:.1f} s"
+            return None
+        if outcome.what not in kind.allowed:
+            raise Wrong(f"{name}: it {outcome.what}; allowed: {', '.join(kind.allowed)}")
+        self.tally[name].append(outcome)
+        lost = f", {outcome.lost} steps lost" if outcome.lost else ""
+        return f"{name} at step {at}: {outcome.what}{lost}, {outcome.seconds:.1f} s"
+
+    def train(self, left, said, source):
+        """A training that meets what is left of a hand, as far as it comes. Says what is wrong with how it ended."""
+        self.run.allow(TRAINING)
+        hand = list(left)
+        if not self.kinds[left[0]].alone:
+            self.run.begin()
+        while left and (injected := self.inject(left[0], random.Random(f"{source} {len(said)}"))):
+            said.append(injected)
+            left.pop(0)
+        self.run.allow(TRAINING)
+        code = self.run.wait_end()
+        return f"it ended with {code}" if code != 0 else self.judge(hand)
 
     def round(self, number):
         hand, said = self.deal(), []
+        left = list(hand)
         began = time.time()
         problem = None
         try:
-            self.run.begin(self.arguments.limit)
-            for place, name in enumerate(hand):
-                said.append(self.inject(name, random.Random(f"{self.arguments.seed} {number} {place}")))
-            code = self.run.wait_end()
-            if code != 0:
-                problem = f"it ended with {code}"
+            for training in range(TRAININGS):
+                problem = self.train(left, said, f"{self.arguments.seed} {number} {training}")
+                if problem or not left:
+                    break
+            if not problem and left:
+                problem = f"not injected in {TRAININGS} trainings: {', '.join(left)}"
         except Hang as hang:
             self.hangs += 1
-            problem = f"a hang: {hang}"
+            problem = f"a hang in {left[0] if left else 'the end'}: {hang}"
         except Wrong as wrong:
-            problem = str(wrong)
+            problem = f"{left[0]}: {wrong}"
         except Exception:
-            problem = traceback.format_exc()
-        if problem is None:
-            problem = self.judge(hand)
+            problem = f"{left[0] if left else 'the end'}: {traceback.format_exc()}"
+        self.run.orders.withdraw()
         self.run.stop_all()
         verdict = "survived" if problem is None else f"FAILED: {problem}"
         print(f"round {number}: {'; '.join(said) or hand[0]}: {verdict} ({time.time() - began:.1f} s)", flush=True)
@@ -109,12 +153,23 @@ class Campaign:
         else:
             self.keep(number, problem)
 
+    def reference(self, workers):
+        """The training without faults that so many workers ended."""
+        if workers not in self.whole:
+            self.run.allow(2 * TRAINING)
+            codes = (self.run.begin_on_other_workers(workers), self.run.wait_end())
+            if codes != (75, 0):
+                raise Wrong(f"without faults it ended with {codes[0]} and {codes[1]}")
+            self.whole[workers] = Result(self.run, self.work / f"whole-{workers}")
+        return self.whole[workers]
+
     def judge(self, hand):
         remains = self.run.left_over()
         if remains:
             self.left_over += len(remains)
             return f"{len(remains)} processes are left over"
-        differences = Result(self.run, self.work / "found").differences(self.whole, "disk full" in hand)
+        found = Result(self.run, self.work / "found")
+        differences = found.differences(self.reference(self.run.workers_then), FULL in hand)
         if differences:
             self.different += 1
             return ", ".join(differences[:5]) + (f" and {len(differences) - 5} more" if len(differences) > 5 else "")
@@ -133,13 +188,10 @@ class Campaign:
             (folder / "problem").write_text(problem + "\n")
 
     def table(self):
-        print(f"\n{'fault':32}{'injected':>9}{'steps lost at most':>20}{'seconds to recover':>20}")
-        print(f"{'':61}{'median':>12}{'max':>8}")
-        every = []
-        for name, hits in self.tally.items():
-            every += hits
-            self.row(name, hits)
-        self.row("all", every)
+        print(f"\n{'kind':32}{'injected':>9}{'steps lost':>12}{'seconds to go on':>18}{'bound':>8}  what came")
+        print(f"{'':44}{'at most':>9}{'median':>10}{'max':>8}")
+        for name, outcomes in self.tally.items():
+            self.row(name, outcomes, self.kinds[name].bound * self.arguments.patience if name in self.kinds else 0)
         rounds = self.arguments.rounds
         print(f"\nrounds survived: {self.survived} of {rounds}, seed {self.arguments.seed}"
               f"\nrounds with bits that differ: {self.different or 'none'}"
@@ -149,13 +201,15 @@ class Campaign:
             print(f"failed: round {', '.join(map(str, self.failures))}")
 
     @staticmethod
-    def row(name, hits):
-        if hits:
-            lost = max(hit[0] for hit in hits)
-            seconds = [hit[1] for hit in hits]
-            print(f"{name:32}{len(hits):9}{lost:20}{statistics.median(seconds):12.1f}{max(seconds):8.1f}")
-        else:
+    def row(name, outcomes, bound):
+        if not outcomes:
             print(f"{name:32}{0:9}")
+            return
+        lost = max(outcome.lost for outcome in outcomes)
+        seconds = [outcome.seconds for outcome in outcomes]
+        came = collections.Counter(outcome.what for outcome in outcomes)
+        print(f"{name:32}{len(outcomes):9}{lost:12}{statistics.median(seconds):10.1f}{max(seconds):8.1f}{bound:8.0f}  "
+              + ", ".join(f"{what}: {times}" for what, times in sorted(came.items())))
 
 
 def main():
@@ -163,7 +217,8 @@ def main():
     parser.add_argument("--build", default="build", help="where dail and daild are (default: build)")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit", type=float, default=180, help="seconds that a round may take (default: 180)")
+    parser.add_argument("--kinds", nargs="+", default=["*"], help="patterns of the kinds to inject (default: all)")
+    parser.add_argument("--patience", type=float, default=1, help="what all bounds are multiplied by (default: 1)")
     parser.add_argument("--keep", help="a folder for what failed rounds leave behind")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up
