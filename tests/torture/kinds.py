@@ -4,6 +4,7 @@ from typing import Callable, NamedTuple
 
 import faults
 import hosts
+import slow
 import starts
 
 
@@ -46,4 +47,9 @@ KINDS = [
     Kind("newest checkpoint removed", faults.remove_checkpoint, RESTARTS, 120),
     Kind("disk full", faults.fill_disk, ("trains on", "ends with 6"), 180),
     Kind("shard loses bytes", faults.drop_shard_bytes, ("ends with 3",), 120),
+    Kind("slow reads", slow.slow("read", starts.SHARDS, 0.1, 20), ON, 120),
+    Kind("slow fsyncs", slow.slow("fsync", starts.UNCOMMITTED, 0.3, 8), ON, 120),
+    Kind("slow renames", slow.slow("rename", starts.UNCOMMITTED, 0.5, 3), ON, 120),
+    Kind("slow restore", slow.at_restart(0.03, 100), RESTARTS, 240),
+    Kind("logs moved", slow.move_logs, ON, 120),
 ]
