@@ -114,6 +114,26 @@ enum status folder_owner_read(const char *folder, struct folder_owner *owner, st
     return status == STATUS_OK ? read_owner(path, owner, error) : status;
 }
 
+enum status folder_owner_check(const char *folder, const char *nonce, struct error *error)
+{
+    struct folder_owner owner;
+    char text[512];
+    if (nonce[0] == '\0') {
+        return STATUS_OK;
+    }
+    if (folder_owner_read(folder, &owner, error) != STATUS_OK) {
+        if (error) {
+            error->status = STATUS_STORAGE;
+        }
+        return STATUS_STORAGE;
+    }
+    return strcmp(owner.nonce, nonce) == 0
+               ? STATUS_OK
+               : error_set(error, STATUS_LOST, folder, "what is there is the new owner's",
+                           "this run has lost the folder (%s)",
+                           folder_owner_describe(&owner, text, sizeof text));
+}
+
 static void print_text(FILE *stream, const char *key, const char *text)
 {
     if (text[0] != '\0') {

@@ -42,6 +42,10 @@ const char *folder_owner_describe(const struct folder_owner *owner, char *text, 
 /* Reads who owns a folder. STATUS_DATA where there is no such file or it says something else. */
 enum status folder_owner_read(const char *folder, struct folder_owner *owner, struct error *error);
 
+/* Whether a folder is still that of the owner with this nonce, asked by who acts for it from elsewhere: STATUS_LOST names
+ * the owner that it has now, STATUS_STORAGE where that cannot be told. A nonce of "" owns what nobody else wants. */
+enum status folder_owner_check(const char *folder, const char *nonce, struct error *error);
+
 struct folder_lock;
 
 struct folder_claim {

@@ -1,5 +1,6 @@
 #include "worker/trace.h"
 
+#include "proto/folder_lock.h"
 #include "proto/output.h"
 #include "shard/hdf5/hdf5.h"
 
@@ -11,7 +12,8 @@
 
 struct trace {
     struct h5_file file;
-    char path[PATH_SIZE];
+    char run_dir[PATH_SIZE], path[PATH_SIZE];
+    const char *owner; /* of the run's folder */
     struct output output;
     uint32_t *draws; /* [draw_count][3] */
     size_t draw_count, draw_capacity;
@@ -22,8 +24,12 @@ static enum status name_file(struct trace *trace, const char *run_dir, int64_t s
                              struct error *error)
 {
     char directory[PATH_SIZE], name[64];
+    snprintf(trace->run_dir, sizeof trace->run_dir, "%s", run_dir);
     snprintf(name, sizeof name, "trace/step-%09lld", (long long)step);
-    enum status status = file_join(run_dir, name, directory, error);
+    enum status status = folder_owner_check(run_dir, trace->owner, error);
+    if (status == STATUS_OK) {
+        status = file_join(run_dir, name, directory, error);
+    }
     if (status == STATUS_OK) {
         status = file_make_directory(directory, error);
     }
@@ -34,13 +40,14 @@ static enum status name_file(struct trace *trace, const char *run_dir, int64_t s
     return status == STATUS_OK ? output_prepare(&trace->output, trace->path, error) : status;
 }
 
-enum status trace_open(const char *run_dir, int64_t step, int rank, struct trace **created,
+enum status trace_open(const char *run_dir, const char *owner, int64_t step, int rank, struct trace **created,
                        struct error *error)
 {
     struct trace *trace = calloc(1, sizeof *trace);
     if (!trace) {
         return error_no_memory(error, "trace");
     }
+    trace->owner = owner;
     enum status status = name_file(trace, run_dir, step, rank, error);
     if (status == STATUS_OK) {
         status = h5_create_file(trace->output.written, &trace->file, error);
@@ -358,6 +365,9 @@ enum status trace_close(struct trace *trace, struct error *error)
                                         trace->draws ? trace->draws : none, error);
     if (status == STATUS_OK) {
         status = h5_close_file(&trace->file, error);
+    }
+    if (status == STATUS_OK) {
+        status = folder_owner_check(trace->run_dir, trace->owner, error);
     }
     status = output_close(&trace->output, status, error);
     trace_abandon(trace);

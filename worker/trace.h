@@ -70,9 +70,10 @@ struct trace_lane {
 
 struct trace;
 
-/* Makes the directories and the file of worker `rank` (from 1). On success the caller calls trace_close or
- * trace_abandon. */
-enum status trace_open(const char *run_dir, int64_t step, int rank, struct trace **trace,
+/* Makes the directories and the file of worker `rank` (from 1). `owner`: the nonce of the run's folder, "" where nobody
+ * else can be there; must outlive the trace; STATUS_LOST where the folder is another's. On success the caller calls
+ * trace_close or trace_abandon. */
+enum status trace_open(const char *run_dir, const char *owner, int64_t step, int rank, struct trace **trace,
                        struct error *error);
 
 enum status trace_root(struct trace *trace, const struct trace_step *step, struct error *error);
@@ -90,7 +91,7 @@ enum status trace_group(struct trace *trace, enum trace_state state, const struc
  * cross-dataset classes among owned rows. May be called several times; the draws add up. */
 enum status trace_crossing(struct trace *trace, const uint32_t *draws, size_t count, struct error *error);
 
-/* Completes, syncs and renames the file. Frees `trace` in any case; on an error the file is removed. */
+/* Completes, syncs and renames the file, unless the folder has become another's. Frees `trace` in any case; on an error the file is removed. */
 enum status trace_close(struct trace *trace, struct error *error);
 
 /* Removes the unfinished file and frees `trace` (NULL: nothing). */

@@ -216,7 +216,7 @@ static enum status open_identity(struct trainer *trainer, struct error *error)
 enum status trainer_create(struct trainer *trainer, const struct config *config, struct exchange *exchange,
                            int threads, struct error *error)
 {
-    *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads};
+    *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads, .owner = ""};
     enum status status = open_datasets(trainer, error);
     if (status == STATUS_OK) {
         status = open_identity(trainer, error);
@@ -228,7 +228,7 @@ enum status trainer_create_without_data(struct trainer *trainer, const struct co
                                         struct exchange *exchange, int threads, const uint32_t *classes,
                                         size_t datasets, struct error *error)
 {
-    *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads};
+    *trainer = (struct trainer){.config = config, .exchange = exchange, .threads = threads, .owner = ""};
     enum status status = invent_datasets(trainer, classes, datasets, error);
     return status == STATUS_OK ? create_model(trainer, error) : status;
 }

@@ -38,6 +38,7 @@ struct trainer {
     int threads;
     int lanes, first_lane, own_lanes;
     int64_t steps, steps_per_epoch, global_batch;
+    const char *owner; /* nonce of the run's folder; "" where nobody else can be there */
 
     struct iresnet *net;
     struct domain *domain;

@@ -70,8 +70,8 @@ void step_trace_begin(struct step_trace *trace, struct trainer *trainer, int64_t
 {
     struct error *error = &trace->error;
     *trace = (struct step_trace){0};
-    enum status status =
-        trace_open(trainer->config->run.dir, step, trainer->exchange->rank + 1, &trace->trace, error);
+    enum status status = trace_open(trainer->config->run.dir, trainer->owner, step,
+                                    trainer->exchange->rank + 1, &trace->trace, error);
     if (status == STATUS_OK) {
         status = write_root(trace, trainer, step, lambda, lr, error);
     }

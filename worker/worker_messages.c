@@ -128,6 +128,7 @@ static enum status take_start(struct worker *worker, const struct message_start 
     worker->step = start->step;
     worker->skips = start->skips;
     worker->started = true;
+    trainer->owner = worker->start.owner;
     enum status status = trainer_start(trainer, start->lanes, start->steps, start->steps_per_epoch, error);
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
         worker->epochs[i].epoch = -1;

@@ -4,7 +4,6 @@
 #include "proto/folder_lock.h"
 
 #include <dirent.h>
-#include <string.h>
 #include <time.h>
 
 #define LOOK_NANOSECONDS 100000000L
@@ -23,19 +22,15 @@ static void refresh(const char *folder)
 enum status opening_see_folder(const char *run_dir, const char *nonce, double patience, struct error *error)
 {
     const double begin = clock_monotonic();
-    struct folder_owner owner;
     struct error fault = {0};
     for (;;) {
-        enum status status = folder_owner_read(run_dir, &owner, &fault);
-        if (status == STATUS_OK && strcmp(owner.nonce, nonce) == 0) {
+        if (folder_owner_check(run_dir, nonce, &fault) == STATUS_OK) {
             return STATUS_OK;
         }
         if (clock_monotonic() - begin > patience) {
-            char text[512];
             return error_set(
                 error, STATUS_USAGE, run_dir, "give a run.dir that all hosts share, by the same path",
-                "this rank does not see the run's folder as the coordinator does: %s",
-                status == STATUS_OK ? folder_owner_describe(&owner, text, sizeof text) : fault.what);
+                "this rank does not see the run's folder as the coordinator does: %s", fault.what);
         }
         nanosleep(&(struct timespec){.tv_nsec = LOOK_NANOSECONDS}, NULL);
         refresh(run_dir);

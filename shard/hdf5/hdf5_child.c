@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,11 +54,10 @@ __attribute__((constructor)) static void become_survey(int count, char **argumen
     if (count < 4 || strcmp(arguments[0], NAME) != 0) {
         return;
     }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != (pid_t)atoi(arguments[1])) {
+    const bool confined = h5_confine((unsigned)atoi(arguments[2]), why, sizeof why);
+    if (getppid() != (pid_t)atoi(arguments[1])) { /* which had gone before the child was bound to it */
         _exit(H5_SURVEY_FAILED);
     }
-    const bool confined = h5_confine((unsigned)atoi(arguments[2]), why, sizeof why);
     if (!h5_stored_write(confined ? READY : CANNOT, GREETING)) {
         _exit(H5_SURVEY_FAILED);
     }

@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -75,6 +76,7 @@ static const int allowed[] = {
     SYS_clock_gettime,
     SYS_gettimeofday,
     SYS_getpid,
+    SYS_getppid,
     SYS_gettid,
     SYS_getuid,
     SYS_getrusage,
@@ -181,7 +183,9 @@ static bool is_filtered(void)
 bool h5_confine(unsigned seconds, char *why, size_t size)
 {
     const char *failed = NULL;
-    if (!close_all_from(DESCRIPTORS - 1)) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+        failed = "ending with its parent";
+    } else if (!close_all_from(DESCRIPTORS - 1)) {
         failed = "closing its descriptors";
     } else if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         failed = "giving up rights";

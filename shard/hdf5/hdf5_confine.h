@@ -9,11 +9,11 @@
 /* Where this is "off" in the environment, there is no filter: for emulators and kernels that have none. */
 #define H5_CONFINE_SWITCH "DAIL_HDF5_SANDBOX"
 
-/* Confines this process for good, which must have one thread and whose libraries are loaded. It computes for `seconds`,
- * and takes 2 GB of memory, at most; has descriptors 0 to 2 and opens one file more, of which it can let go no more; writes
- * no file but those; and of the system is allowed what reading takes: no socket, no process, no signal, no change of
- * anything that has a name. What is not allowed fails with EPERM. False: it is not confined, and `why` says what
- * failed. */
+/* Confines this process for good, which must have one thread and whose libraries are loaded. It ends with its parent;
+ * computes for `seconds`, and takes 2 GB of memory, at most; has descriptors 0 to 2, and opens one file more, of which it
+ * can let go no more; writes no file but those; and of the system is allowed what reading takes: no socket, no process,
+ * no signal, no change of anything that has a name. What is not allowed fails with EPERM. False: it is not confined, and
+ * `why` says what failed. */
 bool h5_confine(unsigned seconds, char *why, size_t size);
 
 #endif

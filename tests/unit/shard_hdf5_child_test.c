@@ -202,7 +202,7 @@ static void what_cannot_be_confined_is_told(void **state)
     if (child == 0) {
         struct h5_file file;
         struct error error = {0};
-        if (!refuse(SYS_prlimit64)) {
+        if (!refuse(SYS_prctl)) {
             _exit(1);
         }
         enum status status = h5_open_file(path, &file, &error);

@@ -252,7 +252,7 @@ static void update(struct step *step, double norm, double lr)
 static void run_step(struct step *step)
 {
     const double lr = 0.1, batch = LANES * BATCH;
-    assert_int_equal(trace_open(step->directory, step->variant.step, 1, &step->trace, NULL), STATUS_OK);
+    assert_int_equal(trace_open(step->directory, "", step->variant.step, 1, &step->trace, NULL), STATUS_OK);
     write_root(step, lr);
     write_state(step, TRACE_BEFORE);
     if (step->variant.step > 1) {
@@ -402,11 +402,50 @@ static void test_abandoned_trace_leaves_nothing(void **state)
 {
     struct trace *trace;
     char path[512];
-    assert_int_equal(trace_open(*state, 1, 1, &trace, NULL), STATUS_OK);
+    assert_int_equal(trace_open(*state, "", 1, 1, &trace, NULL), STATUS_OK);
     trace_abandon(trace);
     snprintf(path, sizeof path, "%s/trace/step-000000001", (char *)*state);
     assert_int_equal(rmdir(path), 0);
-    assert_int_equal(trace_open("/proc/no-such-place", 1, 1, &trace, NULL), STATUS_STORAGE);
+    assert_int_equal(trace_open("/proc/no-such-place", "", 1, 1, &trace, NULL), STATUS_STORAGE);
+}
+
+/* The folder's lock names an owner with this nonce. */
+static void write_lock(const char *directory, const char *nonce)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/lock", directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "dail_format: lock\nversion: 1\nhost: h\npid: 1\nstarted: 1\nnonce: \"%s\"\nheartbeat: 1.0\n",
+            nonce);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A worker whose run has lost its folder leaves no trace in it, whenever that came about. */
+static void test_lost_folder_gets_no_trace(void **state)
+{
+    struct trace *trace;
+    struct error error;
+    char path[300];
+    const char *mine = "0123456789abcdef", *other = "fedcba9876543210";
+    snprintf(path, sizeof path, "%s/trace/step-000000001/worker-1.h5", (const char *)*state);
+    write_lock(*state, other);
+    assert_int_equal(trace_open(*state, mine, 1, 1, &trace, &error), STATUS_LOST);
+    write_lock(*state, mine);
+    assert_int_equal(trace_open(*state, mine, 1, 1, &trace, NULL), STATUS_OK);
+    write_lock(*state, other);
+    assert_int_equal(trace_close(trace, &error), STATUS_LOST);
+    assert_non_null(strstr(error.what, "lost the folder"));
+    assert_int_equal(access(path, F_OK), -1);
+    write_lock(*state, mine);
+    assert_int_equal(trace_open(*state, mine, 1, 1, &trace, NULL), STATUS_OK);
+    assert_int_equal(trace_close(trace, NULL), STATUS_OK);
+    assert_int_equal(unlink(path), 0);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path), 0); /* nothing else is left in it */
+    snprintf(path, sizeof path, "%s/lock", (const char *)*state);
+    assert_int_equal(unlink(path), 0);
 }
 
 int main(void)
@@ -414,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_layout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_abandoned_trace_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lost_folder_gets_no_trace, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dataset_scope, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_crossing_dropout_and_dropout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scope_all, set_up, tear_down),
