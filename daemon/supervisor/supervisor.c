@@ -47,6 +47,9 @@ struct supervisor {
     bool stop_asked;
     int interrupts;
     bool ever_started;
+    FILE *held; /* lines for the log, until it is known that the run's folder is not another's; NULL: known */
+    char *held_text;
+    size_t held_size;
 };
 
 struct attempt {
@@ -59,10 +62,45 @@ struct attempt {
     struct run_watch watch;
 };
 
-/* One line on stderr and in <run_dir>/supervisor.log, which a run that has not begun has no place for. */
+/* Adds to <run_dir>/supervisor.log, which a run that has not begun has no place for. */
+static void append(const struct supervisor *supervisor, const char *text)
+{
+    char path[PATH_SIZE];
+    int descriptor;
+    if (file_join(supervisor->options->run_dir, "supervisor.log", path, NULL) == STATUS_OK &&
+        file_append(path, &descriptor, NULL) == STATUS_OK) {
+        dprintf(descriptor, "%s", text);
+        close(descriptor);
+    }
+}
+
+/* From here on lines for the log are kept. */
+static void hold_log(struct supervisor *supervisor)
+{
+    if (!supervisor->held) {
+        supervisor->held = open_memstream(&supervisor->held_text, &supervisor->held_size);
+    }
+}
+
+/* Ends that: what was kept goes to the log, or nowhere. */
+static void release_log(struct supervisor *supervisor, bool ours)
+{
+    if (!supervisor->held) {
+        return;
+    }
+    fclose(supervisor->held);
+    if (ours && supervisor->held_text) {
+        append(supervisor, supervisor->held_text);
+    }
+    free(supervisor->held_text);
+    supervisor->held = NULL;
+    supervisor->held_text = NULL;
+}
+
+/* One line on stderr and in the log. */
 static void say(const struct supervisor *supervisor, const char *format, ...)
 {
-    char path[PATH_SIZE], stamp[32];
+    char stamp[32];
     time_t now = time(NULL);
     struct tm parts;
     va_list arguments;
@@ -71,14 +109,15 @@ static void say(const struct supervisor *supervisor, const char *format, ...)
     va_end(arguments);
     const char *line = text ? text : "a line for which there is no memory";
     fprintf(stderr, "dail run: %s\n", line);
-    int descriptor;
-    if (file_join(supervisor->options->run_dir, "supervisor.log", path, NULL) == STATUS_OK &&
-        file_append(path, &descriptor, NULL) == STATUS_OK) {
-        localtime_r(&now, &parts);
-        strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
-        dprintf(descriptor, "%s %s\n", stamp, line);
-        close(descriptor);
+    localtime_r(&now, &parts);
+    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
+    char *whole = text_format("%s %s\n", stamp, line);
+    if (whole && supervisor->held) {
+        fputs(whole, supervisor->held);
+    } else if (whole) {
+        append(supervisor, whole);
     }
+    free(whole);
     free(text);
 }
 
@@ -253,6 +292,9 @@ static void watch_over(struct supervisor *supervisor, struct attempt *attempt)
     double stopped = 0;
     while (!launch_ended(attempt->mpirun, &attempt->code)) {
         run_watch_look(&attempt->watch);
+        if (attempt->watch.started) {
+            release_log(supervisor, true);
+        }
         attempt->hung = is_stuck(supervisor, attempt, &stopped);
         if (attempt->hung || supervisor->interrupts >= 2) {
             launch_end(attempt->mpirun, TERM_SECONDS);
@@ -380,12 +422,18 @@ static enum status supervise(struct supervisor *supervisor, int *code, struct er
     for (;;) {
         struct attempt attempt;
         char end[1200];
+        hold_log(supervisor);
         look_at_hosts(supervisor);
         enum status status = run_once(supervisor, &attempt, error);
         if (status != STATUS_OK) {
             return status;
         }
         *code = attempt.code;
+        /* A run that was refused, as where the folder is another's, has changed nothing. */
+        const bool refused = attempt.code == STATUS_USAGE && !attempt.watch.started;
+        if (!refused) {
+            release_log(supervisor, true);
+        }
         describe_end(supervisor, &attempt, end, sizeof end);
         bool progressed = run_watch_progressed(&attempt.watch);
         supervisor->resume_newest = supervisor->resume_newest || progressed;
@@ -423,6 +471,7 @@ enum status supervisor_run(const struct supervisor_options *options, struct host
     if (status != STATUS_OK) {
         return status;
     }
+    hold_log(&supervisor);
     if (!supervisor.launcher) {
         say(&supervisor, "\"mpirun --version\" names no MPI that is known: mpirun gets no options but yours");
     }
@@ -438,6 +487,7 @@ enum status supervisor_run(const struct supervisor_options *options, struct host
     sigprocmask(SIG_BLOCK, &supervisor.signals, &before);
     launch_adopt_orphans();
     status = supervise(&supervisor, code, error);
+    release_log(&supervisor, false);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return status;
 }

@@ -62,8 +62,10 @@ says "is told by whom: host, process, job, heartbeat" \
     "^daild: .*in use by another: host $(hostname), pid $pid, job 4711, heartbeat .* ago \\($run/lock\\); .*another run.dir" \
     "$work/second"
 check "once" test "$(grep -c '^daild: ' "$work/second")" = 1
+echo "its own" >"$run/supervisor.log"
 timeout $((60 * slow)) "$build/dail" run -n 2 "$work/config.yaml" --set optimizer.lr=0.5 >"$work/second" 2>&1
 exits "so is dail run" $? 2
+is "which writes nothing there" "$(cat "$run/supervisor.log")" "its own"
 says "which says it too" "in use by another: host $(hostname), pid $pid" "$work/second"
 exit_code "dail info tells the owner" 0 "$build/dail" info "$run"
 says "by name" "^owner .*$run/lock: host $(hostname), pid $pid, job 4711"
