@@ -30,6 +30,8 @@
 #define POLL_MILLISECONDS 20
 /* A run's folder whose owner has shown no life for so many times liveness_seconds is taken over. */
 #define STALE_FACTOR 3
+/* Before a run begins a rank may be busy for so many times liveness_seconds with what it reads in one piece. */
+#define OPENING_PATIENCE 10
 /* How long outgoing messages are waited for at the end. */
 #define CLOSE_SECONDS 5.0
 /* MPI_Abort itself can hang when a host is gone: after this long the process ends without it. */
@@ -54,6 +56,29 @@ static enum status print_config(const struct command_line *line, struct error *e
     free(text);
     config_free(&config);
     return status;
+}
+
+/* An error without text has been told elsewhere. */
+static void print_error(const struct error *error)
+{
+    char line[ERROR_LINE_SIZE];
+    if (error->what[0] != '\0') {
+        fprintf(stderr, "daild: %s\n", error_format(error, line, sizeof line));
+    }
+}
+
+_Noreturn static void abort_run(int code)
+{
+    signals_kill_after(ABORT_SECONDS, code);
+    MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
+}
+
+/* A rank that cannot even begin: the others wait for it. */
+_Noreturn static void fail_to_begin(const struct error *error)
+{
+    print_error(error);
+    abort_run((int)error->status);
 }
 
 static void tell_wait(const char *text)
@@ -83,14 +108,17 @@ static enum status own_run(struct setup *setup, struct folder_lock **lock, struc
 
 /* Where the run begins, which only the owner of its folder can tell. A folder that was made for a run that is refused
  * goes again. */
-static enum status place_run(struct setup *setup, struct folder_lock **lock, struct error *error)
+static enum status place_run(struct setup *setup, struct opening_desk *desk, struct folder_lock **lock,
+                             struct error *error)
 {
-    char *directory = setup->config.run.dir;
-    const struct checkpoint_verifier verifier = {.verify = opening_verify, .context = directory};
+    const char *directory = setup->config.run.dir;
+    const struct checkpoint_verifier verifier = {.verify = opening_verify, .context = desk};
     bool made = !file_exists(directory);
     enum status status = own_run(setup, lock, error);
     if (status == STATUS_OK) {
-        status = opening_check_folder(directory, folder_lock_nonce(*lock), error);
+        desk->run_dir = directory;
+        desk->patience = OPENING_PATIENCE * setup->config.runtime.liveness_seconds;
+        status = opening_check_folder(desk, folder_lock_nonce(*lock), error);
     }
     if (status == STATUS_OK) {
         setup->verifier = &verifier;
@@ -101,6 +129,10 @@ static enum status place_run(struct setup *setup, struct folder_lock **lock, str
         folder_lock_release(*lock);
         *lock = NULL;
         rmdir(directory);
+    }
+    if (desk->stuck) { /* nothing that all ranks do together can be done any more */
+        folder_lock_release(*lock);
+        fail_to_begin(error);
     }
     return status;
 }
@@ -177,7 +209,8 @@ static enum status prepare(const struct command_line *line, int ranks, struct se
         status = setup_make(line->operands[0], overrides->values, overrides->count, ranks - 1, setup, error);
     }
     if (status == STATUS_OK) {
-        status = place_run(setup, lock, error);
+        struct opening_desk desk = {0};
+        status = place_run(setup, &desk, lock, error);
     }
     if (status == STATUS_OK) {
         status = open_run(setup, *lock, journal, error);
@@ -185,22 +218,6 @@ static enum status prepare(const struct command_line *line, int ranks, struct se
     opening->text_size = status == STATUS_OK ? (int)strlen(setup->text) + 1 : 0;
     opening->status = (int)status;
     return status;
-}
-
-/* An error without text has been told elsewhere. */
-static void print_error(const struct error *error)
-{
-    char line[ERROR_LINE_SIZE];
-    if (error->what[0] != '\0') {
-        fprintf(stderr, "daild: %s\n", error_format(error, line, sizeof line));
-    }
-}
-
-_Noreturn static void abort_run(int code)
-{
-    signals_kill_after(ABORT_SECONDS, code);
-    MPI_Abort(MPI_COMM_WORLD, code);
-    _exit(code);
 }
 
 static enum status coordinate(const struct setup *setup, struct folder_lock *lock, struct journal *journal,
@@ -279,13 +296,6 @@ static enum status work(const struct config *config, struct watchdog *watchdog, 
     }
     link_close(&link, CLOSE_SECONDS);
     return status;
-}
-
-/* A rank that cannot even begin: the others wait for it. */
-_Noreturn static void fail_to_begin(const struct error *error)
-{
-    print_error(error);
-    abort_run((int)error->status);
 }
 
 /* Rank 0's life, once everything is checked. */

@@ -19,6 +19,8 @@
 #define TOUCH_SECONDS 1.0
 #define FOLDER_PATIENCE 10.0
 #define FAULT_TAG 1
+#define NOTE_TAG 2
+#define NAME_SIZE 64
 
 enum kind { KIND_END, KIND_FOLDER, KIND_VERIFY };
 
@@ -38,46 +40,12 @@ struct verify_question {
     uint64_t piece_bytes, count;
 };
 
-/* --- Waiting --- */
-
-struct life {
-    char log[PATH_SIZE]; /* empty: nobody looks */
-    double shown;
+/* What a rank tells rank 0 while it is busy with an answer. */
+enum news { NEWS_BEGUN, NEWS_PROGRESS, NEWS_DONE };
+struct note {
+    int news;
+    char host[NAME_SIZE];
 };
-
-/* A run that is watched shows life by the time of its log, where there is one yet. */
-static void show_life(struct life *life)
-{
-    const double now = clock_monotonic();
-    if (life && life->log[0] != '\0' && now - life->shown >= TOUCH_SECONDS) {
-        life->shown = now;
-        (void)utimensat(AT_FDCWD, life->log, NULL, 0);
-    }
-}
-
-static void wait_for(MPI_Request *request, struct life *life)
-{
-    MPI_Status ignored;
-    int done = 0;
-    while (MPI_Test(request, &done, &ignored) == MPI_SUCCESS && !done) {
-        show_life(life);
-        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NANOSECONDS}, NULL);
-    }
-}
-
-static void broadcast(void *bytes, int size)
-{
-    MPI_Request request;
-    MPI_Ibcast(bytes, size, MPI_BYTE, 0, MPI_COMM_WORLD, &request);
-    wait_for(&request, NULL);
-}
-
-static void ask(enum kind kind, void *question, size_t size)
-{
-    struct heading heading = {.kind = (int)kind, .size = (int)size};
-    broadcast(&heading, (int)sizeof heading);
-    broadcast(question, (int)size);
-}
 
 static int own_rank(void)
 {
@@ -93,15 +61,125 @@ static int workers(void)
     return ranks - 1;
 }
 
+static void pause_a_moment(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = PAUSE_NANOSECONDS}, NULL);
+}
+
+static void wait_for(MPI_Request *request)
+{
+    MPI_Status ignored;
+    int done = 0;
+    while (MPI_Test(request, &done, &ignored) == MPI_SUCCESS && !done) {
+        pause_a_moment();
+    }
+}
+
+static void broadcast(void *bytes, int size)
+{
+    MPI_Request request;
+    MPI_Ibcast(bytes, size, MPI_BYTE, 0, MPI_COMM_WORLD, &request);
+    wait_for(&request);
+}
+
+static void ask(enum kind kind, void *question, size_t size)
+{
+    struct heading heading = {.kind = (int)kind, .size = (int)size};
+    broadcast(&heading, (int)sizeof heading);
+    broadcast(question, (int)size);
+}
+
+/* --- How an answer gets on --- */
+
+static void tell(enum news news)
+{
+    struct note note = {.news = (int)news};
+    gethostname(note.host, sizeof note.host - 1);
+    MPI_Send(&note, (int)sizeof note, MPI_BYTE, 0, NOTE_TAG, MPI_COMM_WORLD);
+}
+
+static void tell_progress(void)
+{
+    tell(NEWS_PROGRESS);
+}
+
+/* A run that is watched shows life by the time of its log, where there is one yet. */
+static void touch_log(const struct opening_desk *desk)
+{
+    char log[PATH_SIZE];
+    if (file_join(desk->run_dir, "daild.log", log, NULL) == STATUS_OK) {
+        (void)utimensat(AT_FDCWD, log, NULL, 0);
+    }
+}
+
+/* Receives what has come. True: something has. */
+static bool take_notes(struct note *last, int *done)
+{
+    MPI_Status status;
+    int there = 0;
+    bool any = false;
+    while (MPI_Iprobe(MPI_ANY_SOURCE, NOTE_TAG, MPI_COMM_WORLD, &there, &status) == MPI_SUCCESS && there) {
+        struct note *note = &last[status.MPI_SOURCE];
+        MPI_Recv(note, (int)sizeof *note, MPI_BYTE, status.MPI_SOURCE, NOTE_TAG, MPI_COMM_WORLD, &status);
+        *done += note->news == NEWS_DONE;
+        any = true;
+    }
+    return any;
+}
+
+static enum status give_up(struct opening_desk *desk, const struct note *last, struct error *error)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (int rank = 1; rank <= workers() && used < sizeof names - NAME_SIZE - 24; rank++) {
+        if (last[rank].news != NEWS_DONE) {
+            used += (size_t)snprintf(names + used, sizeof names - used, "%srank %d%s%s", used > 0 ? ", " : "",
+                                     rank, last[rank].host[0] != '\0' ? "@" : "", last[rank].host);
+        }
+    }
+    desk->stuck = true;
+    return error_set(error, STATUS_LOST, names,
+                     "see whether its host is up and reads its files, then start the run again",
+                     "before the run began a rank has not got on for %.0f s", desk->patience);
+}
+
+/* Rank 0 waits until all others are done with their answers. */
+static enum status wait_for_answers(struct opening_desk *desk, struct error *error)
+{
+    struct note *last = calloc((size_t)workers() + 1, sizeof *last);
+    if (!last) {
+        desk->stuck = true; /* the others wait for what does not come */
+        return error_no_memory(error, desk->run_dir);
+    }
+    double heard = clock_monotonic(), touched = heard;
+    enum status status = STATUS_OK;
+    for (int done = 0; done < workers() && status == STATUS_OK;) {
+        const double now = clock_monotonic();
+        if (take_notes(last, &done)) {
+            heard = now;
+            if (now - touched >= TOUCH_SECONDS) {
+                touched = now;
+                touch_log(desk);
+            }
+        } else if (now - heard > desk->patience) {
+            status = give_up(desk, last, error);
+        } else {
+            pause_a_moment();
+        }
+    }
+    free(last);
+    return status;
+}
+
 /* STATUS_OK where every rank fared well, on every rank. Else rank 0 learns the fault of the first that did not, which
  * `error` then names. */
-static enum status settle(enum status status, struct life *life, struct error *error)
+static enum status settle(enum status status, struct error *error)
 {
     const int rank = own_rank();
     int failed = status == STATUS_OK ? INT_MAX : rank, first;
     MPI_Request request;
     MPI_Iallreduce(&failed, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request);
-    wait_for(&request, life);
+    wait_for(&request);
     if (first == INT_MAX) {
         return STATUS_OK;
     }
@@ -113,7 +191,7 @@ static enum status settle(enum status status, struct life *life, struct error *e
         MPI_Send(error, (int)sizeof *error, MPI_BYTE, 0, FAULT_TAG, MPI_COMM_WORLD);
     } else if (rank == 0) {
         MPI_Irecv(error, (int)sizeof *error, MPI_BYTE, first, FAULT_TAG, MPI_COMM_WORLD, &request);
-        wait_for(&request, life);
+        wait_for(&request);
         return error->status;
     }
     return STATUS_LOST;
@@ -121,20 +199,22 @@ static enum status settle(enum status status, struct life *life, struct error *e
 
 /* --- The run's folder --- */
 
-enum status opening_check_folder(const char *run_dir, const char *nonce, struct error *error)
+enum status opening_check_folder(struct opening_desk *desk, const char *nonce, struct error *error)
 {
     struct folder_question question = {0};
-    snprintf(question.run_dir, sizeof question.run_dir, "%s", run_dir);
+    snprintf(question.run_dir, sizeof question.run_dir, "%s", desk->run_dir);
     snprintf(question.nonce, sizeof question.nonce, "%s", nonce);
     ask(KIND_FOLDER, &question, sizeof question);
-    return settle(STATUS_OK, NULL, error);
+    enum status status = wait_for_answers(desk, error);
+    return status == STATUS_OK ? settle(STATUS_OK, error) : status;
 }
 
 static void answer_folder(const struct folder_question *question)
 {
     struct error error = {0};
     enum status status = opening_see_folder(question->run_dir, question->nonce, FOLDER_PATIENCE, &error);
-    settle(status, NULL, &error);
+    tell(NEWS_DONE);
+    settle(status, &error);
 }
 
 /* --- A checkpoint --- */
@@ -154,11 +234,11 @@ static struct verify_question *make_verify_question(const char *path,
 }
 
 /* All crcs together: each rank has those of its own pieces, and zeros. */
-static void gather_crcs(uint32_t *crc, size_t pieces, struct life *life)
+static void gather_crcs(uint32_t *crc, size_t pieces)
 {
     MPI_Request request;
     MPI_Iallreduce(MPI_IN_PLACE, crc, (int)pieces, MPI_UINT32_T, MPI_BOR, MPI_COMM_WORLD, &request);
-    wait_for(&request, life);
+    wait_for(&request);
 }
 
 /* A rank could not read its share. Where rank 0 cannot either, the checkpoint is damaged. */
@@ -174,8 +254,8 @@ static enum status judge_unread(const char *path, struct error *error)
     return status;
 }
 
-static enum status verify_listing(const char *path, const struct checkpoint_listing *listing,
-                                  struct life *life, struct error *error)
+static enum status verify_listing(struct opening_desk *desk, const char *path,
+                                  const struct checkpoint_listing *listing, struct error *error)
 {
     size_t size, pieces = checkpoint_listing_pieces(listing);
     struct verify_question *question = make_verify_question(path, listing, &size);
@@ -183,13 +263,13 @@ static enum status verify_listing(const char *path, const struct checkpoint_list
     enum status status = question && crc ? STATUS_OK : error_no_memory(error, path);
     if (status == STATUS_OK) {
         ask(KIND_VERIFY, question, size);
-        status = settle(STATUS_OK, life, error);
-        if (status == STATUS_OK) {
-            gather_crcs(crc, pieces, life);
-            status = checkpoint_listing_judge(path, listing, crc, error);
-        } else {
-            status = judge_unread(path, error);
-        }
+        status = wait_for_answers(desk, error);
+    }
+    if (status == STATUS_OK && settle(STATUS_OK, error) != STATUS_OK) {
+        status = judge_unread(path, error);
+    } else if (status == STATUS_OK) {
+        gather_crcs(crc, pieces);
+        status = checkpoint_listing_judge(path, listing, crc, error);
     }
     free(crc);
     free(question);
@@ -199,13 +279,9 @@ static enum status verify_listing(const char *path, const struct checkpoint_list
 enum status opening_verify(void *context, const char *path, struct error *error)
 {
     struct checkpoint_listing listing;
-    struct life life = {0};
-    if (file_join(context, "daild.log", life.log, NULL) != STATUS_OK) {
-        life.log[0] = '\0';
-    }
     enum status status = checkpoint_listing_open(path, workers(), &listing, error);
     if (status == STATUS_OK) {
-        status = verify_listing(path, &listing, &life, error);
+        status = verify_listing(context, path, &listing, error);
     }
     checkpoint_listing_close(&listing);
     return status;
@@ -219,11 +295,12 @@ static void answer_verify(struct verify_question *question)
     struct error error = {0};
     const size_t pieces = checkpoint_listing_pieces(&listing);
     uint32_t *crc = calloc(pieces + 1, sizeof *crc);
-    enum status status =
-        crc ? opening_sum_share(question->path, &listing, own_rank() - 1, workers(), crc, &error)
-            : error_no_memory(&error, question->path);
-    if (settle(status, NULL, &error) == STATUS_OK) {
-        gather_crcs(crc, pieces, NULL);
+    enum status status = crc ? opening_sum_share(question->path, &listing, own_rank() - 1, workers(), crc,
+                                                 tell_progress, &error)
+                             : error_no_memory(&error, question->path);
+    tell(NEWS_DONE);
+    if (settle(status, &error) == STATUS_OK) {
+        gather_crcs(crc, pieces);
     }
     free(crc);
 }
@@ -246,6 +323,9 @@ void opening_serve(struct opening *opening)
             _exit(STATUS_INTERNAL);
         }
         broadcast(question, heading.size);
+        if (heading.kind != KIND_END) {
+            tell(NEWS_BEGUN);
+        }
         switch ((enum kind)heading.kind) {
         case KIND_FOLDER:
             answer_folder(question);

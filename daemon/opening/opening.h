@@ -6,6 +6,8 @@
 
 #include "proto/error.h"
 
+#include <stdbool.h>
+
 /* What rank 0 decides and tells everybody before anything begins. */
 struct opening {
     int status; /* enum status: other than STATUS_OK ends every rank */
@@ -14,12 +16,21 @@ struct opening {
 
 /* --- Rank 0's --- */
 
+/* How it waits for the others: as long as any of them gets on, the run's log is touched, for a supervisor to see; where
+ * none does for `patience` seconds the call ends with STATUS_LOST, which names who is waited for, and `stuck`: then nothing
+ * of this can be called any more, and MPI only be aborted. */
+struct opening_desk {
+    const char *run_dir;
+    double patience;
+    bool stuck;
+};
+
 /* Whether every rank sees the run's folder, by the nonce in its lock (proto/folder_lock.h). STATUS_USAGE names the rank
  * and host of the first that does not. */
-enum status opening_check_folder(const char *run_dir, const char *nonce, struct error *error);
+enum status opening_check_folder(struct opening_desk *desk, const char *nonce, struct error *error);
 
-/* As checkpoint_verify reads every byte, but each of the other ranks a share of them; `context`: the run's folder, whose
- * log is touched meanwhile. STATUS_LOST where one rank cannot read what others can: that is not the checkpoint's fault. */
+/* As checkpoint_verify reads every byte, but each of the other ranks a share of them; `context`: the desk. STATUS_LOST
+ * where one rank cannot read what others can: that is not the checkpoint's fault. */
 enum status opening_verify(void *context, const char *path, struct error *error);
 
 /* Tells everybody, and ends the opening. */

@@ -81,6 +81,15 @@ counted 2 DAIL_READS_MILLISECONDS=100 --set run.dir="$work/slow" --set checkpoin
     --set debug.stop_after_step=8
 exits "a restore that takes long shows life" $? 75
 
+# A rank whose reads never return, before there is a watchdog.
+(
+    export DAIL_READS_RANK=2
+    counted 2 DAIL_READS_MILLISECONDS=10000000 --set run.dir="$work/stuck" --set runtime.liveness_seconds=1 \
+        --set checkpoint.resume="$run/checkpoints/step-000000007"
+)
+exits "a rank that hangs while it verifies ends the start" $? 5
+says "which names it" "^daild: before the run began a rank has not got on for 10 s \\(rank 2@$(hostname)\\)"
+
 # --- The starting point of another run ---
 
 cp -r "$run/checkpoints/step-000000007" "$work/init"
