@@ -11,7 +11,6 @@
 #include "worker/evaluate/overlap.h"
 #include "worker/evaluate/overlap_cosine.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,8 @@
 #define UNSET (-2.0)
 /* As likely the same person as not. */
 #define PROBABILITY_LEAST 0.5
+/* Below it an expected precision is a lower bound. */
+#define PRECISION_TOLD 0.85
 
 struct overlap_options {
     double cosine_min, lead_min, probability_min; /* each may be UNSET */
@@ -295,6 +296,12 @@ static void print_score(const struct overlap *overlap, size_t found, size_t righ
             right, overlap->truth.count, score.precision, score.recall, score.f1);
 }
 
+/* Where many partners are not found, they lift the ranks by which strangers are measured, and less is promised. */
+static void print_precision(double precision, FILE *file)
+{
+    fprintf(file, "expected precision %s%.2f", precision < PRECISION_TOLD ? "at least " : "", precision);
+}
+
 /* What the pairs were chosen by, and what that promises. */
 static void print_choice(const struct overlap *overlap, FILE *file)
 {
@@ -316,8 +323,7 @@ static void print_choice(const struct overlap *overlap, FILE *file)
     if (!overlap->judgement.known) {
         fprintf(file, "what precision to expect cannot be told");
     } else if (overlap->count > 0) {
-        fprintf(file, "expected precision %.2f, recall %.2f", sum / (double)overlap->count,
-                sum / fmax(overlap->judgement.shared, sum));
+        print_precision(sum / (double)overlap->count, file);
     } else {
         fprintf(file, "none");
     }
@@ -366,7 +372,8 @@ static void print_groups(const struct overlap *overlap)
     const struct overlap_groups *groups = &overlap->groups;
     printf("%s: %zu groups of %zu pairs", overlap->options->groups, groups->groups, groups->within);
     if (groups->within > 0 && overlap->judgement.known) {
-        printf(", expected precision %.2f", groups->expected / (double)groups->within);
+        printf(", ");
+        print_precision(groups->expected / (double)groups->within, stdout);
     }
     if (groups->accepted + groups->rejected + groups->elsewhere > 0) {
         printf("; kept of the table before: %zu accepted, %zu rejected", groups->accepted, groups->rejected);
