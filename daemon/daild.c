@@ -9,6 +9,7 @@
 #include "daemon/rank/host.h"
 #include "daemon/rank/launcher.h"
 #include "daemon/rank/signals.h"
+#include "daemon/rank/start_watch.h"
 #include "daemon/rank/watchdog.h"
 #include "daemon/setup/preflight.h"
 #include "daemon/setup/resume.h"
@@ -34,6 +35,8 @@
 #define OPENING_PATIENCE 10
 /* How long outgoing messages are waited for at the end. */
 #define CLOSE_SECONDS 5.0
+/* Where the configuration does not say. */
+#define LIVENESS_UNKNOWN 60.0
 /* MPI_Abort itself can hang when a host is gone: after this long the process ends without it. */
 #define ABORT_SECONDS 10
 
@@ -351,7 +354,8 @@ static enum status follow(int rank, int text_size, struct watchdog **watchdog, s
 
 /* Everything between MPI's start and its end; returns the exit code, the same on every rank. *watchdog is to
  * be closed after MPI's end, NULL if there is none. */
-static int run(const struct command_line *line, int rank, int ranks, struct watchdog **watchdog)
+static int run(const struct command_line *line, int rank, int ranks, struct start_watch *start,
+               struct watchdog **watchdog)
 {
     struct setup setup = {0};
     struct folder_lock *lock = NULL;
@@ -366,6 +370,7 @@ static int run(const struct command_line *line, int rank, int ranks, struct watc
         }
         opening_end(&opening);
     }
+    start_watch_close(start);
     int code = opening.status;
     if (code == STATUS_OK) {
         code = (int)(rank == 0 ? lead(&setup, lock, &journal, opening.text_size, watchdog, &error)
@@ -377,6 +382,21 @@ static int run(const struct command_line *line, int rank, int ranks, struct watc
     folder_lock_release(lock);
     setup_free(&setup);
     return code;
+}
+
+/* Before MPI has come up every rank reads for itself how long to wait for it; what is wrong with the configuration is
+ * rank 0's to tell. */
+static struct start_watch *watch_start(const struct command_line *line)
+{
+    const struct option_strings *overrides = &((const struct daild_options *)line->values)->overrides;
+    double liveness = LIVENESS_UNKNOWN;
+    struct config config;
+    if (line->operand_count > 0 &&
+        config_load(line->operands[0], overrides->values, overrides->count, &config, NULL) == STATUS_OK) {
+        liveness = config.runtime.liveness_seconds;
+        config_free(&config);
+    }
+    return start_watch_open(liveness, launcher_is_first());
 }
 
 /* A run: from MPI's start to its end. */
@@ -397,10 +417,12 @@ static int train(int argc, char **argv, const struct command_line *line)
     }
     signals_install();
     exchange_mpi_prepare();
+    struct start_watch *start = watch_start(line);
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    int code = run(line, rank, ranks, &watchdog);
+    start_watch_joined(start, rank);
+    int code = run(line, rank, ranks, start, &watchdog);
     MPI_Finalize();
     watchdog_close(watchdog);
     return code;

@@ -104,13 +104,20 @@ before=$(last_word)
 own_code() { [ "$(last_word)" = "$before" ] || last_word | sed -n 's/.*"kind":"stop".*"exit_code":\([0-9]*\)}$/\1/p'; }
 
 # watch: ends a launcher that hangs, as mpirun can for ever when it has lost a node: after the run's end, or when the
-# coordinator, which touches its log about once a second, has not for ten minutes
+# coordinator, which touches its log about once a second, has not for ten minutes. Before there is a log the mark of the
+# start stands for it: a rank that sleeps before MPI has come up keeps all others waiting.
+mark=
+silent() {
+    local sign=$dir/daild.log
+    [ -e "$sign" ] || sign=$mark
+    [ -n "$(find "$sign" -mmin +10 2>/dev/null)" ]
+}
 watch() {
     while sleep 5; do
         if [ -n "$(own_code)" ]; then
             sleep 20
             say "the run has ended, but not $launcher, which is killed now"
-        elif [ -n "$(find "$dir/daild.log" -mmin +10 2>/dev/null)" ]; then
+        elif silent; then
             say "no sign of life from the run in ten minutes: $launcher is killed"
         else
             continue
@@ -125,6 +132,7 @@ code=75
 own=
 if [ -z "$told" ]; then
     touch -c "$dir/daild.log" # an earlier run's age is no sign of this one
+    mark=$(mktemp)
     launch $((workers + 1)) "$daild" "$@" --set "runtime.threads=$threads" &
     run=$!
     watch &
@@ -133,6 +141,7 @@ if [ -z "$told" ]; then
     wait $run
     code=$?
     kill $watcher 2>/dev/null
+    rm -f "$mark"
     own=$(own_code)
     code=${own:-$code}
 fi

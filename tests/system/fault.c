@@ -2,8 +2,9 @@
  * counted from 1 in each process.
  *
  *   DAIL_FAULT_PATH     files whose path has this in it are concerned (default: /checkpoints)
- *   DAIL_FAULT_RANK     the rank concerned; without: a process that is no rank
- *   DAIL_FAULT_AT       "kind:n,kind:n,...": at these calls ("kind:n+": from that one on) the process kills itself, or with
+ *   DAIL_FAULT_RANK     the rank concerned, * for all; without: a process that is no rank
+ *   DAIL_FAULT_AT       "kind:n,kind:n,...": at these calls ("kind:n+": from that one on) the process kills itself, or
+ *                       with
  *   DAIL_FAULT_ERRNO    a number: they fail with this error instead
  *   DAIL_FAULT_SECONDS  a number: they take so much longer instead
  *   DAIL_FAULT_ONCE     a file that is made as one goes wrong; where it is there, none does any more
@@ -14,10 +15,10 @@
  *   DAIL_FAULT_LOG      a file: every call of every rank is written to <file>.<rank>, one line each: its kind and path
  *
  * Kinds: open (for writing), read (pread too), fflush, fclose, write (pwrite too), fallocate, ftruncate, fsync, mkdir,
- * rename (renameat2 too), prune (a removal inside of a checkpoint that is pruned), remove (any other), spawn (of a child
- * process, whatever its files; one that takes longer is stopped for ever). A write that the process dies in has half of
- * its bytes written; at every other call it dies before anything is done: what is half done after one call is what is
- * there before the next.
+ * rename (renameat2 too), prune (a removal inside of a checkpoint that is pruned), remove (any other); and whatever the
+ * file, spawn (of a child process; one that takes longer is stopped for ever) and sendto. A write that the process dies
+ * in has half of its bytes written; at every other call it dies before anything is done: what is half done after one
+ * call is what is there before the next.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -49,7 +50,8 @@ static struct {
 static bool is_rank(const char *wanted)
 {
     const char *own = getenv("OMPI_COMM_WORLD_RANK");
-    return own && wanted ? strcmp(own, wanted) == 0 : !own && !wanted;
+    bool same = own && wanted && (strcmp(own, wanted) == 0 || strcmp(wanted, "*") == 0);
+    return same || (!own && !wanted);
 }
 
 static void write_log(const char *kind, const char *path)
@@ -175,7 +177,8 @@ static bool goes_wrong(const char *kind, const char *path)
 {
     obey(kind, path);
     const char *concerned = getenv("DAIL_FAULT_PATH");
-    if (strcmp(kind, "spawn") != 0 && !strstr(path, concerned ? concerned : "/checkpoints")) {
+    if (strcmp(kind, "spawn") != 0 && strcmp(kind, "sendto") != 0 &&
+        !strstr(path, concerned ? concerned : "/checkpoints")) {
         return false;
     }
     write_log(kind, path);
@@ -251,6 +254,14 @@ ssize_t pread(int file, void *bytes, size_t size, off_t offset)
     REAL(ssize_t, pread, int, void *, size_t, off_t);
     FAIL_IF("read", path_of(file, path, sizeof path), -1)
     return real(file, bytes, size, offset);
+}
+
+ssize_t sendto(int file, const void *bytes, size_t size, int flags, const struct sockaddr *to,
+               socklen_t length)
+{
+    REAL(ssize_t, sendto, int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+    FAIL_IF("sendto", "", -1)
+    return real(file, bytes, size, flags, to, length);
 }
 
 int posix_spawn(pid_t *process, const char *path, const posix_spawn_file_actions_t *actions,

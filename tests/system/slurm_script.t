@@ -18,6 +18,7 @@ case " $* " in *" --print-config "*) exec "$@" ;; esac
 echo "$ranks ranks: $*" >>"$DONE"
 [ -z "$SAYS" ] || printf '{"kind":"stop","reason":"x","exit_code":%s}\n' "$SAYS" >>"$RUN/status.jsonl"
 [ -z "$SILENT" ] || touch -d "$SILENT" "$RUN/daild.log"
+[ -z "$ASLEEP" ] || touch -d "$ASLEEP" "$TMPDIR"/tmp.*
 [ -z "$HANGS" ] || exec sleep 600
 exit "$CODE"
 END
@@ -103,6 +104,12 @@ SILENT='11 minutes ago'
 batch
 ends "an mpirun that hangs in the middle" $? 137 1 "back in the queue: a rank or a node was lost (exit code 137)"
 says "which it says" 'no sign of life from the run in ten minutes: mpirun is killed'
+rm -f "$RUN/daild.log"
+mkdir "$work/tmp"
+SILENT='' ASLEEP='11 minutes ago' TMPDIR=$work/tmp batch
+ends "an mpirun whose ranks do not start" $? 137 1 "back in the queue: a rank or a node was lost (exit code 137)"
+says "which it says" 'no sign of life from the run in ten minutes: mpirun is killed'
+is "and leaves nothing behind" "$(ls "$work/tmp")" ""
 tasks=1 batch
 ends "one task" $? 2 0 "ended: a coordinator and a worker need two tasks: sbatch --ntasks=3"
 batch --set optimizer.learning=1
