@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EVAL_SETS_MAX 64
 
@@ -26,8 +27,23 @@ struct eval {
     struct eval_results results;
 };
 
-static enum status score_set(struct eval *eval, const struct backbone *backbone, struct eval_result *result,
-                             struct error *error)
+/* A set's name; where those before it have that, too, with its number among them. */
+static void name_set(const struct eval_model *model, struct eval_result *result, const char *name)
+{
+    int number = 1;
+    for (const struct eval_result *other = model->results; other < result; other++) {
+        number += strcmp(other->name, name) == 0;
+    }
+    snprintf(result->name, sizeof result->name, "%s", name);
+    if (number == 1) {
+        snprintf(result->set, sizeof result->set, "%s", name);
+    } else {
+        snprintf(result->set, sizeof result->set, "%s#%d", name, number);
+    }
+}
+
+static enum status score_set(struct eval *eval, const struct backbone *backbone,
+                             const struct eval_model *model, struct eval_result *result, struct error *error)
 {
     struct pairs pairs;
     double *distances = NULL;
@@ -35,7 +51,7 @@ static enum status score_set(struct eval *eval, const struct backbone *backbone,
     if (status != STATUS_OK) {
         return status;
     }
-    snprintf(result->set, sizeof result->set, "%s", pairs.name);
+    name_set(model, result, pairs.name);
     if (eval->options->roc) {
         distances = malloc(((size_t)pairs.count + 1) * sizeof *distances);
         status = distances ? STATUS_OK : error_no_memory(error, result->file);
@@ -80,7 +96,7 @@ static enum status score_model(struct eval *eval, const char *path, struct eval_
     }
     for (size_t k = 0; k < eval->results.sets && status == STATUS_OK; k++) {
         model->results[k].file = eval->sets[k];
-        status = score_set(eval, &backbone, &model->results[k], error);
+        status = score_set(eval, &backbone, model, &model->results[k], error);
         if (status == STATUS_OK && rows) {
             eval_print_row(&model->results[k]);
         }

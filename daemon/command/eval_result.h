@@ -3,13 +3,15 @@
 #ifndef DAIL_DAEMON_COMMAND_EVAL_RESULT_H
 #define DAIL_DAEMON_COMMAND_EVAL_RESULT_H
 
+#include "shard/pairs.h"
 #include "worker/evaluate/roc.h"
 #include "worker/evaluate/verification.h"
 #include "worker/interchange/backbone.h"
 
 /* One verification set by one model. */
 struct eval_result {
-    char set[128];
+    char name[PAIRS_NAME_MAX]; /* the set's */
+    char set[PAIRS_NAME_MAX + 16]; /* the same, told apart from others of that name */
     const char *file;
     struct verification score;
     struct roc roc; /* empty unless it was asked for */

@@ -56,6 +56,10 @@ check "and says what it shows" perl -0777 -ne '
 "$build/dail" unpack "$cross" -o "$work/images" >/dev/null
 awk -F '\t' 'NR == 1 || $4 == 1' "$work/images/pairs.tsv" >"$work/same.tsv"
 "$build/dail" pack --pairs "$work/same.tsv" --images "$work/images" --size 32 -o "$work/same.h5" >"$work/out" 2>&1
+cp "$cross" "$work/again.h5"
+evaluate "$late" "$cross" "$work/again.h5"
+is "two sets of one name are told apart" "$(awk '/^tiny-cross/ { print $1 }' "$work/out" | paste -s -d ' ')" "tiny-cross tiny-cross#2"
+
 evaluate "$late" "$work/same.h5"
 exits "a set of one kind of pairs has no score" $? 3
 says "and says so" "all 200 pairs are of the same person \\(.*same.h5\\)" "$work/err"
