@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Version 1 writes a number near 2^63 where there is no limit. */
 #define UNLIMITED (INT64_C(1) << 60)
@@ -50,7 +51,11 @@ static void visit_all(const char *membership, const char *mount, const char *con
             visit_upwards(mount, group, true, visit, found);
         } else if (sscanf(line, "%*d:%127[^:]:%511[^\n]", controllers, group) == 2 &&
                    names(controllers, controller)) {
+            /* Controllers of one hierarchy lie in one folder; some systems have a link for each, containers seldom. */
             snprintf(root, sizeof root, "%s/%s", mount, controller);
+            if (access(root, F_OK) != 0) {
+                snprintf(root, sizeof root, "%s/%s", mount, controllers);
+            }
             visit_upwards(root, group, false, visit, found);
         }
     }

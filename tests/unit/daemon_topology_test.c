@@ -174,6 +174,16 @@ static void heeds_limits_of_version_1(void **state)
     assert_int_equal(memory(place), 0);
 }
 
+/* In a container there may be the folder of the hierarchy alone, and its own group at the root of it. */
+static void heeds_limits_of_version_1_in_a_container(void **state)
+{
+    struct place *place = *state;
+    put(place, ".", "self", "4:cpu,cpuacct:/docker/1\n");
+    put(place, "mount/cpu,cpuacct", "cpu.cfs_quota_us", "350000\n");
+    put(place, "mount/cpu,cpuacct", "cpu.cfs_period_us", "100000\n");
+    assert_true(cores(place) == 3.5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +193,7 @@ int main(void)
         cmocka_unit_test(shares_cores_out_evenly),
         cmocka_unit_test_setup_teardown(heeds_limits_of_version_2, set_up, tear_down),
         cmocka_unit_test_setup_teardown(heeds_limits_of_version_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(heeds_limits_of_version_1_in_a_container, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
