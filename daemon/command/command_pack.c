@@ -369,16 +369,19 @@ const struct command command_pack = {
              "dail pack [OPTIONS] --rec DIR\n"
              "dail pack --pairs LIST --images FOLDER -o SET.h5 [OPTIONS]\n"
              "dail pack --bin FILE -o SET.h5 [OPTIONS]",
-    .description = "Makes a dataset of FOLDER/<identity>/<image> (JPEG, PNG, PGM, PPM): shards and a "
-                   "manifest. With --rec, of\n"
-                   "an InsightFace set: DIR has train.rec (or one other .rec), perhaps its .idx and a "
-                   "property file. With\n"
-                   "--pairs, makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with the "
-                   "columns fold, image,\n"
-                   "image, same. With --bin, of a pickle as InsightFace has them, such as lfw.bin.\n"
-                   "A dataset that was broken off is gone on with: give the same command again, and shards "
-                   "that are finished\n"
-                   "stay (in DIR/.NAME.packing). A command with another source, list or option begins anew.",
+    .description =
+        "Makes a dataset of FOLDER/<identity>/<image> (JPEG, PNG, PGM, PPM): shards and a "
+        "manifest. With --rec, of\n"
+        "an InsightFace set: DIR has train.rec (or one other .rec), perhaps its .idx and a "
+        "property file. With\n"
+        "--pairs, makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with the "
+        "columns fold, image,\n"
+        "image, same. With --bin, of a pickle as InsightFace has them, such as lfw.bin.\n"
+        "A dataset that was broken off is gone on with: give the same command again, and shards "
+        "that are finished\n"
+        "stay (in DIR/.NAME.packing), if the images that they were made of are what they were. A command "
+        "with\n"
+        "another source, list or option begins anew, and says why; so does --force after one without it.",
     .options = options,
     .operands = operands,
     .examples = examples,

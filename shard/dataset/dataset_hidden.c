@@ -25,7 +25,9 @@ static bool is_kept(const struct dataset_writer *writer, const char *name)
     }
     bool kept = strcmp(name, "job") == 0 || strcmp(name, "finished") == 0;
     for (uint32_t i = 0; i < writer->tally.shards && !kept; i++) {
-        kept = strcmp(name, writer->manifest.shards[i].file) == 0;
+        const char *file = writer->manifest.shards[i].file, *ending = name + strlen(file);
+        kept = strncmp(name, file, strlen(file)) == 0 &&
+               (*ending == '\0' || strcmp(ending, DATASET_ORIGINS_ENDING) == 0);
     }
     return kept && writer->tally.shards > 0;
 }

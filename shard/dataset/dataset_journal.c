@@ -2,6 +2,7 @@
 
 #include "proto/file.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <zlib.h>
 
 #define TEXT_BYTES_MAX ((size_t)1 << 26)
-#define LINE_BYTES_MAX 64
+#define LINE_BYTES_MAX 80
 
 /* The text of a file in the folder; NULL where there is none. STATUS_DATA where the system fails to read it: that is no
  * reason to begin anew. */
@@ -70,8 +71,8 @@ static enum status read_shards(const char *directory, const char *job, char *tex
                 job_crc == crc_of(job);
     while (good && (line = strtok_r(NULL, "\n", &rest))) {
         struct journal_shard *shard = &journal->shards[journal->count];
-        good = sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu64 " %" SCNx32, &shard->images, &shard->kept,
-                      &shard->bytes, &shard->crc) == 4;
+        good = sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu64 " %" SCNx32 " %" SCNx32, &shard->images,
+                      &shard->kept, &shard->bytes, &shard->crc, &shard->origins) == 5;
         journal->count += good;
     }
     return STATUS_OK;
@@ -94,6 +95,70 @@ enum status dataset_journal_read(const char *directory, const char *job, struct 
     free(finished);
     return status;
 }
+
+/* --- Origins: of each image uint32 stamp, uint32 bytes, little-endian --- */
+
+#define ORIGIN_BYTES 8
+
+static enum status origins_path(const char *directory, const char *shard_file, char path[PATH_SIZE],
+                                struct error *error)
+{
+    char file[PATH_SIZE];
+    snprintf(file, sizeof file, "%.900s" DATASET_ORIGINS_ENDING, shard_file);
+    return file_join(directory, file, path, error);
+}
+
+enum status dataset_journal_origins(const char *directory, const char *shard_file, uint64_t count,
+                                    uint32_t crc, struct dataset_origin **origin, struct error *error)
+{
+    char path[PATH_SIZE], *bytes = NULL;
+    size_t size = 0;
+    *origin = NULL;
+    enum status status = origins_path(directory, shard_file, path, error);
+    if (status != STATUS_OK || !file_exists(path)) {
+        return status;
+    }
+    status = file_read(path, (size_t)count * ORIGIN_BYTES + 1, &bytes, &size, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (size == count * ORIGIN_BYTES && (uint32_t)crc32_z(0, (const Bytef *)bytes, size) == crc) {
+        *origin = malloc(size + 1);
+        status = !*origin ? error_no_memory(error, path) : STATUS_OK;
+    }
+    for (uint64_t i = 0; *origin && i < count; i++) {
+        uint32_t pair[2];
+        memcpy(pair, bytes + i * ORIGIN_BYTES, sizeof pair);
+        (*origin)[i] = (struct dataset_origin){.stamp = le32toh(pair[0]), .bytes = le32toh(pair[1])};
+    }
+    free(bytes);
+    return status;
+}
+
+enum status dataset_journal_write_origins(const char *directory, const char *shard_file,
+                                          const struct dataset_origin *origin, uint64_t count, uint32_t *crc,
+                                          struct error *error)
+{
+    char path[PATH_SIZE];
+    const size_t size = (size_t)count * ORIGIN_BYTES;
+    enum status status = origins_path(directory, shard_file, path, error);
+    uint8_t *bytes = malloc(size + 1);
+    if (!bytes) {
+        return error_no_memory(error, shard_file);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        const uint32_t pair[2] = {htole32(origin[i].stamp), htole32(origin[i].bytes)};
+        memcpy(bytes + i * ORIGIN_BYTES, pair, sizeof pair);
+    }
+    *crc = (uint32_t)crc32_z(0, bytes, size);
+    if (status == STATUS_OK) {
+        status = file_write_atomic(path, bytes, size, error);
+    }
+    free(bytes);
+    return status;
+}
+
+/* --- The record --- */
 
 enum status dataset_journal_begin(const char *directory, const char *job, uint32_t *job_crc,
                                   struct error *error)
@@ -119,9 +184,9 @@ enum status dataset_journal_write(const char *directory, uint32_t job_crc, uint3
     size_t size = (size_t)snprintf(text, LINE_BYTES_MAX, "job %08" PRIx32 " generation %" PRIu32 "\n",
                                    job_crc, generation);
     for (uint32_t i = 0; i < count; i++) {
-        size += (size_t)snprintf(text + size, LINE_BYTES_MAX,
-                                 "%" PRIu32 " %" PRIu32 " %" PRIu64 " %08" PRIx32 "\n", shards[i].images,
-                                 shards[i].kept, shards[i].bytes, shards[i].crc);
+        size += (size_t)snprintf(
+            text + size, LINE_BYTES_MAX, "%" PRIu32 " %" PRIu32 " %" PRIu64 " %08" PRIx32 " %08" PRIx32 "\n",
+            shards[i].images, shards[i].kept, shards[i].bytes, shards[i].crc, shards[i].origins);
     }
     status = file_write_atomic(path, text, size, error);
     free(text);

@@ -18,6 +18,8 @@ struct finishing {
     struct shard_writer *shard;
     uint64_t bytes;
     uint32_t crc;
+    struct dataset_origin *origin; /* [origins], owned */
+    uint64_t origins;
     enum status status;
     struct error error;
 };
@@ -32,6 +34,9 @@ struct dataset_writer {
     struct shard_writer *shard; /* the open one, or NULL */
     struct finishing finishing; /* the one before */
     struct journal_shard *finished; /* [plan.shards] */
+    struct dataset_origin
+        *origin; /* [origins], owned: of the open shard's images, with those that were skipped */
+    uint64_t origins, capacity;
     bool journaled; /* what is finished stays for the next try */
     bool done; /* nothing in the hidden folder is of use any more */
     bool unsettled; /* all in it is: the new manifest is there, and more went wrong */

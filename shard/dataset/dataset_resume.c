@@ -58,7 +58,41 @@ static enum status count_taken(struct dataset_writer *writer, const struct shard
     return STATUS_OK;
 }
 
-/* Takes a shard as finished if its file has the bytes that were recorded. */
+/* Whether the images of the next shard come from what they came from when it was finished. */
+static enum status check_origins(const struct dataset_writer *writer, const struct journal_shard *recorded,
+                                 bool *same, struct error *error)
+{
+    const struct dataset_plan *plan = &writer->plan;
+    const uint64_t begin = writer->tally.next, end = dataset_plan_share_end(plan, writer->tally.shards);
+    struct dataset_origin *origin;
+    char file[DATASET_FILE_SIZE], first[PATH_SIZE];
+    uint64_t changed = 0;
+    *same = true;
+    if (!plan->compare) {
+        return STATUS_OK;
+    }
+    dataset_shard_file(plan->name, writer->generation, writer->tally.shards, file);
+    enum status status =
+        dataset_journal_origins(writer->hidden, file, end - begin, recorded->origins, &origin, error);
+    if (status == STATUS_OK && !origin) {
+        dataset_tell(writer, "it is not known what %s was made of: it is packed again, and what follows it",
+                     file);
+        *same = false;
+    } else if (status == STATUS_OK) {
+        status = plan->compare(plan->context, begin, end - begin, origin, &changed, first, error);
+    }
+    if (status == STATUS_OK && changed > 0) {
+        dataset_tell(writer, "%s%s changed since %s was packed of %s: %s", first,
+                     changed == 1 ? " has" : " and others have", file, changed == 1 ? "it" : "them",
+                     writer->tally.shards == 0 ? "beginning anew"
+                                               : "it is packed again, and what follows it");
+        *same = false;
+    }
+    free(origin);
+    return status;
+}
+
+/* Takes a shard as finished if its file has the bytes that were recorded, and its images' sources are unchanged. */
 static enum status take_shard(struct dataset_writer *writer, const struct journal_shard *recorded,
                               bool *taken, bool *moved, struct error *error)
 {
@@ -84,6 +118,11 @@ static enum status take_shard(struct dataset_writer *writer, const struct journa
                      "%s is not as it was when it was finished: it is packed again, and what follows it",
                      path);
         return STATUS_OK;
+    }
+    bool same = false;
+    status = check_origins(writer, recorded, &same, error);
+    if (status != STATUS_OK || !same) {
+        return status;
     }
     status = shard_open(path, &shard, error);
     if (status != STATUS_OK) {

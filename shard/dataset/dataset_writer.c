@@ -121,6 +121,8 @@ void dataset_writer_abandon(struct dataset_writer *writer)
     }
     manifest_close(&writer->manifest);
     free(writer->finished);
+    free(writer->origin);
+    free(writer->finishing.origin);
     free(writer->tally.stored);
     free(writer);
 }
@@ -180,6 +182,15 @@ static enum status wait_for_shard(struct dataset_writer *writer, struct error *e
     struct journal_shard shard = writer->finished[writer->tally.shards];
     shard.bytes = finishing->bytes;
     shard.crc = finishing->crc;
+    enum status status = STATUS_OK;
+    if (writer->journaled) {
+        status =
+            dataset_journal_write_origins(writer->hidden, writer->manifest.shards[writer->tally.shards].file,
+                                          finishing->origin, finishing->origins, &shard.origins, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
     dataset_count_shard(writer, &shard);
     return writer->journaled ? dataset_journal_write(writer->hidden, writer->job_crc, writer->generation,
                                                      writer->finished, writer->tally.shards, error)
@@ -201,6 +212,11 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
         .images = state->images, .kept = (uint32_t)(writer->tally.kept - writer->kept_before)};
     writer->finishing.shard = writer->shard;
     writer->shard = NULL;
+    free(writer->finishing.origin);
+    writer->finishing.origin = writer->origin;
+    writer->finishing.origins = writer->origins;
+    writer->origin = NULL;
+    writer->origins = writer->capacity = 0;
     status =
         thread_start(&writer->finishing.thread, finish_shard, &writer->finishing, writer->plan.name, error);
     writer->finishing.running = status == STATUS_OK;
@@ -211,8 +227,19 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
 }
 
 /* Moves on by one image, and to the next shard when this one has its share. */
-static enum status step(struct dataset_writer *writer, struct error *error)
+static enum status step(struct dataset_writer *writer, const struct dataset_origin *origin,
+                        struct error *error)
 {
+    if (writer->origins == writer->capacity) {
+        const uint64_t capacity = writer->capacity == 0 ? 1024 : writer->capacity * 2;
+        struct dataset_origin *grown = realloc(writer->origin, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            return error_no_memory(error, writer->plan.name);
+        }
+        writer->origin = grown;
+        writer->capacity = capacity;
+    }
+    writer->origin[writer->origins++] = origin ? *origin : (struct dataset_origin){0};
     writer->tally.next++;
     if (writer->tally.next == dataset_plan_share_end(&writer->plan, writer->manifest.shard_count - 1)) {
         return end_shard(writer, error);
@@ -230,7 +257,8 @@ static enum status be_ready(struct dataset_writer *writer, struct error *error)
 }
 
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
-                                  uint32_t label, bool kept, struct error *error)
+                                  uint32_t label, bool kept, const struct dataset_origin *origin,
+                                  struct error *error)
 {
     enum status status = be_ready(writer, error);
     if (status == STATUS_OK) {
@@ -242,13 +270,14 @@ enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *
     writer->tally.images++;
     writer->tally.kept += kept;
     writer->tally.stored[label]++;
-    return step(writer, error);
+    return step(writer, origin, error);
 }
 
-enum status dataset_writer_skip(struct dataset_writer *writer, struct error *error)
+enum status dataset_writer_skip(struct dataset_writer *writer, const struct dataset_origin *origin,
+                                struct error *error)
 {
     enum status status = be_ready(writer, error);
-    return status == STATUS_OK ? step(writer, error) : status;
+    return status == STATUS_OK ? step(writer, origin, error) : status;
 }
 
 /* --- The end --- */

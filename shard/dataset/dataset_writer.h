@@ -9,12 +9,19 @@
 #define DAIL_SHARD_DATASET_DATASET_WRITER_H
 
 #include "proto/error.h"
+#include "proto/file.h"
 #include "shard/image/image.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct dataset_writer;
+
+/* What an image was made of: enough to see whether its source has changed. */
+struct dataset_origin {
+    uint32_t stamp; /* crc of its size and time */
+    uint32_t bytes; /* crc of its bytes */
+};
 
 struct dataset_plan {
     const char *directory; /* made if missing */
@@ -31,7 +38,11 @@ struct dataset_plan {
     bool force; /* replace a dataset of that name; else that is STATUS_USAGE */
     /* What is gone on from or begun anew, and why; may be NULL. */
     void (*tell)(void *context, const char *text);
-    void *context;
+    /* Of the images of places begin..begin+count-1, whose origins were then[count]: how many have changed, and what the
+     * first of them is called. A finished shard is gone on from if none has. NULL: none ever does. */
+    enum status (*compare)(void *context, uint64_t begin, uint64_t count, const struct dataset_origin *then,
+                           uint64_t *changed, char first[PATH_SIZE], struct error *error);
+    void *context; /* of both */
 };
 
 /* How far it is. */
@@ -51,11 +62,13 @@ struct dataset_tally {
 enum status dataset_writer_create(const struct dataset_plan *plan, struct dataset_writer **writer,
                                   struct error *error);
 /* The next image, already in random order; `kept`: for the tally, byte for byte as it came. `skip` instead
- * counts an image that was left out. A thread finishes a shard while images of the next one come: what goes
+ * counts an image that was left out; `origin` (NULL: not told) is the source's. A thread finishes a shard while images of the next one come: what goes
  * wrong there is told by a later call. */
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
-                                  uint32_t label, bool kept, struct error *error);
-enum status dataset_writer_skip(struct dataset_writer *writer, struct error *error);
+                                  uint32_t label, bool kept, const struct dataset_origin *origin,
+                                  struct error *error);
+enum status dataset_writer_skip(struct dataset_writer *writer, const struct dataset_origin *origin,
+                                struct error *error);
 /* Valid until finish or abandon. */
 const struct dataset_tally *dataset_writer_tally(const struct dataset_writer *writer);
 /* The folder in which everything lies until the end; what else is put there is removed with it. */

@@ -5,6 +5,7 @@
 #include "shard/dataset/dataset_writer.h"
 #include "shard/pack/pack_source.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct packing {
     uint32_t *shard; /* [source.images]: of each image, for a source that arranges itself by it */
     struct pack_arrangement arrangement;
     struct batch batches[2];
+    uint32_t sample[PACK_BATCH]; /* crc of the bytes of the first images; 0: not read */
     struct batch *full; /* of the two: packed, to be written while the other one is filled */
     enum status written; /* how that went */
     struct error error;
@@ -94,11 +96,12 @@ static enum status write_batch(struct packing *packing, const struct batch *batc
         const struct packed_image *image = &batch->images[i];
         if (image->status == STATUS_OK) {
             status = dataset_writer_append(packing->writer, image->bytes, image->size,
-                                           packing->source->label[image->number], image->kept, error);
+                                           packing->source->label[image->number], image->kept, &image->origin,
+                                           error);
         } else {
             status = pack_bad_image(packing->style, image, error);
             if (status == STATUS_OK) {
-                status = dataset_writer_skip(packing->writer, error);
+                status = dataset_writer_skip(packing->writer, &image->origin, error);
             }
         }
     }
@@ -125,6 +128,7 @@ static enum status count_shards(struct packing *packing, uint32_t *count, struct
     pack_images(packing->style, &packing->source->image, sample->images, sample->count, NULL, NULL);
     for (size_t i = 0; i < sample->count; i++) {
         const struct packed_image *image = &sample->images[i];
+        packing->sample[i] = image->origin.bytes;
         if (image->status == STATUS_OK) {
             bytes += image->size;
             good++;
@@ -197,6 +201,63 @@ static enum status arrange(struct packing *packing, const struct dataset_plan *p
     return source->arrange(source->arrange_context, &packing->arrangement, error);
 }
 
+static void tell_user(void *context, const char *text)
+{
+    const struct packing *packing = context;
+    if (packing->style->warn) {
+        packing->style->warn(packing->style->context, text);
+    }
+}
+
+/* Those of the sample were just read: their bytes are compared, whatever the time of their file. */
+static enum status compare_source(const struct packing *packing, uint64_t place,
+                                  const struct dataset_origin *then, bool *changed, char *where,
+                                  struct error *error)
+{
+    enum status status =
+        pack_image_changed(&packing->source->image, packing->order[place], then, changed, where, error);
+    if (place < PACK_BATCH && packing->sample[place] != then->bytes) {
+        *changed = true;
+    }
+    return status;
+}
+
+static enum status compare_sources(void *context, uint64_t begin, uint64_t count,
+                                   const struct dataset_origin *then, uint64_t *changed,
+                                   char first[PATH_SIZE], struct error *error)
+{
+    const struct packing *packing = context;
+    const int threads = packing->style->threads > 0 ? packing->style->threads : omp_get_max_threads();
+    uint64_t found = 0, first_place = UINT64_MAX;
+    enum status result = STATUS_OK;
+#pragma omp parallel for schedule(dynamic, 64) num_threads(threads)
+    for (uint64_t i = 0; i < count; i++) {
+        char where[PATH_SIZE] = "";
+        struct error failure = {0};
+        bool is_other;
+        enum status status = compare_source(packing, begin + i, &then[i], &is_other, where, &failure);
+        if (status == STATUS_OK && !is_other) {
+            continue;
+        }
+#pragma omp critical
+        {
+            if (status != STATUS_OK) {
+                result = status;
+                error_prefix_where(&failure, where);
+                if (error) {
+                    *error = failure;
+                }
+            } else if (i < first_place) {
+                first_place = i;
+                snprintf(first, PATH_SIZE, "%s", where);
+            }
+            found += status == STATUS_OK;
+        }
+    }
+    *changed = found;
+    return result;
+}
+
 static enum status begin_writing(struct packing *packing, uint64_t *next, struct error *error)
 {
     const struct pack_dataset *wanted = packing->wanted;
@@ -209,8 +270,9 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
                                 .images = packing->source->images,
                                 .source = wanted->source,
                                 .force = wanted->force,
-                                .tell = packing->style->warn,
-                                .context = packing->style->context};
+                                .tell = tell_user,
+                                .compare = compare_sources,
+                                .context = packing};
     enum status status = count_shards(packing, &plan.shards, error);
     if (status != STATUS_OK) {
         return status;

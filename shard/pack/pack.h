@@ -6,7 +6,8 @@
  * seed give the same bytes, however many threads work.
  *
  * An import of a dataset that fails or is broken off leaves its finished shards in
- * <directory>/.<name>.packing; the same import goes on from them, and any other of that name removes them.
+ * <directory>/.<name>.packing; the same import goes on from them up to the first that has an image whose source has
+ * changed since (its size or time, and then its bytes), and any other of that name removes them.
  * Nothing else is left of a failed import.
  */
 #ifndef DAIL_SHARD_PACK_PACK_H

@@ -3,6 +3,7 @@
 #include "shard/pack/pack.h"
 #include "shard/pack/pack_source.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -49,10 +50,8 @@ static uint32_t digest(const struct folder *folder)
     return (uint32_t)sum;
 }
 
-static enum status read_image(const void *context, uint64_t number, char *where, uint8_t **bytes,
-                              size_t *size, struct error *error)
+static enum status find_image(const struct faces *faces, uint64_t number, char *where, struct error *error)
 {
-    const struct faces *faces = context;
     uint32_t label = faces->label[number];
     const struct folder_identity *identity = &faces->folder.identities[label];
     char directory[PATH_SIZE];
@@ -60,7 +59,24 @@ static enum status read_image(const void *context, uint64_t number, char *where,
     if (status == STATUS_OK) {
         status = file_join(directory, identity->images[number - faces->first[label]], where, error);
     }
+    return status;
+}
+
+static enum status read_image(const void *context, uint64_t number, char *where, uint8_t **bytes,
+                              size_t *size, struct error *error)
+{
+    enum status status = find_image(context, number, where, error);
     return status == STATUS_OK ? pack_read_file(where, bytes, size, error) : status;
+}
+
+static enum status look_at_image(const void *context, uint64_t number, char *where, struct stat *file,
+                                 struct error *error)
+{
+    enum status status = find_image(context, number, where, error);
+    if (status == STATUS_OK && stat(where, file) != 0) {
+        status = file_data_error(error, "", errno);
+    }
+    return status;
 }
 
 enum status pack_folder(const struct pack_dataset *wanted, const struct pack_style *style,
@@ -77,7 +93,7 @@ enum status pack_folder(const struct pack_dataset *wanted, const struct pack_sty
         status = number_images(&faces, error);
     }
     if (status == STATUS_OK) {
-        const struct pack_source source = {.image = {&faces, read_image},
+        const struct pack_source source = {.image = {&faces, read_image, look_at_image},
                                            .images = faces.folder.images,
                                            .label = faces.label,
                                            .classes = faces.folder.count,

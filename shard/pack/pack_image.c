@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum status pack_style_is_valid(const struct pack_style *style, struct error *error)
 {
@@ -74,15 +75,64 @@ static enum status convert(const struct pack_style *style, uint8_t *bytes, size_
     return status;
 }
 
+static uint32_t crc_of(const void *bytes, size_t size)
+{
+    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, size);
+}
+
+/* The crc of a file's size and time; looked at before it is read, so that a change meanwhile is seen the next time. */
+static enum status stamp(const struct pack_images_source *source, uint64_t number, char *where, uint32_t *crc,
+                         struct error *error)
+{
+    struct stat file;
+    *crc = 0;
+    if (!source->look) {
+        return STATUS_OK;
+    }
+    enum status status = source->look(source->context, number, where, &file, error);
+    if (status == STATUS_OK) {
+        const int64_t told[3] = {file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec};
+        *crc = crc_of(told, sizeof told);
+    }
+    return status;
+}
+
+enum status pack_image_changed(const struct pack_images_source *source, uint64_t number,
+                               const struct dataset_origin *then, bool *changed, char *where,
+                               struct error *error)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    uint32_t now = 0;
+    *changed = false;
+    enum status status = stamp(source, number, where, &now, error);
+    if (status != STATUS_OK || now == then->stamp) {
+        return status;
+    }
+    status = source->read(source->context, number, where, &bytes, &size, error);
+    if (status == STATUS_OK) {
+        *changed = crc_of(bytes, size) != then->bytes;
+        free(bytes);
+    } else if (status == STATUS_DATA && error->number == 0) {
+        *changed = true; /* it is damaged now */
+        status = STATUS_OK;
+    }
+    return status;
+}
+
 static enum status pack(const struct pack_style *style, const struct pack_images_source *source,
                         struct packed_image *packed)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
     packed->where[0] = 0;
-    enum status status =
-        source->read(source->context, packed->number, packed->where, &bytes, &size, &packed->error);
+    packed->origin = (struct dataset_origin){0};
+    enum status status = stamp(source, packed->number, packed->where, &packed->origin.stamp, &packed->error);
     if (status == STATUS_OK) {
+        status = source->read(source->context, packed->number, packed->where, &bytes, &size, &packed->error);
+    }
+    if (status == STATUS_OK) {
+        packed->origin.bytes = crc_of(bytes, size);
         status = convert(style, bytes, size, packed);
     }
     if (status != STATUS_OK) {

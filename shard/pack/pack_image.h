@@ -4,7 +4,10 @@
 #define DAIL_SHARD_PACK_PACK_IMAGE_H
 
 #include "proto/file.h"
+#include "shard/dataset/dataset_writer.h"
 #include "shard/pack/pack.h"
+
+#include <sys/stat.h>
 
 /* How many images are in memory at a time: as many again while they are written. */
 #define PACK_BATCH 256
@@ -18,6 +21,7 @@ struct packed_image {
     uint8_t *bytes; /* owned: packed_image_free */
     size_t size;
     bool kept; /* as they were in the source */
+    struct dataset_origin origin; /* of the source, as it was read */
     enum status status;
     struct error error;
 };
@@ -29,6 +33,10 @@ struct pack_images_source {
      * Several threads call it at once. An error's where is left to the caller. */
     enum status (*read)(const void *context, uint64_t number, char *where, uint8_t **bytes, size_t *size,
                         struct error *error);
+    /* The file that it is in, without reading it, and in where[PATH_SIZE] what the image is called; likewise. NULL: it is
+     * not asked whether images have changed. */
+    enum status (*look)(const void *context, uint64_t number, char *where, struct stat *file,
+                        struct error *error);
 };
 
 /* Fills images[count] by their numbers; each has its own status. Uses the style's threads; one of them first
@@ -36,6 +44,12 @@ struct pack_images_source {
 void pack_images(const struct pack_style *style, const struct pack_images_source *source,
                  struct packed_image *images, size_t count, void (*meanwhile)(void *context), void *context);
 void packed_image_free(struct packed_image *image);
+
+/* Whether an image of a source is another than it was: by the size and time of its file, and where these are others by its
+ * bytes. `where` is what it is called. STATUS_DATA where it cannot be read. */
+enum status pack_image_changed(const struct pack_images_source *source, uint64_t number,
+                               const struct dataset_origin *then, bool *changed, char *where,
+                               struct error *error);
 
 /* Whether the system failed to read it, which tells nothing of the image. */
 bool packed_image_is_unread(const struct packed_image *image);

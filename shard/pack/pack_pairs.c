@@ -119,7 +119,7 @@ static enum status write_set(struct import *import, const struct pack_style *sty
                              struct pack_result *result, struct error *error)
 {
     const struct pair_list *list = &import->list;
-    const struct pack_images_source source = {import, read_image};
+    const struct pack_images_source source = {.context = import, .read = read_image};
     struct pack_set *set;
     enum status status =
         pack_set_create(import->wanted, style, &source, import->paths, list->count, &set, error);

@@ -139,7 +139,7 @@ static enum status read_image(const void *context, uint64_t number, char *where,
 static enum status write_set(const struct import *import, const struct pack_pairs *wanted,
                              const struct pack_style *style, struct pack_result *result, struct error *error)
 {
-    const struct pack_images_source source = {import, read_image};
+    const struct pack_images_source source = {.context = import, .read = read_image};
     struct pack_set *set;
     enum status status =
         pack_set_create(wanted, style, &source, import->images, import->set.pairs, &set, error);

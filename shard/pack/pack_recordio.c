@@ -5,6 +5,7 @@
 #include "shard/pack/record_set.h"
 #include "shard/pack/record_spool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,13 +113,27 @@ static enum status choose(struct records *records, const struct pack_dataset *wa
     return status;
 }
 
+static void name_image(const struct records *records, uint64_t number, char *where)
+{
+    snprintf(where, PATH_SIZE, "%.900s, record at byte %llu", records->set.path,
+             (unsigned long long)records->set.offset[records->number[number]]);
+}
+
+/* All are in one file. */
+static enum status look_at_image(const void *context, uint64_t number, char *where, struct stat *file,
+                                 struct error *error)
+{
+    const struct records *records = context;
+    name_image(records, number, where);
+    return fstat(records->set.descriptor, file) == 0 ? STATUS_OK : file_data_error(error, "", errno);
+}
+
 static enum status read_image(const void *context, uint64_t number, char *where, uint8_t **bytes,
                               size_t *size, struct error *error)
 {
     const struct records *records = context;
     uint32_t image = records->number[number];
-    snprintf(where, PATH_SIZE, "%.900s, record at byte %llu", records->set.path,
-             (unsigned long long)records->set.offset[image]);
+    name_image(records, number, where);
     return records->spool ? record_spool_read(records->spool, number, bytes, size, error)
                           : record_set_read(&records->set, image, bytes, size, error);
 }
@@ -162,7 +177,7 @@ enum status pack_recordio(const struct pack_dataset *wanted, const struct pack_s
     if (status == STATUS_OK) {
         uLong digest = crc32_z(records.set.digest, (const Bytef *)records.moved,
                                records.set.classes * sizeof *records.moved);
-        const struct pack_source source = {.image = {&records, read_image},
+        const struct pack_source source = {.image = {&records, read_image, look_at_image},
                                            .images = records.images,
                                            .label = records.label,
                                            .classes = records.classes,

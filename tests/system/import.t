@@ -156,7 +156,7 @@ killed() {
 for call in write:3 fsync:2 rename:1 rename:2 rename:3 rename:4 rename:5 rename:7 rename:8 rename:9 rename:10 rename:12 rename:13; do
     killed "$call"
     case $call in
-    rename:[45]) says "after the shards that were finished" 'going on after [12] of [0-9] shards' ;;
+    rename:[57]) says "after the shards that were finished" 'going on after [12] of [0-9] shards' ;;
     esac
 done
 killed rename:5 --spool always

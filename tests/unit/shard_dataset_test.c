@@ -37,7 +37,7 @@ static enum status write_few(struct scratch *scratch, const char *person, bool f
     enum status status = dataset_writer_create(&plan, &writer, error);
     for (int i = 0; i < 2 && status == STATUS_OK; i++) {
         uint8_t *image = scratch_image(SIDE, SIDE, i, IMAGE_JPEG, &size);
-        assert_int_equal(dataset_writer_append(writer, image, size, 0, true, error), STATUS_OK);
+        assert_int_equal(dataset_writer_append(writer, image, size, 0, true, NULL, error), STATUS_OK);
         free(image);
     }
     return status == STATUS_OK ? dataset_writer_finish(writer, &person, NULL, error) : status;

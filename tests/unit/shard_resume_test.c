@@ -14,6 +14,8 @@
 #define PEOPLE 8
 #define EACH 10
 #define IMAGES (PEOPLE * EACH)
+#define EACH_OF_MANY 40 /* more than are read before it is known what is finished */
+#define MANY (PEOPLE * EACH_OF_MANY)
 
 /* From the `after`-th time on that a file of this name is opened, that fails: the call of the C library that the program
  * defines itself. */
@@ -47,14 +49,15 @@ int open(const char *path, int flags, ...)
 struct work {
     char faces[600], out[600];
     uint64_t first_done;
+    uint32_t each; /* images of a person */
     int told;
-    char line[400]; /* told first */
+    char line[900]; /* told first */
 };
 
 static void on_progress(void *context, uint64_t done, uint64_t total)
 {
     struct work *work = context;
-    assert_int_equal(total, IMAGES);
+    assert_int_equal(total, PEOPLE * work->each);
     if (work->first_done == 0) {
         work->first_done = done;
     }
@@ -70,7 +73,7 @@ static void on_warning(void *context, const char *text)
 
 static const char *image_path(const struct work *work, uint32_t number, char path[1024])
 {
-    snprintf(path, 1024, "%s/p%u/%02u.jpg", work->faces, number / EACH, number % EACH);
+    snprintf(path, 1024, "%s/p%u/%02u.jpg", work->faces, number / work->each, number % work->each);
     return path;
 }
 
@@ -83,19 +86,24 @@ static void write_image(const struct work *work, uint32_t number)
     free(bytes);
 }
 
-static void make_faces(struct scratch *scratch, struct work *work)
+static void make_images(struct scratch *scratch, struct work *work, uint32_t each)
 {
     char path[1024];
-    *work = (struct work){.told = 0};
+    *work = (struct work){.each = each};
     snprintf(work->faces, sizeof work->faces, "%s/faces", scratch->directory);
     assert_int_equal(mkdir(work->faces, 0777), 0);
     for (uint32_t i = 0; i < PEOPLE; i++) {
         snprintf(path, sizeof path, "%s/p%u", work->faces, i);
         assert_int_equal(mkdir(path, 0777), 0);
     }
-    for (uint32_t i = 0; i < IMAGES; i++) {
+    for (uint32_t i = 0; i < PEOPLE * each; i++) {
         write_image(work, i);
     }
+}
+
+static void make_faces(struct scratch *scratch, struct work *work)
+{
+    make_images(scratch, work, EACH);
 }
 
 static enum status pack_to(struct work *work, const char *out, uint64_t seed, int threads, bool skip_bad,
@@ -148,15 +156,20 @@ static void assert_same(struct scratch *scratch, const char *one, const char *ot
 }
 
 /* The image that comes at `place` in the order of packing. */
-static uint32_t image_at(uint32_t place, uint64_t seed)
+static uint32_t image_of(uint32_t images, uint32_t place, uint64_t seed)
 {
-    uint32_t order[IMAGES];
-    for (uint32_t i = 0; i < IMAGES; i++) {
+    uint32_t order[MANY];
+    for (uint32_t i = 0; i < images; i++) {
         order[i] = i;
     }
     struct random random = random_stream(seed, RANDOM_PACK, 0, 0);
-    random_shuffle(&random, order, IMAGES);
+    random_shuffle(&random, order, images);
     return order[place];
+}
+
+static uint32_t image_at(uint32_t place, uint64_t seed)
+{
+    return image_of(IMAGES, place, seed);
 }
 
 /* An import that meets a bad image near its end: shards are finished before. Returns the image. */
@@ -164,7 +177,7 @@ static uint32_t interrupt(struct scratch *scratch, struct work *work, const char
 {
     char path[1024], name[64];
     struct pack_result result;
-    uint32_t bad = image_at(IMAGES - 2, 1);
+    uint32_t bad = image_of(PEOPLE * work->each, PEOPLE * work->each - 2, 1);
     scratch_text(image_path(work, bad, path), "no image");
     assert_int_equal(pack(scratch, work, out, 1, &result), STATUS_DATA);
     assert_non_null(strstr(work->line, "shards are finished: the same command goes on after them"));
@@ -306,6 +319,71 @@ static void unread_images_are_never_left_out(void **state)
     }
 }
 
+/* Another image under the same name: of the same size, one byte apart, and with the same time if wanted. */
+static void change_image(const struct work *work, uint32_t number, bool same_time)
+{
+    char path[1024];
+    struct stat info;
+    size_t size;
+    image_path(work, number, path);
+    assert_int_equal(stat(path, &info), 0);
+    uint8_t *bytes = scratch_read(path, &size);
+    bytes[15] ^= 0x10; /* of the density, which no decoder heeds */
+    scratch_write(path, bytes, size);
+    free(bytes);
+    const struct timespec times[2] = {info.st_atim,
+                                      {info.st_mtim.tv_sec - (same_time ? 0 : 5), info.st_mtim.tv_nsec}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What is packed is what is there now, as in one piece. */
+static void assert_current(struct scratch *scratch, struct work *work, const char *out, const char *words)
+{
+    struct pack_result result;
+    char whole[64];
+    snprintf(whole, sizeof whole, "%s-whole", out);
+    assert_int_equal(pack(scratch, work, out, 1, &result), STATUS_OK);
+    if (!strstr(work->line, words)) {
+        fail_msg("'%s' does not say '%s'", work->line, words);
+    }
+    assert_int_equal(pack(scratch, work, whole, 1, &result), STATUS_OK);
+    assert_same(scratch, whole, out);
+}
+
+static void changed_sources_are_packed_anew(void **state)
+{
+    struct work work;
+    char path[1024];
+    make_images(*state, &work, EACH_OF_MANY);
+    /* By its bytes: one of those that are read anyway. */
+    write_image(&work, interrupt(*state, &work, "first"));
+    change_image(&work, image_of(MANY, 0, 1), true);
+    assert_current(*state, &work, "first", "has changed since few-00000.h5 was packed of it: beginning anew");
+    /* By its time: one that is not. */
+    const uint32_t late = image_of(MANY, 280, 1);
+    write_image(&work, interrupt(*state, &work, "later"));
+    change_image(&work, late, false);
+    assert_current(*state, &work, "later", "it is packed again, and what follows it");
+    /* The same bytes at another time are the same image. */
+    write_image(&work, interrupt(*state, &work, "touched"));
+    const ino_t first = inode(*state, "touched/.few.packing/few-00000.h5");
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_int_equal(utimensat(AT_FDCWD, image_path(&work, i, path), NULL, 0), 0);
+    }
+    assert_current(*state, &work, "touched", "going on after");
+    assert_int_equal(inode(*state, "touched/few-00000.h5"), first);
+}
+
+/* What the finished shards were made of is recorded with them. */
+static void unknown_sources_are_packed_anew(void **state)
+{
+    struct work work;
+    make_faces(*state, &work);
+    write_image(&work, interrupt(*state, &work, "out"));
+    scratch_flip(scratch_path(*state, "out/.few.packing/few-00000.h5.origins"), 3);
+    assert_current(*state, &work, "out", "it is not known what few-00000.h5 was made of");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -314,6 +392,7 @@ int main(void)
         TEST(threads_make_no_difference),      TEST(finished_shards_are_gone_on_from),
         TEST(bad_images_may_be_left_out_then), TEST(other_imports_begin_anew),
         TEST(damaged_shards_are_packed_again), TEST(unread_images_are_never_left_out),
+        TEST(changed_sources_are_packed_anew), TEST(unknown_sources_are_packed_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,8 +71,9 @@ static void write_dataset(struct scratch *scratch, struct manifest *manifest)
     for (int i = 0; i < IMAGES; i++) {
         size_t size;
         uint8_t *image = scratch_image(SIDE, SIDE, i, IMAGE_PNG, &size);
-        assert_int_equal(dataset_writer_append(writer, image, size, (uint32_t)i % (CLASSES - 1), true, NULL),
-                         STATUS_OK);
+        assert_int_equal(
+            dataset_writer_append(writer, image, size, (uint32_t)i % (CLASSES - 1), true, NULL, NULL),
+            STATUS_OK);
         free(image);
     }
     assert_int_equal(dataset_writer_finish(writer, names, &bytes, NULL), STATUS_OK);

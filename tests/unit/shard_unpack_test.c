@@ -45,7 +45,7 @@ static void write_dataset(struct scratch *scratch, const char *const names[CLASS
     for (uint32_t i = 0; i < IMAGES; i++) {
         size_t size;
         uint8_t *bytes = image_of(i, &size);
-        assert_int_equal(dataset_writer_append(writer, bytes, size, i % 3, true, &error), STATUS_OK);
+        assert_int_equal(dataset_writer_append(writer, bytes, size, i % 3, true, NULL, &error), STATUS_OK);
         free(bytes);
     }
     assert_int_equal(dataset_writer_finish(writer, names, NULL, &error), STATUS_OK);

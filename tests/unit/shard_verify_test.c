@@ -34,7 +34,7 @@ static void write_dataset(struct scratch *scratch, int odd)
         size_t size;
         int side = i == 13 ? odd : SIDE;
         uint8_t *image = scratch_image(side, side, i, IMAGE_JPEG, &size);
-        assert_int_equal(dataset_writer_append(writer, image, size, (uint32_t)i % 3, true, &error),
+        assert_int_equal(dataset_writer_append(writer, image, size, (uint32_t)i % 3, true, NULL, &error),
                          STATUS_OK);
         free(image);
     }
@@ -152,7 +152,7 @@ static void die_while_writing(const struct dataset_plan *plan, const uint8_t *im
     if (child == 0) {
         struct dataset_writer *writer;
         _exit(dataset_writer_create(plan, &writer, NULL) != STATUS_OK ||
-              dataset_writer_append(writer, image, size, 0, true, NULL) != STATUS_OK);
+              dataset_writer_append(writer, image, size, 0, true, NULL, NULL) != STATUS_OK);
     }
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_int_equal(how, 0);
@@ -175,7 +175,7 @@ static void unfinished_datasets_leave_nothing(void **state)
     uint8_t *image = scratch_image(SIDE, SIDE, 1, IMAGE_JPEG, &size);
     assert_int_equal(dataset_writer_create(&plan, &writer, &error), STATUS_OK);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(dataset_writer_append(writer, image, size, 0, true, &error), STATUS_OK);
+        assert_int_equal(dataset_writer_append(writer, image, size, 0, true, NULL, &error), STATUS_OK);
     }
     assert_int_equal(dataset_writer_finish(writer, names, NULL, &error), STATUS_INTERNAL);
     assert_int_equal(scratch_count(scratch->directory), 0);
@@ -190,9 +190,9 @@ static void unfinished_datasets_leave_nothing(void **state)
     assert_int_equal(scratch_count(scratch->directory), 1);
     assert_int_equal(dataset_writer_create(&plan, &next, &error), STATUS_OK);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_OK);
+        assert_int_equal(dataset_writer_append(next, image, size, 0, true, NULL, &error), STATUS_OK);
     }
-    assert_int_equal(dataset_writer_append(next, image, size, 0, true, &error), STATUS_INTERNAL);
+    assert_int_equal(dataset_writer_append(next, image, size, 0, true, NULL, &error), STATUS_INTERNAL);
     assert_int_equal(dataset_writer_finish(next, names, NULL, &error), STATUS_OK);
     assert_int_equal(scratch_count(scratch->directory), 4);
     free(image);
