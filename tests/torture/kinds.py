@@ -50,6 +50,10 @@ KINDS = [
     Kind("slow reads", slow.slow("read", starts.SHARDS, 0.1, 20), ON, 120),
     Kind("slow fsyncs", slow.slow("fsync", starts.UNCOMMITTED, 0.3, 8), ON, 120),
     Kind("slow renames", slow.slow("rename", starts.UNCOMMITTED, 0.5, 3), ON, 120),
+    Kind("hung read", slow.hang("read", starts.SHARDS, (1, 2), "tiny"), RESTARTS, 240),
+    Kind("hung fsync", slow.hang("fsync", starts.UNCOMMITTED, (0, 1, 2), "/step-"), RESTARTS, 240),
+    Kind("hung rename", slow.hang("rename", starts.UNCOMMITTED, (0,), "/step-"), RESTARTS, 240),
     Kind("slow restore", slow.at_restart(0.03, 100), RESTARTS, 240),
+    Kind("UDP cut, SIGSTOP to a rank", slow.cut_udp, RESTARTS, 240),
     Kind("logs moved", slow.move_logs, ON, 120),
 ]

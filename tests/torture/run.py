@@ -78,20 +78,20 @@ class Orders:
         self.met_path = pathlib.Path(f"{path}.met")
         self.withdraw()
 
-    def give(self, kind, pattern, seconds, rank="*"):
+    def give(self, kind, pattern, seconds, rank="*", lose_datagrams=False):
         """Calls of that kind on such files take so much longer, until this is withdrawn."""
         self.met_path.unlink(missing_ok=True)
         new = pathlib.Path(f"{self.path}.new")
-        new.write_text(f"{kind} {rank} {pattern} {seconds}\n")
+        new.write_text(f"{kind} {rank} {pattern} {seconds}\n" + "send * udp 0\n" * lose_datagrams)
         new.replace(self.path)
 
     def withdraw(self):
         self.path.unlink(missing_ok=True)
 
-    def met(self):
-        """How many calls have met what was ordered last."""
+    def met(self, kind=""):
+        """How many calls, or those of a kind, have met what was ordered last."""
         try:
-            return self.met_path.read_bytes().count(b"\n")
+            return sum(line.startswith(kind) for line in self.met_path.read_text().splitlines())
         except FileNotFoundError:
             return 0
 

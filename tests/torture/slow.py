@@ -23,6 +23,25 @@ def slow(kind, pattern, seconds, calls):
     return slow_down
 
 
+def hang(kind, pattern, ranks, name):
+    """A fault: such a call of one rank does not come back. That is said, with a file of that name, and then noticed as
+    a rank's death is."""
+    def hang_there(run, draw):
+        starts, safe, known = len(run.of_kind("start")), run.safe_step(), len(run.said())
+        run.orders.give(kind, pattern, 3600, draw.choice(ranks))
+        if not run.wait(f"a {kind} that hangs", run.orders.met):
+            return None
+        moment = time.time()
+        run.wait_whatever(f"a {kind} that hangs to be noticed", lambda: run.last_t("fault") > moment or
+                          len(run.of_kind("start")) > starts)
+        run.orders.withdraw()
+        outcome = go_on(run, moment, starts, safe)
+        if not any(name in line for line in run.said()[known:].splitlines() if "still" in line):
+            raise Wrong(f"a {kind} hung, and nothing said at which file")
+        return outcome
+    return hang_there
+
+
 def at_restart(seconds, calls):
     """A fault: reading the checkpoint takes long after the death of a rank: the run goes on from it all the same."""
     def restore(run, draw):
@@ -39,6 +58,21 @@ def at_restart(seconds, calls):
             raise Wrong(f"of {calls} slow reads of a checkpoint {met} came")
         return outcome
     return restore
+
+
+def cut_udp(run, draw):
+    """No datagram arrives any more, and a rank falls silent: noticed over MPI alone."""
+    found, starts = run.ranks(), len(run.of_kind("start"))
+    if len(found) < 3:
+        return None
+    run.orders.give("read", SHARDS, 0.2, lose_datagrams=True)  # or it is over too soon
+    if not run.wait("datagrams that are lost", lambda: run.orders.met("send") >= 6):
+        return None
+    safe, moment = run.safe_step(), time.time()
+    kill(found[draw.randrange(3)], signal.SIGSTOP)
+    outcome = go_on(run, moment, starts, safe)
+    run.orders.withdraw()
+    return outcome
 
 
 def move_logs(run, draw):
