@@ -10,7 +10,7 @@
  *   DAIL_FAULT_ONCE     a file that is made as one goes wrong; where it is there, none does any more
  *   DAIL_FAULT_ORDERS   a file of what ranks are to meet now, which is read anew at every call. A line "KIND RANK PATH
  *                       SECONDS" (RANK may be *, PATH a pattern) lets such calls take so much longer, but no
- *                       longer than it stands there; "send RANK udp 0" loses the datagrams that are sent. Who met it
+ *                       longer than it stands there; "sendto RANK * 0" loses the datagrams that are sent. Who met it
  *                       is written to <file>.met, "KIND RANK PATH" a line
  *   DAIL_FAULT_LOG      a file: every call of every rank is written to <file>.<rank>, one line each: its kind and path
  *
@@ -259,7 +259,12 @@ ssize_t pread(int file, void *bytes, size_t size, off_t offset)
 ssize_t sendto(int file, const void *bytes, size_t size, int flags, const struct sockaddr *to,
                socklen_t length)
 {
+    double seconds;
     REAL(ssize_t, sendto, int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+    if (is_ordered("sendto", "", &seconds)) {
+        tell_met("sendto", "");
+        return (ssize_t)size;
+    }
     FAIL_IF("sendto", "", -1)
     return real(file, bytes, size, flags, to, length);
 }
@@ -402,20 +407,4 @@ int remove(const char *path)
     REAL(int, remove, const char *);
     FAIL_IF(removal(path), path, -1)
     return real(path);
-}
-
-ssize_t sendto(int file, const void *bytes, size_t size, int flags, const struct sockaddr *to,
-               socklen_t to_size)
-{
-    int type = 0, number = errno;
-    double seconds;
-    REAL(ssize_t, sendto, int, const void *, size_t, int, const struct sockaddr *, socklen_t);
-    if (getsockopt(file, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) == 0 && type == SOCK_DGRAM &&
-        is_ordered("send", "udp", &seconds)) {
-        tell_met("send", "udp");
-        errno = number;
-        return (ssize_t)size;
-    }
-    errno = number;
-    return real(file, bytes, size, flags, to, to_size);
 }

@@ -82,7 +82,7 @@ class Orders:
         """Calls of that kind on such files take so much longer, until this is withdrawn."""
         self.met_path.unlink(missing_ok=True)
         new = pathlib.Path(f"{self.path}.new")
-        new.write_text(f"{kind} {rank} {pattern} {seconds}\n" + "send * udp 0\n" * lose_datagrams)
+        new.write_text(f"{kind} {rank} {pattern} {seconds}\n" + "sendto * * 0\n" * lose_datagrams)
         new.replace(self.path)
 
     def withdraw(self):

@@ -66,7 +66,7 @@ def cut_udp(run, draw):
     if len(found) < 3:
         return None
     run.orders.give("read", SHARDS, 0.2, lose_datagrams=True)  # or it is over too soon
-    if not run.wait("datagrams that are lost", lambda: run.orders.met("send") >= 6):
+    if not run.wait("datagrams that are lost", lambda: run.orders.met("sendto") >= 6):
         return None
     safe, moment = run.safe_step(), time.time()
     kill(found[draw.randrange(3)], signal.SIGSTOP)
