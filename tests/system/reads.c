@@ -1,19 +1,14 @@
-/* Preloaded into daild by tests: counts what its ranks read of files below a folder "checkpoints", and can let such
- * reads take their time, as from a slow file server.
+/* Preloaded into daild by tests: counts what its ranks read of files below a folder "checkpoints".
  *
- *   DAIL_READS_LOG          a file: each rank writes to <file>.<rank> a line for each such file that it opens for reading,
- *                           "open <path>", and for each read, "read <bytes> <path>"
- *   DAIL_READS_MILLISECONDS each read takes so much longer
- *   DAIL_READS_RANK         in this rank alone
+ *   DAIL_READS_LOG  a file: each rank writes to <file>.<rank> a line for each such file that it opens for reading,
+ *                   "open <path>", and for each read, "read <bytes> <path>"
  */
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DESCRIPTORS 4096
@@ -52,11 +47,6 @@ static void note_read(int descriptor, ssize_t bytes)
     if (descriptor < 0 || descriptor >= DESCRIPTORS || !path_of[descriptor] || bytes <= 0) {
         return;
     }
-    const char *slow = getenv("DAIL_READS_MILLISECONDS"), *rank = getenv("OMPI_COMM_WORLD_RANK");
-    const char *wanted = getenv("DAIL_READS_RANK");
-    const bool concerned = !wanted || (rank && strcmp(wanted, rank) == 0);
-    const long milliseconds = slow && concerned ? atol(slow) : 0;
-    nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000}, NULL);
     snprintf(line, sizeof line, "read %zd %s\n", bytes, path_of[descriptor]);
     tell(line);
 }

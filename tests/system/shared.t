@@ -36,17 +36,26 @@ is "for the one before" "$(records "$run" start '$r->{resumed_from}' | tail -n 1
 
 # --- Who reads what of it ---
 
-check "the library that counts is built" make -s BUILD="$build" "$build/tests/system/reads.so" || exit 1
+check "the libraries that count and harm are built" make -s BUILD="$build" "$build/tests/system/reads.so" \
+    "$build/tests/system/fault.so" || exit 1
 reads=$(realpath "$build/tests/system/reads.so")
+fault=$(realpath "$build/tests/system/fault.so")
 
-# counted WORKERS VARIABLE=VALUE [OPTION...]: a run with the library preloaded
-counted() {
+# preloaded LIBRARY WORKERS [OPTION...]: a run with that library
+preloaded() {
     (
-        workers=$1
         [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
-        export LD_PRELOAD="$reads" "$2"
+        export LD_PRELOAD="$1"
+        shift
+        run_daild "$@"
+    )
+}
+# faulty RANK VARIABLE=VALUE [OPTION...]: of two workers, every read of a checkpoint in that rank goes so; liveness is 1 s
+faulty() {
+    (
+        export DAIL_FAULT_RANK="$1" DAIL_FAULT_AT=read:1+ "$2"
         shift 2
-        run_daild "$workers" "$@"
+        preloaded "$fault" 2 --set runtime.liveness_seconds=1 --set checkpoint.resume="$run/checkpoints/step-000000007" "$@"
     )
 }
 # opened FILE [RANK]: how often it was opened, by all ranks or one
@@ -57,7 +66,7 @@ bytes_of() {
         '$1 == "read" && substr($3, length($3) - length(name) + 1) == name { bytes += $2 } END { printf "%.1f\n", bytes / size }'
 }
 
-counted 4 DAIL_READS_LOG="$work/reads" --set classifier.rows_min=3 --set debug.stop_after_step=8 --set checkpoint.every_steps=0 --set checkpoint.resume="$run/checkpoints/step-000000007"
+DAIL_READS_LOG="$work/reads" preloaded "$reads" 4 --set classifier.rows_min=3 --set debug.stop_after_step=8 --set checkpoint.every_steps=0 --set checkpoint.resume="$run/checkpoints/step-000000007"
 exits "four workers go on" $? 75
 # Of a small file the arrays are not all of its bytes.
 twice() { printf '%s times\n' "$1" && awk -v n="$1" 'BEGIN { exit !(n > 1.1 && n < 2.2) }'; }
@@ -77,18 +86,19 @@ is "the coordinator reads none of them" "$(grep -c '^read .*/classifier-' "$work
 # --- A file server that is slow ---
 
 # Longer in all than a worker may be silent at the start, and no single read so long.
-counted 2 DAIL_READS_MILLISECONDS=100 --set run.dir="$work/slow" --set checkpoint.resume="$run/checkpoints/step-000000007" --set runtime.liveness_seconds=1 \
-    --set debug.stop_after_step=8
+faulty '*' DAIL_FAULT_SECONDS=0.1 --set run.dir="$work/slow" --set debug.stop_after_step=8
 exits "a restore that takes long shows life" $? 75
 
 # A rank whose reads never return, before there is a watchdog.
-(
-    export DAIL_READS_RANK=2
-    counted 2 DAIL_READS_MILLISECONDS=10000000 --set run.dir="$work/stuck" --set runtime.liveness_seconds=1 \
-        --set checkpoint.resume="$run/checkpoints/step-000000007"
-)
+faulty 2 DAIL_FAULT_SECONDS=10000 --set run.dir="$work/stuck"
 exits "a rank that hangs while it verifies ends the start" $? 5
 says "which names it" "^daild: before the run began a rank has not got on for 10 s \\(rank 2@$(hostname)\\)"
+
+# A checkpoint that is sound is not passed over, as a damaged one, for a host that cannot read it.
+faulty 2 DAIL_FAULT_ERRNO=5 --set run.dir="$work/unread"
+exits "a rank that cannot read what others can ends the start" $? 5
+says "which names it, and the file" \
+    "^daild: a rank cannot read the checkpoint that others can read: .*Input/output error \\(rank 2@$(hostname): $run/.*step-000000007/"
 
 # --- The starting point of another run ---
 
