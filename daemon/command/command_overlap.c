@@ -1,5 +1,6 @@
 /* dail overlap: which identities are probably the same person in two datasets. */
 #include "daemon/command/commands.h"
+#include "daemon/overlap/overlap_against.h"
 #include "daemon/overlap/overlap_groups.h"
 #include "daemon/overlap/overlap_judge.h"
 #include "daemon/overlap/overlap_sheet.h"
@@ -29,12 +30,14 @@ struct overlap_options {
     bool one_way;
     struct option_strings manifests;
     bool embed;
-    const char *truth, *output, *sheet, *groups;
+    const char *truth, *output, *sheet, *groups, *against;
     int sheet_pairs, sheet_faces, batch, threads; /* threads 0: the cores allowed */
 };
 
 struct overlap {
     const struct overlap_options *options;
+    const char *output; /* where the table goes; NULL: to stdout */
+    char leakage[PATH_SIZE]; /* in the run's folder, where `dail report` looks */
     struct overlap_source source;
     struct overlap_truth truth;
     struct overlap_pair *pairs; /* [count] */
@@ -43,6 +46,7 @@ struct overlap {
     size_t count; /* of all nearest; then of those that are shown */
     struct judgement judgement;
     struct overlap_groups groups; /* where they are asked for */
+    struct overlap_against against; /* likewise */
     double cosine_best; /* with a truth: the least cosine that would have the best F1 of all */
     size_t found_best, right_best; /* pairs above it, 0: none */
     struct overlap_cosine cosine; /* with a truth */
@@ -104,7 +108,7 @@ static enum status mark_right(struct overlap *overlap, struct error *error)
 /* Whether the judge is asked, rather than thresholds of cosine and lead alone. */
 static bool is_judged(const struct overlap_options *options)
 {
-    return options->groups || options->probability_min != UNSET ||
+    return options->groups || options->against || options->probability_min != UNSET ||
            (options->cosine_min == UNSET && options->lead_min == UNSET && !options->one_way);
 }
 
@@ -162,7 +166,8 @@ static enum status judge(struct overlap *overlap, int threads, struct error *err
 static bool is_shown(const struct overlap *overlap, size_t i)
 {
     const struct overlap_options *options = overlap->options;
-    return (options->cosine_min == UNSET || overlap->pairs[i].cosine >= (float)options->cosine_min) &&
+    return (!options->against || overlap->pairs[i].dataset[1] == overlap->against.dataset) &&
+           (options->cosine_min == UNSET || overlap->pairs[i].cosine >= (float)options->cosine_min) &&
            (options->lead_min == UNSET || overlap->pairs[i].lead >= (float)options->lead_min) &&
            (!overlap->probability || overlap->probability[i] >= probability_least(options));
 }
@@ -270,7 +275,7 @@ static enum status write_table(const struct overlap *overlap, struct error *erro
 {
     char *text = NULL;
     size_t size = 0;
-    if (!overlap->options->output) {
+    if (!overlap->output) {
         print_table(overlap, stdout);
         return STATUS_OK;
     }
@@ -283,7 +288,7 @@ static enum status write_table(const struct overlap *overlap, struct error *erro
         status = error_no_memory(error, "overlap");
     }
     if (status == STATUS_OK) {
-        status = file_write_atomic(overlap->options->output, text, size, error);
+        status = file_write_atomic(overlap->output, text, size, error);
     }
     free(text);
     return status;
@@ -332,7 +337,7 @@ static void print_choice(const struct overlap *overlap, FILE *file)
 /* Beside the table, if that goes to stdout. */
 static void print_summary(const struct overlap *overlap)
 {
-    FILE *file = overlap->options->output || overlap->options->groups ? stdout : stderr;
+    FILE *file = overlap->output || overlap->options->groups ? stdout : stderr;
     size_t right = 0;
     fprintf(file, "%s: %zu pairs in %.1f s", overlap->source.path, overlap->count,
             progress_seconds(&overlap->progress));
@@ -364,6 +369,28 @@ static void print_summary(const struct overlap *overlap)
             "datasets\n",
             overlap->cosine.known, (unsigned long long)overlap->cosine.known_count, overlap->cosine.others,
             (unsigned long long)overlap->cosine.other_count);
+}
+
+/* Of a verification set: how many of its people and pairs. */
+static enum status print_against(const struct overlap *overlap, struct error *error)
+{
+    const struct overlap_against *against = &overlap->against;
+    bool *found = calloc((size_t)against->people + 1, sizeof *found);
+    size_t people = 0;
+    if (!found) {
+        return error_no_memory(error, "overlap");
+    }
+    for (size_t i = 0; i < overlap->count; i++) {
+        people += !found[overlap->pairs[i].class[1]];
+        found[overlap->pairs[i].class[1]] = true;
+    }
+    fprintf(overlap->output ? stdout : stderr,
+            "%s: %zu of its %u people are probably in the datasets; they are in %.1f %% of its pairs\n",
+            overlap->options->against, people, against->people,
+            100 * (double)overlap_against_touched(against, found) /
+                (double)(against->pairs ? against->pairs : 1));
+    free(found);
+    return STATUS_OK;
 }
 
 /* Of the groups: how many, and what is to be expected of them. */
@@ -421,6 +448,22 @@ static enum status write_sheet(const struct overlap *overlap, struct error *erro
     return status;
 }
 
+/* What a run's datasets share with a set goes into the run's folder, unless the user says otherwise. */
+static enum status choose_output(struct overlap *overlap, const char *operand, struct error *error)
+{
+    char checkpoints[PATH_SIZE], name[256];
+    enum status status = file_join(operand, "checkpoints", checkpoints, error);
+    overlap->output = overlap->options->output;
+    if (status == STATUS_OK && overlap->options->against && !overlap->output &&
+        file_is_directory(checkpoints)) {
+        snprintf(name, sizeof name, OVERLAP_LEAKAGE_FILE,
+                 overlap->source.state.datasets[overlap->against.dataset].name);
+        status = file_join(operand, name, overlap->leakage, error);
+        overlap->output = overlap->leakage;
+    }
+    return status;
+}
+
 static enum status open_source(struct overlap *overlap, const struct command_line *line, struct error *error)
 {
     const struct overlap_options *options = overlap->options;
@@ -434,13 +477,23 @@ static enum status open_source(struct overlap *overlap, const struct command_lin
         .threads = options->threads > 0 ? options->threads : host_threads(),
         .warn = warn,
     };
-    return overlap_source_open(&source, &overlap->source, error);
+    if (options->against && (options->groups || options->sheet || options->truth)) {
+        return error_set(error, STATUS_USAGE, "--against", "leave out --groups, --sheet and --truth",
+                         "a verification set has no groups, faces and known people");
+    }
+    enum status status = overlap_source_open(&source, &overlap->source, error);
+    return status == STATUS_OK && options->against
+               ? overlap_against_add(&source, options->against, &overlap->source, &overlap->against, error)
+               : status;
 }
 
 static enum status find_overlap(struct overlap *overlap, const struct command_line *line, struct error *error)
 {
     const struct overlap_options *options = overlap->options;
     enum status status = open_source(overlap, line, error);
+    if (status == STATUS_OK) {
+        status = choose_output(overlap, line->operands[0], error);
+    }
     if (status == STATUS_OK && options->truth) {
         status = overlap_truth_read(options->truth, overlap->source.data, overlap->source.state.dataset_count,
                                     &overlap->truth, error);
@@ -451,7 +504,7 @@ static enum status find_overlap(struct overlap *overlap, const struct command_li
     if (status == STATUS_OK && options->groups) {
         status = overlap_groups_write(options->groups, &overlap->source, &overlap->groups, error);
     }
-    if (status == STATUS_OK && (!options->groups || options->output)) {
+    if (status == STATUS_OK && (!options->groups || overlap->output)) {
         status = write_table(overlap, error);
     }
     if (status == STATUS_OK) {
@@ -459,7 +512,7 @@ static enum status find_overlap(struct overlap *overlap, const struct command_li
         if (options->groups) {
             print_groups(overlap);
         }
-        status = write_sheet(overlap, error);
+        status = options->against ? print_against(overlap, error) : write_sheet(overlap, error);
     }
     return status;
 }
@@ -473,6 +526,7 @@ static enum status execute(const struct command_line *line, struct error *error)
     free(overlap.right);
     judgement_free(&overlap.judgement);
     overlap_groups_free(&overlap.groups);
+    overlap_against_free(&overlap.against);
     overlap_truth_free(&overlap.truth);
     overlap_source_close(&overlap.source);
     return status;
@@ -531,6 +585,13 @@ static const struct option_spec options[] = {
      .help = "write the groups of one person each, for identity.file; verdicts that FILE has are kept",
      .word = WORD_FILE,
      .endings = ".tsv"},
+    {.name = "against",
+     .kind = OPTION_STRING,
+     .offset = AT(against),
+     .metavar = "SET.h5",
+     .help = "which identities stand in this verification set (of embeddings: a file of the set's)",
+     .word = WORD_FILE,
+     .endings = ".h5"},
     {.name = "truth",
      .kind = OPTION_STRING,
      .offset = AT(truth),

@@ -9,4 +9,10 @@
 enum status overlap_embed(const struct overlap_source_options *options, struct overlap_source *source,
                           struct error *error);
 
+/* Embeds the images of the verification set at `path` by the same model into the centres of its people, behind those of
+ * the source's datasets, for which there is room: person[images], numbers below `people`. */
+enum status overlap_embed_set(const struct overlap_source_options *options, const char *path,
+                              const uint32_t *person, uint32_t people, struct overlap_source *source,
+                              struct error *error);
+
 #endif

@@ -133,6 +133,10 @@ static enum status add_file(struct overlap_source *source, const char *path, str
     struct embeddings_file file;
     const size_t k = source->state.dataset_count;
     enum status status = embeddings_file_open(path, &file, error);
+    if (status == STATUS_OK && !file.label) {
+        status = error_set(error, STATUS_DATA, path, "embed a dataset, or name it by --against",
+                           "the embeddings have no labels: a verification set's");
+    }
     if (status == STATUS_OK && k > 0 && file.embedding != (size_t)source->state.network.embedding) {
         status = error_set(error, STATUS_DATA, path, "embed all datasets by one model",
                            "its embeddings have %zu values, those before have %d", file.embedding,
@@ -164,6 +168,7 @@ static enum status take_files(struct overlap_source *source, const struct overla
                          "embeddings of one dataset: nothing to compare");
     }
     snprintf(source->path, sizeof source->path, "%zu files of embeddings", count);
+    source->files = true;
     source->state.datasets = calloc(count, sizeof *source->state.datasets);
     source->data = calloc(count + 1, sizeof *source->data);
     source->first_class = calloc(count + 1, sizeof *source->first_class);

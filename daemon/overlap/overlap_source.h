@@ -25,6 +25,7 @@ struct overlap_source {
     struct identity_groups *identity; /* that a checkpoint was trained with, NULL of other sources */
     uint32_t *classes; /* [state.dataset_count] */
     uint64_t *first_class; /* [state.dataset_count + 1] */
+    bool files; /* these are embeddings from files */
     float *centres; /* [all classes][D], NULL where they are read from the checkpoint */
 };
 

@@ -4,6 +4,7 @@
 #include "daemon/report/html.h"
 #include "proto/file.h"
 #include "proto/text.h"
+#include "shard/identity/overlap_list.h"
 #include "worker/checkpoint/checkpoint.h"
 
 #include <math.h>
@@ -195,7 +196,31 @@ static void rate_cell(FILE *out, double rate)
     figure_cell(out, 2, rate >= 0 ? 100 * rate : (double)NAN);
 }
 
-static void write_judged(const struct report_model *model, FILE *out)
+/* How many of a set's people stand in the datasets, as `dail overlap --against` found; a dash where it was not asked. */
+static void leakage_cell(const char *run_dir, const char *set, FILE *out)
+{
+    char name[256], path[PATH_SIZE];
+    struct error error;
+    struct overlap_list list = {0};
+    snprintf(name, sizeof name, OVERLAP_LEAKAGE_FILE, set);
+    if (file_join(run_dir, name, path, &error) == STATUS_OK && file_exists(path) &&
+        overlap_list_read(path, &list, &error) == STATUS_OK) {
+        size_t people = 0;
+        for (size_t i = 0; i < list.count; i++) {
+            bool again = false;
+            for (size_t j = 0; j < i && !again; j++) {
+                again = strcmp(list.rows[j].identity[1], list.rows[i].identity[1]) == 0;
+            }
+            people += !again;
+        }
+        cell(out, NULL, "%zu", people);
+    } else {
+        cell(out, NULL, "-");
+    }
+    overlap_list_free(&list);
+}
+
+static void write_judged(const char *run_dir, const struct report_model *model, FILE *out)
 {
     for (size_t i = 0; i < model->set_count; i++) {
         const struct report_set *set = &model->sets[i];
@@ -203,7 +228,7 @@ static void write_judged(const struct report_model *model, FILE *out)
         fputs("<tr>", out);
         cell(out, "text", "%s", set->name);
         if (set->trouble[0] != '\0') {
-            fputs("<td class=\"wide\" colspan=\"9\">", out);
+            fputs("<td class=\"wide\" colspan=\"10\">", out);
             html_text(out, set->trouble);
             fputs("</td></tr>\n", out);
             continue;
@@ -217,11 +242,12 @@ static void write_judged(const struct report_model *model, FILE *out)
             rate_cell(out, result->tar[f]);
         }
         figure_cell(out, 2, result->norm);
+        leakage_cell(run_dir, set->name, out);
         fputs("</tr>\n", out);
     }
 }
 
-static void write_logged(const struct report_log *log, FILE *out)
+static void write_logged(const char *run_dir, const struct report_log *log, FILE *out)
 {
     for (size_t i = 0; i < log->eval_count; i++) {
         const struct status_eval *eval = &log->evals[i].eval;
@@ -239,6 +265,7 @@ static void write_logged(const struct report_log *log, FILE *out)
         rate_cell(out, eval->tar.at_1e3);
         rate_cell(out, eval->tar.at_1e4);
         figure_cell(out, 2, eval->norm);
+        leakage_cell(run_dir, eval->set, out);
         fputs("</tr>\n", out);
     }
 }
@@ -251,17 +278,20 @@ void report_write_verification(const struct report *report, FILE *out)
         fputs("<p class=\"quiet\">There are no results.</p>\n", out);
         return;
     }
-    begin_table(out, "<set|step|pairs|accuracy %|threshold|AUC|TAR % at FAR 1e-2|1e-3|1e-4|norm");
+    begin_table(
+        out, "<set|step|pairs|accuracy %|threshold|AUC|TAR % at FAR 1e-2|1e-3|1e-4|norm|people in training");
     if (judged) {
-        write_judged(report->model, out);
+        write_judged(report->run_dir, report->model, out);
     } else {
-        write_logged(report->log, out);
+        write_logged(report->run_dir, report->log, out);
     }
     end_table(out);
-    fputs("<p class=\"quiet\">TAR: -, where the set has too few different pairs to tell. Norm: mean length "
-          "of the "
-          "embeddings before they are normalised.</p>\n",
-          out);
+    fputs(
+        "<p class=\"quiet\">TAR: -, where the set has too few different pairs to tell. Norm: mean length "
+        "of the "
+        "embeddings before they are normalised. People in training: by dail overlap --against; -, where that "
+        "was not asked.</p>\n",
+        out);
 }
 
 /* --- Datasets, workers --- */

@@ -15,6 +15,9 @@
 
 #define OVERLAP_LIST_HEADER "dataset_a\tidentity_a\tdataset_b\tidentity_b"
 
+/* In a run's folder: the list of identities that stand in the verification set of that name. */
+#define OVERLAP_LEAKAGE_FILE "leakage-%s.tsv"
+
 enum overlap_verdict { OVERLAP_UNJUDGED, OVERLAP_ACCEPTED, OVERLAP_REJECTED };
 
 struct overlap_list_row {

@@ -200,6 +200,49 @@ exits "two runs" $? 2
 overlap "$work/synth0.h5" "$checkpoint/model.h5"
 exits "another file" $? 3
 
+# --- Who of the training stands in a verification set: 20 of its 50 people do ---
+cat >"$work/leak.py" <<'END'
+import sys, h5py, numpy as np
+folder = sys.argv[1]
+random = np.random.default_rng(7)
+people = random.normal(size=(150, 64))
+
+def write(name, who, pictures, pairs=None):
+    label = np.repeat(np.arange(len(who)), pictures)
+    values = people[who][label] + 0.4 * random.normal(size=(len(label), 64))
+    with h5py.File(f"{folder}/{name}.h5", "w") as file:
+        file.attrs.update({"dail_format": "embeddings", "version": 1, "source": name})
+        file["embedding"] = values.astype(np.float32)
+        file["name"], file["name_offset"] = np.zeros(1, np.uint8), np.zeros(len(label) + 1, np.uint64)
+        if pairs is None:
+            file["label"] = label.astype(np.uint32)
+        else:
+            file["pair"], file["same"] = pairs.astype(np.uint32), np.ones(len(pairs), np.uint8)
+
+write("a", np.arange(0, 60), 6)
+write("b", np.arange(40, 100), 6)
+write("set", np.r_[0:20, 120:150], 2, np.arange(100).reshape(50, 2))
+END
+$python "$work/leak.py" "$work"
+overlap "$work/a.h5" "$work/b.h5" --against "$work/set.h5" -o "$work/leak.tsv"
+exits "a verification set" $? 0
+says "how many of its people are in the datasets" "set.h5: (19|20|21|22) of its 50 people are probably in the datasets; they are in (38|40|42|44).0 % of its pairs"
+is "20 of a's are those" "$(awk -F '\t' 'NR > 1 && $1 == "a" && $3 == "set" && $4 == "image " 2 * $2 && $2 < 20' "$work/leak.tsv" | wc -l)" 20
+overlap "$work/a.h5" "$work/b.h5" --against "$work/a.h5"
+exits "no verification set" $? 3
+overlap "$work/a.h5" "$work/b.h5" --against "$work/set.h5" --groups "$work/leak.tsv"
+exits "groups of it" $? 2
+"$build/dail" synth -o "$work/more" --name more --datasets 2 --identities 20 --images 6 --size 32 --pairs 40 --seed 8 >"$work/out" 2>&1
+overlap "$run" --against "$work/more/more-all.h5"
+exits "a set of a run" $? 0
+check "its table lies in the run's folder" test -f "$run/leakage-more-all.tsv"
+printf '%s\n' '{"t":1,"seq":99,"kind":"eval","step":1,"set":"more-all","pairs":40,"accuracy":0.6,"accuracy_std":0.1,"threshold":1,"auc":0.6,"norm":1,"tar":{}}' >>"$run/status.jsonl"
+head -n 1 "$work/leak.tsv" >"$run/leakage-more-all.tsv"
+for image in 0 2 2; do printf 'synth0\tx\tmore-all\timage %s\t0.9\t0.9\n' "$image"; done >>"$run/leakage-more-all.tsv"
+"$build/dail" report --fast "$run" -o "$work/report.html" >"$work/out" 2>&1
+check "and dail report tells two people of its three pairs" \
+    sh -c "tr -d '\n' <'$work/report.html' | grep -Eq 'people in training.*more-all.*<td>2</td></tr>'"
+
 overlap
 exits "no checkpoint" $? 2
 overlap "$work/data"

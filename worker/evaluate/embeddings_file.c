@@ -68,13 +68,34 @@ static enum status read_identities(struct embeddings_file *file, struct error *e
     return status;
 }
 
+/* Of a verification set: which rows make a pair. */
+static enum status read_pairs(struct embeddings_file *file, struct error *error)
+{
+    void *same = NULL;
+    enum status status =
+        h5_read_vector(&file->file, "/same", H5_TYPE_U8, UINT32_MAX, &same, &file->pairs, error);
+    file->same = same;
+    if (status == STATUS_OK) {
+        file->pair = malloc((size_t)(2 * file->pairs + 1) * sizeof *file->pair);
+        status = file->pair ? h5_read_array(&file->file, "/pair", H5_TYPE_U32, 2,
+                                            (const uint64_t[]){file->pairs, 2}, file->pair, error)
+                            : error_no_memory(error, file->path);
+    }
+    for (uint64_t i = 0; i < 2 * file->pairs && status == STATUS_OK; i++) {
+        if (file->pair[i] >= file->rows) {
+            status = error_set(error, STATUS_DATA, file->path, "embed the set again",
+                               "pair %llu is of no image", (unsigned long long)(i / 2));
+        }
+    }
+    return status;
+}
+
 static enum status read_labels(struct embeddings_file *file, struct error *error)
 {
     enum h5_kind kind;
     enum status status = h5_kind_of(&file->file, "/label", &kind, error);
     if (status == STATUS_OK && kind != H5_KIND_ARRAY) {
-        return error_set(error, STATUS_DATA, file->path, "embed a dataset",
-                         "the embeddings have no labels: a verification set's");
+        return read_pairs(file, error);
     }
     if (status == STATUS_OK) {
         file->label = malloc((size_t)(file->rows + 1) * sizeof *file->label);
@@ -133,6 +154,8 @@ void embeddings_file_close(struct embeddings_file *file)
     }
     free(file->identities);
     free(file->label);
+    free(file->pair);
+    free(file->same);
     free(file->names);
     free(file->name_offset);
     h5_close_array(&file->values, NULL);
