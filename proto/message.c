@@ -78,6 +78,7 @@ static const struct field fault_fields[] = {FIELD(U32, fault.status), FIELD(I64,
                                             FIELD(TEXT, fault.what), FIELD(TEXT, fault.where),
                                             FIELD(TEXT, fault.next)};
 static const struct field warning_fields[] = {FIELD(TEXT, warning.what)};
+static const struct field bad_image_fields[] = {FIELD(U64, bad_image.sample), FIELD(TEXT, bad_image.what)};
 static const struct field done_fields[] = {FIELD(U32, done.status), FIELD(I64, done.step)};
 static const struct field start_fields[] = {
     FIELD(TEXT, start.checkpoint), FIELD(TEXT, start.owner),          FIELD(I64, start.step),
@@ -99,13 +100,14 @@ struct layout {
     }
 
 static const struct layout layouts[] = {
-    [MESSAGE_HELLO] = LAYOUT(hello),     [MESSAGE_HEARTBEAT] = LAYOUT(heartbeat),
-    [MESSAGE_STEP] = LAYOUT(step),       [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
-    [MESSAGE_EVAL] = LAYOUT(eval),       [MESSAGE_PART] = LAYOUT(part),
-    [MESSAGE_SAVED] = LAYOUT(saved),     [MESSAGE_FAULT] = LAYOUT(fault),
-    [MESSAGE_WARNING] = LAYOUT(warning), [MESSAGE_DONE] = LAYOUT(done),
-    [MESSAGE_START] = LAYOUT(start),     [MESSAGE_LEASES] = LAYOUT(leases),
-    [MESSAGE_CONTROL] = LAYOUT(control), [MESSAGE_COMMITTED] = LAYOUT(committed)};
+    [MESSAGE_HELLO] = LAYOUT(hello),        [MESSAGE_HEARTBEAT] = LAYOUT(heartbeat),
+    [MESSAGE_STEP] = LAYOUT(step),          [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
+    [MESSAGE_EVAL] = LAYOUT(eval),          [MESSAGE_PART] = LAYOUT(part),
+    [MESSAGE_SAVED] = LAYOUT(saved),        [MESSAGE_FAULT] = LAYOUT(fault),
+    [MESSAGE_WARNING] = LAYOUT(warning),    [MESSAGE_BAD_IMAGE] = LAYOUT(bad_image),
+    [MESSAGE_DONE] = LAYOUT(done),          [MESSAGE_START] = LAYOUT(start),
+    [MESSAGE_LEASES] = LAYOUT(leases),      [MESSAGE_CONTROL] = LAYOUT(control),
+    [MESSAGE_COMMITTED] = LAYOUT(committed)};
 
 enum { HEADER_SIZE = 12, LEASE_SIZE = 16 };
 static const unsigned char magic[4] = {'D', 'A', 'I', 'L'};

@@ -25,6 +25,7 @@ enum message_kind {
     MESSAGE_SAVED, /* worker to coordinator: all my files of a checkpoint are written, or one could not be */
     MESSAGE_FAULT, /* worker to coordinator: I failed */
     MESSAGE_WARNING, /* worker to coordinator: goes to the status log */
+    MESSAGE_BAD_IMAGE, /* worker to coordinator: one that cannot be used, and was left out */
     MESSAGE_DONE, /* worker to coordinator: I have left the training loop, with this status */
     MESSAGE_START, /* coordinator to worker: begin, from this step */
     MESSAGE_LEASES, /* coordinator to worker: one lane's leases of one epoch */
@@ -141,6 +142,11 @@ struct message_warning {
     char what[512];
 };
 
+struct message_bad_image {
+    uint64_t sample; /* sample_id */
+    char what[512]; /* why, with dataset, shard and image */
+};
+
 struct message_done {
     uint32_t status;
     int64_t step;
@@ -192,6 +198,7 @@ struct message {
         struct message_saved saved;
         struct message_fault fault;
         struct message_warning warning;
+        struct message_bad_image bad_image;
         struct message_done done;
         struct message_start start;
         struct message_leases leases;

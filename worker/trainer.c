@@ -308,6 +308,7 @@ enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int
                                    .first_lane = trainer->first_lane,
                                    .lanes = trainer->own_lanes,
                                    .depth = TRAINER_LOADER_DEPTH,
+                                   .leave_out = config->data.bad_images > 0,
                                    .limit_seconds = READ_PATIENCE * config->runtime.liveness_seconds};
     return loader_create(&loader, &trainer->loader, error);
 }

@@ -349,7 +349,7 @@ static void finish_writing(struct worker *worker)
 
 static void say_goodbye(struct worker *worker, enum status status, const struct error *error)
 {
-    worker_pass_warnings(worker);
+    worker_pass_notices(worker);
     if (status != STATUS_OK && status != STATUS_STOPPED && error->what[0] != '\0') {
         struct message fault = message_of_fault(error, worker->step);
         worker_send(worker, &fault, NULL);

@@ -30,13 +30,19 @@ static void look_at_save(struct worker *worker)
     worker->written = written;
 }
 
-void worker_pass_warnings(struct worker *worker)
+void worker_pass_notices(struct worker *worker)
 {
-    char text[400];
-    while (worker->trainer.loader && loader_take_warning(worker->trainer.loader, text, sizeof text)) {
+    struct loader_notice notice;
+    while (worker->trainer.loader && loader_take_notice(worker->trainer.loader, &notice)) {
         struct message message = {.kind = MESSAGE_WARNING};
-        snprintf(message.warning.what, sizeof message.warning.what, "rank %d@%.64s: %s",
-                 worker->context->exchange->rank + 1, worker->context->hello.host, text);
+        if (notice.bad) {
+            message.kind = MESSAGE_BAD_IMAGE;
+            message.bad_image.sample = notice.sample;
+            memcpy(message.bad_image.what, notice.text, sizeof message.bad_image.what);
+        } else {
+            snprintf(message.warning.what, sizeof message.warning.what, "rank %d@%.64s: %.400s",
+                     worker->context->exchange->rank + 1, worker->context->hello.host, notice.text);
+        }
         worker_send(worker, &message, NULL); /* as below */
     }
 }
@@ -72,7 +78,7 @@ static void send_heartbeat(struct worker *worker, enum message_phase phase, enum
     worker->last_heartbeat = now;
     struct message message = {.kind = MESSAGE_HEARTBEAT, .heartbeat = *sign};
     worker_send(worker, &message, NULL); /* a lost link shows at the next message that matters */
-    worker_pass_warnings(worker);
+    worker_pass_notices(worker);
     if (worker->started && worker->fault.status == STATUS_OK) {
         worker->fault.status = worker_receive(worker, &worker->fault);
     }

@@ -16,8 +16,8 @@ void worker_idle(void *context);
  * taken so long already that it is not to be waited for. */
 bool worker_wait_for_file(void *context, enum message_phase phase, const char *file, double seconds);
 
-/* Tells the coordinator what the loader warns of. */
-void worker_pass_warnings(struct worker *worker);
+/* Tells the coordinator what the loader has to tell. */
+void worker_pass_notices(struct worker *worker);
 
 /* Handles every message that has come in. */
 enum status worker_receive(struct worker *worker, struct error *error);

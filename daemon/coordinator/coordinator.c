@@ -55,6 +55,7 @@ static void coordinator_close(struct coordinator *coordinator)
     free(coordinator->view);
     free(coordinator->hello);
     free(coordinator->report.seconds);
+    free(coordinator->bad.sample);
     free(coordinator->writing);
     slowness_close(&coordinator->slowness);
 }
@@ -101,7 +102,9 @@ static enum status forward_stop(struct coordinator *coordinator, struct error *e
         return STATUS_OK;
     }
     coordinator->stop_told = true;
-    journal_line(coordinator->journal, "asked to stop: finishing the step, then a checkpoint");
+    journal_line(coordinator->journal, "%s: finishing the step, then a checkpoint",
+                 coordinator->bad.verdict.status == STATUS_OK ? "asked to stop"
+                                                              : "too many images cannot be used");
     return coordinator_send_all(coordinator, &message, error);
 }
 
@@ -207,6 +210,11 @@ static enum status conclude(struct coordinator *coordinator, struct error *error
                              status_name(done));
         }
         status = done == STATUS_STOPPED ? STATUS_STOPPED : status;
+    }
+    if (status == STATUS_STOPPED && coordinator->bad.verdict.status != STATUS_OK) {
+        *error = coordinator->bad.verdict;
+        coordinator_fail(coordinator, -1, error);
+        status = error->status;
     }
     return status;
 }

@@ -5,6 +5,7 @@
 #include "proto/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static enum status take_hello(struct coordinator *coordinator, int worker, const struct message_hello *hello,
@@ -118,6 +119,36 @@ static enum status take_lease_done(struct coordinator *coordinator, int worker,
     return lease_assignment_renew(&coordinator->leases, worker, done, error);
 }
 
+/* Each is named once, whoever meets it; one more than may be left out ends the run. */
+static enum status take_bad_image(struct coordinator *coordinator, const struct message_bad_image *image,
+                                  struct error *error)
+{
+    int most = coordinator->setup->config.data.bad_images;
+    for (int i = 0; i < coordinator->bad.count; i++) {
+        if (coordinator->bad.sample[i] == image->sample) {
+            return STATUS_OK;
+        }
+    }
+    size_t count = (size_t)coordinator->bad.count + 1;
+    uint64_t *grown = realloc(coordinator->bad.sample, count * sizeof *grown);
+    if (!grown) {
+        return error_no_memory(error, "coordinator");
+    }
+    coordinator->bad.sample = grown;
+    coordinator->bad.sample[coordinator->bad.count++] = image->sample;
+    char text[640];
+    snprintf(text, sizeof text, "an image is left out, %d of at most %d: %s", coordinator->bad.count, most,
+             image->what);
+    journal_warn(coordinator->journal, text);
+    if (coordinator->bad.count > most && coordinator->bad.verdict.status == STATUS_OK) {
+        coordinator->stop_asked = true;
+        error_set(&coordinator->bad.verdict, STATUS_DATA, NULL,
+                  "restore what the warnings name, or pack it again; the run goes on from its last step",
+                  "more images than data.bad_images (%d) cannot be used, at last: %.300s", most, image->what);
+    }
+    return STATUS_OK;
+}
+
 enum status coordinator_handle(struct coordinator *coordinator, int worker, const struct message *message,
                                struct error *error)
 {
@@ -151,6 +182,8 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
     case MESSAGE_WARNING:
         journal_warn(coordinator->journal, message->warning.what);
         return STATUS_OK;
+    case MESSAGE_BAD_IMAGE:
+        return take_bad_image(coordinator, &message->bad_image, error);
     case MESSAGE_DONE:
         view->done = true;
         view->done_status = (enum status)message->done.status;

@@ -51,6 +51,11 @@ struct coordinator {
         double still; /* seconds since it last rose */
         bool told;
     } progress;
+    struct { /* images that are left out */
+        uint64_t *sample; /* [count] */
+        int count;
+        struct error verdict; /* STATUS_OK, or they are more than may be: the run ends, its state saved */
+    } bad;
     double beaten; /* when the workers were last sent a heartbeat */
     double step_seconds; /* predicted, then measured */
     int64_t step; /* the last one reported by all workers */

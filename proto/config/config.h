@@ -43,6 +43,7 @@ struct config {
         size_t dataset_count;
         bool augment_flip;
         int augment_shift; /* pixels */
+        int bad_images; /* that may be left out */
     } data;
     struct {
         char **paths; /* pairs files */

@@ -23,6 +23,10 @@ static const struct config_row rows[] = {
      "mirror every other image at random"},
     {"data.augment.shift", CONFIG_INT, OFFSET(data.augment_shift), 0, 0, 64, NULL, "0", true,
      "move images at random by up to so many pixels each way"},
+    {"data.bad_images", CONFIG_INT, OFFSET(data.bad_images), 0, 0, 1e9, NULL, "0", false,
+     "images that may be left out, each named once, because they are damaged or cannot be decoded; another "
+     "of their "
+     "lease stands in; one more ends the run"},
     {"validation", CONFIG_PATH_LIST, OFFSET(validation.paths), OFFSET(validation.count), 0, 0, NULL, "[]",
      false, "verification sets, as pairs files"},
     {"model.arch", CONFIG_STRING, OFFSET(model.arch), 0, 0, 0,

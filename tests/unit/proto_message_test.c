@@ -93,6 +93,9 @@ static struct message example(enum message_kind kind, struct message_lease *leas
     case MESSAGE_WARNING:
         memset(message.warning.what, 'w', sizeof message.warning.what - 1);
         break;
+    case MESSAGE_BAD_IMAGE:
+        message.bad_image = (struct message_bad_image){.sample = UINT64_MAX - 1, .what = "an image"};
+        break;
     case MESSAGE_DONE:
         message.done = (struct message_done){.status = STATUS_STOPPED, .step = 100};
         break;
@@ -171,7 +174,7 @@ static void test_each_kind_goes_there_and_back(void **state)
 /* The wire itself, written out by hand. */
 static void test_bytes_on_the_wire(void **state)
 {
-    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  4,    0,    14,   0,    12, 0, 0, 0,
+    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  4,    0,    15,   0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
     struct message message = {.kind = MESSAGE_COMMITTED,
                               .committed = {.step = 0x0102030405060708, .status = 5}};

@@ -456,6 +456,37 @@ static void test_damaged_image_is_named(void **state)
     loader_free(loader);
 }
 
+/* Where it may be left out another one of its lease stands in, and all others stay where they are. */
+static void test_damaged_image_is_left_out(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct loader_config config = config_of(fixture);
+    struct loader *loader;
+    struct loader_notice notice;
+    uint64_t ids[56];
+    const uint64_t bad = ((uint64_t)1 << 40) + 30 + 13;
+    damage_image(fixture, 1, 1, 13);
+    order_of(fixture, 0, 0, SEED, 56, ids);
+    config.lanes = 1;
+    config.leave_out = true;
+    assert_int_equal(loader_create(&config, &loader, NULL), STATUS_OK);
+    give(loader, 0, 1, 0, 56);
+    for (int m = 0; m < 56 / BATCH; m++) {
+        const struct micro_batch *batch;
+        assert_int_equal(loader_next(loader, 0, NULL, NULL, &batch, NULL), STATUS_OK);
+        for (int i = 0; i < BATCH; i++) {
+            uint64_t id = batch->sample[i].id, planned = ids[m * BATCH + i];
+            assert_true(planned == bad ? id != bad && id >> 40 == 1 : id == planned);
+        }
+        loader_release(loader, batch);
+    }
+    assert_true(loader_take_notice(loader, &notice));
+    assert_true(notice.bad && notice.sample == bad);
+    assert_non_null(strstr(notice.text, "set1-00001.h5"));
+    assert_false(loader_take_notice(loader, &notice));
+    loader_free(loader);
+}
+
 /* Freed at whatever point: never used, mid-way, with a micro-batch taken. */
 static void test_free_at_any_time(void **state)
 {
@@ -519,6 +550,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_skip_steps_into_the_stream, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_augmentation_depends_on_the_sample_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged_image_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damaged_image_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_at_any_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_misuse_is_an_error_and_no_deadlock, set_up, tear_down),
     };

@@ -127,6 +127,7 @@ bool loader_free(struct loader *loader)
     free(loader->taken);
     free(loader->leases);
     free(loader->pixels);
+    free(loader->notices);
     bool alone = !loader->given_up;
     free(loader);
     return alone;
@@ -255,12 +256,12 @@ uint64_t loader_look(struct loader *loader, char *file, size_t size)
     return done;
 }
 
-bool loader_take_warning(struct loader *loader, char *text, size_t size)
+bool loader_take_notice(struct loader *loader, struct loader_notice *notice)
 {
     pthread_mutex_lock(&loader->lock);
-    bool there = loader->warnings_taken < loader->warnings;
+    bool there = loader->notices_taken < loader->notice_count;
     if (there) {
-        snprintf(text, size, "%s", loader->warning[loader->warnings_taken++ % LOADER_WARNINGS]);
+        *notice = loader->notices[loader->notices_taken++];
     }
     pthread_mutex_unlock(&loader->lock);
     return there;

@@ -28,6 +28,8 @@ struct loader_config {
     int shift;
     int first_lane, lanes; /* this worker's: contiguous */
     int depth; /* micro-batches ready ahead per lane, at least 1 */
+    bool
+        leave_out; /* images that cannot be used: another one of the lease stands in; else they are an error */
     double limit_seconds; /* for a file to answer; then it is tried once more */
 };
 
@@ -55,8 +57,15 @@ enum status loader_set_leases(struct loader *loader, const struct message_leases
 /* The file that the thread reads just now, else "". Returns a count that rises as it comes on. */
 uint64_t loader_look(struct loader *loader, char *file, size_t size);
 
-/* What has happened since the last call that is worth a warning, one at a time; false: nothing. */
-bool loader_take_warning(struct loader *loader, char *text, size_t size);
+/* What is worth telling. */
+struct loader_notice {
+    bool bad; /* an image that was left out, for the first time: */
+    uint64_t sample; /* sample_id */
+    char text[512];
+};
+
+/* What has happened since the last call, one at a time; false: nothing. */
+bool loader_take_notice(struct loader *loader, struct loader_notice *notice);
 
 /* The next micro-batch of `lane`, waiting for it; valid until loader_release. `idle` is called while it waits
  * (may be NULL), and ends that with STATUS_STOPPED where it returns false. Fails with the loader thread's first error,

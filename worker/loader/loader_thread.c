@@ -75,11 +75,14 @@ static void count_image(struct loader *loader)
     pthread_mutex_unlock(&loader->lock);
 }
 
-static void warn(struct loader *loader, const char *text)
+/* Where there is no memory for it, it stays untold. */
+static void add_notice(struct loader *loader, const struct loader_notice *notice)
 {
     pthread_mutex_lock(&loader->lock);
-    if (loader->warnings - loader->warnings_taken < LOADER_WARNINGS) {
-        snprintf(loader->warning[loader->warnings++ % LOADER_WARNINGS], sizeof *loader->warning, "%s", text);
+    struct loader_notice *grown = realloc(loader->notices, (loader->notice_count + 1) * sizeof *grown);
+    if (grown) {
+        loader->notices = grown;
+        loader->notices[loader->notice_count++] = *notice;
     }
     pthread_mutex_unlock(&loader->lock);
 }
@@ -107,12 +110,45 @@ static enum status open_lease(struct loader *loader, const struct message_lease 
     set_file(loader, file);
     enum status status = try_lease(loader, lease, data, error);
     if (status == STATUS_LOST) {
-        char text[512];
-        snprintf(text, sizeof text, "%.200s (%.250s); it is tried once more", error->what, error->where);
-        warn(loader, text);
+        struct loader_notice notice = {0};
+        snprintf(notice.text, sizeof notice.text, "%.200s (%.250s); it is tried once more", error->what,
+                 error->where);
+        add_notice(loader, &notice);
         status = try_lease(loader, lease, data, error);
     }
     set_file(loader, "");
+    return status;
+}
+
+/* An image that is left out; each is told once. */
+static void leave_out(struct loader *loader, uint64_t sample, const struct error *error)
+{
+    struct loader_notice notice = {.bad = true, .sample = sample};
+    for (size_t i = 0; i < loader->notice_count; i++) {
+        if (loader->notices[i].bad && loader->notices[i].sample == sample) {
+            return;
+        }
+    }
+    snprintf(notice.text, sizeof notice.text, "%.230s (%.270s)", error->what, error->where);
+    add_notice(loader, &notice);
+}
+
+/* Decodes an image of an open lease; where it cannot be used, and may be left out, the next one of the lease that can.
+ * Which that is depends on the bytes alone, so that it is the same after a restart. */
+static enum status decode_usable(struct loader *loader, const struct lease_data *data,
+                                 const struct lane_item *item, struct sample *sample, struct error *error)
+{
+    uint32_t offset = item->image - data->begin;
+    enum status status = STATUS_OK;
+    for (uint32_t tried = 0; tried < data->count; tried++) {
+        uint32_t image = data->begin + (offset + tried) % data->count;
+        sample->id = item->id - item->image + image;
+        status = lease_decode(data, image, loader->config.side, loader->pixels, &sample->label, error);
+        if (status != STATUS_DATA || !loader->config.leave_out) {
+            return status;
+        }
+        leave_out(loader, sample->id, error);
+    }
     return status;
 }
 
@@ -133,11 +169,12 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
         status = open_lease(loader, lease, &open->data, error);
     }
     if (status == STATUS_OK) {
-        *sample = (struct sample){.dataset = lease->dataset, .id = item.id};
-        status = lease_decode(&open->data, item.image, config->side, loader->pixels, &sample->label, error);
+        *sample = (struct sample){.dataset = lease->dataset};
+        status = decode_usable(loader, &open->data, &item, sample, error);
     }
     if (status == STATUS_OK) {
-        augment_image(&augment, epoch->epoch, item.id, config->side, loader->pixels, loader->table, values);
+        augment_image(&augment, epoch->epoch, sample->id, config->side, loader->pixels, loader->table,
+                      values);
     }
     if (item.last) {
         lease_close(&open->data);

@@ -10,9 +10,6 @@
 
 enum slot_state { SLOT_FREE, SLOT_READY, SLOT_TAKEN };
 
-/* Warnings that wait to be taken; of more, the last are left out. */
-#define LOADER_WARNINGS 8
-
 /* A place for one micro-batch. */
 struct slot {
     struct micro_batch batch;
@@ -51,8 +48,8 @@ struct loader {
     struct error error;
     uint64_t done; /* images so far */
     char file[LOADER_FILE_SIZE]; /* that the thread reads; "": none */
-    char warning[LOADER_WARNINGS][512]; /* modulo LOADER_WARNINGS */
-    uint64_t warnings, warnings_taken;
+    struct loader_notice *notices; /* [notice_count], of this loader's whole life */
+    size_t notice_count, notices_taken;
 
     bool given_up; /* a reading was, and may still be at it */
     struct shard_cache *cache; /* the thread's own, as are those that follow */
