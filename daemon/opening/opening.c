@@ -17,6 +17,7 @@
 
 #define PAUSE_NANOSECONDS 2000000L
 #define TOUCH_SECONDS 1.0
+#define TELL_SECONDS 0.2
 #define FOLDER_PATIENCE 10.0
 #define FAULT_TAG 1
 #define NOTE_TAG 2
@@ -98,9 +99,14 @@ static void tell(enum news news)
     MPI_Send(&note, (int)sizeof note, MPI_BYTE, 0, NOTE_TAG, MPI_COMM_WORLD);
 }
 
-static void tell_progress(void)
+/* `context`: when it was told last. */
+static void tell_progress(void *context)
 {
-    tell(NEWS_PROGRESS);
+    double *told = context, now = clock_monotonic();
+    if (now - *told >= TELL_SECONDS) {
+        *told = now;
+        tell(NEWS_PROGRESS);
+    }
 }
 
 /* A run that is watched shows life by the time of its log, where there is one yet. */
@@ -294,10 +300,12 @@ static void answer_verify(struct verify_question *question)
                                                .piece_bytes = question->piece_bytes};
     struct error error = {0};
     const size_t pieces = checkpoint_listing_pieces(&listing);
+    double told = 0;
+    const struct checkpoint_progress progress = {.call = tell_progress, .context = &told};
     uint32_t *crc = calloc(pieces + 1, sizeof *crc);
-    enum status status = crc ? opening_sum_share(question->path, &listing, own_rank() - 1, workers(), crc,
-                                                 tell_progress, &error)
-                             : error_no_memory(&error, question->path);
+    enum status status =
+        crc ? opening_sum_share(question->path, &listing, own_rank() - 1, workers(), crc, &progress, &error)
+            : error_no_memory(&error, question->path);
     tell(NEWS_DONE);
     if (settle(status, &error) == STATUS_OK) {
         gather_crcs(crc, pieces);

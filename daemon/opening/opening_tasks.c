@@ -38,14 +38,14 @@ enum status opening_see_folder(const char *run_dir, const char *nonce, double pa
 }
 
 enum status opening_sum_share(const char *path, const struct checkpoint_listing *listing, int worker,
-                              int workers, uint32_t *crc, void (*progress)(void), struct error *error)
+                              int workers, uint32_t *crc, const struct checkpoint_progress *progress,
+                              struct error *error)
 {
     const size_t pieces = checkpoint_listing_pieces(listing);
     const size_t end = pieces * ((size_t)worker + 1) / (size_t)workers;
     enum status status = STATUS_OK;
     for (size_t i = pieces * (size_t)worker / (size_t)workers; i < end && status == STATUS_OK; i++) {
-        status = checkpoint_listing_sum(path, listing, i, &crc[i], error);
-        progress();
+        status = checkpoint_listing_sum(path, listing, i, progress, &crc[i], error);
     }
     return status;
 }

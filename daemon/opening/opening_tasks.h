@@ -11,8 +11,9 @@
 enum status opening_see_folder(const char *run_dir, const char *nonce, double patience, struct error *error);
 
 /* Sums up the pieces of worker `worker` (from 0) of `workers`: neighbours, so that they are read in one go. Those of
- * others in crc [pieces of the listing] are left alone. `progress` is called after each piece. */
+ * others in crc [pieces of the listing] are left alone. `progress` is called as bytes come. */
 enum status opening_sum_share(const char *path, const struct checkpoint_listing *listing, int worker,
-                              int workers, uint32_t *crc, void (*progress)(void), struct error *error);
+                              int workers, uint32_t *crc, const struct checkpoint_progress *progress,
+                              struct error *error);
 
 #endif

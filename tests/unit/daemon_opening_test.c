@@ -5,24 +5,23 @@
 
 #define WORKERS_MAX 5
 
-static int signs;
-
-static void note_progress(void)
+static void note_progress(void *context)
 {
-    signs++;
+    ++*(int *)context;
 }
 
 /* The crcs of all pieces, by so many workers: each adds its own, and leaves the others' alone. */
 static enum status sum_by(const char *path, const struct checkpoint_listing *listing, int workers,
-                          uint32_t *all, struct error *error)
+                          uint32_t *all, int *signs, struct error *error)
 {
+    const struct checkpoint_progress progress = {.call = note_progress, .context = signs};
     const size_t pieces = checkpoint_listing_pieces(listing);
     enum status status = STATUS_OK;
     memset(all, 0, pieces * sizeof *all);
     for (int w = 0; w < workers && status == STATUS_OK; w++) {
         uint32_t *own = calloc(pieces, sizeof *own);
         assert_non_null(own);
-        status = opening_sum_share(path, listing, w, workers, own, note_progress, error);
+        status = opening_sum_share(path, listing, w, workers, own, &progress, error);
         for (size_t i = 0; i < pieces; i++) {
             assert_true(own[i] == 0 || all[i] == 0);
             all[i] |= own[i];
@@ -47,8 +46,8 @@ static void any_number_of_workers_finds_the_same(void **state)
         uint32_t *crc = calloc(pieces, sizeof *crc);
         assert_true(pieces >= listing.count && crc);
         for (int workers = 1; workers <= WORKERS_MAX; workers++) {
-            signs = 0;
-            assert_int_equal(sum_by(path, &listing, workers, crc, &error), STATUS_OK);
+            int signs = 0;
+            assert_int_equal(sum_by(path, &listing, workers, crc, &signs, &error), STATUS_OK);
             assert_int_equal(signs, pieces);
             assert_int_equal(checkpoint_listing_judge(path, &listing, crc, &error), STATUS_OK);
             crc[pieces / 2] ^= 1;
@@ -66,6 +65,7 @@ static void damage_is_found_and_named(void **state)
     struct error error;
     char path[PATH], file[PATH];
     size_t size;
+    int signs = 0;
     write_checkpoint(fixture, 7);
     path_of(fixture, 7, "", path);
     path_of(fixture, 7, "classifier-vgg.2-of-2.h5", file);
@@ -76,11 +76,11 @@ static void damage_is_found_and_named(void **state)
     char *text = read_text(file, &size);
     text[size - 1] = (char)(text[size - 1] ^ 1);
     write_text(file, text, size);
-    assert_int_equal(sum_by(path, &listing, 3, crc, &error), STATUS_OK);
+    assert_int_equal(sum_by(path, &listing, 3, crc, &signs, &error), STATUS_OK);
     assert_int_equal(checkpoint_listing_judge(path, &listing, crc, &error), STATUS_DATA);
     assert_string_equal(error.where, file);
     assert_int_equal(truncate(file, (off_t)size - 1), 0); /* after it was listed */
-    assert_int_equal(sum_by(path, &listing, 3, crc, &error), STATUS_DATA);
+    assert_int_equal(sum_by(path, &listing, 3, crc, &signs, &error), STATUS_DATA);
     assert_string_equal(error.where, file);
     free(crc);
     free(text);

@@ -154,7 +154,7 @@ size_t checkpoint_listing_pieces(const struct checkpoint_listing *listing)
 
 /* zlib's crc32 of `bytes` from `offset` on. */
 static enum status sum_stretch(int descriptor, const char *file, uint64_t offset, uint64_t bytes,
-                               uint32_t *crc, struct error *error)
+                               const struct checkpoint_progress *progress, uint32_t *crc, struct error *error)
 {
     uint8_t *block = malloc(BLOCK_BYTES);
     if (!block) {
@@ -167,6 +167,7 @@ static enum status sum_stretch(int descriptor, const char *file, uint64_t offset
             pread(descriptor, block, bytes < BLOCK_BYTES ? (size_t)bytes : BLOCK_BYTES, (off_t)offset);
         if (count > 0) {
             sum = crc32(sum, block, (uInt)count);
+            checkpoint_show_progress(progress);
             offset += (uint64_t)count;
             bytes -= (uint64_t)count;
         } else if (count == 0 || errno != EINTR) {
@@ -179,7 +180,8 @@ static enum status sum_stretch(int descriptor, const char *file, uint64_t offset
 }
 
 enum status checkpoint_listing_sum(const char *path, const struct checkpoint_listing *listing, size_t piece,
-                                   uint32_t *crc, struct error *error)
+                                   const struct checkpoint_progress *progress, uint32_t *crc,
+                                   struct error *error)
 {
     const struct checkpoint_part *part = listing->parts;
     char file[PATH_SIZE];
@@ -200,7 +202,7 @@ enum status checkpoint_listing_sum(const char *path, const struct checkpoint_lis
     status = check_size(file, bytes, part, error);
     if (status == STATUS_OK) {
         status = sum_stretch(descriptor, file, offset,
-                             left < listing->piece_bytes ? left : listing->piece_bytes, crc, error);
+                             left < listing->piece_bytes ? left : listing->piece_bytes, progress, crc, error);
     }
     close(descriptor);
     return status;
@@ -236,7 +238,7 @@ static enum status verify_bytes(const char *path, const struct checkpoint_listin
     uint32_t *crc = calloc(pieces + 1, sizeof *crc);
     enum status status = crc ? STATUS_OK : error_no_memory(error, path);
     for (size_t piece = 0; piece < pieces && status == STATUS_OK; piece++) {
-        status = checkpoint_listing_sum(path, listing, piece, &crc[piece], error);
+        status = checkpoint_listing_sum(path, listing, piece, NULL, &crc[piece], error);
     }
     if (status == STATUS_OK) {
         status = checkpoint_listing_judge(path, listing, crc, error);

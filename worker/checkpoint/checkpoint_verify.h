@@ -19,9 +19,10 @@ void checkpoint_listing_close(struct checkpoint_listing *listing);
 
 size_t checkpoint_listing_pieces(const struct checkpoint_listing *listing);
 
-/* zlib's crc32 of one piece. STATUS_DATA where its file cannot be read or has another size. */
+/* zlib's crc32 of one piece; `progress` (NULL: none) is called as its bytes come. STATUS_DATA where its file cannot be read or has another size. */
 enum status checkpoint_listing_sum(const char *path, const struct checkpoint_listing *listing, size_t piece,
-                                   uint32_t *crc, struct error *error);
+                                   const struct checkpoint_progress *progress, uint32_t *crc,
+                                   struct error *error);
 
 /* Whether the files have the crcs that COMMIT says, by those of all pieces. STATUS_DATA names the first that has
  * another. */
