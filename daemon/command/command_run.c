@@ -11,14 +11,20 @@
 #include <unistd.h>
 
 struct run_options {
-    int workers, restarts;
-    const char *hostfile;
+    int workers, at_least, restarts;
+    const char *hostfile, *daild;
     struct option_strings overrides;
 };
 
-/* daild lies beside this program. */
-static enum status find_daild(char *path, size_t size, struct error *error)
+/* Unless it is named, daild lies beside this program. */
+static enum status find_daild(const char *named, char *path, size_t size, struct error *error)
 {
+    if (named) {
+        snprintf(path, size, "%s", named);
+        return access(path, X_OK) == 0
+                   ? STATUS_OK
+                   : error_set(error, STATUS_USAGE, named, "name a program by --daild", "this is none");
+    }
     ssize_t length = readlink("/proc/self/exe", path, size - 8);
     path[length > 0 ? length : 0] = '\0';
     char *slash = strrchr(path, '/');
@@ -80,7 +86,7 @@ static enum status supervise(const struct command_line *line, int *code, struct 
     char daild[1024];
     struct config config;
     struct host_list hosts = {0};
-    enum status status = find_daild(daild, sizeof daild, error);
+    enum status status = find_daild(wanted->daild, daild, sizeof daild, error);
     if (status != STATUS_OK) {
         return status;
     }
@@ -96,6 +102,7 @@ static enum status supervise(const struct command_line *line, int *code, struct 
                                          .mpirun = line->rest,
                                          .mpirun_count = line->rest_count,
                                          .workers = wanted->workers,
+                                         .at_least = wanted->at_least,
                                          .restarts = wanted->restarts,
                                          .liveness_seconds = config.runtime.liveness_seconds,
                                          .run_dir = config.run.dir,
@@ -137,6 +144,20 @@ static const struct option_spec options[] = {
      .offset = AT(hostfile),
      .metavar = "FILE",
      .help = "hosts to run on, one a line: NAME slots=N (default: this host)",
+     .word = WORD_FILE},
+    {.name = "at-least",
+     .kind = OPTION_INT,
+     .offset = AT(at_least),
+     .metavar = "W",
+     .help = "with room for fewer workers on the hosts that answer, end with 5 rather than go on",
+     .max = 65536},
+    {.name = "daild",
+     .kind = OPTION_STRING,
+     .offset = AT(daild),
+     .metavar = "FILE",
+     .help = "a program that does daild's work on every host, such as one within a container (default: daild "
+             "beside "
+             "dail)",
      .word = WORD_FILE},
     {.name = "restarts",
      .kind = OPTION_INT,

@@ -55,6 +55,7 @@ struct supervisor {
 struct attempt {
     pid_t mpirun;
     int workers;
+    bool too_few; /* hosts are left, but not for as many workers as are worth while */
     int code;
     int signal; /* that mpirun's exit code speaks of; 0: of none */
     bool vanished; /* mpirun ended, and nothing says how the run did */
@@ -321,6 +322,14 @@ static enum status run_once(struct supervisor *supervisor, struct attempt *attem
         snprintf(attempt->watch.fault, sizeof attempt->watch.fault, "no host answers");
         return STATUS_OK;
     }
+    attempt->too_few = attempt->workers < supervisor->options->at_least;
+    if (attempt->too_few) {
+        attempt->code = STATUS_LOST;
+        snprintf(attempt->watch.fault, sizeof attempt->watch.fault,
+                 "the hosts that answer have room for %d workers, and --at-least asks for %d",
+                 attempt->workers, supervisor->options->at_least);
+        return STATUS_OK;
+    }
     if (supervisor->lanes == 0) {
         supervisor->lanes =
             attempt->workers; /* fixed for the run's life, whatever is lost before it begins */
@@ -364,7 +373,7 @@ static bool worth_another(const struct supervisor *supervisor, const struct atte
     case INTERRUPTED:
         return false;
     case STATUS_LOST:
-        return true;
+        return !attempt->too_few;
     default:
         /* mpirun that cannot even start the ranks, though every host is there, never will. */
         return supervisor->ever_started || !all_answer(supervisor->hosts);

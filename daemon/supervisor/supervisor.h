@@ -22,6 +22,7 @@ struct supervisor_options {
     const char *const *mpirun; /* [mpirun_count]: further options of mpirun */
     size_t mpirun_count;
     int workers; /* 0: as many as there are slots */
+    int at_least; /* with fewer it ends rather than going on */
     int restarts; /* in a row without a new checkpoint */
     double liveness_seconds;
     const char *run_dir;

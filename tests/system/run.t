@@ -148,7 +148,7 @@ mkdir "$work/fake"
 cat >"$work/fake/mpirun" <<END
 #!/bin/sh
 [ "\$1" = --version ] && exec $(command -v mpirun) --version
-echo started >>$work/fake/starts
+echo "started \$*" >>$work/fake/starts
 exit 5
 #!/bin/sh
 echo started >>$work/fake/starts
@@ -162,6 +162,19 @@ says "and then given up" 'giving up after 2 restarts'
 PATH=$work/fake:$PATH run_to_end 60 -n 2 --restarts 0 --set run.dir="$work/hopeless"
 exits "without restarts" $? 5
 is "it is started once" "$(wc -l <"$work/fake/starts")" 4
+
+printf 'localhost slots=2\nabsent slots=2\n' >"$work/two.hosts"
+OMPI_MCA_plm_rsh_agent=false PATH=$work/fake:$PATH run_to_end 60 --hostfile "$work/two.hosts" -n 4 --at-least 3 \
+    --set run.dir="$work/hopeless"
+exits "too few workers on the hosts that answer" $? 5
+says "which it says" 'room for 2 workers, and --at-least asks for 3'
+is "it is not started at all" "$(wc -l <"$work/fake/starts")" 4
+printf '#!/bin/sh\nexec "%s" "$@"\n' "$(realpath "$build/daild")" >"$work/fake/wrapped"
+chmod +x "$work/fake/wrapped"
+PATH=$work/fake:$PATH run_to_end 60 -n 2 --restarts 0 --daild "$work/fake/wrapped" --set run.dir="$work/hopeless"
+check "another program in daild's place is what mpirun starts" grep -q "$work/fake/wrapped" "$work/fake/starts"
+PATH=$work/fake:$PATH run_to_end 60 -n 2 --daild "$work/none" --set run.dir="$work/hopeless"
+exits "one that is not there" $? 2
 
 mkdir "$work/stuck"
 cat >"$work/fake/mpirun" <<END
