@@ -324,11 +324,11 @@ install: all $(PAGES) ## into PREFIX (default /usr/local): programs, man pages, 
 	for page in $(DOCS); do install -D -m 644 $$page $(SHARE)/doc/dail/$$page || exit 1; done
 	install -m 644 $(CONFIGS) etc/demo.synth $(SHARE)/dail/etc
 	install etc/demo.sh $(SHARE)/dail/etc
-	install slurm/dail.sh slurm/dail-pack.sh $(SHARE)/dail/slurm
+	install slurm/dail.sh slurm/dail-pack.sh slurm/submit.sh $(SHARE)/dail/slurm
 	@printf '%s\n' bin/daild bin/dail $(patsubst $(BUILD)/man/%,share/man/man1/%,$(filter %.1,$(PAGES))) \
 	    $(patsubst $(BUILD)/man/%,share/man/man5/%,$(filter %.5,$(PAGES))) \
 	    share/bash-completion/completions/dail share/bash-completion/completions/daild $(patsubst %,share/doc/dail/%,$(DOCS)) \
-	    $(patsubst %,share/dail/%,$(CONFIGS) $(DEMO) slurm/dail.sh slurm/dail-pack.sh) share/dail/installed \
+	    $(patsubst %,share/dail/%,$(CONFIGS) $(DEMO) slurm/dail.sh slurm/dail-pack.sh slurm/submit.sh) share/dail/installed \
 	    >$(SHARE)/dail/installed
 
 uninstall: ## remove from PREFIX what make install put there

@@ -142,16 +142,6 @@ no_step_twice_or_lost() {
     records "$run" step '$r->{step}' | perl -ne '$_ == ++$n or die "step $_ where $n was due\n"'
 }
 
-# went_on NAME STEP CHECKPOINT: the newest start went on from that checkpoint, the newest one, of that step or later
-went_on() {
-    is "$1" "$(records "$run" start '$r->{resumed_from} // ""' | tail -n 1)" "${3:-a checkpoint}"
-    check "that is no older than it has to be" test "$(records "$run" start '$r->{step}' | tail -n 1)" -ge "$2"
-}
-
-# saved: the step of the newest checkpoint
-saved() { basename "$(newest_checkpoint "$run")" | sed 's/^step-0*//'; }
-has_saved() { [ "$(saved)" -ge "$1" ]; }
-
 # --- It starts ---
 
 make_data
@@ -194,41 +184,67 @@ is "one log has both starts" "$(grep -c '^dail.sh: .* job .* restart' "$log")" 2
 
 # --- A lost rank, then a lost node ---
 
+starts() { records "$1" start 1 | wc -l; }
+has_starts() { [ "$(starts "$run")" -ge "$1" ]; }
+
+# goes_on: no start but the first goes on from before the newest checkpoint that was told of, and the step behind it comes next
+goes_on() {
+    perl -MJSON::PP -ne '$r = eval { decode_json($_) } or next; $kind = $r->{kind};
+        $saved = $r->{step} if $kind eq "checkpoint";
+        if ($kind eq "start" && $starts++) { $r->{step} >= $saved && $saved > 0 or die "from $r->{step}, not $saved\n"; $due = $r->{step} + 1 }
+        if ($kind eq "step") { !$due || $r->{step} == $due or die "step $r->{step}, not $due\n"; $due = 0 }
+        END { print "$starts starts\n" }' "$run/status.jsonl"
+}
+
 run=$work/lost
 epochs 5000
 submit --nodes=2 --ntasks=3 --ntasks-per-node=2 --time=60
 shows "a coordinator and a worker on one node, a worker on another" wait_for 60 at_step "$run" 20
 is "they are" "$(for node in n1 n2; do processes $node | xargs ps -o comm= -p | grep -c daild; done | xargs)" "2 1"
-shows "with checkpoints" wait_for 20 has_saved 20
-to=$(saved)
 kill -KILL "$(records "$run" start '$r->{workers}[0]{pid}' | tail -n 1)"
-reaches "a killed rank: back in the queue" 30 PENDING
-newest=$(newest_checkpoint "$run")
-says "with its last word" '^dail.sh: .* back in the queue: a rank or a node was lost' "$log"
-begins_again "it starts again"
-to_train=$(($(last_step "$run") + 50))
-shows "and trains on" wait_for 60 at_step "$run" $to_train
-went_on "from the newest checkpoint" "$to" "$newest"
-to=$(saved)
+shows "a killed rank: started again within the job" wait_for 60 has_starts 2
+to=$(($(last_step "$run") + 50))
+shows "and trains on" wait_for 60 at_step "$run" $to
+check "from its newest checkpoint" goes_on
+is "with both workers" "$(records "$run" start 'scalar @{$r->{workers}}' | tail -n 1)" 2
 power_off n2
-# Slurm puts the job back when it has noticed, which here it is told: by itself it waits for SlurmdTimeout.
-wait_for 10 job_is PENDING || scontrol update NodeName=n2 State=DOWN Reason="no power"
-reaches "a lost node: back in the queue" 40 PENDING
-last_line >"$work/last"
-says "with its last word" 'back in the queue' "$work/last"
-# mpirun may have killed the coordinator before it could say what was lost: then the log just ends.
-timeout 30 "$build/dail" tail --once --stale 1 "$run" >"$work/out" 2>&1
-code=$?
-newest=$(newest_checkpoint "$run")
-check "dail tail: failed or stalled" test $code = 4 -o $code = 3
+shows "a lost node: started again on the other" wait_for 120 has_starts 3
 scontrol update NodeName=n2 State=DOWN Reason="no power"
+to=$(($(last_step "$run") + 20))
+shows "and trains on" wait_for 60 at_step "$run" $to
+check "from its newest checkpoint, too" goes_on
+is "with the worker that is left" "$(records "$run" start 'scalar @{$r->{workers}}' | tail -n 1)" 1
+says "the log says who is left out" 'dail run: n2 does not answer and is left out' "$log"
+is "all in the one job" "$(job_says JobState) $(job_says Restarts)" "RUNNING 0"
+scancel --batch --signal=TERM "$batch"
+reaches "told to end, it ends" 60 FAILED
+says "with a checkpoint" '^dail.sh: .* a checkpoint is in place' "$log"
+tail_says 0 stopped
+
+# Where one worker is too few, the job goes back in the queue, and on other nodes it has as many as before.
+run=$work/too-few
+export DAIL_WORKERS_MIN=2
+submit --nodes=2 --ntasks=3 --ntasks-per-node=2 --time=60 # n2 is down: on n1 and n3
+shows "another job of two nodes" wait_for 60 at_step "$run" 20
+unset DAIL_WORKERS_MIN
+power_off n3
+shows "with too few workers left: back in the queue" wait_for 120 grep -q '^dail.sh: .* back in the queue' "$log"
+# By itself Slurm waits for SlurmdTimeout before it believes that the job has left the node.
+scontrol update NodeName=n3 State=DOWN Reason="no power"
+reaches "where it is" 60 PENDING
+says "it says so" 'dail run: .* room for 1 workers, and --at-least asks for 2' "$log"
+says "with its last word" '^dail.sh: .* back in the queue: a rank or a node was lost' "$log"
+tail_says 4 failed
+for node in n2 n3; do
+    slurmd -N $node
+    scontrol update NodeName=$node State=RESUME
+done 2>/dev/null
 almost_done
-begins_again "it starts again on the nodes that are left"
-reaches "and comes to its end" 40 COMPLETED
+begins_again "it starts again"
+reaches "and comes to its end" 60 COMPLETED
 is "with its last word" "$(last_line)" "done"
 tail_says 0 'done'
-went_on "it went on from the newest checkpoint" "$to" "$newest"
-is "after two restarts" "$(job_says Restarts)" 2
+check "each start from the newest checkpoint" goes_on
 
 # --- Cancelled ---
 
