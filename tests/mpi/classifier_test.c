@@ -60,6 +60,7 @@ static void start(struct run *run, const struct setting *setting, struct exchang
                                        .scale = 32,
                                        .scope_all = setting->scope_all,
                                        .crossing_dropout = setting->crossing_dropout,
+                                       .centres = true,
                                        .seed = 77,
                                        .round_max = SAMPLES,
                                        .threads = setting->threads};
@@ -138,6 +139,9 @@ static void compare_rows(struct run *whole, struct run *part)
         CHECK(scale > 1e-6);
         if (values > 0) {
             CHECK(memcmp(own.weight, all.weight + first, values * sizeof(float)) == 0);
+            CHECK(difference(own.centre, all.centre + first, values) <= TOLERANCE);
+            CHECK(difference(own.centre + values, all.centre + all.count + own.rows.begin,
+                             own.rows.end - own.rows.begin) == 0);
             CHECK(difference(own.gradient, all.gradient + first, values) <= TOLERANCE * scale);
         }
         rows += own.rows.end - own.rows.begin;

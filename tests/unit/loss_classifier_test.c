@@ -464,6 +464,46 @@ static void not_finite_shows(void **state)
     unload(&fixture);
 }
 
+/* The centres, end to end: of each class the sum of its samples' unit embeddings, then how many; 0 of an embedding that
+ * is no number. */
+static void centres_are_sums_of_unit_embeddings(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    load(&fixture);
+    fixture.config.centres = true;
+    renew(&fixture);
+    const size_t dimension = (size_t)fixture.config.embedding;
+    step(&fixture);
+    classifier_forget(fixture.classifier, 0.5);
+    fixture.x[5] = NAN;
+    step(&fixture);
+    for (size_t k = 0; k < fixture.config.datasets; k++) {
+        const struct parameter_group rows = classifier_parameter_group(fixture.classifier, k, "rows");
+        assert_int_equal(rows.centre_count, fixture.classes[k] * (dimension + 1));
+        double *wanted = calloc(rows.centre_count, sizeof *wanted);
+        for (int i = 0; i < fixture.count; i++) {
+            const float *x = fixture.x + (size_t)i * dimension;
+            const size_t label = fixture.sample[i].label;
+            double square = 0;
+            for (size_t d = 0; d < dimension; d++) {
+                square += (double)x[d] * (double)x[d];
+            }
+            /* The first has lost its second embedding, and what the first one was. */
+            for (size_t d = 0; d < dimension && fixture.sample[i].dataset == k && i > 0; d++) {
+                wanted[label * dimension + d] += 1.5 * (double)x[d] / sqrt(square);
+            }
+            wanted[rows.count + label] += fixture.sample[i].dataset != k ? 0 : i > 0 ? 1.5 : 0.5;
+        }
+        for (size_t i = 0; i < rows.centre_count; i++) {
+            const bool of_first = fixture.sample[0].dataset == k && i / dimension == fixture.sample[0].label;
+            assert_true(of_first || fabs((double)rows.centre[i] - wanted[i]) < 1e-5);
+        }
+        free(wanted);
+    }
+    unload(&fixture);
+}
+
 static void a_dataset_of_one_class_costs_nothing(void **state)
 {
     (void)state;
@@ -585,6 +625,7 @@ int main(void)
         cmocka_unit_test(tiles_that_are_made_again),
         cmocka_unit_test(zero_vectors_give_no_gradient),
         cmocka_unit_test(not_finite_shows),
+        cmocka_unit_test(centres_are_sums_of_unit_embeddings),
         cmocka_unit_test(a_dataset_of_one_class_costs_nothing),
         cmocka_unit_test(repeats_to_the_bit),
         cmocka_unit_test(starts_as_said),

@@ -64,7 +64,8 @@ enum status checkpoint_begin(const char *run_dir, const char *owner, int64_t ste
 enum status checkpoint_write_model(const char *directory, const struct parameter_group *groups, size_t count,
                                    const struct identity_groups *identity, struct checkpoint_part *part,
                                    struct error *error);
-/* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D]. */
+/* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D], and where the
+ * group has centres /centre [rows, D] and /centre_samples [rows, 1]. */
 enum status checkpoint_write_classifier(const char *directory, const struct parameter_group *group,
                                         struct checkpoint_part *part, struct error *error);
 
@@ -135,8 +136,11 @@ enum status checkpoint_read_identity(const char *path, const struct checkpoint_s
 const struct checkpoint_dataset *checkpoint_find_rows(const struct checkpoint_state *state,
                                                       const struct manifest *manifest, char *why,
                                                       size_t size);
-/* Fills a group of class rows (weights, and momenta where it has a vector for them) from those of the checkpoint's parts
- * that have any of them: no other file is opened. */
+/* Whether its class rows have centres: it was trained with identity.unify discover. */
+enum status checkpoint_has_centres(const char *path, const struct checkpoint_state *state, bool *there,
+                                   struct error *error);
+/* Fills a group of class rows (weights, and momenta and centres where it has vectors for them) from those of the
+ * checkpoint's parts that have any of them: no other file is opened. */
 enum status checkpoint_read_classifier(const char *path, const struct checkpoint_dataset *dataset,
                                        const struct parameter_group *group,
                                        const struct checkpoint_progress *progress, struct error *error);

@@ -1,4 +1,4 @@
-/* classifier-<dataset>.<part>-of-<parts>.h5: class rows and their momenta. */
+/* classifier-<dataset>.<part>-of-<parts>.h5: class rows, their momenta, and where they are gathered their centres. */
 #include "proto/file.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/checkpoint/checkpoint_file.h"
@@ -6,6 +6,7 @@
 #include "shard/hdf5/hdf5.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Read between two signs of life. */
 #define PIECE_BYTES ((size_t)4 << 20)
@@ -13,6 +14,17 @@
 static uint64_t width_of(const struct parameter_group *group)
 {
     return group->parameters[0].shape[1];
+}
+
+static enum status write_centres(struct h5_file *file, const struct parameter_group *group,
+                                 struct error *error)
+{
+    uint64_t sums[2] = {group->rows.end - group->rows.begin, width_of(group)};
+    uint64_t samples[2] = {sums[0], 1};
+    enum status status = h5_write_array(file, "/centre", H5_TYPE_F32, 2, sums, group->centre, error);
+    return status == STATUS_OK ? h5_write_array(file, "/centre_samples", H5_TYPE_F32, 2, samples,
+                                                group->centre + group->count, error)
+                               : status;
 }
 
 static enum status write_rows(struct h5_file *file, const struct parameter_group *group, struct error *error)
@@ -35,9 +47,10 @@ static enum status write_rows(struct h5_file *file, const struct parameter_group
     if (status == STATUS_OK) {
         status = h5_write_array(file, "/weight", H5_TYPE_F32, 2, dims, group->weight, error);
     }
-    return status == STATUS_OK
-               ? h5_write_array(file, "/momentum", H5_TYPE_F32, 2, dims, group->momentum, error)
-               : status;
+    if (status == STATUS_OK) {
+        status = h5_write_array(file, "/momentum", H5_TYPE_F32, 2, dims, group->momentum, error);
+    }
+    return status == STATUS_OK && group->centre ? write_centres(file, group, error) : status;
 }
 
 enum status checkpoint_write_classifier(const char *directory, const struct parameter_group *group,
@@ -52,7 +65,8 @@ enum status checkpoint_write_classifier(const char *directory, const struct para
         status = file_join(directory, name, path, error);
     }
     if (status == STATUS_OK) {
-        status = checkpoint_try_space(path, 2 * sizeof(float) * (uint64_t)group->count, error);
+        status = checkpoint_try_space(
+            path, sizeof(float) * (2 * (uint64_t)group->count + group->centre_count), error);
     }
     if (status != STATUS_OK) {
         return status;
@@ -93,14 +107,13 @@ static enum status read_range(const struct h5_file *file, const struct checkpoin
     return STATUS_OK;
 }
 
-/* Copies the rows that file and group share. */
-static enum status copy_rows(const struct h5_file *file, const char *name, uint32_t begin, uint32_t end,
-                             const struct parameter_group *group, float *values,
+/* Copies the rows, of so many values, that file and group share. */
+static enum status copy_rows(const struct h5_file *file, const char *name, uint64_t width, uint32_t begin,
+                             uint32_t end, const struct parameter_group *group, float *values,
                              const struct checkpoint_progress *progress, struct error *error)
 {
     uint32_t first = begin > group->rows.begin ? begin : group->rows.begin;
     uint32_t last = end < group->rows.end ? end : group->rows.end;
-    uint64_t width = width_of(group);
     struct h5_array array = {0};
     if (first >= last) {
         return STATUS_OK;
@@ -133,6 +146,7 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
 {
     char name[256], full[PATH_SIZE];
     struct h5_file file = {0};
+    const uint64_t width = width_of(group);
     uint32_t end = 0;
     enum status status =
         checkpoint_name_classifier(path, dataset->name, part, dataset->parts, name, sizeof name, error);
@@ -147,10 +161,17 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
         status = read_range(&file, dataset, *row, &end, error);
     }
     if (status == STATUS_OK) {
-        status = copy_rows(&file, "/weight", *row, end, group, group->weight, progress, error);
+        status = copy_rows(&file, "/weight", width, *row, end, group, group->weight, progress, error);
     }
     if (status == STATUS_OK && group->momentum) {
-        status = copy_rows(&file, "/momentum", *row, end, group, group->momentum, progress, error);
+        status = copy_rows(&file, "/momentum", width, *row, end, group, group->momentum, progress, error);
+    }
+    if (status == STATUS_OK && group->centre) {
+        status = copy_rows(&file, "/centre", width, *row, end, group, group->centre, progress, error);
+    }
+    if (status == STATUS_OK && group->centre) {
+        float *samples = group->centre + group->count;
+        status = copy_rows(&file, "/centre_samples", 1, *row, end, group, samples, progress, error);
     }
     h5_close_file(&file, NULL);
     *row = end;
@@ -182,5 +203,34 @@ enum status checkpoint_read_classifier(const char *path, const struct checkpoint
                            "dataset %s has class rows up to %u where row %u was expected", dataset->name, row,
                            rows->end);
     }
+    return status;
+}
+
+enum status checkpoint_has_centres(const char *path, const struct checkpoint_state *state, bool *there,
+                                   struct error *error)
+{
+    const struct checkpoint_dataset *dataset = &state->datasets[0];
+    char name[256], full[PATH_SIZE], **names = NULL;
+    size_t count = 0;
+    struct h5_file file = {0};
+    *there = false;
+    enum status status =
+        checkpoint_name_classifier(path, dataset->name, 1, dataset->parts, name, sizeof name, error);
+    if (status == STATUS_OK) {
+        status = file_join(path, name, full, error);
+    }
+    if (status == STATUS_OK) {
+        status = h5_open_file(full, &file, error);
+    }
+    if (status == STATUS_OK) {
+        status = h5_list(&file, "/", &names, &count, error);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        *there = *there || strcmp(names[i], "centre") == 0;
+    }
+    if (status == STATUS_OK) {
+        h5_list_free(names, count);
+    }
+    h5_close_file(&file, NULL);
     return status;
 }

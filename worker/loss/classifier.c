@@ -60,7 +60,8 @@ static bool create_block(struct classifier *classifier, size_t dataset)
     block->parameter.count = values;
     block->weight = take(classifier, values, sizeof(float));
     block->gradient = take(classifier, values, sizeof(float));
-    return block->weight && block->gradient;
+    block->centre = classifier->config.centres ? take(classifier, values + rows, sizeof(float)) : NULL;
+    return block->weight && block->gradient && (block->centre || !classifier->config.centres);
 }
 
 static size_t owned_rows(const struct classifier *classifier, size_t dataset)
@@ -232,6 +233,7 @@ void classifier_free(struct classifier *classifier)
     for (size_t k = 0; classifier->block && k < classifier->config.datasets; k++) {
         free(classifier->block[k].weight);
         free(classifier->block[k].gradient);
+        free(classifier->block[k].centre);
     }
     free_parts(classifier);
     void *const buffers[] = {classifier->classes,   classifier->weight,       classifier->meeting,
@@ -275,18 +277,32 @@ struct parameter_group classifier_parameter_group(struct classifier *classifier,
                                                   const char *name)
 {
     const struct classifier_block *block = &classifier->block[dataset];
-    return (struct parameter_group){.name = name,
-                                    .owned_rows = true,
-                                    .parameters = &block->parameter,
-                                    .parameter_count = 1,
-                                    .count = block->parameter.count,
-                                    .weight = block->weight,
-                                    .gradient = block->gradient,
-                                    .rows = {.begin = block->row_begin,
-                                             .end = block->row_end,
-                                             .all = classifier->classes[dataset],
-                                             .part = block->part,
-                                             .parts = block->parts}};
+    return (struct parameter_group){
+        .name = name,
+        .owned_rows = true,
+        .parameters = &block->parameter,
+        .parameter_count = 1,
+        .count = block->parameter.count,
+        .weight = block->weight,
+        .gradient = block->gradient,
+        .centre = block->centre,
+        .centre_count = block->centre ? block->parameter.count + block->parameter.shape[0] : 0,
+        .rows = {.begin = block->row_begin,
+                 .end = block->row_end,
+                 .all = classifier->classes[dataset],
+                 .part = block->part,
+                 .parts = block->parts}};
+}
+
+void classifier_forget(struct classifier *classifier, double kept)
+{
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        const struct classifier_block *block = &classifier->block[k];
+        size_t values = block->centre ? block->parameter.count + block->parameter.shape[0] : 0;
+        for (size_t i = 0; i < values; i++) {
+            block->centre[i] = (float)(kept * (double)block->centre[i]);
+        }
+    }
 }
 
 size_t classifier_memory_bytes(const struct classifier *classifier)

@@ -33,6 +33,7 @@ struct classifier_config {
     double scale;
     bool scope_all; /* denominators run over every dataset's classes */
     double crossing_dropout; /* with scope dataset: probability of each other dataset's class */
+    bool centres; /* gathers the centres of the owned classes */
     uint64_t seed;
     int round_max; /* samples of one round: workers * lane batch */
     int threads;
@@ -67,7 +68,8 @@ enum status classifier_set_groups(struct classifier *classifier, const struct id
                                   struct error *error);
 
 /* The rows of dataset k that this worker owns as a group called `name`, without momenta: its vectors are the
- * classifier's own. */
+ * classifier's own. With config->centres its centres are the sums of the unit embeddings of each class's samples since
+ * the start, or since classifier_forget, whichever row they share, and then how many they are. */
 struct parameter_group classifier_parameter_group(struct classifier *classifier, size_t dataset,
                                                   const char *name);
 /* First worker and number of workers of dataset k's owner group. */
@@ -75,6 +77,9 @@ void classifier_owners(const struct classifier *classifier, size_t dataset, int 
 /* Who would own what, without building anything: for plans and tables. */
 void classifier_layout(const uint32_t *classes, size_t datasets, uint32_t rows_min, int workers,
                        size_t dataset, int *first, int *count);
+/* Lets what the centres hold so far count for `kept` times as much (0 to 1) as what is added from now on. */
+void classifier_forget(struct classifier *classifier, double kept);
+
 size_t classifier_memory_bytes(const struct classifier *classifier);
 void classifier_zero_gradient(struct classifier *classifier);
 

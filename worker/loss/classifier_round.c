@@ -82,6 +82,28 @@ static void sort_samples(struct classifier *classifier, int count, int64_t globa
     next[0] = 0;
 }
 
+/* Adds the samples' unit embeddings to the centres of the owned classes. */
+static void add_to_centres(struct classifier *classifier, int count)
+{
+    size_t dimension = (size_t)classifier->config.embedding;
+    for (int i = 0; i < count && classifier->config.centres; i++) {
+        const struct scored *scored = &classifier->scored[i];
+        const struct classifier_block *block = &classifier->block[scored->sample.dataset];
+        uint32_t label = scored->sample.label;
+        bool sound = scored->inverse_norm > 0 && isfinite(scored->inverse_norm);
+        if (label < block->row_begin || label >= block->row_end || !sound) {
+            continue;
+        }
+        size_t row = label - block->row_begin;
+        float *centre = block->centre + row * dimension;
+        const float *embedding = classifier->embedding + (size_t)i * dimension;
+        for (size_t j = 0; j < dimension; j++) {
+            centre[j] += embedding[j];
+        }
+        block->centre[block->parameter.count + row] += 1;
+    }
+}
+
 typedef enum status (*group_reduction)(struct exchange *exchange, struct exchange_group *group, float *values,
                                        size_t count, struct error *error);
 
@@ -218,6 +240,7 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
         return status;
     }
     sort_samples(classifier, gathered, global_batch);
+    add_to_centres(classifier, gathered);
     struct error failure = {0};
     failure.status = score_draw(classifier, gathered, step, &failure);
     if (failure.status != STATUS_OK) {

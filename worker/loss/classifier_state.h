@@ -14,6 +14,8 @@ struct classifier_block {
     int part, parts;
     float *weight; /* [row_end - row_begin][D] */
     float *gradient; /* the same */
+    float *
+        centre; /* [row_end - row_begin][D] sums of unit embeddings, and [row_end - row_begin] of how many; or NULL */
     struct parameter parameter; /* weight and gradient as a group has them */
 };
 

@@ -134,7 +134,9 @@ bool parameter_group_create_copy(const struct parameter_group *group, struct par
     copy->weight = allocate(group->count);
     copy->momentum = allocate(group->count);
     copy->statistics = group->statistic_count > 0 ? allocate(group->statistic_count) : NULL;
-    return copy->weight && copy->momentum && (group->statistic_count == 0 || copy->statistics);
+    copy->centre = group->centre_count > 0 ? allocate(group->centre_count) : NULL;
+    return copy->weight && copy->momentum && (group->statistic_count == 0 || copy->statistics) &&
+           (group->centre_count == 0 || copy->centre);
 }
 
 static void copy_values(float *target, const float *source, size_t count)
@@ -149,6 +151,7 @@ void parameter_group_copy(const struct parameter_group *group, struct parameter_
     copy_values(copy->weight, group->weight, group->count);
     copy_values(copy->momentum, group->momentum, group->count);
     copy_values(copy->statistics, group->statistics, group->statistic_count);
+    copy_values(copy->centre, group->centre, group->centre_count);
 }
 
 void parameter_group_free_copy(struct parameter_group *copy)
@@ -156,5 +159,6 @@ void parameter_group_free_copy(struct parameter_group *copy)
     free(copy->weight);
     free(copy->momentum);
     free(copy->statistics);
+    free(copy->centre);
     *copy = (struct parameter_group){0};
 }

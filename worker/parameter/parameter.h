@@ -71,6 +71,9 @@ struct parameter_group {
     float *momentum; /* NULL: not trained, or the caller does not want it */
     float *statistics; /* running statistics [statistic_count], NULL: none */
     size_t statistic_count;
+    float *
+        centre; /* of class rows alone [centre_count]: each row's [D], then a number for each row; NULL: none */
+    size_t centre_count;
     struct parameter_rows rows; /* of class rows alone */
 };
 
@@ -87,7 +90,7 @@ size_t parameter_group_largest(const struct parameter_group *group);
 bool parameter_group_add_momentum(struct parameter_group *group);
 void parameter_group_free_momentum(struct parameter_group *group);
 
-/* A copy of what a checkpoint keeps: weights, momenta and statistics have memory of their own, the gradient is
+/* A copy of what a checkpoint keeps: weights, momenta, statistics and centres have memory of their own, the gradient is
  * NULL; the rest is shared with `group`, which must outlive it. Their values are 0 until
  * parameter_group_copy. False when memory runs out; the caller calls parameter_group_free_copy in any case. */
 bool parameter_group_create_copy(const struct parameter_group *group, struct parameter_group *copy);
