@@ -68,6 +68,10 @@ static const struct field eval_fields[] = {FIELD(I64, eval.step),
                                            FIELD(DOUBLE, eval.tar[0]),
                                            FIELD(DOUBLE, eval.tar[1]),
                                            FIELD(DOUBLE, eval.tar[2])};
+static const struct field groups_fields[] = {
+    FIELD(I64, groups.step),      FIELD(U64, groups.pairs),  FIELD(U64, groups.groups),
+    FIELD(U64, groups.joined),    FIELD(U64, groups.parted), FIELD(DOUBLE, groups.precision),
+    FIELD(DOUBLE, groups.shared), FIELD(U32, groups.known),  FIELD(DOUBLE, groups.seconds)};
 static const struct field part_fields[] = {FIELD(I64, part.step), FIELD(TEXT, part.file),
                                            FIELD(U64, part.bytes), FIELD(U32, part.crc)};
 static const struct field saved_fields[] = {
@@ -100,14 +104,14 @@ struct layout {
     }
 
 static const struct layout layouts[] = {
-    [MESSAGE_HELLO] = LAYOUT(hello),        [MESSAGE_HEARTBEAT] = LAYOUT(heartbeat),
-    [MESSAGE_STEP] = LAYOUT(step),          [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
-    [MESSAGE_EVAL] = LAYOUT(eval),          [MESSAGE_PART] = LAYOUT(part),
-    [MESSAGE_SAVED] = LAYOUT(saved),        [MESSAGE_FAULT] = LAYOUT(fault),
-    [MESSAGE_WARNING] = LAYOUT(warning),    [MESSAGE_BAD_IMAGE] = LAYOUT(bad_image),
-    [MESSAGE_DONE] = LAYOUT(done),          [MESSAGE_START] = LAYOUT(start),
-    [MESSAGE_LEASES] = LAYOUT(leases),      [MESSAGE_CONTROL] = LAYOUT(control),
-    [MESSAGE_COMMITTED] = LAYOUT(committed)};
+    [MESSAGE_HELLO] = LAYOUT(hello),         [MESSAGE_HEARTBEAT] = LAYOUT(heartbeat),
+    [MESSAGE_STEP] = LAYOUT(step),           [MESSAGE_LEASE_DONE] = LAYOUT(lease_done),
+    [MESSAGE_EVAL] = LAYOUT(eval),           [MESSAGE_PART] = LAYOUT(part),
+    [MESSAGE_SAVED] = LAYOUT(saved),         [MESSAGE_FAULT] = LAYOUT(fault),
+    [MESSAGE_WARNING] = LAYOUT(warning),     [MESSAGE_BAD_IMAGE] = LAYOUT(bad_image),
+    [MESSAGE_DONE] = LAYOUT(done),           [MESSAGE_START] = LAYOUT(start),
+    [MESSAGE_LEASES] = LAYOUT(leases),       [MESSAGE_CONTROL] = LAYOUT(control),
+    [MESSAGE_COMMITTED] = LAYOUT(committed), [MESSAGE_GROUPS] = LAYOUT(groups)};
 
 enum { HEADER_SIZE = 12, LEASE_SIZE = 16 };
 static const unsigned char magic[4] = {'D', 'A', 'I', 'L'};
@@ -356,6 +360,6 @@ struct error message_saved_error(const struct message_saved *saved)
 const char *message_phase_name(uint32_t phase)
 {
     static const char *const names[] = {"start",    "data",   "forward",    "classifier", "backward",
-                                        "exchange", "update", "checkpoint", "evaluate"};
+                                        "exchange", "update", "checkpoint", "evaluate",   "discover"};
     return phase < sizeof names / sizeof names[0] ? names[phase] : "unknown";
 }

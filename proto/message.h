@@ -21,6 +21,7 @@ enum message_kind {
     MESSAGE_STEP, /* worker to coordinator: a step's figures (all workers; global ones equal on all) */
     MESSAGE_LEASE_DONE, /* worker to coordinator: a lane came to the end of its leases of an epoch */
     MESSAGE_EVAL, /* first worker to coordinator: the result of one verification set */
+    MESSAGE_GROUPS, /* first worker to coordinator: identity groups were discovered */
     MESSAGE_PART, /* worker to coordinator: one file of a checkpoint is written and synced */
     MESSAGE_SAVED, /* worker to coordinator: all my files of a checkpoint are written, or one could not be */
     MESSAGE_FAULT, /* worker to coordinator: I failed */
@@ -42,7 +43,8 @@ enum message_phase {
     PHASE_EXCHANGE,
     PHASE_UPDATE,
     PHASE_CHECKPOINT,
-    PHASE_EVALUATE
+    PHASE_EVALUATE,
+    PHASE_DISCOVER
 };
 
 /* Bits of the control word. */
@@ -113,6 +115,16 @@ struct message_eval {
     int64_t pairs;
     double accuracy, accuracy_std, threshold, auc, norm;
     double tar[3]; /* at far 1e-2, 1e-3, 1e-4; negative: the set is too small for it */
+};
+
+struct message_groups {
+    int64_t step; /* after which */
+    uint64_t pairs, groups; /* of classes that are one person, and of two or more */
+    uint64_t joined, parted; /* pairs that were not, or are no more */
+    double precision; /* that the pairs are expected to have; NaN of none, or where it is not known */
+    double shared; /* pairs in all, estimated */
+    uint32_t known; /* 0: the judge cannot tell, and nothing has changed */
+    double seconds; /* that it took */
 };
 
 struct message_part {
@@ -194,6 +206,7 @@ struct message {
         struct message_step step;
         struct message_lease_done lease_done;
         struct message_eval eval;
+        struct message_groups groups;
         struct message_part part;
         struct message_saved saved;
         struct message_fault fault;

@@ -20,6 +20,11 @@ static bool reads(const struct trainer *trainer)
     return trainer->exchange->rank == 0;
 }
 
+static bool discovers(const struct trainer *trainer)
+{
+    return trainer->config->identity.unify == CONFIG_UNIFY_DISCOVER;
+}
+
 static void show_life(void *context)
 {
     const struct trainer_observer *observer = &((const struct trainer *)context)->observer;
@@ -158,6 +163,9 @@ static enum status read_all(struct trainer *trainer, struct source *source, stru
                                manifest->name, manifest->classes);
         }
     }
+    if (status == STATUS_OK && discovers(trainer)) {
+        status = checkpoint_read_identity(source->path, &source->state, &source->there, error);
+    }
     return status == STATUS_OK
                ? checkpoint_read_model(source->path, trainer->groups, trainer->group_count, &progress, error)
                : status;
@@ -192,6 +200,16 @@ static void close_source(struct source *source)
     free(source->rows_of);
 }
 
+/* The groups that were discovered up to there. */
+static enum status take_groups(struct trainer *trainer, const struct source *source, struct error *error)
+{
+    if (source->there) {
+        identity_groups_set(trainer->identity, source->there->home);
+    }
+    return exchange_agree(trainer->exchange,
+                          classifier_set_groups(trainer->classifier, trainer->identity, error), error);
+}
+
 enum status restore_checkpoint(struct trainer *trainer, const char *path, struct error *error)
 {
     struct source source;
@@ -208,6 +226,12 @@ enum status restore_checkpoint(struct trainer *trainer, const char *path, struct
     }
     if (status == STATUS_OK) {
         status = exchange_agree(trainer->exchange, read_own_rows(trainer, &source, error), error);
+    }
+    if (status == STATUS_OK && discovers(trainer)) {
+        status = share_identity(trainer, &source, error);
+    }
+    if (status == STATUS_OK && discovers(trainer)) {
+        status = take_groups(trainer, &source, error);
     }
     iresnet_weights_changed(trainer->net);
     close_source(&source);
@@ -287,8 +311,9 @@ static enum status take_rows(struct trainer *trainer, const struct source *sourc
             continue;
         }
         const size_t old = (size_t)source->rows_of[k];
-        const struct parameter_group rows =
+        struct parameter_group rows =
             classifier_parameter_group(trainer->classifier, k, trainer->manifests[k].name);
+        rows.centre = NULL; /* of embeddings that this run will not have */
         status =
             checkpoint_read_classifier(source->path, &source->state.datasets[old], &rows, &progress, error);
         /* Homes are never of a later dataset. */

@@ -25,6 +25,7 @@ struct save {
     /* The copy. */
     /* [trainer->group_count]; those that this worker does not write stay zero. */
     struct parameter_group *groups;
+    struct identity_groups *identity; /* NULL: none, or another worker writes them */
     struct save_moment moment;
     double stall;
 
@@ -68,7 +69,7 @@ int64_t save_memory_bytes(const struct trainer *trainer)
     for (size_t i = 0; i < trainer->group_count; i++) {
         const struct parameter_group *group = &trainer->groups[i];
         if (writes(trainer, group)) {
-            count += 2 * group->count + group->statistic_count;
+            count += 2 * group->count + group->statistic_count + group->centre_count;
         }
     }
     return (int64_t)(count * sizeof(float));
@@ -92,7 +93,7 @@ static enum status write_files(struct save *save)
     checkpoint_path(save->run_dir, save->moment.step, save->owner, directory, sizeof directory);
     if (writes_model(trainer)) {
         begin_file(save, directory, "model.h5");
-        status = checkpoint_write_model(directory, save->groups, trainer->group_count, trainer->identity,
+        status = checkpoint_write_model(directory, save->groups, trainer->group_count, save->identity,
                                         &save->parts[save->part_count++], &save->failure);
     }
     for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {
@@ -154,7 +155,10 @@ static bool lay_out(struct save *save)
             complete = parameter_group_create_copy(&trainer->groups[i], &save->groups[i]);
         }
     }
-    return complete;
+    struct error error;
+    return complete && (!trainer->identity || !writes_model(trainer) ||
+                        identity_groups_create(trainer->classes, trainer->datasets, &save->identity,
+                                               &error) == STATUS_OK);
 }
 
 static enum status start_thread(struct save *save, struct error *error)
@@ -211,6 +215,7 @@ void save_free(struct save *save)
     for (size_t i = 0; save->groups && i < save->trainer->group_count; i++) {
         parameter_group_free_copy(&save->groups[i]);
     }
+    identity_groups_free(save->identity);
     free(save->groups);
     free(save->parts);
     free(save);
@@ -225,6 +230,9 @@ void save_begin(struct save *save, const struct save_moment *moment, double sinc
         if (writes(trainer, &trainer->groups[i])) {
             parameter_group_copy(&trainer->groups[i], &save->groups[i]);
         }
+    }
+    if (save->identity) {
+        identity_groups_set(save->identity, trainer->identity->home);
     }
     save->moment = *moment;
     save->pending_step = moment->step;

@@ -118,6 +118,7 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
         .scale = config->loss.scale,
         .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
         .crossing_dropout = config->loss.crossing_dropout,
+        .centres = config->identity.unify == CONFIG_UNIFY_DISCOVER,
         .seed = config->run.seed,
         .round_max = trainer->exchange->size * config->batch.lane,
         .threads = threads};
@@ -201,12 +202,15 @@ static enum status create_model(struct trainer *trainer, struct error *error)
     return status == STATUS_OK ? create_buffers(trainer, error) : status;
 }
 
-/* The classes that the configuration says are one person. */
+/* The classes that the configuration says are one person; nobody yet where they are to be discovered. */
 static enum status open_identity(struct trainer *trainer, struct error *error)
 {
     const struct config *config = trainer->config;
     struct identity_file_counts counts;
-    if (strcmp(config->identity.file, "none") == 0) {
+    if (config->identity.unify == CONFIG_UNIFY_DISCOVER) {
+        return identity_groups_create(trainer->classes, trainer->datasets, &trainer->identity, error);
+    }
+    if (config->identity.unify == CONFIG_UNIFY_NONE || strcmp(config->identity.file, "none") == 0) {
         return STATUS_OK;
     }
     return identity_file_open(config->identity.file, trainer->manifests, trainer->datasets,
@@ -281,6 +285,11 @@ void trainer_observe(struct trainer *trainer, const struct trainer_observer *obs
     trainer->observer = *observer;
     trainer->buckets.started = observer->sum;
     trainer->buckets.started_context = observer->context;
+}
+
+const struct parameter_group *trainer_class_rows(const struct trainer *trainer)
+{
+    return trainer->groups + CLASS_GROUPS;
 }
 
 static void take_plan(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch)

@@ -97,6 +97,9 @@ enum status trainer_create_without_data(struct trainer *trainer, const struct co
                                         size_t datasets, struct error *error);
 void trainer_free(struct trainer *trainer);
 
+/* The class rows that this worker owns, with momenta [trainer->datasets]. */
+const struct parameter_group *trainer_class_rows(const struct trainer *trainer);
+
 /* Initial weights as the configuration's seed draws them, whatever `model.init` says. */
 void trainer_init_random(struct trainer *trainer);
 

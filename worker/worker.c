@@ -4,6 +4,7 @@
 #include "worker/evaluate/evaluation.h"
 #include "worker/restore.h"
 #include "worker/worker_checkpoint.h"
+#include "worker/worker_identity.h"
 #include "worker/worker_messages.h"
 #include "worker/worker_numeric.h"
 
@@ -284,6 +285,9 @@ static enum status train_step(struct worker *worker, struct error *error)
     }
     if (status == STATUS_OK) {
         status = report_leases(worker, error);
+    }
+    if (status == STATUS_OK) {
+        status = worker_discover_if_due(worker, error);
     }
     return status == STATUS_OK ? after_step(worker, control.requests, error) : status;
 }

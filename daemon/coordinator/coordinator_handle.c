@@ -101,6 +101,29 @@ static void take_eval(struct coordinator *coordinator, const struct message_eval
                  (long long)eval->pairs, eval->threshold, eval->auc);
 }
 
+static void take_groups(struct coordinator *coordinator, const struct message_groups *groups)
+{
+    const int64_t epoch = (groups->step - 1) / coordinator->setup->steps_per_epoch + 1;
+    journal_groups(coordinator->journal, groups, epoch);
+    if (!groups->known) {
+        journal_line(coordinator->journal,
+                     "step %lld: identity groups: it cannot be told who is one person, so they stay: %llu "
+                     "pairs, %.2f s",
+                     (long long)groups->step, (unsigned long long)groups->pairs, groups->seconds);
+    } else if (groups->pairs == 0) {
+        journal_line(coordinator->journal, "step %lld: identity groups: no pairs, %.2f s",
+                     (long long)groups->step, groups->seconds);
+    } else {
+        journal_line(
+            coordinator->journal,
+            "step %lld: identity groups: %llu pairs in %llu groups, %.0f%% expected to be right, of about "
+            "%.0f that there are; %llu are new, %llu no more, %.2f s",
+            (long long)groups->step, (unsigned long long)groups->pairs, (unsigned long long)groups->groups,
+            100 * groups->precision, groups->shared, (unsigned long long)groups->joined,
+            (unsigned long long)groups->parted, groups->seconds);
+    }
+}
+
 static void take_fault(struct coordinator *coordinator, int worker, const struct message_fault *fault)
 {
     struct error told = message_fault_error(fault);
@@ -170,6 +193,9 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
         return take_lease_done(coordinator, worker, &message->lease_done, error);
     case MESSAGE_EVAL:
         take_eval(coordinator, &message->eval);
+        return STATUS_OK;
+    case MESSAGE_GROUPS:
+        take_groups(coordinator, &message->groups);
         return STATUS_OK;
     case MESSAGE_PART:
         coordinator->writing[worker].bytes += (double)message->part.bytes;

@@ -22,7 +22,7 @@ static const char *const see_host =
 /* `current`: the phase is what the worker is in now; else it is only the last one that it sent word of. */
 static double patience_of(const struct worker_view *view, uint32_t phase, bool current)
 {
-    bool slow = phase == PHASE_CHECKPOINT || phase == PHASE_EVALUATE ||
+    bool slow = phase == PHASE_CHECKPOINT || phase == PHASE_EVALUATE || phase == PHASE_DISCOVER ||
                 (current && (phase == PHASE_START || phase == PHASE_CLASSIFIER || phase == PHASE_UPDATE));
     return slow || !view->stepped ? PATIENCE : 1;
 }

@@ -149,6 +149,21 @@ void journal_eval(struct journal *journal, const struct message_eval *eval)
     journal_write(journal, &record);
 }
 
+void journal_groups(struct journal *journal, const struct message_groups *groups, int64_t epoch)
+{
+    const struct status_record record = {.kind = STATUS_KIND_GROUPS,
+                                         .groups = {.step = groups->step,
+                                                    .epoch = epoch,
+                                                    .pairs = (int64_t)groups->pairs,
+                                                    .groups = (int64_t)groups->groups,
+                                                    .joined = (int64_t)groups->joined,
+                                                    .parted = (int64_t)groups->parted,
+                                                    .precision = groups->precision,
+                                                    .shared = groups->known ? groups->shared : (double)NAN,
+                                                    .seconds = groups->seconds}};
+    journal_write(journal, &record);
+}
+
 void journal_checkpoint(struct journal *journal, int64_t step, const char *path, uint64_t bytes,
                         double seconds, double stall)
 {

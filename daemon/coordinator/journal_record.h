@@ -24,6 +24,8 @@ void journal_plan(struct journal *journal, const struct plan *plan, int workers)
 void journal_step(struct journal *journal, const struct message_step *step, int64_t steps, double eta_seconds,
                   const struct step_seconds *seconds, int workers);
 void journal_eval(struct journal *journal, const struct message_eval *eval);
+/* epoch: that ended there, from 1 */
+void journal_groups(struct journal *journal, const struct message_groups *groups, int64_t epoch);
 /* seconds: from the step to the commit; stall: of these, that training stood still. */
 void journal_checkpoint(struct journal *journal, int64_t step, const char *path, uint64_t bytes,
                         double seconds, double stall);

@@ -59,6 +59,9 @@ size_t tensorboard_scalars(const struct status_record *record, int64_t *step,
         *step = record->eval.step;
         curves.set = record->eval.set;
         break;
+    case STATUS_KIND_GROUPS:
+        *step = record->groups.step;
+        break;
     case STATUS_KIND_CHECKPOINT:
         *step = record->checkpoint.step;
         break;

@@ -174,6 +174,35 @@ static void draw_schedules(const struct drawing *drawing)
     snprintf(norm->caption, sizeof norm->caption, "Backbone and domain head together, before clipping.");
 }
 
+/* Of a run that discovers who is one person. */
+static void draw_groups(const struct drawing *drawing)
+{
+    const struct report_log *log = drawing->log;
+    if (log->group_count == 0) {
+        return;
+    }
+    struct report_figure *figure =
+        add(drawing, REPORT_TRAINING, "identity-groups", "Pairs of classes that are one person", "pairs");
+    struct plot_curve *shared = report_figure_curve(drawing->figures, figure, "in all, estimated",
+                                                    PLOT_MARKED_LINE, 1, log->group_count);
+    struct plot_curve *joined =
+        report_figure_curve(drawing->figures, figure, "joined", PLOT_MARKED_LINE, 0, log->group_count);
+    struct plot_curve *right = report_figure_curve(drawing->figures, figure, "of these right, expected",
+                                                   PLOT_MARKED_LINE, 2, log->group_count);
+    for (size_t i = 0; i < log->group_count; i++) {
+        const struct status_groups *groups = &log->groups[i];
+        const double step = (double)groups->step / drawing->unit;
+        report_curve_point(shared, step, groups->shared);
+        report_curve_point(joined, step, (double)groups->pairs);
+        report_curve_point(right, step, groups->pairs > 0 ? (double)groups->pairs * groups->precision : 0);
+    }
+    figure->plot.y_min = 0;
+    snprintf(figure->caption, sizeof figure->caption,
+             "Made anew at each discovery from the centres of the classes. What is expected to be right, and "
+             "how many "
+             "there are in all, the training estimates by itself.");
+}
+
 static bool seen_before(const struct report_log *log, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
@@ -287,6 +316,7 @@ void report_figures_of_log(const struct report_log *log, struct report_figures *
     draw_losses(&drawing);
     draw_accuracies(&drawing);
     draw_schedules(&drawing);
+    draw_groups(&drawing);
     draw_evaluations(&drawing);
     draw_samples(&drawing);
     draw_speed(&drawing);

@@ -73,6 +73,23 @@ static void forget_beyond(struct report_log *log, int64_t step)
         }
     }
     log->checkpoint_count = checkpoints;
+    size_t groups = 0;
+    for (size_t i = 0; i < log->group_count; i++) {
+        if (log->groups[i].step <= step) {
+            log->groups[groups++] = log->groups[i];
+        }
+    }
+    log->group_count = groups;
+}
+
+static void take_groups(struct report_log *log, struct status_record *record)
+{
+    struct status_groups *groups = add(log, &log->groups, log->group_count, sizeof *groups);
+    if (groups) {
+        *groups = record->groups;
+        log->group_count++;
+    }
+    status_record_free(record);
 }
 
 static void take_workers(struct report_log *log, const struct status_start *start)
@@ -169,6 +186,9 @@ static void take(struct report_log *log, struct status_record *record)
     case STATUS_KIND_EVAL:
         keep(log, &log->evals, &log->eval_count, record);
         break;
+    case STATUS_KIND_GROUPS:
+        take_groups(log, record);
+        break;
     case STATUS_KIND_CHECKPOINT:
         keep(log, &log->checkpoints, &log->checkpoint_count, record);
         break;
@@ -233,6 +253,7 @@ void report_log_free(struct report_log *log)
         status_record_free(&log->starts[i].start);
         status_record_free(&log->starts[i].stop);
     }
+    free(log->groups);
     free(log->starts);
     free(log->workers);
     *log = (struct report_log){0};

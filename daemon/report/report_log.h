@@ -34,6 +34,8 @@ struct report_log {
     size_t eval_count;
     struct status_record *checkpoints;
     size_t checkpoint_count;
+    struct status_groups *groups; /* that were discovered */
+    size_t group_count;
     struct report_start *starts;
     size_t start_count;
     struct status_record *notes; /* warnings and faults */

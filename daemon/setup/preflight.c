@@ -222,7 +222,8 @@ static void check_all(struct check *check)
     for (size_t k = 0; k < config->data.dataset_count; k++) {
         check_dataset(check, config->data.datasets[k].manifest);
     }
-    if (check->counted && strcmp(config->identity.file, "none") != 0 &&
+    if (check->counted && config->identity.unify == CONFIG_UNIFY_FILE &&
+        strcmp(config->identity.file, "none") != 0 &&
         passes(check, setup_check_identity(setup, &error), &error)) {
         tell(check, "identity.file %s: %" PRIu64 " classes share another's row", config->identity.file,
              setup->identity->shared);

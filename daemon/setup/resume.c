@@ -164,6 +164,21 @@ enum status resume_decide(struct setup *setup, struct checkpoint_state *state, s
     return status;
 }
 
+/* A discovery goes on from centres that were gathered up to there. */
+static enum status check_centres(const char *path, const struct checkpoint_state *state, struct error *error)
+{
+    bool there = false;
+    enum status status = checkpoint_has_centres(path, state, &there, error);
+    if (status == STATUS_OK && !there) {
+        status = error_set(
+            error, STATUS_USAGE, path,
+            "set identity.unify as it was trained with, or take another run.dir and this checkpoint "
+            "as model.init",
+            "identity.unify is discover, but this checkpoint has no centres of its classes");
+    }
+    return status;
+}
+
 enum status resume_check_identity(const struct setup *setup, const struct checkpoint_state *state,
                                   struct error *error)
 {
@@ -173,6 +188,10 @@ enum status resume_check_identity(const struct setup *setup, const struct checkp
         return STATUS_OK;
     }
     enum status status = checkpoint_read_identity(path, state, &there, error);
+    if (status == STATUS_OK && setup->config.identity.unify == CONFIG_UNIFY_DISCOVER) {
+        identity_groups_free(there);
+        return check_centres(path, state, error);
+    }
     bool same = status == STATUS_OK && there->shared == (setup->identity ? setup->identity->shared : 0);
     for (uint64_t c = 0; same && setup->identity && c < there->first_class[there->datasets]; c++) {
         same = there->home[c] == setup->identity->home[c];
@@ -180,10 +199,10 @@ enum status resume_check_identity(const struct setup *setup, const struct checkp
     if (status == STATUS_OK && !same) {
         status = error_set(
             error, STATUS_USAGE, path,
-            "give identity.file the table that it was trained with, or another run.dir and this "
+            "give identity.unify and identity.file what it was trained with, or another run.dir and this "
             "checkpoint as model.init",
             "this is a checkpoint of other identity groups: %llu of its classes share another's row, "
-            "by identity.file %llu do",
+            "by the configuration %llu do",
             (unsigned long long)there->shared,
             (unsigned long long)(setup->identity ? setup->identity->shared : 0));
     }

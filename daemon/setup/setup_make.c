@@ -163,7 +163,7 @@ enum status setup_check_identity(struct setup *setup, struct error *error)
 {
     const struct config *config = &setup->config;
     struct identity_file_counts counts;
-    if (strcmp(config->identity.file, "none") == 0) {
+    if (config->identity.unify != CONFIG_UNIFY_FILE || strcmp(config->identity.file, "none") == 0) {
         return STATUS_OK;
     }
     enum status status =

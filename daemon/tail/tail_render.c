@@ -248,6 +248,11 @@ static void put_milestones(struct screen *screen, const struct status_summary *s
         put_line(screen, FIGURES, "checkpoint: step %lld, %s ago, %s", (long long)summary->checkpoint_step,
                  age, summary->checkpoint_path);
     }
+    if (summary->groups.step > 0) {
+        put_line(screen, DETAILS, "identity groups: %lld, %lld pairs, %s %% expected to be right, step %lld",
+                 (long long)summary->groups.groups, (long long)summary->groups.pairs,
+                 format_figure(100 * summary->groups.precision, "%.0f", a), (long long)summary->groups.step);
+    }
     for (int i = 0; i < summary->eval_count; i++) {
         const struct summary_eval *eval = &summary->evals[i];
         put_line(screen, DETAILS, "eval %-20s %s +- %s %%, AUC %s, step %lld", eval->set,
@@ -460,6 +465,12 @@ static json_t *checkpoint_json(const struct status_summary *summary, double now)
                      json_figure(now - summary->checkpoint_t));
 }
 
+static json_t *groups_json(const struct status_summary *summary)
+{
+    return summary->groups.step > 0 ? status_part_json(status_kind_part(STATUS_KIND_GROUPS), &summary->groups)
+                                    : json_null();
+}
+
 json_t *tail_json(const struct status_summary *summary, const struct tail_view *view)
 {
     json_t *history = json_array();
@@ -469,14 +480,14 @@ json_t *tail_json(const struct status_summary *summary, const struct tail_view *
     /* The last step's members by the names that they have in the log; then what is the run's. */
     json_t *object = status_part_json(status_kind_part(STATUS_KIND_STEP), &summary->step);
     json_t *run = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+        "{s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
         tail_state(summary, view), "log", json_text(view->path), "name", json_text(summary->name), "version",
         json_text(summary->version), "age_seconds", json_figure(view->now - summary->last_t), "exit_code",
         summary->exit_code, "lanes", summary->lanes, "parameters", (json_int_t)summary->parameters,
         "steps_per_epoch", (json_int_t)summary->steps_per_epoch, "checkpoint",
-        checkpoint_json(summary, view->now), "evals", evals_json(summary), "workers", workers_json(summary),
-        "loss_history", history, "slow", slow_json(summary, view->now), "warning",
-        json_text(summary->warning), "fault", json_text(summary->fault));
+        checkpoint_json(summary, view->now), "evals", evals_json(summary), "groups", groups_json(summary),
+        "workers", workers_json(summary), "loss_history", history, "slow", slow_json(summary, view->now),
+        "warning", json_text(summary->warning), "fault", json_text(summary->fault));
     if (!object || !run || json_object_update(object, run) != 0) {
         json_decref(object);
         object = NULL;

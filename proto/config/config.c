@@ -200,6 +200,11 @@ static enum status check_rules(const struct config *config, const char *name, st
         return error_set(error, STATUS_USAGE, name, "set loss.scope to dataset, or crossing_dropout to 0",
                          "loss.crossing_dropout needs loss.scope dataset");
     }
+    if (config->identity.unify == CONFIG_UNIFY_DISCOVER && strcmp(config->identity.file, "none") != 0) {
+        return error_set(
+            error, STATUS_USAGE, name, "set identity.unify to file, or identity.file to none",
+            "identity.unify discover finds who is one person by itself, and reads no identity.file");
+    }
     if (config->schedule.warmup_epochs > config->schedule.epochs) {
         return error_set(error, STATUS_USAGE, name, "shorten the warm-up",
                          "schedule.warmup_epochs %g is longer than schedule.epochs %g",

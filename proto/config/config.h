@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+enum config_unify { CONFIG_UNIFY_NONE, CONFIG_UNIFY_FILE, CONFIG_UNIFY_DISCOVER };
 enum config_scope { CONFIG_SCOPE_ALL, CONFIG_SCOPE_DATASET };
 enum config_domain_schedule { CONFIG_DOMAIN_CONSTANT, CONFIG_DOMAIN_GANIN };
 enum config_recompute { CONFIG_RECOMPUTE_NONE, CONFIG_RECOMPUTE_BLOCKS };
@@ -58,8 +59,11 @@ struct config {
         double crossing_dropout;
     } loss;
     struct {
+        enum config_unify unify;
         char *file; /* "none" or a table of pairs (shard/identity/overlap_list.h) */
         double min_probability;
+        double start, until; /* fractions of the training */
+        double every_epochs;
     } identity;
     struct {
         double lambda;

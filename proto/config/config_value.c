@@ -105,6 +105,7 @@ static bool set_choice(struct config *config, const struct config_row *row, cons
     return true;
 }
 
+_Static_assert(sizeof(enum config_unify) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_scope) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_schedule) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_domain_schedule) == sizeof(unsigned), "choices are stored as unsigned");

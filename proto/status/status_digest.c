@@ -27,6 +27,8 @@ static int64_t step_of(const struct status_record *record)
         return record->step.step;
     case STATUS_KIND_EVAL:
         return record->eval.step;
+    case STATUS_KIND_GROUPS:
+        return record->groups.step;
     case STATUS_KIND_CHECKPOINT:
         return record->checkpoint.step;
     default:

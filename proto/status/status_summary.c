@@ -173,6 +173,9 @@ void status_summary_fold(struct status_summary *summary, const struct status_rec
     case STATUS_KIND_EVAL:
         fold_eval(summary, &record->eval);
         break;
+    case STATUS_KIND_GROUPS:
+        summary->groups = record->groups;
+        break;
     case STATUS_KIND_CHECKPOINT:
         fold_checkpoint(summary, &record->checkpoint, record->head.t);
         break;

@@ -63,6 +63,8 @@ struct status_summary {
     struct summary_eval evals[SUMMARY_SETS]; /* the newest of each set */
     int eval_count;
 
+    struct status_groups groups; /* the last ones that were discovered; step 0: none */
+
     int64_t checkpoint_step; /* -1: none */
     double checkpoint_t;
     char checkpoint_path[512];

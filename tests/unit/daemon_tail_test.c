@@ -34,6 +34,8 @@ static const char *const records[] = {
     "{\"t\":1700000016,\"seq\":4,\"kind\":\"eval\",\"step\":10,\"set\":\"lfw\",\"pairs\":600,\"accuracy\":0."
     "8525,"
     "\"accuracy_std\":0.0125,\"threshold\":1.25,\"auc\":0.9321}",
+    "{\"t\":1700000016.5,\"seq\":5,\"kind\":\"groups\",\"step\":40,\"epoch\":1,\"pairs\":120,\"groups\":30,"
+    "\"joined\":20,\"parted\":3,\"precision\":0.875,\"shared\":200.5,\"seconds\":0.5}",
     "{\"t\":1700000020,\"seq\":5,\"kind\":\"step\",\"epoch\":2,\"step\":60,\"steps\":100,\"loss\":2.5,\"loss_"
     "cls\":2.25,"
     "\"loss_dom\":0.25,\"accuracy\":0.5,\"domain_accuracy\":0.7,\"lambda\":0.05,\"lr\":0.05,\"grad_norm\":1."
@@ -114,6 +116,7 @@ static void shows_the_run(void **state)
     has(text, "accuracy 50.0 %, of the dataset guessed 70.0 %");
     has(text, "checkpoint: step 10, 15s ago, runs/demo/checkpoints/step-000000010");
     has(text, "eval lfw                  85.25 +- 1.25 %, AUC 0.9321, step 10");
+    has(text, "identity groups: 30, 120 pairs, 88 % expected to be right, step 40");
     has(text, "warning: the disk? is älmost full");
     has(text, "rank 1   node1           4 x avx512  data 0.010  compute 1.500  exchange 0.250 s");
     has(text, "rank 2   node2");
@@ -204,7 +207,7 @@ static void leaves_workers_out_that_do_not_fit(void **state)
     char *text = tail_render(summary, &view);
     widest(text, &lines);
     assert_int_equal(lines, 23);
-    has(text, "\n... 91 more workers\n");
+    has(text, "\n... 92 more workers\n");
     free(text);
     view.rows = 0;
     text = tail_render(summary, &view);

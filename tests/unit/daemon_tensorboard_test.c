@@ -80,6 +80,12 @@ static void test_other_kinds(void **state)
         .checkpoint = {.step = 20, .path = "x", .bytes = 4700000, .seconds = 0.5, .stall = 0.125}});
     assert_int_equal(count, 3);
     assert_true(value_of("checkpoint/bytes") == 4700000);
+    take(&(struct status_record){
+        .kind = STATUS_KIND_GROUPS,
+        .groups = {.step = 30, .pairs = 120, .groups = 40, .precision = NAN, .shared = 200, .seconds = 0.5}});
+    assert_int_equal(step, 30);
+    assert_int_equal(count, 4); /* what cannot be told is no point */
+    assert_true(value_of("identity/pairs") == 120);
     take(&(struct status_record){.kind = STATUS_KIND_WARNING, .warning = {.what = "workers share cores"}});
     assert_int_equal(count, 0);
     take(&(struct status_record){.kind = STATUS_KIND_STOP, .stop = {.reason = "done"}});

@@ -55,7 +55,8 @@ static struct message example(enum message_kind kind, struct message_lease *leas
                                              .seconds_compute = 2,
                                              .seconds_exchange = 3,
                                              .seconds_hidden = 4,
-                                             .bytes = 5};
+                                             .bytes = 5,
+                                             .seconds_classifier = 6};
         break;
     case MESSAGE_LEASE_DONE:
         message.lease_done = (struct message_lease_done){.epoch = 1, .lane = -2, .images = 3, .dropped = 4};
@@ -70,6 +71,17 @@ static struct message example(enum message_kind kind, struct message_lease *leas
                                              .auc = 0.999,
                                              .norm = 20,
                                              .tar = {0.9, 0.8, -1}};
+        break;
+    case MESSAGE_GROUPS:
+        message.groups = (struct message_groups){.step = 9,
+                                                 .pairs = 1ull << 40,
+                                                 .groups = 5,
+                                                 .joined = 4,
+                                                 .parted = 3,
+                                                 .precision = 0.875,
+                                                 .shared = 12.5,
+                                                 .known = 1,
+                                                 .seconds = 0.25};
         break;
     case MESSAGE_PART:
         message.part =
@@ -174,7 +186,7 @@ static void test_each_kind_goes_there_and_back(void **state)
 /* The wire itself, written out by hand. */
 static void test_bytes_on_the_wire(void **state)
 {
-    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  4,    0,    15,   0,    12, 0, 0, 0,
+    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  4,    0,    16,   0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
     struct message message = {.kind = MESSAGE_COMMITTED,
                               .committed = {.step = 0x0102030405060708, .status = 5}};
@@ -328,8 +340,8 @@ static void test_phase_names(void **state)
     (void)state;
     assert_string_equal(message_phase_name(PHASE_START), "start");
     assert_string_equal(message_phase_name(PHASE_EXCHANGE), "exchange");
-    assert_string_equal(message_phase_name(PHASE_EVALUATE), "evaluate");
-    assert_non_null(message_phase_name(PHASE_EVALUATE + 1));
+    assert_string_equal(message_phase_name(PHASE_DISCOVER), "discover");
+    assert_non_null(message_phase_name(PHASE_DISCOVER + 1));
     assert_non_null(message_phase_name(UINT32_MAX));
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Phases of a step, as the trainer tells them. */
-#define PHASES (PHASE_EVALUATE + 1)
+#define PHASES (PHASE_DISCOVER + 1)
 
 /* What is watched while steps run. */
 struct watch {
