@@ -8,6 +8,9 @@
 dail=$build/dail
 out=$work/out.d
 every=${DAIL_PACKING:-part}
+# With sanitizers fewer: a packing takes several times as long.
+coarse=${DAIL_SANITIZED:+3}
+coarse=${coarse:-1}
 
 check "the library that fails and kills is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
 fault=$(realpath "$build/tests/system/fault.so")
@@ -67,6 +70,31 @@ sed 's/ .*//' "$work/calls.0" | sort | uniq -c | awk '{ print $2, $1 }' >"$work/
 echo "# calls of a replacement: $(paste -s -d ' ' "$work/kinds")"
 is "it writes, syncs and renames" "$(grep -Ec '^(write|fsync|rename) ([5-9]|[1-9][0-9])$' "$work/kinds")" 3
 
+# call_of KIND PATTERN: the number of the first call of a kind on such a path, of those that were logged
+call_of() { grep "^$1 " "$work/calls.0" | grep -n "$2" | head -n 1 | cut -d : -f 1; }
+
+# A disk that is full by one manifest: nothing is lost, and the same command goes on with all that is finished.
+full_by_a_manifest() {
+    rm -f "$work/fired"
+    faulty DAIL_FAULT_AT="write:$(call_of write 'few.yaml.tmp$')" DAIL_FAULT_ERRNO=28 -- "$work/new" "$@" >"$work/out" 2>&1
+    exits "a disk that is full by one manifest${1:+, replacing}" $? 6
+}
+rm -r "$out"
+cp -r "$work/before" "$out"
+full_by_a_manifest --force
+check "leaves the old dataset" whole "$old"
+is "and nothing beside it" "$(ls "$out" | grep -c g2)" 0
+exit_code "then the same command" 0 pack "$work/new" --force
+says "goes on with all that is finished" 'going on after 2 of 2 shards'
+check "and replaces the old dataset" whole "$new"
+rm -r "$out"
+full_by_a_manifest
+is "leaves no file but the hidden ones" "$(ls "$out")" ""
+exit_code "then the same command" 0 pack "$work/new"
+says "goes on with all that is finished" 'going on after 2 of 2 shards'
+check "to the new dataset" whole "$new"
+check "alone" alone
+
 # broken FAULT KIND N OPTION...: a packing in which that call goes wrong, and the next one
 broken() {
     how=$1 kind=$2 call=$3
@@ -97,6 +125,7 @@ through() {
     shift 4
     calls=$(sed -n "s/^$kind //p" "$work/kinds")
     tried=0 bad=
+    [ "$every" = all ] || step=$((step * coarse))
     while [ "$at" -le "$calls" ]; do
         if broken "$how" "$kind" "$at" "$@" >"$work/wrong" 2>&1; then
             tried=$((tried + 1))
@@ -106,7 +135,7 @@ through() {
         fi
         at=$((at + step))
     done
-    name=$(case $how in '') echo killed ;; 5) echo EIO ;; 28) echo ENOSPC ;; esac)
+    name=$(case $how in '') echo killed ;; 5) echo EIO ;; 28) echo ENOSPC ;; 116) echo ESTALE ;; esac)
     [ -z "$bad" ] && [ "$tried" -gt 0 ]
     echo "wrong at$bad" >"$work/said"
     [ -z "$bad" ] && [ "$tried" -gt 0 ]
@@ -119,6 +148,8 @@ if [ "$every" = all ]; then
             through "$how" "$kind" 1 1 --force
         done
     done
+    through 5 read 1 1 --force
+    through 116 read 1 1 --force
 else
     through '' rename 1 1 --force
     through 5 rename 1 1 --force
@@ -130,6 +161,7 @@ else
     through '' remove 1 1 --force
     through 5 remove 1 1 --force
     through 5 open 1 2 --force
+    through 5 read 1 2 --force
 fi
 
 # --- The same where nothing is replaced ---
@@ -148,4 +180,63 @@ else
     through 5 fsync 2 3
     through 28 write 3 4
 fi
+
+# --- A verification set is one file: the old one or the new one ---
+for side in old new; do
+    printf 'fold\ta\tb\tsame\n' >"$work/$side.tsv"
+    (cd "$work/$side" && for person in *; do
+        echo "$person" "$(ls "$person" | head -n 2 | paste -s -d ' ')"
+    done) | awk -v OFS='\t' '{ print NR % 2, $1 "/" $2, $1 "/" $3, 1 }' >>"$work/$side.tsv"
+done
+pack_set() { "$dail" pack --pairs "$work/$1.tsv" --images "$work/$1" -o "$out/set.h5" --size 32 --threads 1 --force; }
+sum() { cksum <"$out/set.h5"; }
+rm -rf "$out" "$work/calls.0"
+pack_set new >"$work/said" 2>&1
+new=$(sum)
+pack_set old >"$work/said" 2>&1
+old=$(sum)
+is "two sets differ" "$([ "$old" = "$new" ] || echo yes)" yes
+cp -r "$out" "$work/set"
+
+# broken_set FAULT KIND N: a packing of the set in which that call goes wrong, and the next one
+broken_set() {
+    rm -rf "$out" "$work/fired"
+    cp -r "$work/set" "$out"
+    faulty_set "$2:$3" ${1:+DAIL_FAULT_ERRNO=$1}
+    code=$?
+    [ -e "$work/fired" ] || { echo "no call went wrong"; return 1; }
+    [ $code != 0 ] || { echo "it ended well"; return 1; }
+    case $(sum) in "$old" | "$new") ;; *) echo "neither the old nor the new set is there"; return 1 ;; esac
+    pack_set new && [ "$(sum)" = "$new" ] && [ "$(ls -A "$out")" = set.h5 ]
+}
+faulty_set() (
+    at=$1
+    shift
+    [ -z "$1" ] || export "$1"
+    [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
+    export LD_PRELOAD="$fault" OMPI_COMM_WORLD_RANK=0 DAIL_FAULT_RANK=0 DAIL_FAULT_PATH="$out" DAIL_FAULT_ONCE="$work/fired"
+    DAIL_FAULT_AT=$at pack_set new
+)
+(
+    export DAIL_FAULT_LOG="$work/calls"
+    faulty_set none
+) >"$work/said" 2>&1
+bad=
+tried=0
+for kind in write fsync rename; do
+    calls=$(grep -c "^$kind " "$work/calls.0")
+    for call in $(seq 1 $coarse "$calls"); do
+        for how in '' 5; do
+            if broken_set "$how" $kind "$call" >"$work/wrong" 2>&1; then
+                tried=$((tried + 1))
+            else
+                bad="$bad $kind:$call:$how"
+                sed 's/^/#   /' "$work/wrong"
+            fi
+        done
+    done
+done
+echo "wrong at$bad" >"$work/said"
+[ -z "$bad" ] && [ $tried -ge 6 ]
+verdict "killed or given EIO at $tried calls, a set is the old or the new one"
 finish
