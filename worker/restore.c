@@ -186,11 +186,18 @@ static enum status read_own_rows(struct trainer *trainer, const struct source *s
     return status;
 }
 
-static enum status open_source(const struct trainer *trainer, const char *path, struct source *source,
-                               struct error *error)
+/* The first worker reads it by `read`; all learn what they need of it. The caller calls close_source in any case. */
+static enum status open_source(struct trainer *trainer, const char *path,
+                               enum status (*read)(struct trainer *, struct source *, struct error *),
+                               struct source *source, struct error *error)
 {
     *source = (struct source){.path = path, .rows_of = calloc(trainer->datasets + 1, sizeof(int))};
-    return source->rows_of ? STATUS_OK : error_no_memory(error, path);
+    enum status status = source->rows_of ? STATUS_OK : error_no_memory(error, path);
+    if (status == STATUS_OK && reads(trainer)) {
+        status = read(trainer, source, error);
+    }
+    status = exchange_agree(trainer->exchange, status, error);
+    return status == STATUS_OK ? share_datasets(trainer, source, error) : status;
 }
 
 static void close_source(struct source *source)
@@ -213,14 +220,7 @@ static enum status take_groups(struct trainer *trainer, const struct source *sou
 enum status restore_checkpoint(struct trainer *trainer, const char *path, struct error *error)
 {
     struct source source;
-    enum status status = open_source(trainer, path, &source, error);
-    if (status == STATUS_OK && reads(trainer)) {
-        status = read_all(trainer, &source, error);
-    }
-    status = exchange_agree(trainer->exchange, status, error);
-    if (status == STATUS_OK) {
-        status = share_datasets(trainer, &source, error);
-    }
+    enum status status = open_source(trainer, path, read_all, &source, error);
     if (status == STATUS_OK) {
         status = share_groups(trainer, trainer->groups, trainer->group_count, error);
     }
@@ -329,14 +329,7 @@ static enum status start_from_checkpoint(struct trainer *trainer, const char *pa
 {
     struct source source;
     struct parameter_group backbone = iresnet_parameter_group(trainer->net);
-    enum status status = open_source(trainer, path, &source, error);
-    if (status == STATUS_OK && reads(trainer)) {
-        status = read_start(trainer, &source, error);
-    }
-    status = exchange_agree(trainer->exchange, status, error);
-    if (status == STATUS_OK) {
-        status = share_datasets(trainer, &source, error);
-    }
+    enum status status = open_source(trainer, path, read_start, &source, error);
     if (status == STATUS_OK) {
         status = share_identity(trainer, &source, error);
     }

@@ -17,15 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#endif
-
 #define NAME "dail-hdf5-survey"
 #define PROGRAM "/proc/self/exe"
 /* A survey takes milliseconds; one that takes this long goes round in circles. */
@@ -82,7 +73,7 @@ static void make_environment(char **environment)
     }
     environment[count++] = "OPENBLAS_NUM_THREADS=1";
     environment[count++] = "OMP_NUM_THREADS=1";
-#ifdef SANITIZED
+#ifdef H5_SANITIZED
     environment[count++] = "ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=0:handle_sigbus=0:"
                            "handle_sigfpe=0:handle_abort=0:allocator_may_return_null=1";
     environment[count++] = "LLVM_PROFILE_FILE=/dev/null";

@@ -17,15 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#endif
-
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -167,7 +158,7 @@ static bool limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 
 static bool limit_memory(void)
 {
-#ifdef SANITIZED
+#ifdef H5_SANITIZED
     return true; /* whose shadow of all memory is terabytes */
 #else
     return limit(RLIMIT_AS, MEMORY_MAX, MEMORY_MAX);

@@ -6,6 +6,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* AddressSanitizer reserves terabytes, and has settings of its own. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define H5_SANITIZED 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define H5_SANITIZED 1
+#endif
+
 /* Where this is "off" in the environment, there is no filter: for emulators and kernels that have none. */
 #define H5_CONFINE_SWITCH "DAIL_HDF5_SANDBOX"
 
