@@ -343,6 +343,12 @@ enum status dataset_writer_finish(struct dataset_writer *writer, const char *con
     }
     writer->done = status == STATUS_OK;
     writer->unsettled = status != STATUS_OK && placed;
+    if (writer->unsettled) {
+        error_advise(
+            error,
+            "the new dataset is in place and whole; see to the disk, then pack it again with --force to "
+            "remove what is left of the old one");
+    }
     if (bytes) {
         *bytes = 0;
         for (uint32_t i = 0; i < manifest->shard_count; i++) {

@@ -87,6 +87,16 @@ is "and nothing beside it" "$(ls "$out" | grep -c g2)" 0
 exit_code "then the same command" 0 pack "$work/new" --force
 says "goes on with all that is finished" 'going on after 2 of 2 shards'
 check "and replaces the old dataset" whole "$new"
+# What fails after the manifest's rename.
+rm -rf "$out" "$work/fired"
+cp -r "$work/before" "$out"
+faulty DAIL_FAULT_AT="fsync:$(grep -c '^fsync ' "$work/calls.0")" DAIL_FAULT_ERRNO=5 -- "$work/new" --force >"$work/out" 2>&1
+exits "a disk that fails after the manifest's rename" $? 6
+says "leaves the new dataset, which is said" 'the new dataset is in place and whole'
+check "and the files of the old one" test -e "$out/few-00000.h5"
+check "which is whole" whole "$new"
+exit_code "then the same command" 0 pack "$work/new" --force
+check "removes them" alone
 rm -r "$out"
 full_by_a_manifest
 is "leaves no file but the hidden ones" "$(ls "$out")" ""
