@@ -122,3 +122,50 @@ enum status class_images_read(const struct manifest *manifest, int side, struct 
     free(finder.wanted);
     return status;
 }
+
+/* The shard and the number that a name means; false where it means none. */
+static bool parse_name(const struct manifest *manifest, const char *name, uint32_t *index, uint32_t *number)
+{
+    const char *colon = strrchr(name, ':');
+    char *end;
+    if (!colon || colon[1] < '0' || colon[1] > '9') {
+        return false;
+    }
+    const unsigned long value = strtoul(colon + 1, &end, 10);
+    if (*end || value > UINT32_MAX) {
+        return false;
+    }
+    *number = (uint32_t)value;
+    for (*index = 0; *index < manifest->shard_count; ++*index) {
+        const char *file = manifest->shards[*index].file, *slash = strrchr(file, '/');
+        const char *base = slash ? slash + 1 : file;
+        if (strlen(base) == (size_t)(colon - name) && strncmp(base, name, (size_t)(colon - name)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status class_images_named(const struct manifest *manifest, const char *name, int side, uint8_t *pixels,
+                               struct error *error)
+{
+    uint32_t index, number;
+    struct shard shard = {0};
+    struct image image = {0};
+    if (!parse_name(manifest, name, &index, &number)) {
+        return error_set(error, STATUS_DATA, name, NULL, "%s has no image of that name", manifest->name);
+    }
+    enum status status = manifest_open_shard(manifest, index, &shard, error);
+    if (status == STATUS_OK && number >= shard.images) {
+        status = error_set(error, STATUS_DATA, name, NULL, "%s has no image of that name", manifest->name);
+    }
+    if (status == STATUS_OK) {
+        status = load(&shard, number, side, &image, error);
+    }
+    if (status == STATUS_OK) {
+        memcpy(pixels, image.pixels, (size_t)side * (size_t)side * 3);
+        image_free(&image);
+    }
+    shard_close(&shard);
+    return status;
+}

@@ -18,4 +18,9 @@ struct class_images {
 enum status class_images_read(const struct manifest *manifest, int side, struct class_images *chosen,
                               size_t count, struct error *error);
 
+/* pixels [side][side][3]: the image that is called "<shard's file>:<number>", as image_source.h names it. STATUS_DATA
+ * where the dataset has none of that name, or it is damaged. */
+enum status class_images_named(const struct manifest *manifest, const char *name, int side, uint8_t *pixels,
+                               struct error *error);
+
 #endif

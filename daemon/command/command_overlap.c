@@ -5,6 +5,7 @@
 #include "daemon/overlap/overlap_judge.h"
 #include "daemon/overlap/overlap_sheet.h"
 #include "daemon/overlap/overlap_truth.h"
+#include "daemon/overlap/overlap_within_report.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/progress.h"
 #include "proto/file.h"
@@ -29,7 +30,8 @@ struct overlap_options {
     double cosine_min, lead_min, probability_min; /* each may be UNSET */
     bool one_way;
     struct option_strings manifests;
-    bool embed;
+    bool embed, within;
+    double duplicate_cosine;
     const char *truth, *output, *sheet, *groups, *against;
     int sheet_pairs, sheet_faces, batch, threads; /* threads 0: the cores allowed */
 };
@@ -517,9 +519,37 @@ static enum status find_overlap(struct overlap *overlap, const struct command_li
     return status;
 }
 
+/* Each dataset by itself. */
+static enum status look_within(const struct command_line *line, struct error *error)
+{
+    const struct overlap_options *options = line->values;
+    if (options->groups || options->against || options->truth || options->embed) {
+        return error_set(error, STATUS_USAGE, "--within",
+                         "leave out --groups, --against, --truth and --embed",
+                         "it looks at one dataset at a time, by its file of embeddings");
+    }
+    const struct within_request request = {
+        .files = line->operands,
+        .count = line->operand_count,
+        .manifests = options->manifests.values,
+        .manifest_count = options->manifests.count,
+        .output = options->output,
+        .sheet = options->sheet,
+        .sheet_rows = options->sheet_pairs,
+        .sheet_faces = options->sheet_faces,
+        .min_probability = probability_least(options),
+        .duplicate_cosine = options->duplicate_cosine,
+        .threads = options->threads > 0 ? options->threads : host_threads(),
+    };
+    return within_report(&request, error);
+}
+
 static enum status execute(const struct command_line *line, struct error *error)
 {
     struct overlap overlap = {.options = line->values};
+    if (overlap.options->within) {
+        return look_within(line, error);
+    }
     enum status status = find_overlap(&overlap, line, error);
     free(overlap.pairs);
     free(overlap.probability);
@@ -585,6 +615,18 @@ static const struct option_spec options[] = {
      .help = "write the groups of one person each, for identity.file; verdicts that FILE has are kept",
      .word = WORD_FILE,
      .endings = ".tsv"},
+    {.name = "within",
+     .kind = OPTION_FLAG,
+     .offset = AT(within),
+     .help = "look through each file of embeddings by itself: one person under two labels, strangers, "
+             "duplicates"},
+    {.name = "duplicate",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(duplicate_cosine),
+     .metavar = "X",
+     .help = "with --within: the least cosine of two images of one identity that are nearly one",
+     .low = -1,
+     .high = 1},
     {.name = "against",
      .kind = OPTION_STRING,
      .offset = AT(against),
@@ -639,6 +681,7 @@ static const struct command_example examples[] = {
     {"dail overlap runs/first -o overlap.tsv --sheet overlap.png", "a table, and faces of its first pairs"},
     {"dail overlap w600k_r50.onnx -m data/a.yaml -m data/b.yaml --groups people.tsv",
      "groups by a published model, for identity.file"},
+    {"dail overlap --within a.h5 -o doubtful.tsv --sheet doubtful.png", "what is wrong within a dataset"},
     {0}};
 
 static const struct overlap_options defaults = {.cosine_min = UNSET,
@@ -646,7 +689,8 @@ static const struct overlap_options defaults = {.cosine_min = UNSET,
                                                 .probability_min = UNSET,
                                                 .sheet_pairs = 30,
                                                 .sheet_faces = 4,
-                                                .batch = 64};
+                                                .batch = 64,
+                                                .duplicate_cosine = 0.995};
 
 const struct command command_overlap = {
     .name = "overlap",

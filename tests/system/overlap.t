@@ -243,6 +243,45 @@ for image in 0 2 2; do printf 'synth0\tx\tmore-all\timage %s\t0.9\t0.9\n' "$imag
 check "and dail report tells two people of its three pairs" \
     sh -c "tr -d '\n' <'$work/report.html' | grep -Eq 'people in training.*more-all.*<td>2</td></tr>'"
 
+# --- Within a dataset: 12 people under two labels, 6 strangers in classes of others, 5 images that are there twice ---
+cat >"$work/doubt.py" <<'END'
+import sys, h5py, numpy as np
+random = np.random.default_rng(3)
+people = random.normal(size=(120, 64))
+who = np.r_[0:120, 0:12]  # labels 120 to 131 are those of 0 to 11
+label = np.repeat(np.arange(132), 8)
+values = people[who][label] + 0.5 * random.normal(size=(len(label), 64))
+for i in range(6):
+    values[8 * (20 + i)] = people[40 + i] + 0.5 * random.normal(size=64)
+for i in range(5):
+    values[8 * (60 + i) + 1] = values[8 * (60 + i)] + 0.001 * random.normal(size=64)
+names = [f"f.h5:{i}" for i in range(len(label))]
+with h5py.File(sys.argv[1], "w") as file:
+    file.attrs.update({"dail_format": "embeddings", "version": 1, "source": "made"})
+    file["embedding"], file["label"] = values.astype(np.float32), label.astype(np.uint32)
+    file["name"] = np.frombuffer("".join(names).encode(), np.uint8)
+    file["name_offset"] = np.cumsum([0] + [len(name) for name in names]).astype(np.uint64)
+END
+$python "$work/doubt.py" "$work/doubt.h5"
+overlap --within "$work/doubt.h5" -o "$work/doubt.tsv"
+exits "within a dataset" $? 0
+of_kind() { awk -F '\t' -v kind="$1" '$2 == kind' "$work/doubt.tsv"; }
+is "people under two labels, before all others" "$(of_kind twin | head -n 12 | awk -F '\t' '$5 == $3 + 120' | wc -l)" 12
+check "and few others" test "$(of_kind twin | wc -l)" -le 18
+is "strangers, by image" "$(of_kind stranger | cut -f 3,4 | sort | tr '\t\n' ': ')" \
+    "20:f.h5:160 21:f.h5:168 22:f.h5:176 23:f.h5:184 24:f.h5:192 25:f.h5:200 "
+is "duplicates" "$(of_kind duplicate | cut -f 4,5 | sort | tr '\t\n' '= ')" \
+    "f.h5:480=f.h5:481 f.h5:488=f.h5:489 f.h5:496=f.h5:497 f.h5:504=f.h5:505 f.h5:512=f.h5:513 "
+overlap --within "$work/synth0.h5" -p 0 --duplicate 0.9 --sheet "$work/doubt.png" --sheet-pairs 6 -o "$work/synth0.tsv"
+exits "a sheet of faces" $? 0
+check "is a PNG" sh -c "head -c 4 '$work/doubt.png' | grep -q PNG"
+overlap --within "$work/doubt.h5" --sheet "$work/none.png"
+exits "a sheet without the images" $? 3
+overlap --within "$work/set.h5"
+exits "a verification set has no labels" $? 3
+overlap --within "$work/doubt.h5" --groups "$work/none.tsv"
+exits "and no groups" $? 2
+
 overlap
 exits "no checkpoint" $? 2
 overlap "$work/data"
