@@ -14,6 +14,7 @@ run=$work/silent
 # shellcheck disable=SC2086
 start_daild 2 $common --set run.dir="$run"
 wait_for 60 at_step "$run" 12
+wait_for 60 test -e "$run/checkpoints/step-000000010/COMMIT"
 began=$(date +%s)
 kill -STOP "$(pid_of "$run" 2)"
 end_daild
