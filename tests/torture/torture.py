@@ -226,9 +226,11 @@ def main():
         campaign = Campaign(arguments, pathlib.Path(folder))
         try:
             campaign.prepare()
-            for number in range(1, arguments.rounds + 1):
-                campaign.round(number)
-            campaign.table()
+            try:
+                for number in range(1, arguments.rounds + 1):
+                    campaign.round(number)
+            finally:
+                campaign.table()  # also of a campaign that is broken off
         finally:
             campaign.clean_up()
     return 0 if campaign.survived == arguments.rounds else 1
