@@ -218,11 +218,7 @@ static void *beat(void *context)
     struct folder_lock *lock = context;
     pthread_mutex_lock(&lock->mutex);
     while (!lock->ending) {
-        struct timespec until;
-        double at = clock_monotonic() + lock->period;
-        until.tv_sec = (time_t)at;
-        until.tv_nsec = (long)(1e9 * (at - floor(at)));
-        pthread_cond_timedwait(&lock->wake, &lock->mutex, &until);
+        thread_condition_wait(&lock->wake, &lock->mutex, lock->period);
         if (!lock->ending) {
             pthread_mutex_unlock(&lock->mutex);
             lock->self.heartbeat = clock_unix();
@@ -238,12 +234,8 @@ static void *beat(void *context)
 
 static enum status start_thread(struct folder_lock *lock, struct error *error)
 {
-    pthread_condattr_t monotonic;
     pthread_mutex_init(&lock->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&lock->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_condition_init(&lock->wake);
     return thread_start(&lock->thread, beat, lock, lock->path, error);
 }
 

@@ -296,24 +296,6 @@ bool save_is_writing(struct save *save)
     return writing;
 }
 
-/* Bytes that the thread has written, as its accounts say; 0 where the system keeps none. */
-static uint64_t count_written(const struct save *save)
-{
-    char path[64], line[128];
-    unsigned long long written = 0;
-    snprintf(path, sizeof path, "/proc/self/task/%ld/io", save->task);
-    FILE *accounts = fopen(path, "re");
-    while (accounts && fgets(line, sizeof line, accounts)) {
-        if (sscanf(line, "wchar: %llu", &written) == 1) {
-            break;
-        }
-    }
-    if (accounts) {
-        fclose(accounts);
-    }
-    return written;
-}
-
 bool save_look(struct save *save, char *file, size_t size, uint64_t *written)
 {
     double now = clock_monotonic();
@@ -324,7 +306,7 @@ bool save_look(struct save *save, char *file, size_t size, uint64_t *written)
     pthread_mutex_unlock(&save->lock);
     if (writing && now - save->asked > LOOK_SECONDS) {
         save->asked = now;
-        save->written = count_written(save);
+        save->written = thread_transferred(save->task);
     }
     *written = files + save->written;
     return writing;

@@ -47,6 +47,31 @@ void worker_pass_notices(struct worker *worker)
     }
 }
 
+/* A checkpoint that does not come on while training does is told once. */
+static void watch_save(struct worker *worker, double now)
+{
+    struct message message = {.kind = MESSAGE_WARNING};
+    char file[192];
+    uint64_t written = 0;
+    bool writing = worker->save && save_look(worker->save, file, sizeof file, &written);
+    if (!writing || written != worker->saved.written) {
+        worker->saved.written = written;
+        worker->saved.since = now;
+        worker->saved.told = false;
+        return;
+    }
+    double still = now - worker->saved.since;
+    if (worker->saved.told || still < worker->context->config->runtime.liveness_seconds) {
+        return;
+    }
+    worker->saved.told = true;
+    snprintf(message.warning.what, sizeof message.warning.what,
+             "rank %d@%.64s has been at %.190s for %.0f s, phase checkpoint: does the file system under it "
+             "answer?",
+             worker->context->exchange->rank + 1, worker->context->hello.host, file, still);
+    worker_send(worker, &message, NULL); /* as below */
+}
+
 static void send_heartbeat(struct worker *worker, enum message_phase phase, enum message_waiting waiting,
                            const char *file)
 {
@@ -79,6 +104,7 @@ static void send_heartbeat(struct worker *worker, enum message_phase phase, enum
     struct message message = {.kind = MESSAGE_HEARTBEAT, .heartbeat = *sign};
     worker_send(worker, &message, NULL); /* a lost link shows at the next message that matters */
     worker_pass_notices(worker);
+    watch_save(worker, now);
     if (worker->started && worker->fault.status == STATUS_OK) {
         worker->fault.status = worker_receive(worker, &worker->fault);
     }

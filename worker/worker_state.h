@@ -33,6 +33,11 @@ struct worker {
     struct message_heartbeat sign; /* what it is at */
     double file_since; /* when sign.file became what it is */
     uint64_t written; /* by the checkpoint's thread, when last looked at */
+    struct { /* whether that comes on */
+        uint64_t written;
+        double since;
+        bool told;
+    } saved;
     struct error fault; /* of messages that came in while it worked; STATUS_OK: none */
     struct {
         double begin, data, compute, exchange, hidden, classifier, bytes;

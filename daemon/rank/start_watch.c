@@ -13,7 +13,7 @@
 
 #define LIMIT_FACTOR 10
 #define LIMIT_SECONDS_MIN 20.0
-#define TICK_NANOSECONDS 200000000L
+#define TICK_SECONDS 0.2
 /* What one tick counts at most: the process may have been stopped in it. */
 #define TICK_SECONDS_MAX 1.0
 /* The first rank's line is to be the only one. */
@@ -55,18 +55,9 @@ _Noreturn static void end_process(const struct start_watch *watch)
 static uint64_t look_at_main(const struct start_watch *watch)
 {
     struct timespec computed = {0};
-    char path[64], line[128];
-    unsigned long long bytes = 0, all = 0;
     clock_gettime(watch->computed, &computed);
-    snprintf(path, sizeof path, "/proc/self/task/%d/io", (int)watch->task);
-    FILE *accounts = fopen(path, "re");
-    while (accounts && fgets(line, sizeof line, accounts)) {
-        all += sscanf(line, "%*[a-z_]: %llu", &bytes) == 1 ? bytes : 0;
-    }
-    if (accounts) {
-        fclose(accounts);
-    }
-    return all + (uint64_t)computed.tv_sec * 1000000000u + (uint64_t)computed.tv_nsec;
+    return thread_transferred(watch->task) + (uint64_t)computed.tv_sec * 1000000000u +
+           (uint64_t)computed.tv_nsec;
 }
 
 static void tick(struct start_watch *watch, double passed)
@@ -85,12 +76,7 @@ static void *watch_start(void *context)
     double before = clock_monotonic();
     pthread_mutex_lock(&watch->lock);
     while (!watch->over) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TICK_NANOSECONDS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
+        thread_condition_wait(&watch->wake, &watch->lock, TICK_SECONDS);
         double now = clock_monotonic();
         if (!watch->over) {
             tick(watch, now - before < TICK_SECONDS_MAX ? now - before : TICK_SECONDS_MAX);
@@ -104,7 +90,6 @@ static void *watch_start(void *context)
 struct start_watch *start_watch_open(double liveness_seconds, bool first)
 {
     struct start_watch *watch = calloc(1, sizeof *watch);
-    pthread_condattr_t attributes;
     if (!watch) {
         return NULL;
     }
@@ -115,10 +100,7 @@ struct start_watch *start_watch_open(double liveness_seconds, bool first)
     gethostname(watch->host, sizeof watch->host - 1);
     pthread_getcpuclockid(pthread_self(), &watch->computed);
     pthread_mutex_init(&watch->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&watch->wake);
     if (thread_start(&watch->thread, watch_start, watch, "start", NULL) != STATUS_OK) {
         free(watch);
         return NULL;

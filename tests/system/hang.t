@@ -94,6 +94,13 @@ end_daild
 exits "asked to stop meanwhile: it ends" $? 5
 says "asked to stop meanwhile: and says why not by a checkpoint" '^daild: asked to stop, but the last steps cannot be saved.*rank 2@.*goes on from step'
 
+# While training goes on, the next one due late.
+hanging behind 2 fsync:1 /checkpoints 600 --set checkpoint.every_steps=100 --set model.width=0.5
+check "while training goes on: a warning with rank, phase and file" \
+    wait_for 60 warned "rank 2@$host has been at .*checkpoints/.* for [0-9]* s, phase checkpoint"
+kill -KILL "$job"
+end_daild
+
 # --- The coordinator's commit ---
 
 hanging commit 0 rename:8 /checkpoints 600

@@ -5,11 +5,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 /* How often it is asked meanwhile whether to stop. */
-#define LOOK_NANOSECONDS 50000000L
+#define LOOK_SECONDS 0.05
 
 struct reading {
     struct lease_request request;
@@ -98,18 +96,6 @@ static void *read_thread(void *context)
     return NULL;
 }
 
-static void wait_a_moment(struct reading *reading)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LOOK_NANOSECONDS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&reading->wake, &reading->lock, &until);
-}
-
 /* Waits for its end. STATUS_OK: there it is; else it is given up. */
 static enum status await(struct reading *reading)
 {
@@ -119,7 +105,7 @@ static enum status await(struct reading *reading)
     uint64_t steps = 0;
     pthread_mutex_lock(&reading->lock);
     while (!reading->done && status == STATUS_OK) {
-        wait_a_moment(reading);
+        thread_condition_wait(&reading->wake, &reading->lock, LOOK_SECONDS);
         if (reading->steps != steps) {
             steps = reading->steps;
             since = clock_monotonic();
@@ -141,7 +127,6 @@ static enum status await(struct reading *reading)
 static struct reading *create_reading(struct shard_cache *cache, const struct lease_request *request)
 {
     struct reading *reading = calloc(1, sizeof *reading);
-    pthread_condattr_t attributes;
     if (!reading) {
         return NULL;
     }
@@ -149,10 +134,7 @@ static struct reading *create_reading(struct shard_cache *cache, const struct le
     reading->lease = *request->lease;
     reading->shard = shard_cache_use(cache, request->manifest, request->lease->shard);
     pthread_mutex_init(&reading->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&reading->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&reading->wake);
     return reading;
 }
 

@@ -7,10 +7,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* How often loader_next calls its idle function while it waits. */
-#define IDLE_NANOSECONDS 5000000
+#define IDLE_SECONDS 0.005
 #define IMAGE_ALIGNMENT 64
 
 static enum status allocate_slots(struct loader *loader)
@@ -51,13 +50,9 @@ static enum status allocate(struct loader *loader, struct error *error)
 /* Signals are the main thread's business. */
 static enum status start_thread(struct loader *loader, struct error *error)
 {
-    pthread_condattr_t attributes;
     pthread_mutex_init(&loader->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&loader->wake_thread, &attributes);
-    pthread_cond_init(&loader->wake_caller, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&loader->wake_thread);
+    thread_condition_init(&loader->wake_caller);
     loader->lock_made = true;
     enum status status = thread_start(&loader->thread, loader_thread, loader, "loader", error);
     loader->thread_runs = status == STATUS_OK;
@@ -235,18 +230,6 @@ static enum status why_never(struct loader *loader, int lane, struct error *erro
     return STATUS_OK;
 }
 
-static void wait_a_little(struct loader *loader)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += IDLE_NANOSECONDS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&loader->wake_caller, &loader->lock, &until);
-}
-
 uint64_t loader_look(struct loader *loader, char *file, size_t size)
 {
     pthread_mutex_lock(&loader->lock);
@@ -278,7 +261,7 @@ enum status loader_next(struct loader *loader, int lane, bool (*idle)(void *), v
     struct slot *slot = loader_slot(loader, index, loader->taken[index]);
     enum status status = STATUS_OK;
     while (slot->state != SLOT_READY && (status = why_never(loader, index, error)) == STATUS_OK) {
-        wait_a_little(loader);
+        thread_condition_wait(&loader->wake_caller, &loader->lock, IDLE_SECONDS);
         if (idle && slot->state != SLOT_READY) {
             pthread_mutex_unlock(&loader->lock);
             bool wait = idle(context);
