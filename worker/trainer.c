@@ -2,6 +2,7 @@
 
 #include "proto/clock.h"
 #include "proto/random.h"
+#include "worker/discovery/discovery.h"
 #include "worker/identity_file.h"
 
 #include <math.h>
@@ -363,11 +364,17 @@ int64_t trainer_memory_bytes(const struct trainer *trainer)
     int64_t micro_batch = config->batch.lane * side * side * 3 * (int64_t)sizeof(float);
     int64_t queue = micro_batch * lanes_expected(trainer) * TRAINER_LOADER_DEPTH;
     size_t values = 2 * trainer->groups[DOMAIN_GROUP].count; /* its weights and gradient */
+    int64_t discovery = 0;
     for (size_t i = 0; i < trainer->group_count; i++) {
         values += trainer->groups[i].count;
     }
+    if (config->identity.unify == CONFIG_UNIFY_DISCOVER && trainer->identity) {
+        discovery = discovery_memory_bytes(trainer_class_rows(trainer), trainer->datasets,
+                                           trainer->identity->first_class[trainer->datasets],
+                                           trainer->exchange->rank == 0);
+    }
     return (int64_t)iresnet_memory_bytes(trainer->net) +
-           (int64_t)classifier_memory_bytes(trainer->classifier) + queue + micro_batch +
+           (int64_t)classifier_memory_bytes(trainer->classifier) + queue + micro_batch + discovery +
            (int64_t)(sizeof(float) * values);
 }
 

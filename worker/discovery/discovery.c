@@ -369,6 +369,19 @@ static void destroy(struct discovery *discovery)
     free(discovery->everyone);
 }
 
+int64_t discovery_memory_bytes(const struct parameter_group *rows, size_t datasets, uint64_t classes,
+                               bool first)
+{
+    /* Of each entry of a list its class and cosine, of both sides. */
+    const uint64_t entry = NEIGHBOUR_SIDES * (sizeof(uint32_t) + sizeof(float));
+    const uint64_t list = (uint64_t)datasets * NEIGHBOUR_WIDTH;
+    uint64_t bytes = first ? classes * list * (entry + JUDGE_BYTES) : 0;
+    for (size_t k = 0; k < datasets; k++) {
+        bytes += (uint64_t)rows[k].count * sizeof(float) + row_count(&rows[k].rows) * list * entry;
+    }
+    return (int64_t)bytes;
+}
+
 enum status discovery_run(const struct discovery_config *config, const struct parameter_group *rows,
                           struct exchange *exchange, struct identity_groups *groups,
                           struct discovery_result *result, struct error *error)

@@ -27,6 +27,10 @@ struct discovery_result {
     bool known; /* false: the judge cannot tell, so the groups are as they were */
 };
 
+/* Bytes that a discovery takes for a while, on a worker that owns these rows[datasets] of `classes` in all. */
+int64_t discovery_memory_bytes(const struct parameter_group *rows, size_t datasets, uint64_t classes,
+                               bool first);
+
 /* Collective. rows [groups->datasets]: this worker's class rows, with their centres. Makes `groups` anew where it can be
  * told who is one person. */
 enum status discovery_run(const struct discovery_config *config, const struct parameter_group *rows,
