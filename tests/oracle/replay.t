@@ -56,6 +56,26 @@ groups="--set identity.file=$work/people.tsv --set classifier.rows_min=5 --set d
     traced groups-3 3 --set loss.margin=arcface $groups --set loss.crossing_dropout=0.3
 }
 
+# Twelve datasets: two people who are in all of them, one in half.
+"$build/dail" synth -o "$work/dozen" --datasets 12 --identities 6 --images 6 --size 32 --pairs 0 --name dozen --seed "$seed" \
+    >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }
+awk 'BEGIN {
+    for (k = 1; k < 12; k++) for (i = 0; i < 3; i++) if (i < 2 || k % 2)
+        printf "dozen0\tdozen0-%06d\tdozen%d\tdozen%d-%06d\n", i, k, k, (i + k) % 6
+}' >"$work/dozen.tsv"
+manifests=
+for k in 0 1 2 3 4 5 6 7 8 9 10 11; do
+    manifests=$manifests${manifests:+,}$work/dozen/dozen$k.yaml
+done
+dozen="--set data.datasets=[$manifests]
+    --set identity.file=$work/dozen.tsv --set classifier.rows_min=2"
+# shellcheck disable=SC2086
+{
+    traced dozen 1 --set loss.margin=cosface $dozen --set loss.crossing_dropout=0.1
+    traced dozen-2 2 --set loss.margin=arcface --set loss.scope=all $dozen
+    traced dozen-3 3 --set loss.margin=cm $dozen
+}
+
 # The replay notices what is wrong: one weight, one label, one drawn class.
 # spoiled WHAT PYTHON: of the trace of arcface
 spoiled() {
