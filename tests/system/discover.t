@@ -66,6 +66,9 @@ exit_code "dail tail" 0 "$build/dail" tail --once "$work/whole"
 says "tells the groups" "identity groups: [0-9]*, $shared pairs, .* step 135"
 exit_code "dail tail --json" 0 "$build/dail" tail --once --json "$work/whole"
 says "too" "\"pairs\": *$shared[,}]"
+exit_code "dail report" 0 timeout $((60 * slow)) "$build/dail" report --fast "$work/whole" -o "$work/report.html"
+$python tests/system/page.py "$work/report.html" >"$work/drawn" 2>&1
+says "draws them over time" "^drawn:.* identity-groups" "$work/drawn"
 exit_code "dail overlap --truth" 0 "$build/dail" overlap "$work/whole" --truth "$work/data/overlap.tsv" -o "$work/found.tsv"
 says "tells how many are right" "trained as one person: $shared pairs"
 
