@@ -8,7 +8,8 @@ What all experiments share is base.yaml beside the experiment's file, which has 
                or {faces: pixels a side, validation: [names]}: what `make faces` packs
     rows:      a list of {name, set: {key of daild's configuration: value}, synth: {option: value},
                datasets: [those trained on, counted from 0; all],
-               groups: truth, those who are one person by the data's own list, whose classes then share a row}
+               groups: whose classes share a row, as one person: truth, those by the data's own list; or a row's name
+               before, those that `dail overlap --groups` finds in its training with the same seed}
     sweep:     {label, key, values, even}: every row once for each value of a key of the configuration, or of
                synth.<option>; even: the plot has the values at equal distances
     measures:  the figures, [{name, title, figure, sets}], where not the standard ones
@@ -94,7 +95,7 @@ class Row:
     settings: dict[str, Any]
     synth: dict[str, Any]
     datasets: Optional[tuple[int, ...]]
-    groups: str  # empty, or GROUPS_OF_TRUTH
+    groups: str  # empty, GROUPS_OF_TRUTH, or the name of a row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,8 +166,8 @@ def read_rows(found: Any, where: str, shared: dict[str, Any]) -> list[Row]:
         take(each, f"{where}: a row", "name", "set", "synth", "datasets", "groups")
         name = str(need(each, f"{where}: a row", "name"))
         groups = str(each.get("groups") or "")
-        if groups not in ("", GROUPS_OF_TRUTH):
-            raise Problem(f"{where}: row {name}: groups is {groups!r}; it may be {GROUPS_OF_TRUTH!r}")
+        if groups not in ("", GROUPS_OF_TRUTH, *(row.name for row in rows)):
+            raise Problem(f"{where}: row {name}: groups is {groups!r}; it may be {GROUPS_OF_TRUTH!r} or a row before it")
         datasets = each.get("datasets")
         rows.append(Row(name, name, None, {**shared, **mapping(each.get("set") or {}, f"{where}: row {name}: set")},
                         mapping(each.get("synth") or {}, f"{where}: row {name}: synth"),
@@ -197,8 +198,9 @@ def spread(rows: list[Row], sweep: Optional[Sweep]) -> list[Row]:
                 synth[sweep.key[len("synth."):]] = value
             else:
                 settings[sweep.key] = value
+            groups = row.groups if row.groups in ("", GROUPS_OF_TRUTH) else f"{row.groups} {value:g}"
             result.append(dataclasses.replace(row, name=f"{row.series} {value:g}", x=float(value),
-                                              settings=settings, synth=synth))
+                                              settings=settings, synth=synth, groups=groups))
     return result
 
 

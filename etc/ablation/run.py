@@ -94,9 +94,11 @@ def plan(experiment: Experiment, chosen: argparse.Namespace, programs: Programs,
             check_sets(experiment, made[key])
             say(f"{experiment.name}: data {made[key].manifests[0].parent}, {sum(made[key].images)} images in "
                 f"{len(made[key].manifests)} datasets, {time.monotonic() - begin:.0f} s")
-    by_row = [resolve(programs, root / "trainings", experiment.base, row, range(1, chosen.seeds + 1),
-                      made[data.short_digest(row.synth)]) for row in experiment.rows]
-    return [training for of_a_seed in zip(*by_row) for training in of_a_seed]
+    by_row: dict[str, list[Training]] = {}
+    for row in experiment.rows:
+        by_row[row.name] = resolve(programs, root / "trainings", experiment.base, row, range(1, chosen.seeds + 1),
+                                   made[data.short_digest(row.synth)], by_row)
+    return [training for of_a_seed in zip(*by_row.values()) for training in of_a_seed]
 
 
 # --- Training ---

@@ -33,6 +33,12 @@ class Training:
     data: Data
     trained_on: tuple[int, ...]  # images of each dataset
     folder: pathlib.Path
+    groups_of: Optional["Training"]  # in whose network the groups are found
+
+    @property
+    def groups_file(self) -> pathlib.Path:
+        """The groups found in this training's network, once another asks for them."""
+        return self.folder / "groups.tsv"
 
     @property
     def result_file(self) -> pathlib.Path:
@@ -82,8 +88,8 @@ def resolved(programs: Programs, base: pathlib.Path, overrides: dict[str, Any]) 
 
 
 def resolve(programs: Programs, root: pathlib.Path, base: pathlib.Path, row: Row, seeds: Sequence[int],
-            data: Data) -> list[Training]:
-    """The trainings of a row. With fewer datasets than there are it has more epochs in proportion, so that all rows
+            data: Data, before: dict[str, list[Training]]) -> list[Training]:
+    """The trainings of a row, after those of the rows `before`. With fewer datasets than there are it has more epochs in proportion, so that all rows
     take the same number of steps."""
     chosen = row.datasets if row.datasets is not None else tuple(range(len(data.manifests)))
     if not chosen or max(chosen) >= len(data.manifests) or min(chosen) < 0:
@@ -100,14 +106,16 @@ def resolve(programs: Programs, root: pathlib.Path, base: pathlib.Path, row: Row
         raise Problem(f"{base}: data.lanes is {settings['data']['lanes']}: not a number that {programs.workers} workers "
                       "divide")
     trainings = []
-    for seed in seeds:
+    for index, seed in enumerate(seeds):
+        groups_of = before[row.groups][index] if row.groups in before else None
+        identity = {**settings["identity"], **({"file": str(groups_of.groups_file)} if groups_of else {})}
         neutral = {**settings, "run": {"seed": seed}, "data": {**settings["data"], "datasets": list(chosen)}}
         if row.groups:
-            neutral["identity"] = {**settings["identity"], "file": row.groups}
+            neutral["identity"] = {**identity, "file": groups_of.folder.name if groups_of else row.groups}
         folder = root / short_digest([neutral, data.digest, programs.workers, programs.version])
         run = {"name": f"{row.name} seed {seed}", "dir": str(folder / "run"), "seed": seed}
-        trainings.append(Training(row, seed, {**settings, "run": run}, data, tuple(data.images[number] for number in chosen),
-                                  folder))
+        trainings.append(Training(row, seed, {**settings, "run": run, "identity": identity}, data,
+                                  tuple(data.images[number] for number in chosen), folder, groups_of))
     return trainings
 
 
@@ -224,6 +232,20 @@ async def lock(training: Training) -> Any:
             await asyncio.sleep(0.5)
 
 
+async def find_groups(programs: Programs, training: Training, cores: Sequence[int]) -> None:
+    """Trains what the groups are found in, unless that is done, and finds them."""
+    result = await train(programs, training, cores)
+    if result["code"] == STOPPED or programs.stopping:
+        return
+    if result["code"] != 0:
+        raise Problem(f"the training that it takes groups of has failed: {training.folder}/training.log")
+    code, said = await call(programs, pinned(cores, "TERM", [
+        str(programs.build / "dail"), "overlap", "--embed", "--threads", str(len(cores)), "--groups", str(training.groups_file),
+        "-o", str(training.folder / "found.tsv"), str(training.folder / "run")]), subprocess.PIPE)
+    if code != 0:
+        raise Problem(f"dail overlap failed with {code}: {(said.strip().splitlines() or [''])[-1]}")
+
+
 async def train(programs: Programs, training: Training, cores: Sequence[int]) -> dict[str, Any]:
     """Trains, from where it was broken off, and measures. The result is kept if it is done or has diverged: anything
     else may go better the next time."""
@@ -234,6 +256,11 @@ async def train(programs: Programs, training: Training, cores: Sequence[int]) ->
             return finished
         begin = time.monotonic()
         config, log = training.folder / "config.yaml", training.folder / "training.log"
+        try:
+            if training.groups_of and not training.groups_of.groups_file.exists():
+                await find_groups(programs, training.groups_of, cores)
+        except Problem as problem:
+            return {"code": 1, "failure": str(problem), "seconds": 0.0}
         config.write_text(yaml.safe_dump(training.settings, sort_keys=False), encoding="utf-8")
         with open(log, "w", encoding="utf-8") as output:
             code, _ = await call(programs, pinned(cores, "USR1", [

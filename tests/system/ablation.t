@@ -132,16 +132,25 @@ cat >"$work/shared.yaml" <<'END'
 title: Shared rows
 data: {synth: tiny.synth}
 rows:
+- {name: first}
+- {name: from-file, groups: first}
 - {name: oracle, groups: truth}
 END
 drive shared --seeds 1
-exits "a row that knows who is shared" $? 0
+exits "rows that know who is shared" $? 0
 table=$work/ablation/shared-$seed
 is "all who are shared are one person, and nobody else" \
     "$(cell trainings.tsv oracle pairs 1) $(cell trainings.tsv oracle precision 1) $(cell trainings.tsv oracle recall 1)" "6 1 1"
 is "whose centres are no two" "$(cell trainings.tsv oracle cosine 1)" ""
 check "the classifier takes a part of the step" awk -v part="$(cell trainings.tsv oracle classifier 1)" \
     -v whole="$(cell trainings.tsv oracle seconds 1)" 'BEGIN { exit !(part > 0 && part < whole) }'
+found=$(cell trainings.tsv first folder 1)/groups.tsv
+says "groups are found in another row's training" '^dataset_a' "$found"
+check "and trained with" grep -q "file: .*groups.tsv" "$(cell trainings.tsv from-file folder 1)/config.yaml"
+sed -i 's/groups: first/groups: last/' "$work/shared.yaml"
+drive shared
+exits "groups of a row that is not there" $? 2
+says "are told" "row from-file: groups is 'last'"
 table=$work/ablation/tiny-$seed
 
 # --- Broken off ---
