@@ -32,7 +32,7 @@ is "the choices of an operand" "$(complete dail manual daild)" "daild.1"
 is "nothing for a number" "$(complete dail pack --quality '')" ""
 
 # Keys and their values
-is "keys" "$(complete daild --set log.)" "log.every= log.tensorboard="
+is "keys" "$(complete daild --set log.)" "log.every= log.keep= log.rotate_mb= log.slow_seconds= log.tensorboard="
 is "keys by the short option" "$(complete dail run -s schedule.k)" "schedule.kind="
 is "a key's choices" "$(complete daild --set schedule.kind = '')" "cosine poly step"
 is "in one word" "$(complete daild --set schedule.kind=p)" "schedule.kind=poly"
