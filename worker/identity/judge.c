@@ -12,6 +12,7 @@
 /* Pairs above even odds beyond those by chance, in standard deviations of chance. Where nobody was shared it was up to
  * 3.8, since pairs support one another. */
 #define EVIDENCE_LEAST 5.0
+#define ALONE_LEAST 3.0 /* the same before third datasets were asked */
 
 static void work_free(struct judge_work *work)
 {
@@ -136,16 +137,21 @@ static enum status take_pairs(const struct judge_work *work, struct judgement *j
     return STATUS_OK;
 }
 
-static void say_what_is_known(const struct judge_work *work, const struct judge_evidence *evidence,
-                              struct judgement *judgement)
+static double beyond_chance(const struct judge_evidence *evidence)
+{
+    return (evidence->own - evidence->mirror) / sqrt(2 * evidence->mirror + 4);
+}
+
+/* What third datasets say counts only where the pairs by themselves stand out: people who look alike agree there too. */
+static void say_what_is_known(const struct judge_work *work, const struct judge_evidence *alone,
+                              const struct judge_evidence *supported, struct judgement *judgement)
 {
     size_t large = 0;
     for (size_t k = 0; k < work->datasets; k++) {
         large += work->live[k] >= CLASSES_LEAST;
     }
-    const double beyond = (evidence->own - evidence->mirror) / sqrt(2 * evidence->mirror + 4);
     judgement->reason = large < 2 ? "too few classes to tell chance from the same person"
-                        : beyond < EVIDENCE_LEAST
+                        : beyond_chance(alone) < ALONE_LEAST || beyond_chance(supported) < EVIDENCE_LEAST
                             ? "the nearest classes are hardly nearer than chance makes strangers"
                             : NULL;
     judgement->known = !judgement->reason;
@@ -155,7 +161,7 @@ enum status judge_pairs(const struct neighbour_lists *lists, int threads, struct
                         struct error *error)
 {
     struct judge_work work;
-    struct judge_evidence evidence = {0};
+    struct judge_evidence alone = {0}, evidence = {0};
     *judgement = (struct judgement){0};
     enum status status = work_create(lists, threads, &work, error);
     for (int round = 0; round <= ROUNDS && status == STATUS_OK; round++) {
@@ -165,12 +171,13 @@ enum status judge_pairs(const struct neighbour_lists *lists, int threads, struct
         }
         judge_match(&work);
         status = judge_calibrate(&work, &evidence, error);
+        alone = round == 0 ? evidence : alone;
     }
     if (status == STATUS_OK) {
         status = take_pairs(&work, judgement, error);
     }
     if (status == STATUS_OK) {
-        say_what_is_known(&work, &evidence, judgement);
+        say_what_is_known(&work, &alone, &evidence, judgement);
     }
     work_free(&work);
     return status;
