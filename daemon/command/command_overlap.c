@@ -24,7 +24,7 @@
 /* As likely the same person as not. */
 #define PROBABILITY_LEAST 0.5
 /* Below it an expected precision is a lower bound. */
-#define PRECISION_TOLD 0.85
+#define PRECISION_TOLD 0.9
 
 struct overlap_options {
     double cosine_min, lead_min, probability_min; /* each may be UNSET */
