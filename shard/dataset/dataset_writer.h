@@ -61,9 +61,9 @@ struct dataset_tally {
  * another manifest lists files of these names. */
 enum status dataset_writer_create(const struct dataset_plan *plan, struct dataset_writer **writer,
                                   struct error *error);
-/* The next image, already in random order; `kept`: for the tally, byte for byte as it came. `skip` instead
- * counts an image that was left out; `origin` (NULL: not told) is the source's. A thread finishes a shard while images of the next one come: what goes
- * wrong there is told by a later call. */
+/* The next image, already in random order; `kept`: for the tally, byte for byte as it came. `skip` instead counts an image
+ * that was left out; `origin` (NULL: not told) is the source's. A thread finishes a shard while images of the next one
+ * come: what goes wrong there is told by a later call. */
 enum status dataset_writer_append(struct dataset_writer *writer, const uint8_t *bytes, size_t size,
                                   uint32_t label, bool kept, const struct dataset_origin *origin,
                                   struct error *error);
