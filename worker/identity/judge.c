@@ -171,7 +171,8 @@ enum status judge_pairs(const struct neighbour_lists *lists, int threads, struct
         }
         judge_match(&work);
         status = judge_calibrate(&work, &evidence, error);
-        alone = round == 0 ? evidence : alone;
+        /* Of two datasets no third one ever speaks, and the last round measures strangers best. */
+        alone = round == 0 || work.datasets == 2 ? evidence : alone;
     }
     if (status == STATUS_OK) {
         status = take_pairs(&work, judgement, error);
