@@ -12,7 +12,7 @@
 /* Pairs above even odds beyond those by chance, in standard deviations of chance. Where nobody was shared it was up to
  * 3.8, since pairs support one another. */
 #define EVIDENCE_LEAST 5.0
-#define ALONE_LEAST 3.0 /* the same before third datasets were asked */
+#define ALONE_LEAST 3.0 /* the same if third datasets are not asked */
 
 static void work_free(struct judge_work *work)
 {
@@ -171,13 +171,15 @@ enum status judge_pairs(const struct neighbour_lists *lists, int threads, struct
         }
         judge_match(&work);
         status = judge_calibrate(&work, &evidence, error);
-        /* Of two datasets no third one ever speaks, and the last round measures strangers best. */
-        alone = round == 0 || work.datasets == 2 ? evidence : alone;
     }
     if (status == STATUS_OK) {
         status = take_pairs(&work, judgement, error);
     }
     if (status == STATUS_OK) {
+        /* Once more without third datasets. */
+        judge_score(&work);
+        judge_match(&work);
+        judge_measure(&work, &alone);
         say_what_is_known(&work, &alone, &evidence, judgement);
     }
     work_free(&work);

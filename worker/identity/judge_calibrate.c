@@ -44,7 +44,7 @@ static double count_even(const struct judge_work *work, int side, size_t a, size
 
 /* The share of classes whose partner is found: of the pairs of even odds or more those beyond chance, where chance has
  * only the others. */
-static void estimate_found(struct judge_work *work, struct judge_evidence *evidence)
+void judge_measure(struct judge_work *work, struct judge_evidence *evidence)
 {
     double excess = 0, room = 0;
     *evidence = (struct judge_evidence){0};
@@ -150,7 +150,7 @@ static void make_bins(const struct weighed *own, size_t count, const struct weig
 
 enum status judge_calibrate(struct judge_work *work, struct judge_evidence *evidence, struct error *error)
 {
-    estimate_found(work, evidence);
+    judge_measure(work, evidence);
     const size_t count = gather(work, NEIGHBOUR_OWN, NULL), mirrors = gather(work, NEIGHBOUR_MIRROR, NULL);
     struct weighed *own = malloc((count + 1) * sizeof *own), *mirror = malloc((mirrors + 1) * sizeof *mirror);
     enum status status = own && mirror ? STATUS_OK : error_no_memory(error, "identity pairs");

@@ -10,6 +10,9 @@ struct judge_evidence {
     double own, mirror; /* pairs of classes, and pairs expected by chance if nobody was shared */
 };
 
+/* Counts these by the odds, and from them the share of each dataset's classes whose partner is found. */
+void judge_measure(struct judge_work *work, struct judge_evidence *evidence);
+
 /* Makes work->probability of the odds. A mirror image stands for a class without a partner: its pairs count by the share
  * of classes whose partner is not found (half, as both datasets of a pair have mirror images). Pairs are put in order of
  * their odds and cut into bins; the wrong ones' share rises as odds fall (pool adjacent violators), and is interpolated
