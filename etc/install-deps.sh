@@ -127,6 +127,8 @@ missing_debian=""
 missing_lines=""
 while IFS='|' read -r kind test debian module spack; do
     case " $want " in *" $kind "*) ;; *) continue ;; esac
+    # What two kinds want is asked for once.
+    case "$missing_debian " in *" $debian "*) continue ;; esac
     if ! is_there "$test"; then
         missing_debian="$missing_debian $debian"
         missing_lines="$missing_lines  ${test#* }: $debian of Debian, module load $module, or spack install $spack
