@@ -47,16 +47,34 @@ static struct {
     int calls;
 } seen[KINDS_MAX];
 
+/* Read once, before there are threads: what MPI's set meanwhile would pull it away. */
+static struct {
+    const char *own_rank, *path, *rank, *at, *error, *seconds, *once, *orders, *log;
+} asked;
+
+__attribute__((constructor)) static void read_environment(void)
+{
+    asked.own_rank = getenv("OMPI_COMM_WORLD_RANK");
+    asked.path = getenv("DAIL_FAULT_PATH");
+    asked.rank = getenv("DAIL_FAULT_RANK");
+    asked.at = getenv("DAIL_FAULT_AT");
+    asked.error = getenv("DAIL_FAULT_ERRNO");
+    asked.seconds = getenv("DAIL_FAULT_SECONDS");
+    asked.once = getenv("DAIL_FAULT_ONCE");
+    asked.orders = getenv("DAIL_FAULT_ORDERS");
+    asked.log = getenv("DAIL_FAULT_LOG");
+}
+
 static bool is_rank(const char *wanted)
 {
-    const char *own = getenv("OMPI_COMM_WORLD_RANK");
+    const char *own = asked.own_rank;
     bool same = own && wanted && (strcmp(own, wanted) == 0 || strcmp(wanted, "*") == 0);
     return same || (!own && !wanted);
 }
 
 static void write_log(const char *kind, const char *path)
 {
-    const char *log = getenv("DAIL_FAULT_LOG"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+    const char *log = asked.log, *rank = asked.own_rank;
     char line[1200], name[1200];
     if (!log || !rank) {
         return;
@@ -87,7 +105,7 @@ static int count(const char *kind)
 
 static bool is_chosen(const char *kind, int call)
 {
-    const char *list = getenv("DAIL_FAULT_AT");
+    const char *list = asked.at;
     size_t length = strlen(kind);
     for (const char *at = list; at && *at != '\0'; at += *at == ',') {
         if (strncmp(at, kind, length) == 0 && at[length] == ':') {
@@ -105,7 +123,7 @@ static bool is_chosen(const char *kind, int call)
 /* Whether no other has gone wrong before, where that is asked for. */
 static bool is_first(void)
 {
-    const char *mark = getenv("DAIL_FAULT_ONCE");
+    const char *mark = asked.once;
     long file = mark ? syscall(SYS_openat, AT_FDCWD, mark, O_WRONLY | O_CREAT | O_EXCL, 0666) : -1;
     if (file >= 0) {
         syscall(SYS_close, file);
@@ -125,7 +143,7 @@ static double now(void)
 /* The first order that stands for this call, if one does. */
 static bool is_ordered(const char *kind, const char *path, double *seconds)
 {
-    const char *name = getenv("DAIL_FAULT_ORDERS"), *own = getenv("OMPI_COMM_WORLD_RANK");
+    const char *name = asked.orders, *own = asked.own_rank;
     char orders[2048], ordered[16], rank[16], part[256];
     long file = name && own ? syscall(SYS_openat, AT_FDCWD, name, O_RDONLY) : -1;
     if (file < 0) {
@@ -147,8 +165,8 @@ static bool is_ordered(const char *kind, const char *path, double *seconds)
 static void tell_met(const char *kind, const char *path)
 {
     char line[1200], name[1200];
-    snprintf(name, sizeof name, "%s.met", getenv("DAIL_FAULT_ORDERS"));
-    int length = snprintf(line, sizeof line, "%s %s %s\n", kind, getenv("OMPI_COMM_WORLD_RANK"), path);
+    snprintf(name, sizeof name, "%s.met", asked.orders);
+    int length = snprintf(line, sizeof line, "%s %s %s\n", kind, asked.own_rank, path);
     long file = syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_APPEND, 0666);
     syscall(SYS_write, file, line, length);
     syscall(SYS_close, file);
@@ -176,19 +194,19 @@ static void obey(const char *kind, const char *path)
 static bool goes_wrong(const char *kind, const char *path)
 {
     obey(kind, path);
-    const char *concerned = getenv("DAIL_FAULT_PATH");
+    const char *concerned = asked.path;
     if (strcmp(kind, "spawn") != 0 && strcmp(kind, "sendto") != 0 &&
         !strstr(path, concerned ? concerned : "/checkpoints")) {
         return false;
     }
     write_log(kind, path);
-    return is_rank(getenv("DAIL_FAULT_RANK")) && is_chosen(kind, count(kind)) && is_first();
+    return is_rank(asked.rank) && is_chosen(kind, count(kind)) && is_first();
 }
 
 /* Dies, sets errno, or lets time pass: then the call is to be made after all. */
 static bool only_waits(void)
 {
-    const char *number = getenv("DAIL_FAULT_ERRNO"), *seconds = getenv("DAIL_FAULT_SECONDS");
+    const char *number = asked.error, *seconds = asked.seconds;
     if (seconds) {
         double wait = strtod(seconds, NULL);
         struct timespec left = {.tv_sec = (time_t)wait, .tv_nsec = (long)(1e9 * (wait - floor(wait)))};
@@ -275,7 +293,7 @@ int posix_spawn(pid_t *process, const char *path, const posix_spawn_file_actions
     REAL(int, posix_spawn, pid_t *, const char *, const posix_spawn_file_actions_t *,
          const posix_spawnattr_t *, char *const[], char *const[]);
     bool stop = goes_wrong("spawn", path);
-    if (stop && !getenv("DAIL_FAULT_SECONDS")) {
+    if (stop && !asked.seconds) {
         return only_waits() ? 0 : errno;
     }
     int fault = real(process, path, actions, attributes, arguments, environment);
@@ -315,7 +333,7 @@ ssize_t write(int file, const void *bytes, size_t size)
     char path[1024];
     REAL(ssize_t, write, int, const void *, size_t);
     if (goes_wrong("write", path_of(file, path, sizeof path))) {
-        if (!getenv("DAIL_FAULT_SECONDS")) {
+        if (!asked.seconds) {
             real(file, bytes, size / 2);
         }
         if (!only_waits()) {
@@ -330,7 +348,7 @@ ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
     char path[1024];
     REAL(ssize_t, pwrite, int, const void *, size_t, off_t);
     if (goes_wrong("write", path_of(file, path, sizeof path))) {
-        if (!getenv("DAIL_FAULT_SECONDS")) {
+        if (!asked.seconds) {
             real(file, bytes, size / 2, offset);
         }
         if (!only_waits()) {
