@@ -212,7 +212,7 @@ static void groups_equal_pytorch(void **state)
     struct identity_groups *groups = golden_groups(&fixture);
     double *cases = golden_values(GOLDEN, "group_cases", &count);
     for (int number = 0; number < (int)cases[0]; number++) {
-        char key[16];
+        char key[24];
         snprintf(key, sizeof key, "group%d", number);
         compare_case(&fixture, key, groups);
     }
@@ -486,14 +486,17 @@ static void centres_are_sums_of_unit_embeddings(void **state)
             const float *x = fixture.x + (size_t)i * dimension;
             const size_t label = fixture.sample[i].label;
             double square = 0;
+            if (fixture.sample[i].dataset != k) {
+                continue;
+            }
             for (size_t d = 0; d < dimension; d++) {
                 square += (double)x[d] * (double)x[d];
             }
             /* The first has lost its second embedding, and what the first one was. */
-            for (size_t d = 0; d < dimension && fixture.sample[i].dataset == k && i > 0; d++) {
+            for (size_t d = 0; d < dimension && i > 0; d++) {
                 wanted[label * dimension + d] += 1.5 * (double)x[d] / sqrt(square);
             }
-            wanted[rows.count + label] += fixture.sample[i].dataset != k ? 0 : i > 0 ? 1.5 : 0.5;
+            wanted[rows.count + label] += i > 0 ? 1.5 : 0.5;
         }
         for (size_t i = 0; i < rows.centre_count; i++) {
             const bool of_first = fixture.sample[0].dataset == k && i / dimension == fixture.sample[0].label;
