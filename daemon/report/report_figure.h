@@ -31,7 +31,8 @@ struct report_figures {
 struct report_figure *report_figure_add(struct report_figures *figures, enum report_section section,
                                         const char *id, const char *title, ...)
     __attribute__((format(printf, 4, 5)));
-/* Adds a curve with room for `room` points and count 0; its memory is the figure's. `name` is cut to fit.
+/* Adds a curve with room for `room` points and count 0; its memory is the figure's, and the pointer is good until the
+ * figure's next curve is added. `name` is cut to fit.
  * NULL, and figures->no_memory, where there is none. */
 struct plot_curve *report_figure_curve(struct report_figures *figures, struct report_figure *figure,
                                        const char *name, enum plot_style style, int color, size_t room);

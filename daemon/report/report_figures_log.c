@@ -174,33 +174,47 @@ static void draw_schedules(const struct drawing *drawing)
     snprintf(norm->caption, sizeof norm->caption, "Backbone and domain head together, before clipping.");
 }
 
+static double pairs_estimated(const struct status_groups *groups)
+{
+    return groups->shared;
+}
+
+static double pairs_joined(const struct status_groups *groups)
+{
+    return (double)groups->pairs;
+}
+
+static double pairs_right(const struct status_groups *groups)
+{
+    return groups->pairs > 0 ? (double)groups->pairs * groups->precision : 0;
+}
+
+static void draw_pairs(const struct drawing *drawing, struct report_figure *figure, const char *name,
+                       int color, double (*value)(const struct status_groups *groups))
+{
+    const struct report_log *log = drawing->log;
+    struct plot_curve *curve =
+        report_figure_curve(drawing->figures, figure, name, PLOT_MARKED_LINE, color, log->group_count);
+    for (size_t i = 0; i < log->group_count; i++) {
+        report_curve_point(curve, (double)log->groups[i].step / drawing->unit, value(&log->groups[i]));
+    }
+}
+
 /* Of a run that discovers who is one person. */
 static void draw_groups(const struct drawing *drawing)
 {
-    const struct report_log *log = drawing->log;
-    if (log->group_count == 0) {
+    if (drawing->log->group_count == 0) {
         return;
     }
     struct report_figure *figure =
         add(drawing, REPORT_TRAINING, "identity-groups", "Pairs of classes that are one person", "pairs");
-    struct plot_curve *shared = report_figure_curve(drawing->figures, figure, "in all, estimated",
-                                                    PLOT_MARKED_LINE, 1, log->group_count);
-    struct plot_curve *joined =
-        report_figure_curve(drawing->figures, figure, "joined", PLOT_MARKED_LINE, 0, log->group_count);
-    struct plot_curve *right = report_figure_curve(drawing->figures, figure, "of these right, expected",
-                                                   PLOT_MARKED_LINE, 2, log->group_count);
-    for (size_t i = 0; i < log->group_count; i++) {
-        const struct status_groups *groups = &log->groups[i];
-        const double step = (double)groups->step / drawing->unit;
-        report_curve_point(shared, step, groups->shared);
-        report_curve_point(joined, step, (double)groups->pairs);
-        report_curve_point(right, step, groups->pairs > 0 ? (double)groups->pairs * groups->precision : 0);
-    }
+    draw_pairs(drawing, figure, "in all, estimated", 1, pairs_estimated);
+    draw_pairs(drawing, figure, "joined", 0, pairs_joined);
+    draw_pairs(drawing, figure, "of these right, expected", 2, pairs_right);
     figure->plot.y_min = 0;
     snprintf(figure->caption, sizeof figure->caption,
              "Made anew at each discovery from the centres of the classes. What is expected to be right, and "
-             "how many "
-             "there are in all, the training estimates by itself.");
+             "how many there are in all, the training estimates by itself.");
 }
 
 static bool seen_before(const struct report_log *log, size_t index)
