@@ -8,9 +8,9 @@
 dail=$build/dail
 out=$work/out.d
 every=${DAIL_PACKING:-part}
-# With sanitizers fewer: a packing takes several times as long.
-coarse=${DAIL_SANITIZED:+3}
-coarse=${coarse:-1}
+# Of the calls every third; with sanitizers, where a packing takes several times as long, every ninth.
+coarse=${DAIL_SANITIZED:+9}
+coarse=${coarse:-3}
 
 check "the library that fails and kills is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
 fault=$(realpath "$build/tests/system/fault.so")
@@ -135,7 +135,8 @@ through() {
     shift 4
     calls=$(sed -n "s/^$kind //p" "$work/kinds")
     tried=0 bad=
-    [ "$every" = all ] || step=$((step * coarse))
+    # What is whole hangs on the renames: all of them.
+    [ "$every" = all ] || [ "$kind" = rename ] || step=$((step * coarse))
     while [ "$at" -le "$calls" ]; do
         if broken "$how" "$kind" "$at" "$@" >"$work/wrong" 2>&1; then
             tried=$((tried + 1))
@@ -167,7 +168,8 @@ else
     through 5 fsync 1 1 --force
     through 28 write 1 2 --force
     through 5 write 2 4 --force
-    through '' write 1 4 --force
+    # Not the first: a lock that is torn at birth names nobody, and the next packing waits for its heartbeats.
+    through '' write 2 4 --force
     through '' remove 1 1 --force
     through 5 remove 1 1 --force
     through 5 open 1 2 --force
@@ -235,7 +237,7 @@ bad=
 tried=0
 for kind in write fsync rename; do
     calls=$(grep -c "^$kind " "$work/calls.0")
-    for call in $(seq 1 $coarse "$calls"); do
+    for call in $(seq 1 "$([ "$every" = all ] && echo 1 || echo $coarse)" "$calls"); do
         for how in '' 5; do
             if broken_set "$how" $kind "$call" >"$work/wrong" 2>&1; then
                 tried=$((tried + 1))
