@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define PATH_SIZE 1024 /* bytes, with the terminator */
 
@@ -59,6 +60,11 @@ enum status file_append(const char *path, int *descriptor, struct error *error);
 /* Writes `size` bytes as `path`, whole or not at all: see output.h, through which it goes. STATUS_STORAGE;
  * then what was at `path` is still there. */
 enum status file_write_atomic(const char *path, const void *bytes, size_t size, struct error *error);
+
+/* Writes as file_write_atomic what was printed to `stream`, one of open_memstream(text, size): closes it and frees
+ * *text. Errors: as there; STATUS_INTERNAL where `stream` is NULL or what was printed found no memory. */
+enum status file_write_printed(const char *path, FILE *stream, char **text, const size_t *size,
+                               struct error *error);
 
 /* Syncs a file or a folder to the disk: a folder, so that a rename in it survives a power cut. Some network file
  * systems sync a folder with the rename and refuse to be asked (EINVAL, ENOTSUP): that is no error. STATUS_STORAGE. */

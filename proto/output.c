@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,4 +93,16 @@ enum status file_write_atomic(const char *path, const void *bytes, size_t size, 
         status = file_write_all(output.descriptor, bytes, size, path, error);
     }
     return output_close(&output, status, error);
+}
+
+enum status file_write_printed(const char *path, FILE *stream, char **text, const size_t *size,
+                               struct error *error)
+{
+    bool printed = stream && ferror(stream) == 0;
+    printed = stream && fclose(stream) == 0 && printed;
+    enum status status =
+        printed ? file_write_atomic(path, *text, *size, error) : error_no_memory(error, path);
+    free(*text);
+    *text = NULL;
+    return status;
 }

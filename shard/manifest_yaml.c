@@ -143,11 +143,5 @@ enum status manifest_write(const struct manifest *manifest, const char *path, st
     if (stream) {
         write_all(stream, manifest);
     }
-    bool failed = !stream || ferror(stream) != 0;
-    if (stream && fclose(stream) != 0) {
-        failed = true;
-    }
-    status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
-    free(text);
-    return status;
+    return file_write_printed(path, stream, &text, &size, error);
 }

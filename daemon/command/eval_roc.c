@@ -65,15 +65,7 @@ static enum status write_csv(const struct eval_results *results, const char *pat
                     result->roc.threshold[p]);
         }
     }
-    enum status status = STATUS_OK;
-    if (!file || fclose(file) != 0) {
-        status = error_no_memory(error, path);
-    }
-    if (status == STATUS_OK) {
-        status = file_write_atomic(path, text, size, error);
-    }
-    free(text);
-    return status;
+    return file_write_printed(path, file, &text, &size, error);
 }
 
 /* The end of a path, behind an ellipsis where it is long. */

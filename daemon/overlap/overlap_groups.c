@@ -390,12 +390,7 @@ enum status overlap_groups_write(const char *path, const struct overlap_source *
         }
         print_elsewhere(source, groups, file);
     }
-    enum status status = file && fclose(file) == 0 ? STATUS_OK : error_no_memory(error, "overlap");
-    if (status == STATUS_OK) {
-        status = file_write_atomic(path, text, size, error);
-    }
-    free(text);
-    return status;
+    return file_write_printed(path, file, &text, &size, error);
 }
 
 /* A row, and how certain its group is. */

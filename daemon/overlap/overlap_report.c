@@ -59,15 +59,7 @@ enum status overlap_report_table(const struct overlap *overlap, struct error *er
     if (file) {
         print_table(overlap, file);
     }
-    enum status status = STATUS_OK;
-    if (!file || fclose(file) != 0) {
-        status = error_no_memory(error, "overlap");
-    }
-    if (status == STATUS_OK) {
-        status = file_write_atomic(overlap->output, text, size, error);
-    }
-    free(text);
-    return status;
+    return file_write_printed(overlap->output, file, &text, &size, error);
 }
 
 static void print_score(const struct overlap *overlap, size_t found, size_t right, FILE *file)

@@ -96,13 +96,7 @@ static enum status write_record(const struct dataset_commit *commit, const struc
     for (size_t i = 0; stream && i < old->count; i++) {
         fprintf(stream, "- %s\n", old->names[i]);
     }
-    bool failed = !stream || ferror(stream) != 0;
-    if (stream && fclose(stream) != 0) {
-        failed = true;
-    }
-    status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
-    free(text);
-    return status;
+    return file_write_printed(path, stream, &text, &size, error);
 }
 
 /* --- Moving --- */

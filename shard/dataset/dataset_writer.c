@@ -295,13 +295,7 @@ static enum status write_names(const struct dataset_writer *writer, const char *
     for (uint32_t i = 0; stream && i < writer->plan.classes; i++) {
         fprintf(stream, "%s\n", names[i]);
     }
-    bool failed = !stream || ferror(stream) != 0;
-    if (stream && fclose(stream) != 0) {
-        failed = true;
-    }
-    status = failed ? error_no_memory(error, path) : file_write_atomic(path, text, size, error);
-    free(text);
-    return status;
+    return file_write_printed(path, stream, &text, &size, error);
 }
 
 /* All that is needed before anything is moved. */

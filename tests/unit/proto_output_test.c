@@ -101,13 +101,31 @@ static void test_what_is_in_the_way_stays(void **state)
     assert_int_equal(kind(under(place, "folder")), S_IFDIR);
 }
 
+static void test_what_was_printed_is_written_whole_or_not_at_all(void **state)
+{
+    struct place *place = *state;
+    const char *path = under(place, "printed");
+    struct error error;
+    char *text = NULL, *none = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    assert_non_null(stream);
+    fprintf(stream, "%d lines", 3);
+    assert_int_equal(file_write_printed(path, stream, &text, &size, &error), STATUS_OK);
+    assert_null(text);
+    assert_int_equal(file_write_printed(path, NULL, &none, &size, &error), STATUS_INTERNAL);
+    holds(path, "3 lines");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_links_stay_links, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pipes_are_written_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_devices_are_written_to, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_is_in_the_way_stays, set_up, tear_down)};
+        cmocka_unit_test_setup_teardown(test_what_is_in_the_way_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_printed_is_written_whole_or_not_at_all, set_up,
+                                        tear_down)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

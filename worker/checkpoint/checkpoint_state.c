@@ -27,21 +27,6 @@ void checkpoint_state_free(struct checkpoint_state *state)
     state->dataset_count = 0;
 }
 
-/* Makes the file of what was printed to `file`, a stream of open_memstream; NULL: there was no memory for one. */
-static enum status write_text(FILE *file, char **text, const size_t *size, const char *directory,
-                              const char *name, struct error *error)
-{
-    char path[PATH_SIZE];
-    bool printed = file && ferror(file) == 0;
-    printed = file && fclose(file) == 0 && printed;
-    enum status status = file_join(directory, name, path, error);
-    if (status == STATUS_OK) {
-        status = printed ? file_write_atomic(path, *text, *size, error) : error_no_memory(error, path);
-    }
-    free(*text);
-    return status;
-}
-
 static void print_state(FILE *file, const struct checkpoint_state *state)
 {
     fprintf(file, "dail_format: %s\nversion: %d\nprogram: ", state_format, CHECKPOINT_VERSION);
@@ -81,13 +66,17 @@ static void print_state(FILE *file, const struct checkpoint_state *state)
 enum status checkpoint_write_state(const char *directory, const struct checkpoint_state *state,
                                    struct checkpoint_part *part, struct error *error)
 {
-    char *text = NULL;
+    char path[PATH_SIZE], *text = NULL;
     size_t size = 0;
+    enum status status = file_join(directory, "state.yaml", path, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
     FILE *file = open_memstream(&text, &size);
     if (file) {
         print_state(file, state);
     }
-    enum status status = write_text(file, &text, &size, directory, "state.yaml", error);
+    status = file_write_printed(path, file, &text, &size, error);
     return status == STATUS_OK ? checkpoint_finish_part(directory, "state.yaml", part, error) : status;
 }
 
@@ -286,7 +275,11 @@ enum status checkpoint_write_commit(const char *directory, const struct checkpoi
     }
     memcpy(sorted, parts, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_parts);
+    char path[PATH_SIZE];
     enum status status = check_parts(directory, sorted, count, error);
+    if (status == STATUS_OK) {
+        status = file_join(directory, "COMMIT", path, error);
+    }
     if (status == STATUS_OK) {
         char *text = NULL;
         size_t size = 0;
@@ -294,7 +287,7 @@ enum status checkpoint_write_commit(const char *directory, const struct checkpoi
         if (file) {
             print_commit(file, sorted, count);
         }
-        status = write_text(file, &text, &size, directory, "COMMIT", error);
+        status = file_write_printed(path, file, &text, &size, error);
     }
     free(sorted);
     return status;
