@@ -34,13 +34,20 @@ exits "under nohup a run that is hung up on goes on" $? 0
 is "to its last step" "$(last_step "$run")" 260
 
 epochs=2000
-start_under plain env
+# Where the tests themselves run under nohup, the signal is ignored here and in all that is started.
+cat >"$work/unignored" <<'END'
+#!/usr/bin/perl
+$SIG{HUP} = 'DEFAULT';
+exec @ARGV;
+END
+chmod +x "$work/unignored"
+start_under plain "$work/unignored"
 kill -HUP "$job"
 end_run
 exits "without nohup it stops" $? 75
 check "with a checkpoint of the last step" saved
 
-start_under rank env
+start_under rank "$work/unignored"
 kill -HUP "$(pid_of "$run" 2)"
 wait_for 60 grep -q 'ended with 75' "$run/supervisor.log"
 check "a rank that is hung up on stops the run with a checkpoint" grep -q 'ended with 75' "$run/supervisor.log"
@@ -61,7 +68,7 @@ os.close(master)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 END
 # shellcheck disable=SC2086
-timeout $((120 * slow)) $python "$work/terminal.py" "$build/dail" run -n 2 $common --set schedule.epochs=$epochs \
+timeout $((120 * slow)) "$work/unignored" $python "$work/terminal.py" "$build/dail" run -n 2 $common --set schedule.epochs=$epochs \
     --set run.dir="$run" \
     "$work/config.yaml" >"$work/out" 2>&1
 exits "a terminal that is closed stops the run" $? 75
