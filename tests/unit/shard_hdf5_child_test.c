@@ -142,20 +142,26 @@ static int try_everything(const char *victim)
     return 0;
 }
 
+/* Its exit code tells which thing went wrong. */
+static void ends_well(pid_t child)
+{
+    int fate;
+    assert_int_equal(waitpid(child, &fate, 0), child);
+    assert_true(WIFEXITED(fate));
+    assert_int_equal(WEXITSTATUS(fate), 0);
+}
+
 static void it_can_do_nothing_else(void **state)
 {
     const char *victim = scratch_path(*state, "victim");
     scratch_text(victim, "x");
-    int fate;
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
         char why[256];
         _exit(h5_confine(10, why, sizeof why) ? try_everything(victim) : 102);
     }
-    assert_int_equal(waitpid(child, &fate, 0), child);
-    assert_true(WIFEXITED(fate));
-    assert_int_equal(WEXITSTATUS(fate), 0);
+    ends_well(child);
     assert_int_equal(access(victim, R_OK), 0);
 }
 
@@ -196,7 +202,6 @@ static void what_cannot_be_confined_is_told(void **state)
 {
     const char *path = scratch_path(*state, "stored.h5");
     write_stored(path, H5Pcreate(H5P_DATASET_CREATE), H5T_IEEE_F32LE, true);
-    int fate;
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -208,9 +213,7 @@ static void what_cannot_be_confined_is_told(void **state)
         enum status status = h5_open_file(path, &file, &error);
         _exit(status == STATUS_INTERNAL && strstr(error.what, "cannot confine") ? 0 : 2);
     }
-    assert_int_equal(waitpid(child, &fate, 0), child);
-    assert_true(WIFEXITED(fate));
-    assert_int_equal(WEXITSTATUS(fate), 0);
+    ends_well(child);
 }
 
 /* One that is tighter already stays. */
@@ -218,7 +221,6 @@ static void tighter_limits_stay(void **state)
 {
     const char *path = scratch_path(*state, "stored.h5");
     write_stored(path, H5Pcreate(H5P_DATASET_CREATE), H5T_IEEE_F32LE, true);
-    int fate;
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
@@ -228,9 +230,7 @@ static void tighter_limits_stay(void **state)
         prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE); /* root's own children are to be no better off */
         _exit(h5_open_file(path, &file, &error) == STATUS_OK ? 0 : 1);
     }
-    assert_int_equal(waitpid(child, &fate, 0), child);
-    assert_true(WIFEXITED(fate));
-    assert_int_equal(WEXITSTATUS(fate), 0);
+    ends_well(child);
 }
 
 /* Whole and by rows. */
