@@ -4,10 +4,9 @@
 # is that of a run never killed. DAIL_CRASH_ALL=1 kills at every single call instead of some of each kind.
 . "$(dirname "$0")/lib.sh"
 
-check "the library that kills is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
+use_faults
 make_data
 make_config
-fault=$(realpath "$build/tests/system/fault.so")
 # Everything that draws random numbers or carries state from step to step; class rows of several owners.
 state="--set model.dropout=0.2 --set loss.crossing_dropout=0.1 --set data.augment.shift=2 --set classifier.rows_min=5
        --set schedule.epochs=80 --set runtime.liveness_seconds=30 --set checkpoint.every_steps=3"
@@ -16,7 +15,6 @@ run=$work/run
 # faulty VARIABLE=VALUE... : a run with the library preloaded
 faulty() {
     (
-        [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
         export LD_PRELOAD="$fault" "$@"
         # shellcheck disable=SC2086
         run_daild 2 $state --set run.dir="$run" --set checkpoint.keep=2 --set debug.stop_after_step="$stop"

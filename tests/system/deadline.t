@@ -5,12 +5,10 @@
 [ ! -w /dev/shm ] || [ -n "$TMPDIR" ] || export TMPDIR=/dev/shm
 . "$(dirname "$0")/lib.sh"
 
-check "the library that hangs is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
+use_faults
 make_data
 make_config
-fault=$(realpath "$build/tests/system/fault.so")
 common="--set schedule.epochs=500 --set runtime.liveness_seconds=$((2 * slow))"
-[ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
 
 # --- A rank that sleeps before MPI has come up ---
 

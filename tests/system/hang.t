@@ -4,12 +4,10 @@
 # when it is started again. A request to stop is heeded meanwhile.
 . "$(dirname "$0")/lib.sh"
 
-check "the library that hangs is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
+use_faults
 make_data
 make_config
-fault=$(realpath "$build/tests/system/fault.so")
 common="--set schedule.epochs=20 --set checkpoint.every_steps=10 --set checkpoint.keep=0 --set runtime.liveness_seconds=$((2 * slow))"
-[ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
 host=$(hostname)
 
 # hanging RUN RANK KIND:NUMBER PATH SECONDS OPTION...: a run in the background, one of whose calls takes so much longer

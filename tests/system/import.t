@@ -128,8 +128,7 @@ is "and no other file is left" "$(find "$work/data" -name '.*' -o -name records 
 # --- Killed ---
 
 # The library kills where files below a folder "checkpoints" are written.
-check "the library that kills is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
-fault=$(realpath "$build/tests/system/fault.so")
+use_faults
 out=$work/checkpoints
 
 # killed CALL [OPTION...]: a packing dies in that call, and another one goes on
@@ -138,7 +137,6 @@ killed() {
     shift
     rm -rf "$out"
     (
-        [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
         LD_PRELOAD=$fault OMPI_COMM_WORLD_RANK=0 DAIL_FAULT_RANK=0 DAIL_FAULT_AT=$call \
             "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4 "$@"
         exit $?

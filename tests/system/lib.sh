@@ -56,6 +56,13 @@ is() {
     verdict "$1"
 }
 
+# use_faults: builds what makes calls go wrong where it is preloaded (fault.c); $fault is its path
+use_faults() {
+    check "the library of faults is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
+    fault=$(realpath "$build/tests/system/fault.so")
+    [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
+}
+
 # said_by [FILE]: the end of the last output, or of FILE, without mpirun's own words
 said_by() {
     sed '/^-----/,/^-----/d' "${1:-$work/out}" | tail -n 15

@@ -12,8 +12,7 @@ every=${DAIL_PACKING:-part}
 coarse=${DAIL_SANITIZED:+9}
 coarse=${coarse:-3}
 
-check "the library that fails and kills is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
-fault=$(realpath "$build/tests/system/fault.so")
+use_faults
 
 "$dail" synth -o "$work/made" --name s --datasets 2 --identities 4 --images 12 --overlap 0 --size 32 --pairs 0 --seed "$seed" \
     >"$work/said" 2>&1 || { cat "$work/said"; exit 1; }
@@ -31,7 +30,6 @@ faulty() (
         shift
     done
     shift
-    [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
     export LD_PRELOAD="$fault" OMPI_COMM_WORLD_RANK=0 DAIL_FAULT_RANK=0 DAIL_FAULT_PATH="$out" DAIL_FAULT_ONCE="$work/fired"
     exec "$dail" pack "$@" -o "$out" -n few --size 32 --shard-mb 64K --threads 1
 )
@@ -225,7 +223,6 @@ faulty_set() (
     at=$1
     shift
     [ -z "$1" ] || export "$1"
-    [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
     export LD_PRELOAD="$fault" OMPI_COMM_WORLD_RANK=0 DAIL_FAULT_RANK=0 DAIL_FAULT_PATH="$out" DAIL_FAULT_ONCE="$work/fired"
     DAIL_FAULT_AT=$at pack_set new
 )

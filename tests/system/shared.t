@@ -36,15 +36,13 @@ is "for the one before" "$(records "$run" start '$r->{resumed_from}' | tail -n 1
 
 # --- Who reads what of it ---
 
-check "the libraries that count and harm are built" make -s BUILD="$build" "$build/tests/system/reads.so" \
-    "$build/tests/system/fault.so" || exit 1
+use_faults
+check "the library that counts reads is built" make -s BUILD="$build" "$build/tests/system/reads.so" || exit 1
 reads=$(realpath "$build/tests/system/reads.so")
-fault=$(realpath "$build/tests/system/fault.so")
 
 # preloaded LIBRARY WORKERS [OPTION...]: a run with that library
 preloaded() {
     (
-        [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
         export LD_PRELOAD="$1"
         shift
         run_daild "$@"

@@ -84,14 +84,12 @@ rm -rf "$run"
 # --- Calls that fail ---
 
 # Each with another error, in the coordinator and in a worker: EIO, EDQUOT, ENOSPC.
-check "the library that makes calls fail is built" make -s BUILD="$build" "$build/tests/system/fault.so"
-fault=$(realpath "$build/tests/system/fault.so")
+use_faults
 run=$work/run
 # fails RANK ERRNO CALLS: a run in which these calls of one rank fail
 fails() {
     rm -rf "$run"
     (
-        [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
         export LD_PRELOAD="$fault" DAIL_FAULT_RANK="$1" DAIL_FAULT_ERRNO="$2" DAIL_FAULT_AT="$3"
         run_daild 2 --set run.dir="$run" --set checkpoint.every_steps=3 --set checkpoint.keep=2
     )

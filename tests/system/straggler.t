@@ -3,8 +3,7 @@
 # images that come slowly, a slow disk.
 . "$(dirname "$0")/lib.sh"
 
-check "the library that makes calls slow is built" make -s BUILD="$build" "$build/tests/system/fault.so" || exit 1
-fault=$(realpath "$build/tests/system/fault.so")
+use_faults
 make_data
 make_config
 host=$(hostname)
@@ -21,7 +20,6 @@ snapshot() { timeout 30 "$build/dail" tail --once --json "$1" >"$work/out" 2>&1;
 start_slow() {
     run=$1
     shift
-    [ -z "$DAIL_SANITIZED" ] || export ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
     export LD_PRELOAD="$fault" DAIL_FAULT_RANK=2 "$@"
     # shellcheck disable=SC2086
     start_daild 2 $long --set run.dir="$run" $more
