@@ -212,7 +212,7 @@ check-floors: all
 	DAIL_BUILD=$(BUILD) tests/circles.sh
 
 check-unit: $(UNIT)
-	prove --exec tests/unit/tap.sh $(UNIT)
+	prove -j3 --exec tests/unit/tap.sh $(UNIT)
 
 check-mpi: all $(MPITEST)
 	DAIL_BUILD=$(BUILD) prove tests/mpi
@@ -224,7 +224,8 @@ $(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 
 check-system: all $(BUILD)/tests/system/fault.so $(BUILD)/tests/system/reads.so
-	DAIL_BUILD=$(BUILD) prove -j2 --timer tests/system
+	# Many of them wait more than they compute: three at a time keep two cores busy.
+	DAIL_BUILD=$(BUILD) prove -j3 --timer tests/system
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
 check-oracle: all check-deps $(ORACLE)
