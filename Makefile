@@ -223,8 +223,8 @@ $(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 
+# Many tests wait more than they compute: three at a time keep two cores busy.
 check-system: all $(BUILD)/tests/system/fault.so $(BUILD)/tests/system/reads.so
-	# Many of them wait more than they compute: three at a time keep two cores busy.
 	DAIL_BUILD=$(BUILD) prove -j3 --timer tests/system
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
