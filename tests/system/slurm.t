@@ -117,9 +117,10 @@ reaches() { shows "$1" wait_for "$2" job_is "$3"; }
 
 has_begun() { job_is RUNNING || job_is COMPLETED; }
 
-# begins_again NAME: a requeued job sits in the queue for two minutes or so, here three seconds. slurmd takes a job for
-# revoked that comes back within the second.
+# begins_again NAME: a requeued job sits in the queue for two minutes or so, here until its nodes are free and three seconds
+# more. slurmd takes a job for revoked that comes back within the second in which it has ended it, or has come back itself.
 begins_again() {
+    wait_for 60 nodes_idle 3
     sleep 3
     scontrol update JobId="$batch" StartTime=now 2>/dev/null
     shows "$1" wait_for 20 has_begun
