@@ -223,9 +223,10 @@ $(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 
-# Many tests wait more than they compute: three at a time keep two cores busy.
+# Many tests wait more than they compute: three at a time keep two cores busy, the longest first.
+LONGEST := $(patsubst %,tests/system/%.t,torture slurm run hang hosts bad_input crash embed export slurm_script)
 check-system: all $(BUILD)/tests/system/fault.so $(BUILD)/tests/system/reads.so
-	DAIL_BUILD=$(BUILD) prove -j3 --timer tests/system
+	DAIL_BUILD=$(BUILD) prove -j3 --timer $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/*.t))
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
 check-oracle: all check-deps $(ORACLE)
