@@ -2,6 +2,7 @@
 
 #include "shard/image/image_codec.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,15 +41,54 @@ static enum status decode(const uint8_t *bytes, size_t size, struct image_sink *
 
 enum status image_size(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error)
 {
-    return decode(bytes, size, NULL, width, height, error);
+    int stored_width, stored_height;
+    enum status status = decode(bytes, size, NULL, &stored_width, &stored_height, error);
+    if (status == STATUS_OK) {
+        const bool lies = image_orientation(bytes, size) > 4;
+        *width = lies ? stored_height : stored_width;
+        *height = lies ? stored_width : stored_height;
+    }
+    return status;
+}
+
+/* Turns the picture in the sink upright; its pixels are others then, where they are not the caller's. */
+static enum status turn(struct image_sink *sink, int orientation, struct error *error)
+{
+    const size_t size = (size_t)sink->width * (size_t)sink->height * 3;
+    uint8_t *turned = malloc(size);
+    if (!turned) {
+        return error_no_memory(error, "turning an image");
+    }
+    image_turn(sink->pixels, sink->width, sink->height, orientation, turned);
+    if (sink->side > 0) {
+        memcpy(sink->pixels, turned, size);
+        free(turned);
+        return STATUS_OK;
+    }
+    free(sink->pixels);
+    sink->pixels = turned;
+    if (orientation > 4) {
+        const int width = sink->width;
+        sink->width = sink->height;
+        sink->height = width;
+    }
+    return STATUS_OK;
+}
+
+static enum status decode_upright(const uint8_t *bytes, size_t size, struct image_sink *sink,
+                                  struct error *error)
+{
+    int width, height;
+    const int orientation = image_orientation(bytes, size);
+    enum status status = decode(bytes, size, sink, &width, &height, error);
+    return status == STATUS_OK && orientation != 1 ? turn(sink, orientation, error) : status;
 }
 
 enum status image_decode(const uint8_t *bytes, size_t size, struct image *image, struct error *error)
 {
     struct image_sink sink = {0};
-    int width, height;
     *image = (struct image){0};
-    enum status status = decode(bytes, size, &sink, &width, &height, error);
+    enum status status = decode_upright(bytes, size, &sink, error);
     if (status != STATUS_OK) {
         free(sink.pixels);
         return status;
@@ -61,11 +101,10 @@ enum status image_decode_into(const uint8_t *bytes, size_t size, int side, uint8
                               struct error *error)
 {
     struct image_sink sink = {.side = side, .pixels = pixels};
-    int width, height;
     if (side < 1 || side > IMAGE_SIDE_MAX) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "a side of %d pixels was asked for", side);
     }
-    return decode(bytes, size, &sink, &width, &height, error);
+    return decode_upright(bytes, size, &sink, error);
 }
 
 enum status image_encode(const struct image *image, enum image_encoding encoding, int quality,

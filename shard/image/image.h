@@ -24,6 +24,10 @@ struct image {
 /* By the first bytes. */
 enum image_encoding image_sniff(const uint8_t *bytes, size_t size);
 
+/* How the picture must be turned to be upright, as EXIF tells: 1 to 8, 1 as it is (shard/image/image_orientation.c). All
+ * that decodes does so: sizes and pixels are those of the upright picture. */
+int image_orientation(const uint8_t *bytes, size_t size);
+
 /* Width and height without decoding. STATUS_DATA when unreadable. */
 enum status image_size(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error);
 

@@ -32,6 +32,10 @@ enum status image_png_decode(const uint8_t *bytes, size_t size, struct image_sin
 enum status image_pnm_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
                              int *height, struct error *error);
 
+/* Writes the picture of width x height pixels as it is upright: turned[the same bytes]. `orientation` is 1 to 8, as
+ * image_orientation tells; above 4 its sides change places. */
+void image_turn(const uint8_t *pixels, int width, int height, int orientation, uint8_t *turned);
+
 /* Each encodes to a new buffer that the caller frees; the image's size was checked. */
 enum status image_jpeg_encode(const struct image *image, int quality, uint8_t **bytes, size_t *size,
                               struct error *error);

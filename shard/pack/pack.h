@@ -1,9 +1,9 @@
 /* Importing: folders of images and RecordIO files become datasets, lists of image pairs and verification
  * pickles become verification sets.
  *
- * An image that already has the wanted size and is JPEG or PNG is stored byte for byte (after it was decoded
- * once, to be sure that it can be); any other is decoded, resized and encoded anew. The same input, style and
- * seed give the same bytes, however many threads work.
+ * An image that already has the wanted size, lies upright and is JPEG or PNG is stored byte for byte (after it was
+ * decoded once, to be sure that it can be); any other is decoded, turned as EXIF says, resized and encoded anew. The
+ * same input, style and seed give the same bytes, however many threads work.
  *
  * An import of a dataset that fails or is broken off leaves its finished shards in
  * <directory>/.<name>.packing; the same import goes on from them up to the first that has an image whose source has

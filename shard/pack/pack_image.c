@@ -60,7 +60,8 @@ static enum status convert(const struct pack_style *style, uint8_t *bytes, size_
     enum status status = image_decode(bytes, size, &image, &packed->error);
     if (status == STATUS_OK) {
         packed->kept = (encoding == IMAGE_JPEG || encoding == IMAGE_PNG) && image.width == style->size &&
-                       image.height == style->size && size <= SHARD_IMAGE_BYTES_MAX;
+                       image.height == style->size && image_orientation(bytes, size) == 1 &&
+                       size <= SHARD_IMAGE_BYTES_MAX;
         if (!packed->kept) {
             status = encode(style, &image, packed);
         }

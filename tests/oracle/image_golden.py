@@ -5,12 +5,13 @@ JPEG by Pillow, whose decoder is the reference; resizing is a direct sum in floa
 
 Run from the root of the tree: /usr/bin/python3 tests/oracle/image_golden.py
 """
+import io
 import os
 import struct
 import zlib
 
 import numpy
-from PIL import Image
+from PIL import Image, ImageOps
 
 OUT = "tests/oracle/image"
 WIDTH, HEIGHT = 19, 13
@@ -124,6 +125,27 @@ def make_jpeg():
         save(f"{name}.jpg", data, numpy.asarray(Image.open(path).convert("RGB")))
 
 
+def exif(orientation, order):
+    """A directory of two entries, the second the orientation."""
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    return (mark + struct.pack(order + "IH", 8, 2) + struct.pack(order + "HHIHH", 0x100, 3, 1, 640, 0)
+            + struct.pack(order + "HHIHH", 0x112, 3, 1, orientation, 0) + struct.pack(order + "I", 0))
+
+
+def make_turned():
+    """What Pillow's exif_transpose shows upright."""
+    y, x = numpy.mgrid[0:HEIGHT, 0:WIDTH]
+    picture = Image.fromarray(numpy.stack([x * 13, y * 19, 20 + x * y % 200], axis=2).astype(numpy.uint8))
+    for orientation in range(1, 9):
+        data = io.BytesIO()
+        picture.save(data, "JPEG", quality=95, subsampling=0,
+                     exif=b"Exif\0\0" + exif(orientation, "<>"[orientation % 2]))
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data.getvalue())))
+        save(f"turned{orientation}.jpg", data.getvalue(), numpy.asarray(upright))
+    values = samples(3, 255)
+    save("turned6.png", png(values, 8, 2, chunk(b"eXIf", exif(6, ">"))), numpy.rot90(values, -1))
+
+
 def catmull_rom(x):
     x = abs(x)
     return 1.5 * x ** 3 - 2.5 * x ** 2 + 1 if x < 1 else -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2 if x < 2 else 0.0
@@ -152,6 +174,7 @@ make_png()
 make_pnm()
 make_jpeg()
 make_resized()
+make_turned()
 with open(f"{OUT}/list.txt", "w") as file:
     for name, width, height in listing:
         file.write(f"{name} {width} {height}\n")

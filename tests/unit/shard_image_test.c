@@ -99,7 +99,7 @@ static void test_golden(void **state)
         count++;
     }
     fclose(list);
-    assert_int_equal(count, 32);
+    assert_int_equal(count, 41);
 }
 
 static void test_sniff(void **state)
