@@ -179,6 +179,31 @@ enum status file_open(const char *path, enum file_links links, int *descriptor, 
     return STATUS_OK;
 }
 
+enum status file_read_part(int descriptor, uint64_t offset, void *bytes, size_t size, struct error *error)
+{
+    size_t done = 0;
+    ssize_t count = 1;
+    int failed = ENODATA; /* unless the system tells why: the file has become shorter */
+    while (done < size && count > 0) {
+        count = pread(descriptor, (char *)bytes + done, size - done, (off_t)(offset + done));
+        if (count < 0 && errno == EINTR) {
+            count = 1;
+        } else if (count < 0) {
+            failed = errno;
+        } else {
+            done += (size_t)count;
+        }
+    }
+    if (done == size) {
+        return STATUS_OK;
+    }
+    error_set(error, STATUS_DATA, NULL, "check the file and its disk",
+              "%zu bytes at byte %llu cannot be read: %s", size, (unsigned long long)offset,
+              count < 0 ? strerror(failed) : "the file has become shorter");
+    error_of_system(error, failed);
+    return STATUS_DATA;
+}
+
 enum status file_size(const char *path, enum file_links links, uint64_t *bytes, struct error *error)
 {
     int descriptor;

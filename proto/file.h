@@ -86,6 +86,10 @@ enum status file_read(const char *path, size_t limit, char **bytes, size_t *size
 enum status file_open(const char *path, enum file_links links, int *descriptor, uint64_t *bytes,
                       struct error *error);
 
+/* Reads `size` bytes at `offset` of an open file. STATUS_DATA, with no path and the system's word, where it cannot be
+ * read or ends before. Several threads may call it at once. */
+enum status file_read_part(int descriptor, uint64_t offset, void *bytes, size_t size, struct error *error);
+
 /* The size in bytes of a plain file, and with zlib's crc32 of all of it. STATUS_DATA where there is none or it cannot
  * be read, as above. */
 enum status file_size(const char *path, enum file_links links, uint64_t *bytes, struct error *error);

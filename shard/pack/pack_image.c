@@ -3,11 +3,9 @@
 #include "proto/file.h"
 #include "shard/shard.h"
 
-#include <errno.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 enum status pack_style_is_valid(const struct pack_style *style, struct error *error)
@@ -175,32 +173,16 @@ enum status pack_read_file(const char *path, uint8_t **bytes, size_t *size, stru
 enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t **bytes, struct error *error)
 {
     uint8_t *part = malloc(size + 1);
-    size_t done = 0;
-    ssize_t count = 1;
-    int failed = ENODATA; /* unless the system tells why: the file has become shorter */
     if (!part) {
         return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %zu bytes", size);
     }
-    while (done < size && count > 0) {
-        count = pread(descriptor, part + done, size - done, (off_t)(offset + done));
-        if (count < 0 && errno == EINTR) {
-            count = 1;
-        } else if (count < 0) {
-            failed = errno;
-        } else {
-            done += (size_t)count;
-        }
-    }
-    if (done == size) {
+    enum status status = file_read_part(descriptor, offset, part, size, error);
+    if (status == STATUS_OK) {
         *bytes = part;
-        return STATUS_OK;
+    } else {
+        free(part);
     }
-    free(part);
-    error_set(error, STATUS_DATA, NULL, "check the file and its disk",
-              "%zu bytes at byte %llu cannot be read: %s", size, (unsigned long long)offset,
-              count < 0 ? strerror(failed) : "the file has become shorter");
-    error_of_system(error, failed);
-    return STATUS_DATA;
+    return status;
 }
 
 enum status pack_bad_image(const struct pack_style *style, const struct packed_image *image,

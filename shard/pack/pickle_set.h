@@ -5,7 +5,7 @@
 #ifndef DAIL_SHARD_PACK_PICKLE_SET_H
 #define DAIL_SHARD_PACK_PICKLE_SET_H
 
-#include "shard/pack/pickle.h"
+#include "shard/pickle/pickle.h"
 
 struct pickle_set {
     struct pickle pickle;

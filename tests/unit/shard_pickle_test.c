@@ -1,4 +1,4 @@
-/* shard/pack/pickle.h, shard/pack/pickle_set.h: what Python wrote is read, and nothing else is. */
+/* shard/pickle/pickle.h, shard/pack/pickle_set.h: what Python wrote is read, and nothing else is. */
 #include "tests/unit/shard_scratch.h"
 
 #include "shard/pack/pack.h"

@@ -1,5 +1,5 @@
 /* The few calls that pickles of arrays and bytes contain, each computed here from its arguments. */
-#include "shard/pack/pickle_private.h"
+#include "shard/pickle/pickle_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* What is read of a pickle once it is open: its values. See pickle.h. */
-#include "shard/pack/pack_image.h"
-#include "shard/pack/pickle_private.h"
+#include "proto/file.h"
+#include "shard/pickle/pickle_private.h"
 
 #include <stdlib.h>
 
@@ -35,13 +35,19 @@ static enum status decode_latin1(uint8_t *data, size_t *size, struct error *erro
 enum status pickle_read(const struct pickle *pickle, const struct pickle_bytes *bytes, uint8_t **data,
                         size_t *size, struct error *error)
 {
-    enum status status = pack_read_part(pickle->descriptor, bytes->offset, bytes->size, data, error);
+    uint8_t *part = malloc((size_t)bytes->size + 1);
+    if (!part) {
+        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for %u bytes", bytes->size);
+    }
+    enum status status = file_read_part(pickle->descriptor, bytes->offset, part, bytes->size, error);
     *size = bytes->size;
     if (status == STATUS_OK && bytes->latin1) {
-        status = decode_latin1(*data, size, error);
-        if (status != STATUS_OK) {
-            free(*data);
-        }
+        status = decode_latin1(part, size, error);
+    }
+    if (status == STATUS_OK) {
+        *data = part;
+    } else {
+        free(part);
     }
     return status;
 }

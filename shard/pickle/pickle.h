@@ -1,5 +1,4 @@
-/* Pickles, Python's serialised objects (Lib/pickletools.py), as far as verification sets need them. Private
- * to shard/.
+/* Pickles, Python's serialised objects (Lib/pickletools.py), as far as verification sets need them.
  *
  * A pickle is a program for a machine with a stack; Python's can import and call anything. This one knows
  * lists, tuples, numbers, texts, bytes, and the few calls by which numpy's arrays and scalars of numbers and,
@@ -7,8 +6,8 @@
  * refuses every other opcode and every other name with its place in the file. Bytes and texts stay in the
  * file; the number of values is bounded, so a file of any size is read in bounded memory.
  */
-#ifndef DAIL_SHARD_PACK_PICKLE_H
-#define DAIL_SHARD_PACK_PICKLE_H
+#ifndef DAIL_SHARD_PICKLE_PICKLE_H
+#define DAIL_SHARD_PICKLE_PICKLE_H
 
 #include "proto/error.h"
 
@@ -18,6 +17,7 @@
 
 /* Of one file: a million pairs have 3 million values. */
 #define PICKLE_VALUES_MAX (1u << 22)
+#define PICKLE_BYTES_MAX ((size_t)1 << 29) /* of one text or bytes: larger than any image */
 #define PICKLE_ITEMS_MAX (1u << 23) /* of all its lists and tuples together */
 
 enum pickle_kind {

@@ -1,7 +1,7 @@
-#include "shard/pack/pickle.h"
+#include "shard/pickle/pickle.h"
 
-#include "shard/pack/pack_image.h"
-#include "shard/pack/pickle_private.h"
+#include "proto/file.h"
+#include "shard/pickle/pickle_private.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -75,7 +75,7 @@ static enum status push_bytes(struct machine *machine, enum pickle_kind kind, ui
                          "it claims %" PRIu64 " bytes, and the file ends after %" PRIu64, size,
                          machine->size - machine->position);
     }
-    if (size > 2 * PACK_IMAGE_BYTES_MAX) {
+    if (size > PICKLE_BYTES_MAX) {
         return pickle_bad(error, "it has more bytes than an image can have");
     }
     struct pickle_value value = {.kind = kind, .is.bytes = {machine->position, (uint32_t)size, false}};

@@ -1,9 +1,9 @@
 /* What the files of pickle.h share: the machine (pickle_machine.c), and what calls come to (pickle_call.c).
  */
-#ifndef DAIL_SHARD_PACK_PICKLE_PRIVATE_H
-#define DAIL_SHARD_PACK_PICKLE_PRIVATE_H
+#ifndef DAIL_SHARD_PICKLE_PICKLE_PRIVATE_H
+#define DAIL_SHARD_PICKLE_PICKLE_PRIVATE_H
 
-#include "shard/pack/pickle.h"
+#include "shard/pickle/pickle.h"
 
 #define PICKLE_BLOCK ((size_t)1 << 16)
 #define DEPTH_MAX 64 /* of marks, and of what stands between them */

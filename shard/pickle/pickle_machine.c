@@ -1,4 +1,4 @@
-#include "shard/pack/pickle_private.h"
+#include "shard/pickle/pickle_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
