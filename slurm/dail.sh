@@ -2,8 +2,8 @@
 # Trains on an HPC cluster:  sbatch slurm/dail.sh CONFIG [--set KEY=VALUE...]
 #
 # Ask for nodes and tasks on sbatch's command line; partition and account may also stand in SBATCH_PARTITION and
-# SBATCH_ACCOUNT. One task is the coordinator; of the others as many work as divide the run's lanes evenly, and the rest
-# are spares:
+# SBATCH_ACCOUNT. One task is the coordinator; the others share the run's lanes, and those without which a step takes no
+# longer are spares:
 #   sbatch --nodes=2 --ntasks=9 --cpus-per-task=4 slurm/dail.sh etc/comb.yaml
 #
 # With Open MPI the run is under dail run: a rank or a node that is lost is replaced within the job, by spares where
@@ -153,12 +153,17 @@ esac
 lanes=$(sed -s -n 's/^lanes: //p' "${checkpoints[@]/%//state.yaml}" 2>/dev/null | tail -n 1)
 [ -n "$lanes" ] || lanes=$(setting lanes)
 workers=$((tasks - 1))
-while [ "$lanes" != auto ] && [ $((lanes % workers)) != 0 ]; do workers=$((workers - 1)); done
+if [ "$lanes" != auto ]; then
+    # Of so many the fewest with which a step takes no more rounds.
+    [ $workers -le "$lanes" ] || workers=$lanes
+    rounds=$(((lanes + workers - 1) / workers))
+    workers=$(((lanes + rounds - 1) / rounds))
+fi
 
 say "job ${SLURM_JOB_ID:-none}, restart $restart, nodes ${SLURM_JOB_NODELIST:-$(hostname)}," \
     "$workers workers of $threads threads, lanes: $lanes, by $launcher"
 idle=$((tasks - 1 - workers))
-[ $idle = 0 ] || say "$idle of $tasks tasks stay idle: no more workers share $lanes lanes evenly"
+[ $idle = 0 ] || say "$idle of $tasks tasks stay idle: a step of $lanes lanes takes no longer without"
 [ "$shared" = 1 ] || say "$shared hardware threads share a core: ${SLURM_CPUS_PER_TASK:-1} of them compute in $threads threads"
 
 # --- Launchers ---

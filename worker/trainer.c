@@ -3,6 +3,7 @@
 #include "proto/clock.h"
 #include "proto/random.h"
 #include "worker/discovery/discovery.h"
+#include "worker/exchange/lane_share.h"
 #include "worker/identity_file.h"
 
 #include <math.h>
@@ -90,7 +91,7 @@ static enum iresnet_kernels kernels_of(enum config_kernels kernels)
 static int lanes_expected(const struct trainer *trainer)
 {
     int lanes = trainer->config->data.lanes, workers = trainer->exchange->size;
-    return lanes > workers ? lanes / workers : 1;
+    return lanes > workers ? lane_share_rounds(lanes, workers) : 1;
 }
 
 static enum status create_backbone(struct trainer *trainer, int threads, struct error *error)
@@ -175,6 +176,7 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
     trainer->grad_embedding = calloc(values, sizeof(float));
     trainer->empty_image = calloc(batch * side * side * 3, sizeof(float));
     trainer->empty_sample = calloc(batch, sizeof *trainer->empty_sample);
+    trainer->absent_sample = calloc(batch, sizeof *trainer->absent_sample);
     trainer->blamed = calloc((size_t)trainer->exchange->size, sizeof *trainer->blamed);
     if (config->model.dropout > 0) {
         trainer->dropout_mask = calloc(batch * iresnet_dropout_count(trainer->net), sizeof(float));
@@ -183,8 +185,11 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
         }
     }
     if (!trainer->embedding || !trainer->grad_embedding || !trainer->empty_image || !trainer->empty_sample ||
-        !trainer->blamed) {
+        !trainer->absent_sample || !trainer->blamed) {
         return error_no_memory(error, "worker");
+    }
+    for (size_t i = 0; i < batch; i++) {
+        trainer->absent_sample[i].dataset = SAMPLE_ABSENT;
     }
     buckets_init(&trainer->buckets, trainer->exchange, iresnet_gradient(trainer->net),
                  iresnet_weight_count(trainer->net), (size_t)(config->runtime.bucket_mb * 1024 * 1024));
@@ -269,6 +274,7 @@ void trainer_free(struct trainer *trainer)
     free(trainer->dropout_mask);
     free(trainer->empty_image);
     free(trainer->empty_sample);
+    free(trainer->absent_sample);
     free(trainer->blamed);
     *trainer = (struct trainer){0};
 }
@@ -296,8 +302,8 @@ const struct parameter_group *trainer_class_rows(const struct trainer *trainer)
 static void take_plan(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch)
 {
     trainer->lanes = lanes;
-    trainer->own_lanes = lanes / trainer->exchange->size;
-    trainer->first_lane = trainer->own_lanes * trainer->exchange->rank;
+    trainer->own_lanes = lane_share_count(lanes, trainer->exchange->size, trainer->exchange->rank);
+    trainer->first_lane = lane_share_first(lanes, trainer->exchange->size, trainer->exchange->rank);
     trainer->global_batch = (int64_t)lanes * trainer->config->batch.lane;
     trainer->steps = steps;
     trainer->steps_per_epoch = steps_per_epoch;

@@ -36,7 +36,7 @@ struct trainer {
     double *dataset_weight; /* [datasets]: of each dataset's losses */
     double *domain_weight; /* [datasets]: the same, balanced if the configuration says so */
     int threads;
-    int lanes, first_lane, own_lanes;
+    int lanes, first_lane, own_lanes; /* lane_share.h */
     int64_t steps, steps_per_epoch, global_batch;
     const char *owner; /* nonce of the run's folder; "" where nobody else can be there */
 
@@ -55,6 +55,7 @@ struct trainer {
     float *dropout_mask; /* [batch.lane, iresnet_dropout_count], NULL without dropout */
     float *empty_image; /* a micro-batch of zeros, or noise: stands in when the loader failed or is absent */
     struct sample *empty_sample;
+    struct sample *absent_sample; /* [batch.lane]: of a round without a lane of this worker's */
     double *blamed; /* [workers]: lanes of each that brought what is not finite */
 
     struct trainer_observer observer;
@@ -106,7 +107,7 @@ void trainer_init_random(struct trainer *trainer);
 /* From now on `observer` (copied) is told. After trainer_create. */
 void trainer_observe(struct trainer *trainer, const struct trainer_observer *observer);
 
-/* Takes the plan (the number of workers divides `lanes`) and starts the loader thread. */
+/* Takes the plan (there are at least as many lanes as workers) and starts the loader thread. */
 enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,
                           struct error *error);
 

@@ -1,6 +1,7 @@
 /* One step of training. See trainer.h, and "One step" in this folder's README. */
 #include "proto/clock.h"
 #include "proto/random.h"
+#include "worker/exchange/lane_share.h"
 #include "worker/optimizer.h"
 #include "worker/trainer.h"
 #include "worker/trainer_trace.h"
@@ -160,16 +161,39 @@ static enum status start_early_sums(struct trainer *trainer, struct error *error
                                : status;
 }
 
+/* This worker's part in the classifier's round, which may be its owned rows alone. */
+static enum status score(struct step *step, const struct sample *sample, struct error *error)
+{
+    struct trainer *trainer = step->trainer;
+    set_phase(trainer, PHASE_CLASSIFIER);
+    double begin = clock_monotonic();
+    enum status status = classifier_step(trainer->classifier, trainer->config->batch.lane, trainer->embedding,
+                                         sample, trainer->global_batch, step->number, trainer->grad_embedding,
+                                         &step->classifier, error);
+    step->seconds_classifier += clock_monotonic() - begin;
+    return status;
+}
+
+/* Others have a lane in this round, and this worker the rows that their samples are scored against. */
+static enum status sit_out(struct step *step, int round, struct error *error)
+{
+    struct trainer *trainer = step->trainer;
+    enum status status = score(step, trainer->absent_sample, error);
+    if (status == STATUS_OK && step->trace) {
+        step_trace_round(step->trace, trainer, round, NULL);
+    }
+    return status;
+}
+
 /* Forward, losses and backward of one lane's micro-batch. */
-static enum status run_round(struct step *step, int round, struct error *error)
+static enum status run_round(struct step *step, int round, int lane, struct error *error)
 {
     struct trainer *trainer = step->trainer;
     const struct config *config = trainer->config;
     int count = config->batch.lane;
     struct iresnet_hooks hooks = {between_layers, gradient_ready, step};
     struct micro_batch stand_in;
-    trainer->last_round = round == trainer->own_lanes - 1;
-    const struct micro_batch *batch = next_micro_batch(step, trainer->first_lane + round, &stand_in);
+    const struct micro_batch *batch = next_micro_batch(step, lane, &stand_in);
     size_t pixels = (size_t)config->model.input * (size_t)config->model.input * 3;
     size_t width = (size_t)config->model.embedding;
     step->batch = batch;
@@ -182,12 +206,7 @@ static enum status run_round(struct step *step, int round, struct error *error)
     iresnet_forward(trainer->net, count, batch->image, trainer->dropout_mask, trainer->embedding, &hooks);
     blame_forward(&step->blame, batch, pixels, count, trainer->embedding, width);
 
-    set_phase(trainer, PHASE_CLASSIFIER);
-    double begin = clock_monotonic();
-    enum status status =
-        classifier_step(trainer->classifier, count, trainer->embedding, batch->sample, trainer->global_batch,
-                        step->number, trainer->grad_embedding, &step->classifier, error);
-    step->seconds_classifier += clock_monotonic() - begin;
+    enum status status = score(step, batch->sample, error);
     if (status == STATUS_OK) {
         domain_step(trainer->domain, count, trainer->embedding, batch->sample, trainer->global_batch,
                     step->lambda, trainer->grad_embedding, &step->domain);
@@ -375,8 +394,12 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
         step.trace = &trace;
         step_trace_begin(&trace, trainer, number, result->lambda, result->lr);
     }
-    for (int round = 0; round < trainer->own_lanes && status == STATUS_OK; round++) {
-        status = run_round(&step, round, error);
+    int workers = trainer->exchange->size;
+    int rounds = lane_share_rounds(trainer->lanes, workers);
+    for (int round = 0; round < rounds && status == STATUS_OK; round++) {
+        int lane = lane_share_lane(trainer->lanes, workers, trainer->exchange->rank, round);
+        trainer->last_round = round == rounds - 1;
+        status = lane < 0 ? sit_out(&step, round, error) : run_round(&step, round, lane, error);
     }
     if (step.failure != STATUS_OK) {
         control->failure = step.failure;

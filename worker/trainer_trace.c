@@ -1,5 +1,7 @@
 #include "worker/trainer_trace.h"
 
+#include "worker/exchange/lane_share.h"
+
 #include <stdlib.h>
 
 /* Everything that is trained, in one of its states. */
@@ -100,16 +102,17 @@ static enum status write_crossing(struct step_trace *trace, const struct trainer
         trace->crossing_max = count;
     }
     for (size_t i = 0; i < count; i++) {
-        uint32_t worker = draws[i].sample / batch;
-        trace->crossing[3 * i] = worker * (uint32_t)trainer->own_lanes + (uint32_t)round;
+        int worker = (int)(draws[i].sample / batch);
+        trace->crossing[3 * i] =
+            (uint32_t)lane_share_lane(trainer->lanes, trainer->exchange->size, worker, round);
         trace->crossing[3 * i + 1] = draws[i].sample % batch;
         trace->crossing[3 * i + 2] = draws[i].class_index;
     }
     return trace_crossing(trace->trace, trace->crossing, count, error);
 }
 
-void step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
-                      const struct micro_batch *batch)
+static enum status write_lane(struct step_trace *trace, const struct trainer *trainer,
+                              const struct micro_batch *batch)
 {
     const struct config *config = trainer->config;
     struct trace_lane lane = {.lane = batch->lane,
@@ -124,10 +127,16 @@ void step_trace_round(struct step_trace *trace, struct trainer *trainer, int rou
                               .dropout_mask = trainer->dropout_mask,
                               .dropout_count =
                                   trainer->dropout_mask ? iresnet_dropout_count(trainer->net) : 0};
+    return trace_lane(trace->trace, &lane, &trace->error);
+}
+
+void step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
+                      const struct micro_batch *batch)
+{
     if (!trace->trace) {
         return;
     }
-    enum status status = trace_lane(trace->trace, &lane, &trace->error);
+    enum status status = batch ? write_lane(trace, trainer, batch) : STATUS_OK;
     if (status == STATUS_OK) {
         status = write_crossing(trace, trainer, round, &trace->error);
     }

@@ -17,7 +17,7 @@ struct step_trace {
 void step_trace_begin(struct step_trace *trace, struct trainer *trainer, int64_t step, double lambda,
                       double lr);
 
-/* Writes one lane's micro-batch, after its losses; `round` counts this worker's lanes. */
+/* Writes one lane's micro-batch, after its losses; NULL where this worker sits the round out. */
 void step_trace_round(struct step_trace *trace, struct trainer *trainer, int round,
                       const struct micro_batch *batch);
 

@@ -53,7 +53,7 @@ static void print_row(const struct prediction *row, const struct prediction *one
     fprintf(out, "%7d %6d", row->workers, row->lanes);
     if (!row->possible) {
         fprintf(out, "  %s\n",
-                row->lanes % row->workers ? "does not divide the lanes" : "an epoch has no step");
+                row->workers > row->lanes ? "more workers than lanes" : "an epoch has no step");
         return;
     }
     fprintf(out, " %9.3f %9.3f %8.1f%% %7.0f%% %10.2f", row->step, row->exchange,

@@ -41,7 +41,8 @@ static enum status coordinator_open(struct coordinator *coordinator,
         coordinator->view[w].heard = clock_monotonic();
     }
     enum status status =
-        slowness_open((int)workers, context->setup->config.log.slow_seconds, &coordinator->slowness, error);
+        slowness_open((int)workers, context->setup->lanes, context->setup->config.log.slow_seconds,
+                      &coordinator->slowness, error);
     status = status == STATUS_OK ? lease_assignment_open(context, &coordinator->leases, error) : status;
     return status == STATUS_OK
                ? checkpoint_writer_open(context->setup, context->lock, &coordinator->checkpoints, error)

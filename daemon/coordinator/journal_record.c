@@ -1,5 +1,7 @@
 #include "daemon/coordinator/journal_record.h"
 
+#include "worker/exchange/lane_share.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -60,7 +62,7 @@ void journal_plan(struct journal *journal, const struct plan *plan, int workers)
     for (int l = 0; record.plan.lanes.at && l < plan->lanes; l++) {
         record.plan.lanes.at[record.plan.lanes.count++] =
             (struct status_lane){.lane = l,
-                                 .worker = l / (plan->lanes / workers) + 1,
+                                 .worker = lane_share_owner(plan->lanes, workers, l) + 1,
                                  .images = plan_lane_images(&plan->lane[l]),
                                  .leases = plan->lane[l].count};
     }

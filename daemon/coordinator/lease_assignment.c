@@ -1,6 +1,7 @@
 #include "daemon/coordinator/lease_assignment.h"
 
 #include "daemon/coordinator/journal_record.h"
+#include "worker/exchange/lane_share.h"
 
 #include <stdlib.h>
 
@@ -77,12 +78,12 @@ static enum status send_lane(struct lease_assignment *assignment, int64_t epoch,
 enum status lease_assignment_begin(struct lease_assignment *assignment, int64_t step, struct error *error)
 {
     const struct setup *setup = assignment->context->setup;
-    int own = setup->lanes / setup->workers;
     int64_t first = step / setup->steps_per_epoch;
     enum status status = STATUS_OK;
     for (int64_t epoch = first; epoch < first + LEASE_EPOCHS_AHEAD; epoch++) {
         for (int lane = 0; lane < setup->lanes && status == STATUS_OK && step < setup->steps; lane++) {
-            status = send_lane(assignment, epoch, lane, lane / own, error);
+            status = send_lane(assignment, epoch, lane, lane_share_owner(setup->lanes, setup->workers, lane),
+                               error);
         }
     }
     return status;
@@ -92,8 +93,8 @@ enum status lease_assignment_renew(struct lease_assignment *assignment, int work
                                    const struct message_lease_done *done, struct error *error)
 {
     const struct setup *setup = assignment->context->setup;
-    int own = setup->lanes / setup->workers;
-    if (done->lane < 0 || done->lane >= setup->lanes || done->lane / own != worker || done->epoch < 0) {
+    if (done->lane < 0 || done->lane >= setup->lanes || done->epoch < 0 ||
+        lane_share_owner(setup->lanes, setup->workers, done->lane) != worker) {
         return error_set(error, STATUS_LOST, NULL, NULL, "an end of lane %d came from a worker without it",
                          (int)done->lane);
     }

@@ -1,5 +1,7 @@
 #include "daemon/coordinator/slowness.h"
 
+#include "worker/exchange/lane_share.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +33,11 @@
 #define DISK_SECONDS 1.0
 #define NAMES_MAX 4
 
-enum status slowness_open(int workers, double seconds, struct slowness *slowness, struct error *error)
+enum status slowness_open(int workers, int lanes, double seconds, struct slowness *slowness,
+                          struct error *error)
 {
     size_t count = (size_t)workers;
-    *slowness = (struct slowness){.workers = workers, .seconds = seconds};
+    *slowness = (struct slowness){.workers = workers, .lanes = lanes, .seconds = seconds};
     slowness->sum = calloc(count, sizeof *slowness->sum);
     slowness->state = calloc(SLOW_KINDS * count, sizeof *slowness->state);
     slowness->sorted = calloc(count, sizeof *slowness->sorted);
@@ -141,6 +144,7 @@ static void judge_steps(struct slowness *slowness)
 void slowness_take_steps(struct slowness *slowness, const struct step_seconds *report, int64_t steps)
 {
     double spent = 0;
+    double rounds = lane_share_rounds(slowness->lanes, slowness->workers);
     slowness->change_count = 0;
     if (slowness->seconds <= 0 || steps <= 0) {
         return;
@@ -149,7 +153,8 @@ void slowness_take_steps(struct slowness *slowness, const struct step_seconds *r
         const struct step_seconds *one = &report[w];
         spent += one->data + one->compute + one->exchange;
         slowness->sum[w].data += one->data * (double)steps;
-        slowness->sum[w].compute += one->compute * (double)steps;
+        slowness->sum[w].compute +=
+            one->compute * (double)steps * rounds / lane_share_count(slowness->lanes, slowness->workers, w);
         slowness->sum[w].exchange += one->exchange * (double)steps;
         slowness->sum[w].bytes += one->bytes * (double)steps;
     }

@@ -24,7 +24,8 @@ struct slow_writing {
 };
 
 struct slow_sum {
-    double data, compute, exchange, bytes;
+    double compute; /* what it would be with as many lanes as any worker has */
+    double data, exchange, bytes;
 };
 
 struct slow_state {
@@ -33,7 +34,7 @@ struct slow_state {
 };
 
 struct slowness {
-    int workers;
+    int workers, lanes;
     double seconds; /* a stretch of training; 0: nothing is judged */
     struct slow_sum *sum; /* [workers]: of the stretch so far */
     double spent, steps; /* likewise */
@@ -44,7 +45,8 @@ struct slowness {
 };
 
 /* STATUS_INTERNAL without memory; the caller calls slowness_close in any case. */
-enum status slowness_open(int workers, double seconds, struct slowness *slowness, struct error *error);
+enum status slowness_open(int workers, int lanes, double seconds, struct slowness *slowness,
+                          struct error *error);
 void slowness_close(struct slowness *slowness);
 
 /* Takes the report [workers] of `steps` steps, a mean per step, which every worker has made. Sets the changes. */

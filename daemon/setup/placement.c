@@ -2,6 +2,7 @@
 
 #include "daemon/rank/core_set.h"
 #include "daemon/rank/interface.h"
+#include "worker/exchange/lane_share.h"
 #include "worker/measure/prediction.h"
 
 #include <stdarg.h>
@@ -179,7 +180,8 @@ static void predict(const struct placement_input *input, struct placement *place
     double slowest = 0;
     bool known = true;
     double bandwidth = placement_bandwidth(input, &source);
-    int images = input->lanes / input->workers * input->lane_batch;
+    int rounds = lane_share_rounds(input->lanes, input->workers);
+    int images = rounds * input->lane_batch;
     double bytes = prediction_bytes(input->workers, input->lanes, input->lane_batch, input->embedding,
                                     (double)input->gradient_bytes);
     for (int w = 0; w < input->workers; w++) {
@@ -193,6 +195,11 @@ static void predict(const struct placement_input *input, struct placement *place
         fprintf(out, "exchange: %.1f MB a step and worker at %.0f MB/s (%s): %.2f s\n", bytes / 1e6,
                 bandwidth / 1e6, source, placement->seconds_exchange);
     }
+    int enough = lane_share_workers(input->lanes, input->workers);
+    if (enough < input->workers) {
+        warn(placement, "%d workers share %d lanes: a step takes %d rounds, as with %d workers",
+             input->workers, input->lanes, rounds, enough);
+    }
     if (!known) {
         fprintf(out, "step: no worker measured its speed\n");
         return;
@@ -201,8 +208,9 @@ static void predict(const struct placement_input *input, struct placement *place
                                                                                : placement->seconds_exchange;
     fprintf(out,
             "step: about %.2f s, %.1f images/s (predicted from %.1f ms per image, measured by the slowest "
-            "worker just now, %d images each; the exchange runs beside it)\n",
-            together, (double)input->lanes * input->lane_batch / together, slowest * 1e3, images);
+            "worker just now, %s%d images each; the exchange runs beside it)\n",
+            together, (double)input->lanes * input->lane_batch / together, slowest * 1e3,
+            input->lanes % input->workers ? "up to " : "", images);
     if (placement->seconds_exchange > placement->seconds_compute / 2) {
         warn(placement,
              "the exchange will dominate the step: %.2f s beside %.2f s of computing; use more lanes per "

@@ -284,20 +284,14 @@ enum status setup_check_init(struct setup *setup, struct error *error)
 
 static enum status check_lanes(const struct setup *setup, struct error *error)
 {
-    char fitting[128] = "";
-    size_t used = 0;
-    if (setup->lanes % setup->workers == 0) {
+    if (setup->workers <= setup->lanes) {
         return STATUS_OK;
     }
-    for (int w = 1; w <= setup->lanes && used < sizeof fitting - 16; w++) {
-        if (setup->lanes % w == 0) {
-            used += (size_t)snprintf(fitting + used, sizeof fitting - used, "%s%d", used ? ", " : "", w);
-        }
-    }
     return error_set(error, STATUS_USAGE, "data.lanes",
-                     "start mpirun -n with one more rank than workers (rank 0 is the coordinator)",
-                     "%d workers cannot share %d lanes evenly; %s workers can", setup->workers, setup->lanes,
-                     fitting);
+                     "start mpirun -n with at most one more rank than lanes (rank 0 is the coordinator), or, "
+                     "before the run "
+                     "begins, raise data.lanes",
+                     "%d workers cannot share %d lanes: each has one at least", setup->workers, setup->lanes);
 }
 
 enum status setup_count_steps(struct setup *setup, int checkpoint_lanes, struct error *error)

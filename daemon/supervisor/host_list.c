@@ -1,6 +1,7 @@
 #include "daemon/supervisor/host_list.h"
 
 #include "proto/file.h"
+#include "worker/exchange/lane_share.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -158,10 +159,7 @@ int host_list_slots(const struct host_list *list)
 
 int host_list_fit(int most, int lanes)
 {
-    while (most > 0 && lanes % most != 0) {
-        most--;
-    }
-    return most;
+    return most > 0 && lanes > 0 ? lane_share_workers(lanes, most) : most;
 }
 
 void host_list_place(struct host_list *list, int workers)

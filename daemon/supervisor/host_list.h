@@ -35,8 +35,8 @@ void host_list_free(struct host_list *list);
 /* Slots of the hosts that answer. */
 int host_list_slots(const struct host_list *list);
 
-/* The largest number of workers that is at most `most` and divides `lanes` (0: any number will do); 0 if
- * `most` is 0. */
+/* How many of at most `most` workers there should be for `lanes` (0: any number will do): the fewest whose steps take no
+ * more rounds than those of all; 0 if `most` is 0. */
 int host_list_fit(int most, int lanes);
 
 /* Spreads `workers` evenly over the hosts that answer, none beyond its slots. */

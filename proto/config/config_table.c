@@ -15,7 +15,8 @@ static const struct config_row rows[] = {
     {"run.seed", CONFIG_UINT64, OFFSET(run.seed), 0, 0, 9e18, NULL, "1", true,
      "every random draw depends on it"},
     {"data.lanes", CONFIG_AUTO, OFFSET(data.lanes), 0, 1, 65536, NULL, "auto", true,
-     "streams of images, fixed for the run's life; the number of workers must divide it; auto: as many as "
+     "streams of images, fixed for the run's life, dealt to the workers, each of which has one at least; "
+     "auto: as many as "
      "workers"},
     {"data.datasets", CONFIG_DATASETS, OFFSET(data.datasets), OFFSET(data.dataset_count), 0, 1e6, NULL, NULL,
      true, "manifests, each a path or {manifest: path, weight: factor of that dataset's losses}"},

@@ -5,7 +5,7 @@
 "$python" -c 'import torch, h5py, numpy' 2>/dev/null || skip_all "$python has no PyTorch or no h5py"
 make_data
 make_config
-# Six lanes, so that one, two and three workers share them; width 0.25 leaves the sums of 64 channels to check.
+# Six lanes, which one, two and three workers share evenly, and four do not; width 0.25 leaves the sums of 64 channels to check.
 common="--set data.lanes=6 --set model.width=0.25 --set optimizer.lr=0.01 --set debug.trace_step=3
         --set debug.stop_after_step=3"
 adversarial="--set domain.start=0 --set domain.lambda=0.5"
@@ -34,7 +34,7 @@ weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/ti
         --set classifier.rows_min=5
     traced cosface 2 --set loss.margin=cosface --set loss.scope=all $adversarial --set domain.hidden=[] \
         --set classifier.rows_min=5 --set data.datasets="$weights"
-    traced cm 3 --set loss.margin=cm --set data.datasets="$weights" --set domain.balance=true $adversarial \
+    traced cm 4 --set loss.margin=cm --set data.datasets="$weights" --set domain.balance=true $adversarial \
         --set domain.hidden=[24,16] --set model.dropout=0.2
     traced by-number 1 --set loss.margin=[1.1,0.3,0.1] --set loss.crossing_dropout=0.5 --set loss.scale=30 $adversarial \
         --set debug.kernels=gemm
@@ -54,6 +54,7 @@ groups="--set identity.file=$work/people.tsv --set classifier.rows_min=5 --set d
     traced groups 1 --set loss.margin=arcface $groups
     traced groups-2 2 --set loss.margin=cosface --set loss.scope=all $groups --set data.datasets="$weights"
     traced groups-3 3 --set loss.margin=arcface $groups --set loss.crossing_dropout=0.3
+    traced groups-4 4 --set loss.margin=arcface $groups --set loss.crossing_dropout=0.3
 }
 
 # Twelve datasets: two people who are in all of them, one in half.

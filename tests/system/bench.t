@@ -78,8 +78,8 @@ is "one worker exchanges nothing, two do" \
 bench 0 "a very slow network" "$work/config.yaml" --steps 1 --workers 4 --bandwidth 0.000001
 says "more workers are said to be slower" '^2 workers are slower than 1: an epoch takes [0-9]+ s, not [0-9]+ s'
 says "four too" '^4 workers are slower than 1:'
-bench 0 "three workers of four lanes" "$work/config.yaml" --steps 1 --workers 3
-says "do not go" '^ +3 +4 +does not divide the lanes'
+bench 0 "six workers of four lanes" "$work/config.yaml" --steps 1 --workers 6
+says "do not go" '^ +6 +4 +more workers than lanes'
 
 bench 2 "workers without a configuration" --workers 2
 says "are refused, with what to do" 'dail bench CONFIG --workers N'

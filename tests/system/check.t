@@ -55,8 +55,9 @@ check_config 2 "a configuration that cannot be read" --set model.arhc=iresnet10
 says "says the nearest key" "^daild: .*did you mean model.arch"
 is "and that alone" "$(faults)" 1
 exit_code "an option of --check without it" 2 "$build/daild" --full "$work/config.yaml"
-check_config 2 "workers that the lanes do not go round" --workers 3
-says "names those that could" "3 workers cannot share 4 lanes evenly; 1, 2, 4 workers can"
+check_config 2 "more workers than lanes" --workers 5
+says "says so" "5 workers cannot share 4 lanes"
+check_config 0 "lanes that do not go round evenly" --workers 3
 check_config 2 "a batch that the images do not fill" --set batch.lane=128
 says "says so" "432 images do not fill one step of 4 lanes x 128 images"
 

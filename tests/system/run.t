@@ -89,8 +89,8 @@ check "to the same bits" same_end twice
 
 # --- What would only fail again ---
 
-run_to_end 60 -n 3 --set run.dir="$work/lanes"
-exits "workers that do not divide the lanes" $? 2
+run_to_end 60 -n 5 --set run.dir="$work/lanes"
+exits "more workers than lanes" $? 2
 is "are tried once" "$(starts)" 1
 
 mv "$work/data/tiny1-00000.h5" "$work/away"

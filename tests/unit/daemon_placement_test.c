@@ -125,6 +125,10 @@ static void warns_of_each_trouble(void **state)
     expect_warning(&example, "its control group grants 4 threads of 2 workers the time of 3.0 cores");
 
     make_example(&example);
+    example.input.lanes = 6;
+    expect_warning(&example, "4 workers share 6 lanes: a step takes 2 rounds, as with 3 workers");
+
+    make_example(&example);
     example.hello[3].numa_nodes = 2;
     expect_warning(&example, "rank 4 on n2 computes on cores 2-3 of 2 NUMA nodes");
 

@@ -130,11 +130,15 @@ static void counts_lanes_and_steps(void **state)
     setup->config.data.lanes = 0;
     setup->workers = 3;
     assert_int_equal(setup_count_steps(setup, 2, &error), STATUS_USAGE); /* 3 workers, 2 lanes */
-    assert_non_null(strstr(error.what, "1, 2 workers can"));
+    assert_non_null(strstr(error.what, "3 workers cannot share 2 lanes"));
     setup->config.data.lanes = 0;
     setup->workers = 1;
     assert_int_equal(setup_count_steps(setup, 2, &error), STATUS_OK);
     assert_int_equal(setup->lanes, 2); /* the checkpoint's, not the workers' */
+    setup->config.data.lanes = 3;
+    setup->workers = 2;
+    assert_int_equal(setup_count_steps(setup, 0, &error), STATUS_OK); /* one worker has two */
+    setup->workers = 1;
     setup->config.data.lanes = 4;
     assert_int_equal(setup_count_steps(setup, 2, &error), STATUS_USAGE);
     setup->config.data.lanes = 64;

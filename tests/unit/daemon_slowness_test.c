@@ -25,7 +25,7 @@ static int begin(void **state)
         report[w] = (struct step_seconds){
             .heard = true, .data = 0.001, .compute = 0.1, .exchange = 0.01, .bytes = 1e6};
     }
-    return (int)slowness_open(WORKERS, 10, &slowness, &error);
+    return (int)slowness_open(WORKERS, WORKERS, 10, &slowness, &error);
 }
 
 static int end(void **state)
@@ -236,7 +236,7 @@ static void test_one_worker_has_no_others(void **state)
     struct step_seconds one = {.heard = true, .data = 0.5, .compute = 1};
     struct slow_writing writing = {.bytes = 1e6, .seconds = 9, .stall = 9};
     int changes = 0;
-    assert_int_equal(slowness_open(1, 1, &alone, &error), STATUS_OK);
+    assert_int_equal(slowness_open(1, 1, 1, &alone, &error), STATUS_OK);
     for (int i = 0; i < 10; i++) {
         slowness_take_steps(&alone, &one, 10);
         changes += alone.change_count;
@@ -245,6 +245,22 @@ static void test_one_worker_has_no_others(void **state)
     slowness_take_checkpoint(&alone, &writing, 10);
     assert_int_equal(alone.change_count, 1);
     slowness_close(&alone);
+}
+
+/* Who has two lanes computes twice as long as the others, and is not slow by it; who does with one lane, is. */
+static void test_lanes_count(void **state)
+{
+    (void)state;
+    struct slow_change changes[8];
+    slowness.lanes = WORKERS + 1; /* the last worker has two */
+    report[3].compute = 0.2;
+    assert_int_equal(take(5, changes), 0);
+    report[1].compute = 0.2;
+    assert_int_equal(take(5, changes), 1);
+    assert_int_equal(changes[0].kind, SLOW_COMPUTE);
+    assert_int_equal(changes[0].worker, 1);
+    assert_float_equal(changes[0].own, 0.4, 1e-9);
+    assert_float_equal(changes[0].others, 0.2, 1e-9);
 }
 
 static void test_it_can_be_turned_off(void **state)
@@ -268,6 +284,7 @@ int main(void)
                                        WITH(test_an_uneven_exchange),
                                        WITH(test_a_slow_disk),
                                        WITH(test_one_worker_has_no_others),
+                                       WITH(test_lanes_count),
                                        WITH(test_it_can_be_turned_off)};
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

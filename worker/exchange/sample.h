@@ -7,8 +7,11 @@
 /* Low bits of a sample's id that number the image within its dataset; the dataset's index is above them. */
 #define SAMPLE_IMAGE_BITS 40
 
+/* Dataset of what stands where a worker has no sample in a round. */
+#define SAMPLE_ABSENT UINT32_MAX
+
 struct sample {
-    uint32_t dataset; /* index in config order */
+    uint32_t dataset; /* index in config order, or SAMPLE_ABSENT */
     uint32_t label;
     uint64_t id; /* sample_id */
 };

@@ -84,7 +84,8 @@ size_t classifier_memory_bytes(const struct classifier *classifier);
 void classifier_zero_gradient(struct classifier *classifier);
 
 /* One round, forward and backward at once. Collective over all workers, each with the same count.
- *   embedding [count, D]: this worker's; sample [count]
+ *   embedding [count, D]: this worker's; sample [count]. Where a sample is SAMPLE_ABSENT nothing is read of its embedding,
+ *     and its gradient is 0.
  *   global_batch: the denominator of the mean
  *   step: keys the crossing draws
  *   grad_embedding [count, D]: overwritten with d loss / d embedding of own samples

@@ -37,8 +37,8 @@ static enum status gather(struct classifier *classifier, int count, const float 
     /* All workers look at the same samples, so all turn back here or none. */
     for (int i = 0; i < count * exchange->size && status == STATUS_OK; i++) {
         const struct sample *seen = &classifier->gathered_sample[i];
-        if (seen->dataset >= classifier->config.datasets ||
-            seen->label >= classifier->classes[seen->dataset]) {
+        if (seen->dataset != SAMPLE_ABSENT && (seen->dataset >= classifier->config.datasets ||
+                                               seen->label >= classifier->classes[seen->dataset])) {
             status = error_set(error, STATUS_INTERNAL, "classifier", NULL,
                                "a sample with label %u of dataset %u reached the loss", seen->label,
                                seen->dataset);
@@ -47,8 +47,9 @@ static enum status gather(struct classifier *classifier, int count, const float 
     return status;
 }
 
-/* Puts the gathered samples in order of dataset, their embeddings normalised. */
-static void sort_samples(struct classifier *classifier, int count, int64_t global_batch)
+/* Puts those of the `count` gathered samples that are there in order of dataset, their embeddings normalised. Returns
+ * how many they are. */
+static int sort_samples(struct classifier *classifier, int count, int64_t global_batch)
 {
     size_t dimension = (size_t)classifier->config.embedding;
     size_t datasets = classifier->config.datasets;
@@ -56,7 +57,9 @@ static void sort_samples(struct classifier *classifier, int count, int64_t globa
     int *next = classifier->dataset_first;
     memset(next, 0, (datasets + 1) * sizeof *next);
     for (int i = 0; i < count; i++) {
-        next[classifier->gathered_sample[i].dataset + 1]++;
+        if (classifier->gathered_sample[i].dataset != SAMPLE_ABSENT) {
+            next[classifier->gathered_sample[i].dataset + 1]++;
+        }
     }
     for (size_t k = 0; k < datasets; k++) {
         next[k + 1] += next[k];
@@ -64,6 +67,9 @@ static void sort_samples(struct classifier *classifier, int count, int64_t globa
     for (int i = 0; i < count; i++) {
         const struct sample *sample = &classifier->gathered_sample[i];
         const float *embedding = classifier->gathered_embedding + (size_t)i * dimension;
+        if (sample->dataset == SAMPLE_ABSENT) {
+            continue;
+        }
         int at = next[sample->dataset]++;
         float *normalised = classifier->embedding + (size_t)at * dimension;
         double inverse = inverse_norm(embedding, dimension);
@@ -80,6 +86,7 @@ static void sort_samples(struct classifier *classifier, int count, int64_t globa
     /* Each entry now is where the next dataset begins. */
     memmove(next + 1, next, datasets * sizeof *next);
     next[0] = 0;
+    return next[datasets];
 }
 
 /* Adds the samples' unit embeddings to the centres of the owned classes. */
@@ -184,12 +191,16 @@ static void finish_sample(struct classifier *classifier, int i)
     }
 }
 
-/* Sends each sample's gradient, summed over all owners, back to the worker it came from. */
-static enum status send_back(struct classifier *classifier, int count, struct error *error)
+/* Sends the gradient of each of `count` samples, summed over all owners, back to the worker it came from, which
+ * gathered `gathered` with the others. */
+static enum status send_back(struct classifier *classifier, int count, int gathered, struct error *error)
 {
     struct exchange *exchange = classifier->exchange;
     size_t dimension = (size_t)classifier->config.embedding;
     size_t each = dimension + RETURN_COUNT;
+    if (count < gathered) {
+        memset(classifier->outgoing, 0, (size_t)gathered * each * sizeof *classifier->outgoing);
+    }
 #pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
     for (int i = 0; i < count; i++) {
         const struct scored *scored = &classifier->scored[i];
@@ -205,7 +216,7 @@ static enum status send_back(struct classifier *classifier, int count, struct er
         out[dimension + RETURN_CORRECT] = (float)scored->correct;
     }
     return exchange->operations->reduce_scatter(exchange, classifier->outgoing, classifier->incoming,
-                                                (size_t)(count / exchange->size) * each, error);
+                                                (size_t)(gathered / exchange->size) * each, error);
 }
 
 /* What came back for this worker's own samples, through the normalisation's Jacobian. */
@@ -217,6 +228,10 @@ static void take_back(struct classifier *classifier, int count, const float *emb
         const float *in = classifier->incoming + (size_t)i * (dimension + RETURN_COUNT);
         const float *own = embedding + (size_t)i * dimension;
         float *grad = grad_embedding + (size_t)i * dimension;
+        if (sample[i].dataset == SAMPLE_ABSENT) {
+            memset(grad, 0, dimension * sizeof *grad);
+            continue;
+        }
         double inverse = inverse_norm(own, dimension);
         double dot = 0;
         for (size_t j = 0; j < dimension; j++) {
@@ -239,23 +254,23 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
     if (status != STATUS_OK) {
         return status;
     }
-    sort_samples(classifier, gathered, global_batch);
-    add_to_centres(classifier, gathered);
+    int present = sort_samples(classifier, gathered, global_batch);
+    add_to_centres(classifier, present);
     struct error failure = {0};
-    failure.status = score_draw(classifier, gathered, step, &failure);
+    failure.status = score_draw(classifier, present, step, &failure);
     if (failure.status != STATUS_OK) {
         sums->failure = failure; /* the others wait in what follows */
     }
-    score_forward(classifier, gathered);
-    status = reduce_denominators(classifier, gathered, error);
+    score_forward(classifier, present);
+    status = reduce_denominators(classifier, present, error);
     if (status != STATUS_OK) {
         return status;
     }
-    for (int i = 0; i < gathered; i++) {
+    for (int i = 0; i < present; i++) {
         finish_sample(classifier, i);
     }
     score_backward(classifier);
-    status = send_back(classifier, gathered, error);
+    status = send_back(classifier, present, gathered, error);
     if (status == STATUS_OK) {
         take_back(classifier, count, embedding, sample, grad_embedding, sums);
     }

@@ -1,5 +1,6 @@
 #include "worker/measure/prediction.h"
 
+#include "worker/exchange/lane_share.h"
 #include "worker/loss/classifier.h"
 
 /* What the owners of a dataset reduce for each sample: three maxima and a sum (worker/loss/README.md). */
@@ -123,11 +124,11 @@ void prediction_make(const struct prediction_input *input, int workers, struct p
     *prediction = (struct prediction){.workers = workers, .lanes = lanes};
     int64_t batch = (int64_t)lanes * input->lane_batch;
     prediction->steps_per_epoch = (int64_t)(images_of(input) / (double)batch);
-    prediction->possible = lanes % workers == 0 && prediction->steps_per_epoch > 0;
+    prediction->possible = workers <= lanes && prediction->steps_per_epoch > 0;
     if (!prediction->possible) {
         return;
     }
-    int rounds = lanes / workers;
+    int rounds = lane_share_rounds(lanes, workers);
     struct ownership ownership = ownership_of(input, workers);
     double rows = 0;
     for (size_t k = 0; k < input->datasets; k++) {

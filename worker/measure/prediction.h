@@ -1,6 +1,6 @@
 /* Predicts what a step takes on a number of workers, from what one worker measured on its own.
  *
- * The model. Every worker runs V/W rounds (V lanes, W workers): forward, classifier, backward. A classifier
+ * The model. Every worker runs V/W rounds, rounded up (V lanes, W workers): forward, classifier, backward. A classifier
  * round gathers all workers' samples, reduces over the owners of each dataset, and scatters the gradient:
  * nothing hides that. Gradient buckets leave in the last round as the backward pass completes them and go one
  * after the other around a ring: 2 (W-1)/W of a bucket's bytes over the bandwidth, 2 (W-1) latencies, and the
@@ -39,7 +39,7 @@ struct prediction_input {
 
 struct prediction {
     int workers, lanes;
-    bool possible; /* the number of workers divides the lanes, and an epoch has a step */
+    bool possible; /* there are no more workers than lanes, and an epoch has a step */
     double compute; /* seconds of a step, additions of gradients included */
     double exchange; /* seconds of a step that the worker waits for the exchange */
     double hidden; /* seconds of exchange beside the backward pass */
