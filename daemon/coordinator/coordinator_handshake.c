@@ -43,9 +43,11 @@ static enum status show_placement(struct coordinator *coordinator, struct error 
     for (size_t k = 0; k < setup->datasets; k++) {
         datasets[k].name = setup->manifests[k].name;
         datasets[k].classes = setup->classes[k];
+        datasets[k].images = (double)setup->manifests[k].images;
         classifier_layout(setup->classes, setup->datasets, (uint32_t)setup->config.classifier.rows_min,
                           setup->workers, k, &datasets[k].first, &datasets[k].owners);
     }
+    const struct config *config = &setup->config;
     struct placement_input input = {
         .hello = coordinator->hello,
         .workers = setup->workers,
@@ -56,6 +58,8 @@ static enum status show_placement(struct coordinator *coordinator, struct error 
         .gradient_bytes = (setup->backbone_parameters + setup->domain_parameters) * (int64_t)sizeof(float),
         .datasets = datasets,
         .dataset_count = setup->datasets,
+        .samples_to_all = config->loss.scope == CONFIG_SCOPE_ALL || config->loss.crossing_dropout > 0 ||
+                          config->identity.unify != CONFIG_UNIFY_NONE,
         .launcher = coordinator->context->launcher,
         .interface_include = launcher_interfaces(true),
         .interface_exclude = launcher_interfaces(false)};

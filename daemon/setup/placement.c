@@ -174,6 +174,17 @@ double placement_bandwidth(const struct placement_input *input, const char **sou
     return slowest;
 }
 
+/* Workers that a sample's embedding goes to, in the mean. */
+static double parts_of(const struct placement_input *input)
+{
+    double images = 0, parts = 0;
+    for (size_t k = 0; k < input->dataset_count; k++) {
+        images += input->datasets[k].images;
+        parts += input->datasets[k].images * input->datasets[k].owners;
+    }
+    return input->samples_to_all || images <= 0 ? input->workers : parts / images;
+}
+
 static void predict(const struct placement_input *input, struct placement *placement, FILE *out)
 {
     const char *source;
@@ -183,7 +194,7 @@ static void predict(const struct placement_input *input, struct placement *place
     int rounds = lane_share_rounds(input->lanes, input->workers);
     int images = rounds * input->lane_batch;
     double bytes = prediction_bytes(input->workers, input->lanes, input->lane_batch, input->embedding,
-                                    (double)input->gradient_bytes);
+                                    parts_of(input), (double)input->gradient_bytes);
     for (int w = 0; w < input->workers; w++) {
         double seconds = input->hello[w].seconds_per_image;
         known = known && seconds > 0;

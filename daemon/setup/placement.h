@@ -17,6 +17,7 @@
 struct placement_dataset {
     const char *name;
     uint32_t classes;
+    double images;
     int first, owners; /* its owner group: workers first..first+owners-1, wrapping */
 };
 
@@ -28,6 +29,7 @@ struct placement_input {
     int64_t gradient_bytes; /* exchanged once a step */
     const struct placement_dataset *datasets;
     size_t dataset_count;
+    bool samples_to_all; /* not to their dataset's owners alone */
     const struct launcher *launcher; /* whose options the advice names; NULL: Open MPI's */
     const char *interface_include; /* what MPI is told to use alone between hosts, or NULL */
     const char *interface_exclude; /* what not to use, or NULL */

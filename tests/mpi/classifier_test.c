@@ -128,6 +128,36 @@ static void make_samples(struct run *whole, float *x, struct sample *sample)
     }
 }
 
+static bool has_part(const struct run *run, int worker, uint32_t dataset, bool global)
+{
+    int first, owners, workers = run->exchange->size;
+    classifier_owners(run->classifier, dataset, &first, &owners);
+    return global || (worker - first + workers) % workers < owners;
+}
+
+/* What a worker hands over in a round: what its samples are, own embeddings to whom they concern, gradients of the
+ * others' that concern it, and of each of the latter three maxima and a sum where it is not alone with it. */
+static uint64_t expected_bytes(const struct run *run, const struct sample *sample, bool global)
+{
+    int rank = run->exchange->rank, workers = run->exchange->size;
+    uint64_t bytes = workers > 1 ? (uint64_t)run->count * sizeof *sample : 0;
+    for (int w = 0; w < workers; w++) {
+        for (int i = 0; i < lane_share_count(SAMPLES, workers, w); i++) {
+            uint32_t dataset = sample[lane_share_first(SAMPLES, workers, w) + i].dataset;
+            bool concerns = has_part(run, rank, dataset, global);
+            int others = -(int)has_part(run, w, dataset, global), owners = 0;
+            for (int v = 0; v < workers; v++) {
+                owners += has_part(run, v, dataset, global);
+            }
+            others += owners;
+            bytes += w == rank ? (uint64_t)others * DIMENSION * sizeof(float) : 0;
+            bytes += w != rank && concerns ? (DIMENSION + 2) * sizeof(float) : 0;
+            bytes += concerns && owners > 1 ? 4 * sizeof(float) : 0;
+        }
+    }
+    return bytes;
+}
+
 static double difference(const float *a, const float *b, size_t count)
 {
     double most = 0;
@@ -242,7 +272,11 @@ static void is_that_of_one_worker(struct exchange *exchange, const struct settin
     start(&part, setting, exchange);
     make_samples(&whole, x, sample);
     step(&whole, x, sample);
+    uint64_t before = exchange->bytes;
     step(&part, x, sample);
+    CHECK(exchange->bytes - before ==
+          expected_bytes(&part, sample,
+                         setting->scope_all || setting->crossing_dropout > 0 || setting->groups));
     compare(&whole, &part, setting);
     repeat(&part, x, sample);
     finish(&whole);

@@ -15,15 +15,22 @@
 #include <stdint.h>
 
 struct exchange;
+/* What goes to a worker, or comes from it. */
+struct exchange_piece {
+    int worker;
+    void *bytes;
+    size_t size;
+};
 struct exchange_group; /* a contiguous range of workers with a communicator of its own */
 
 struct exchange_operations {
     /* recv [size * bytes], in order of rank. */
     enum status (*allgather)(struct exchange *exchange, const void *send, size_t bytes, void *recv,
                              struct error *error);
-    /* send [size][count_each] summed over workers; each gets its own slice recv [count_each]. */
-    enum status (*reduce_scatter)(struct exchange *exchange, const float *send, float *recv,
-                                  size_t count_each, struct error *error);
+    /* Pieces straight from worker to worker, none to oneself: what one sends to another are as many pieces, of the same
+     * sizes in the same order, as that one receives from it. Not changed: what is sent. */
+    enum status (*trade)(struct exchange *exchange, const struct exchange_piece *send, size_t sends,
+                         const struct exchange_piece *receive, size_t receives, struct error *error);
     /* Worker 0's bytes, to all. */
     enum status (*broadcast)(struct exchange *exchange, void *bytes, size_t size, struct error *error);
     /* In place over all workers. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With one worker every sum is its own addend: only the gather and the scatter move anything. */
+/* With one worker every sum is its own addend, and there is nobody to trade with: only the gather moves anything. */
 
 struct exchange_group {
     int members;
@@ -18,12 +18,15 @@ static enum status local_allgather(struct exchange *exchange, const void *send, 
     return STATUS_OK;
 }
 
-static enum status local_reduce_scatter(struct exchange *exchange, const float *send, float *recv,
-                                        size_t count_each, struct error *error)
+static enum status local_trade(struct exchange *exchange, const struct exchange_piece *send, size_t sends,
+                               const struct exchange_piece *receive, size_t receives, struct error *error)
 {
     (void)exchange;
+    (void)send;
+    (void)sends;
+    (void)receive;
+    (void)receives;
     (void)error;
-    memcpy(recv, send, count_each * sizeof(float));
     return STATUS_OK;
 }
 
@@ -104,7 +107,7 @@ static void local_close(struct exchange *exchange)
 enum status exchange_local_create(struct exchange **exchange, struct error *error)
 {
     static const struct exchange_operations operations = {.allgather = local_allgather,
-                                                          .reduce_scatter = local_reduce_scatter,
+                                                          .trade = local_trade,
                                                           .broadcast = local_broadcast,
                                                           .sum_double = local_sum_double,
                                                           .group_create = local_group_create,

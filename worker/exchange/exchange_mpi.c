@@ -15,6 +15,8 @@
 #define PROGRESS_TESTS 8
 /* What one broadcast moves; more goes in several. */
 #define BROADCAST_BYTES ((size_t)64 << 20)
+/* Of pieces. Those of two workers stay in order, so one serves all. */
+#define PIECE_TAG 1
 
 struct exchange_group {
     MPI_Comm communicator; /* MPI_COMM_NULL: this worker is outside, or alone in it */
@@ -32,6 +34,7 @@ struct exchange_mpi {
     struct exchange base; /* first, so that one pointer is both */
     MPI_Comm communicator;
     struct request_list reductions; /* of groups, under way */
+    struct request_list pieces;
     struct request_list buckets;
     bool bucket_under_way;
     double bucket_begin; /* when the first of those under way was started */
@@ -179,22 +182,6 @@ static enum status mpi_allgather(struct exchange *exchange, const void *send, si
     int code =
         MPI_Iallgather(send, (int)bytes, MPI_BYTE, recv, (int)bytes, MPI_BYTE, mpi->communicator, &request);
     return account(mpi, begin, finish(mpi, code, &request, "gathering from all workers", error));
-}
-
-static enum status mpi_reduce_scatter(struct exchange *exchange, const float *send, float *recv,
-                                      size_t count_each, struct error *error)
-{
-    struct exchange_mpi *mpi = of(exchange);
-    double begin = MPI_Wtime();
-    enum status status = check_count(count_each * (size_t)exchange->size, error);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    count_bytes(mpi, count_each * (size_t)exchange->size * sizeof(float));
-    MPI_Request request;
-    int code = MPI_Ireduce_scatter_block(send, recv, (int)count_each, MPI_FLOAT, MPI_SUM, mpi->communicator,
-                                         &request);
-    return account(mpi, begin, finish(mpi, code, &request, "summing and scattering over all workers", error));
 }
 
 static enum status mpi_broadcast(struct exchange *exchange, void *bytes, size_t size, struct error *error)
@@ -367,6 +354,48 @@ static enum status mpi_group_wait(struct exchange *exchange, struct error *error
     return wait_list(exchange, &of(exchange)->reductions, "reducing over a group of workers", error);
 }
 
+/* Starts receiving a piece, or sending it. */
+static enum status start_piece(struct exchange_mpi *mpi, const struct exchange_piece *piece, bool receives,
+                               struct error *error)
+{
+    enum status status = check_count(piece->size, error);
+    if (status == STATUS_OK) {
+        status = reserve(&mpi->pieces, error);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    MPI_Request *request = &mpi->pieces.request[mpi->pieces.count];
+    int size = (int)piece->size;
+    int code =
+        receives
+            ? MPI_Irecv(piece->bytes, size, MPI_BYTE, piece->worker, PIECE_TAG, mpi->communicator, request)
+            : MPI_Isend(piece->bytes, size, MPI_BYTE, piece->worker, PIECE_TAG, mpi->communicator, request);
+    if (code != MPI_SUCCESS) {
+        return fail(mpi, code, "trading with a worker", error);
+    }
+    mpi->pieces.count++;
+    count_bytes(mpi, receives ? 0 : piece->size);
+    return STATUS_OK;
+}
+
+static enum status mpi_trade(struct exchange *exchange, const struct exchange_piece *send, size_t sends,
+                             const struct exchange_piece *receive, size_t receives, struct error *error)
+{
+    struct exchange_mpi *mpi = of(exchange);
+    double begin = MPI_Wtime();
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < receives && status == STATUS_OK; i++) {
+        status = start_piece(mpi, &receive[i], true, error);
+    }
+    for (size_t i = 0; i < sends && status == STATUS_OK; i++) {
+        status = start_piece(mpi, &send[i], false, error);
+    }
+    account(mpi, begin, status);
+    return status == STATUS_OK ? wait_list(exchange, &mpi->pieces, "trading with the workers", error)
+                               : status;
+}
+
 static enum status mpi_bucket_start(struct exchange *exchange, float *values, size_t count,
                                     struct error *error)
 {
@@ -427,6 +456,7 @@ static void mpi_close(struct exchange *exchange)
         MPI_Comm_free(&mpi->communicator);
     }
     free_list(&mpi->reductions);
+    free_list(&mpi->pieces);
     free_list(&mpi->buckets);
     free(mpi);
 }
@@ -434,7 +464,7 @@ static void mpi_close(struct exchange *exchange)
 static const struct exchange_operations *mpi_operations(void)
 {
     static const struct exchange_operations operations = {.allgather = mpi_allgather,
-                                                          .reduce_scatter = mpi_reduce_scatter,
+                                                          .trade = mpi_trade,
                                                           .broadcast = mpi_broadcast,
                                                           .sum_double = mpi_sum_double,
                                                           .group_create = mpi_group_create,

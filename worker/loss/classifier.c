@@ -1,7 +1,7 @@
 #include "worker/loss/classifier.h"
 
 #include "proto/random.h"
-#include "worker/loss/classifier_state.h"
+#include "worker/loss/classifier_delivery.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -185,7 +185,8 @@ enum status classifier_create(const struct classifier_config *config, struct exc
     for (size_t k = 0; k < config->datasets && whole; k++) {
         whole = create_block(classifier, k);
     }
-    whole = whole && create_chunks(classifier) && create_buffers(classifier) && create_pairs(classifier);
+    whole = whole && create_chunks(classifier) && create_buffers(classifier) && create_pairs(classifier) &&
+            delivery_create(classifier);
     enum status status =
         whole ? identity_groups_create(config->classes, config->datasets, &classifier->alone, error)
               : error_no_memory(error, "classifier");
@@ -236,6 +237,7 @@ void classifier_free(struct classifier *classifier)
         free(classifier->block[k].centre);
     }
     free_parts(classifier);
+    delivery_free(classifier);
     void *const buffers[] = {classifier->classes,   classifier->weight,       classifier->meeting,
                              classifier->block,     classifier->owners,       classifier->dataset_first,
                              classifier->chunk,     classifier->inverse_norm, classifier->arena,

@@ -4,8 +4,8 @@
  * Owner groups: g_k = clamp(ceil(C_k / rows_min), 1, W) workers; the first worker of dataset k is
  * (sum of g_i for i < k) mod W, and groups wrap around. Block p of g holds rows C p / g .. C (p+1) / g.
  *
- * Per micro-batch round all workers score the gathered samples of all workers; results equal an
- * unpartitioned softmax to float32 rounding for any number of workers. Logits are computed in tiles of at
+ * Per micro-batch round the samples of all workers go to those that own rows they are scored against, and their
+ * gradients back; results equal an unpartitioned softmax to float32 rounding for any number of workers. Logits are computed in tiles of at
  * most CLASSIFIER_TILE_BYTES, so that memory does not grow with batch times classes.
  */
 #ifndef DAIL_WORKER_LOSS_CLASSIFIER_H

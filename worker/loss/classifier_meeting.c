@@ -1,6 +1,6 @@
 /* Who meets whom: which samples are scored against which rows of a chunk, and which workers have a part in a
  * sample's denominator. Both follow from the identity groups. */
-#include "worker/loss/classifier_state.h"
+#include "worker/loss/classifier_delivery.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +133,7 @@ enum status classifier_set_groups(struct classifier *classifier, const struct id
     classifier->identity = groups ? groups : classifier->alone;
     bool shared = classifier->identity->shared > 0;
     classifier->global = config->scope_all || config->crossing_dropout > 0 || shared;
+    delivery_plan(classifier);
     enum status status = shared ? create_packed(classifier, error) : STATUS_OK;
     if (status == STATUS_OK) {
         status = plan_meetings(classifier, error);

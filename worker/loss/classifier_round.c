@@ -1,4 +1,5 @@
 /* classifier_step: one round as the numbers flow between the workers. */
+#include "worker/loss/classifier_delivery.h"
 #include "worker/loss/classifier_score.h"
 #include "worker/loss/classifier_tile.h"
 
@@ -29,11 +30,6 @@ static enum status gather(struct classifier *classifier, int count, const float 
     }
     enum status status = exchange->operations->allgather(exchange, sample, samples * sizeof *sample,
                                                          classifier->gathered_sample, error);
-    if (status == STATUS_OK) {
-        status = exchange->operations->allgather(
-            exchange, embedding, samples * (size_t)classifier->config.embedding * sizeof *embedding,
-            classifier->gathered_embedding, error);
-    }
     /* All workers look at the same samples, so all turn back here or none. */
     for (int i = 0; i < count * exchange->size && status == STATUS_OK; i++) {
         const struct sample *seen = &classifier->gathered_sample[i];
@@ -44,20 +40,31 @@ static enum status gather(struct classifier *classifier, int count, const float 
                                seen->dataset);
         }
     }
-    return status;
+    return status == STATUS_OK ? delivery_send(classifier, count, embedding, sample, error) : status;
 }
 
-/* Puts those of the `count` gathered samples that are there in order of dataset, their embeddings normalised. Returns
- * how many they are. */
+/* `embedding` holds those of all slots. */
+static void normalise(struct scored *scored, const float *embedding, float *normalised, size_t dimension)
+{
+    const float *own = embedding + scored->slot * dimension;
+    scored->inverse_norm = inverse_norm(own, dimension);
+    for (size_t j = 0; j < dimension; j++) {
+        normalised[j] = (float)((double)own[j] * scored->inverse_norm);
+    }
+}
+
+/* Puts those of the `count` gathered samples that this worker has a part in, in order of dataset, their embeddings
+ * normalised. Returns how many they are. */
 static int sort_samples(struct classifier *classifier, int count, int64_t global_batch)
 {
     size_t dimension = (size_t)classifier->config.embedding;
     size_t datasets = classifier->config.datasets;
     const struct identity_groups *identity = classifier->identity;
+    const int *slot = delivery_slots(classifier);
     int *next = classifier->dataset_first;
     memset(next, 0, (datasets + 1) * sizeof *next);
     for (int i = 0; i < count; i++) {
-        if (classifier->gathered_sample[i].dataset != SAMPLE_ABSENT) {
+        if (slot[i] >= 0) {
             next[classifier->gathered_sample[i].dataset + 1]++;
         }
     }
@@ -66,27 +73,27 @@ static int sort_samples(struct classifier *classifier, int count, int64_t global
     }
     for (int i = 0; i < count; i++) {
         const struct sample *sample = &classifier->gathered_sample[i];
-        const float *embedding = classifier->gathered_embedding + (size_t)i * dimension;
-        if (sample->dataset == SAMPLE_ABSENT) {
+        if (slot[i] < 0) {
             continue;
         }
         int at = next[sample->dataset]++;
-        float *normalised = classifier->embedding + (size_t)at * dimension;
-        double inverse = inverse_norm(embedding, dimension);
         classifier->scored[at] =
             (struct scored){.sample = *sample,
                             .target = identity->home[identity->first_class[sample->dataset] + sample->label],
                             .place = (uint32_t)i,
-                            .share = classifier->weight[sample->dataset] / (double)global_batch,
-                            .inverse_norm = inverse};
-        for (size_t j = 0; j < dimension; j++) {
-            normalised[j] = (float)((double)embedding[j] * inverse);
-        }
+                            .slot = (uint32_t)slot[i],
+                            .share = classifier->weight[sample->dataset] / (double)global_batch};
     }
     /* Each entry now is where the next dataset begins. */
     memmove(next + 1, next, datasets * sizeof *next);
     next[0] = 0;
-    return next[datasets];
+    int scored = next[datasets];
+#pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
+    for (int i = 0; i < scored; i++) {
+        normalise(&classifier->scored[i], classifier->gathered_embedding,
+                  classifier->embedding + (size_t)i * dimension, dimension);
+    }
+    return scored;
 }
 
 /* Adds the samples' unit embeddings to the centres of the owned classes. */
@@ -175,9 +182,6 @@ static void finish_sample(struct classifier *classifier, int i)
     const struct denominator *denominator = &classifier->denominator[i];
     double sum = (double)classifier->sum[i];
     classifier->factor[i] = 0.0f;
-    if (!isfinite(denominator->psi)) {
-        return; /* of a dataset that this worker has no part in */
-    }
     double a = scale * (double)denominator->largest + log(sum) - scale * (double)denominator->psi;
     double rivals = 1.0 / (1.0 + exp(-a));
     if (!(sum <= 0.0)) {
@@ -191,20 +195,15 @@ static void finish_sample(struct classifier *classifier, int i)
     }
 }
 
-/* Sends the gradient of each of `count` samples, summed over all owners, back to the worker it came from, which
- * gathered `gathered` with the others. */
-static enum status send_back(struct classifier *classifier, int count, int gathered, struct error *error)
+/* Sends the gradient of each of the `present` scored samples back to the worker it came from, which has `count` in the round. */
+static enum status send_back(struct classifier *classifier, int count, int present, struct error *error)
 {
-    struct exchange *exchange = classifier->exchange;
     size_t dimension = (size_t)classifier->config.embedding;
     size_t each = dimension + RETURN_COUNT;
-    if (count < gathered) {
-        memset(classifier->outgoing, 0, (size_t)gathered * each * sizeof *classifier->outgoing);
-    }
 #pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < present; i++) {
         const struct scored *scored = &classifier->scored[i];
-        float *out = classifier->outgoing + (size_t)scored->place * each;
+        float *out = classifier->outgoing + (size_t)scored->slot * each;
         memcpy(out, classifier->part[0].grad_embedding + (size_t)i * dimension, dimension * sizeof *out);
         for (int t = 1; t < classifier->config.threads; t++) {
             const float *part = classifier->part[t].grad_embedding + (size_t)i * dimension;
@@ -215,8 +214,7 @@ static enum status send_back(struct classifier *classifier, int count, int gathe
         out[dimension + RETURN_LOSS] = (float)scored->loss;
         out[dimension + RETURN_CORRECT] = (float)scored->correct;
     }
-    return exchange->operations->reduce_scatter(exchange, classifier->outgoing, classifier->incoming,
-                                                (size_t)(gathered / exchange->size) * each, error);
+    return delivery_return(classifier, count, each, error);
 }
 
 /* What came back for this worker's own samples, through the normalisation's Jacobian. */
@@ -270,7 +268,7 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
         finish_sample(classifier, i);
     }
     score_backward(classifier);
-    status = send_back(classifier, present, gathered, error);
+    status = send_back(classifier, count, present, error);
     if (status == STATUS_OK) {
         take_back(classifier, count, embedding, sample, grad_embedding, sums);
     }

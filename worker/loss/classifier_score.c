@@ -151,7 +151,7 @@ static void find_targets(struct classifier *classifier, const struct chunk *chun
             size_t dimension = (size_t)tile->dimension;
             scored->target_owned = true;
             scored->target_cosine =
-                target_cosine(scored, classifier->gathered_embedding + scored->place * dimension,
+                target_cosine(scored, classifier->gathered_embedding + scored->slot * dimension,
                               tile->weight + (size_t)row * dimension, tile->dimension);
         }
     }

@@ -47,6 +47,7 @@ struct scored {
     struct sample sample;
     uint32_t target; /* class whose row the sample should be near: its group's home */
     uint32_t place; /* worker * count + position */
+    uint32_t slot; /* among those that this worker has a part in, in the order in which they came */
     double share; /* its loss's part in the mean: dataset weight / global batch */
     double inverse_norm; /* of the embedding */
     /* Of those whose class is among the owned rows. */
@@ -107,14 +108,15 @@ struct classifier {
 
     /* [round_max] each */
     struct sample *gathered_sample;
-    float *gathered_embedding; /* [D] each, in order of place */
+    float *gathered_embedding; /* [D] each, by slot */
     struct scored *scored;
     float *embedding; /* [D] each, normalised, in order of dataset */
     struct denominator *denominator;
     double *local_sum; /* over the owned rows */
     float *largest, *sum, *factor;
-    float *outgoing; /* [D + RETURN_COUNT] each, in order of place */
-    float *incoming; /* the same, of one worker's samples */
+    float *outgoing; /* [D + RETURN_COUNT] each, by slot */
+    float *incoming; /* the same, of one worker's samples, by position */
+    struct delivery *delivery; /* classifier_delivery.c */
     int *dataset_first; /* [datasets + 1]: where its samples begin in order of dataset */
 
     struct crossing_pair *pair;

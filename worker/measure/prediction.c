@@ -3,15 +3,18 @@
 #include "worker/exchange/lane_share.h"
 #include "worker/loss/classifier.h"
 
+#include <math.h>
+
 /* What the owners of a dataset reduce for each sample: three maxima and a sum (worker/loss/README.md). */
 #define REDUCED_BYTES (4 * sizeof(float))
 /* An addition of gradients reads two numbers and writes one. */
 #define ADDITION_TRAFFIC 3
 
-double prediction_bytes(int workers, int lanes, int lane_batch, int embedding, double gradient_bytes)
+double prediction_bytes(int workers, int lanes, int lane_batch, int embedding, double parts,
+                        double gradient_bytes)
 {
     double others = (double)(workers - 1) / workers;
-    double embeddings = (double)lanes * lane_batch * embedding * (double)sizeof(float);
+    double embeddings = (double)lanes * lane_batch / workers * parts * embedding * (double)sizeof(float);
     return others * (2 * gradient_bytes + 2 * embeddings);
 }
 
@@ -30,6 +33,8 @@ struct ownership {
     double work; /* sample times row, of a round, over that of one worker with all rows and one lane */
     double rows; /* of that worker, over all rows */
     int members; /* of the largest owner group */
+    double parts; /* workers that have a part in a sample, in the mean */
+    double samples; /* that the worker with a part in the most has one in, over all */
 };
 
 static double images_of(const struct prediction_input *input)
@@ -61,35 +66,45 @@ static struct ownership ownership_of(const struct prediction_input *input, int w
         all_work += share_of(input, k, images) * input->classes[k];
     }
     for (int worker = 0; worker < workers; worker++) {
-        double work = 0, rows = 0;
+        double work = 0, rows = 0, samples = 0;
         for (size_t k = 0; k < input->datasets; k++) {
             int first, count;
             classifier_layout(input->classes, input->datasets, input->rows_min, workers, k, &first, &count);
             double own = owns(worker, first, count, workers) ? (double)input->classes[k] / count : 0;
             rows += own;
             work += share_of(input, k, images) * own;
+            samples += own > 0 ? (double)input->images[k] / images : 0;
             ownership.members = count > ownership.members ? count : ownership.members;
         }
         ownership.work = work > ownership.work ? work : ownership.work;
         ownership.rows = rows > ownership.rows ? rows : ownership.rows;
+        ownership.samples = samples > ownership.samples ? samples : ownership.samples;
+        ownership.parts += samples;
     }
     ownership.work *= workers / all_work;
     ownership.rows /= all_rows;
     if (input->scope_all) {
         ownership.members = workers;
+        ownership.parts = workers;
+        ownership.samples = 1;
     }
     return ownership;
 }
 
-/* The exchange of a classifier's round: gather, two reductions, scatter. */
-static double classifier_exchange(const struct prediction_input *input, int workers, int members)
+/* The exchange of a classifier's round: samples told of, embeddings there, two reductions, gradients back. The worker
+ * that gets the most or sends the most decides. */
+static double classifier_exchange(const struct prediction_input *input, int workers,
+                                  const struct ownership *ownership)
 {
-    double embedding = input->embedding * (double)sizeof(float);
-    double own = input->lane_batch * (2 * embedding + (double)sizeof(struct sample));
-    double passed_on = (workers - 1) * (2 * input->latency + own / input->bandwidth);
-    double reduced = (double)workers * input->lane_batch * REDUCED_BYTES;
-    double reduction = 2 * 2 * doublings(members) * input->latency + 2 * reduced / input->bandwidth;
-    return passed_on + (members > 1 ? reduction : 0);
+    double embeddings = input->lane_batch * input->embedding * (double)sizeof(float);
+    double arriving = (workers - 1) * ownership->samples * embeddings;
+    double leaving = ownership->parts * (workers - 1) / workers * embeddings;
+    double told = (workers - 1) * input->lane_batch * (double)sizeof(struct sample);
+    double passed_on = 3 * input->latency + (told + 2 * fmax(arriving, leaving)) / input->bandwidth;
+    double reduced = (double)workers * input->lane_batch * ownership->samples * REDUCED_BYTES;
+    double reduction =
+        2 * 2 * doublings(ownership->members) * input->latency + 2 * reduced / input->bandwidth;
+    return passed_on + (ownership->members > 1 ? reduction : 0);
 }
 
 /* Buckets one after the other. Adds to `hidden` what runs beside the backward pass; returns what does not. */
@@ -140,7 +155,7 @@ void prediction_make(const struct prediction_input *input, int workers, struct p
     prediction->compute = rounds * round + update;
     if (workers > 1) {
         prediction->compute += additions(input, workers);
-        prediction->exchange = rounds * classifier_exchange(input, workers, ownership.members) +
+        prediction->exchange = rounds * classifier_exchange(input, workers, &ownership) +
                                buckets_exchange(input, workers, &prediction->hidden) +
                                2 * doublings(workers) * input->latency;
     }

@@ -1,8 +1,8 @@
 /* Predicts what a step takes on a number of workers, from what one worker measured on its own.
  *
  * The model. Every worker runs V/W rounds, rounded up (V lanes, W workers): forward, classifier, backward. A classifier
- * round gathers all workers' samples, reduces over the owners of each dataset, and scatters the gradient:
- * nothing hides that. Gradient buckets leave in the last round as the backward pass completes them and go one
+ * round tells all workers of all samples, takes each embedding to its dataset's owners (with scope `all` to all),
+ * reduces over them, and takes their gradients back: nothing hides that. Gradient buckets leave in the last round as the backward pass completes them and go one
  * after the other around a ring: 2 (W-1)/W of a bucket's bytes over the bandwidth, 2 (W-1) latencies, and the
  * additions, (W-1)/W of its bytes read twice and written once, which the worker's own core does. What has not
  * arrived when the backward pass ends, the step waits for. Reading data is taken to be hidden.
@@ -51,8 +51,9 @@ struct prediction {
 
 void prediction_make(const struct prediction_input *input, int workers, struct prediction *prediction);
 
-/* Bytes that each worker sends for a step: the gradient goes twice around a ring; each lane's embeddings are
- * gathered and their gradients scattered. */
-double prediction_bytes(int workers, int lanes, int lane_batch, int embedding, double gradient_bytes);
+/* Bytes that a worker sends for a step, in the mean: the gradient goes twice around a ring; each embedding goes to the
+ * `parts` workers, in the mean, that have a part in it, and its gradient comes back. */
+double prediction_bytes(int workers, int lanes, int lane_batch, int embedding, double parts,
+                        double gradient_bytes);
 
 #endif
