@@ -225,7 +225,8 @@ static enum status decode_file(const char *path, int side, struct sourced_image 
     free(text);
     bool fits = decoded.width == side && decoded.height == side;
     if (status == STATUS_OK && !fits) {
-        status = image_resize(&decoded, side, &resized, &image->error);
+        status = image_resize_part(&decoded, image_fit_part(decoded.width, decoded.height, IMAGE_FIT_CENTER),
+                                   side, &resized, &image->error);
     }
     if (status == STATUS_OK) {
         memcpy(image->pixels, fits ? decoded.pixels : resized.pixels, (size_t)side * (size_t)side * 3);

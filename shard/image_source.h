@@ -41,7 +41,7 @@ const char *image_source_identity(const struct image_source *source, uint32_t la
 const struct pairs *image_source_pairs(const struct image_source *source);
 
 /* Reads the next images, at most `most`, and tells how many in *count: 0 at the end. Decoded by `threads`
- * threads. A folder's images are resized to `side`; others must have it. The status is of what is no image's
+ * threads. A folder's images are resized to `side`, of those that are not square the middle; others must have it. The status is of what is no image's
  * own fault. */
 enum status image_source_next(struct image_source *source, int side, int threads, size_t most,
                               struct sourced_image *images, size_t *count, struct error *error);

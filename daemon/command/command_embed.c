@@ -274,7 +274,10 @@ const struct command command_embed = {
     .description =
         "Embeds every image of FOLDER/<identity>/<image>, of a dataset (by its manifest), of shards, or of "
         "a\n"
-        "verification set by a checkpoint's network. A folder's images are resized to the network's input.\n"
+        "verification set by a checkpoint's network. A folder's images are resized to the network's input, "
+        "of "
+        "those\n"
+        "that are not square the middle.\n"
         "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a "
         "run's\n"
         "folder, whose newest one is taken, or an iresnet's .safetensors or .onnx.",

@@ -187,6 +187,10 @@ static void report(const struct pack_job *job, const struct pack_result *result,
     }
     printf("%llu images (%llu byte for byte), %.1f MiB, %.1f s", (unsigned long long)result->images,
            (unsigned long long)result->kept, (double)result->bytes / 1048576.0, seconds);
+    if (result->fitted > 0) {
+        static const char *const became[] = {"cropped to its middle", "padded with black", "stretched"};
+        printf(", %llu not square, each %s", (unsigned long long)result->fitted, became[job->style.fit]);
+    }
     if (result->skipped > 0) {
         printf(", %llu %s left out as bad", (unsigned long long)result->skipped,
                is_set(job) ? "pairs" : "images");
@@ -275,6 +279,12 @@ static const struct option_spec options[] = {
      .help = "side of the stored images",
      .min = 16,
      .max = IMAGE_SIDE_MAX},
+    {.name = "align",
+     .kind = OPTION_CHOICE,
+     .offset = AT(style.fit),
+     .help = "of images that are not square: take the middle, pad with black, or none: stretch",
+     .min = IMAGE_FIT_CENTER,
+     .choices = "center|pad|none"},
     {.name = "encoding",
      .kind = OPTION_CHOICE,
      .offset = AT(style.encoding),

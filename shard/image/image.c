@@ -68,17 +68,24 @@ static enum status decode_upright(const uint8_t *bytes, size_t size, struct imag
     return status == STATUS_OK && orientation != 1 ? turn(sink, orientation, error) : status;
 }
 
-enum status image_decode(const uint8_t *bytes, size_t size, struct image *image, struct error *error)
+enum status image_decode_reduced(const uint8_t *bytes, size_t size, int reduce, int least,
+                                 struct image *image, struct error *error)
 {
-    struct image_sink sink = {0};
+    struct image_sink sink = {.reduce = reduce, .least = least};
     *image = (struct image){0};
     enum status status = decode_upright(bytes, size, &sink, error);
     if (status != STATUS_OK) {
         free(sink.pixels);
         return status;
     }
-    *image = (struct image){.width = sink.width, .height = sink.height, .pixels = sink.pixels};
+    *image = (struct image){
+        .width = sink.width, .height = sink.height, .pixels = sink.pixels, .reduced = sink.reduced};
     return STATUS_OK;
+}
+
+enum status image_decode(const uint8_t *bytes, size_t size, struct image *image, struct error *error)
+{
+    return image_decode_reduced(bytes, size, 1, 1, image, error);
 }
 
 enum status image_decode_into(const uint8_t *bytes, size_t size, int side, uint8_t *pixels,

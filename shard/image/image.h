@@ -19,6 +19,7 @@ enum image_encoding { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_PNM };
 struct image {
     int width, height;
     uint8_t *pixels; /* owned: image_free */
+    int reduced; /* by how much its sides were divided as it was decoded; 0: by none, as by 1 */
 };
 
 /* By the first bytes. */
@@ -40,8 +41,32 @@ enum status image_decode(const uint8_t *bytes, size_t size, struct image *image,
 enum status image_decode_into(const uint8_t *bytes, size_t size, int side, uint8_t *pixels,
                               struct error *error);
 
-/* Resizes to `side` x `side` by a separable Catmull-Rom filter, widened when it shrinks (antialiased).
- * An image that is not square is stretched, as the field's crops expect. */
+/* As image_decode, for one who will make it smaller: where that is less work, both sides are divided by up to `reduce`
+ * (1 to 8), rounded up, as long as the shorter one keeps `least` pixels: by 2, 4 or 8 of a JPEG, each pixel then the mean of
+ * those that it stands for. */
+enum status image_decode_reduced(const uint8_t *bytes, size_t size, int reduce, int least,
+                                 struct image *image, struct error *error);
+
+/* Part of a picture in pixels, (0, 0) at the upper left corner of the first one; it may reach beyond the border. */
+struct image_part {
+    double x, y, width, height;
+};
+
+/* What becomes of a picture that is not square. */
+enum image_fit {
+    IMAGE_FIT_CENTER, /* its middle is taken */
+    IMAGE_FIT_PAD, /* all of it, between black bars */
+    IMAGE_FIT_STRETCH
+};
+
+struct image_part image_fit_part(int width, int height, enum image_fit fit);
+
+/* Resizes a part to `side` x `side` by a separable Catmull-Rom filter, widened when it shrinks (antialiased). Beyond the
+ * border it is black. */
+enum status image_resize_part(const struct image *image, struct image_part part, int side,
+                              struct image *resized, struct error *error);
+
+/* All of it, stretched where it is not square. */
 enum status image_resize(const struct image *image, int side, struct image *resized, struct error *error);
 
 /* Encodes to a new buffer that the caller frees. `quality` is for JPEG (4:4:4 at 95 and above), 1..100. */

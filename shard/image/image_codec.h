@@ -10,7 +10,9 @@
 /* Where decoded pixels go: a new buffer, or one of the caller's for an image of an agreed size. */
 struct image_sink {
     int side; /* above 0: the image must be side x side and goes to `pixels`; 0: `pixels` is allocated */
-    int width, height; /* filled by image_sink_open */
+    int reduce, least; /* the codec may divide both sides by up to `reduce`, where they keep `least` pixels */
+    int reduced; /* by how much it did; 0: as 1 */
+    int width, height; /* of the pixels, filled by image_sink_open */
     uint8_t *pixels;
 };
 

@@ -112,6 +112,19 @@ static void read_cmyk(struct jpeg_reader *reader)
     }
 }
 
+/* Picks the largest of 8, 4 and 2 that the sink allows. */
+static void reduce(struct jpeg_decompress_struct *info, struct image_sink *sink)
+{
+    const JDIMENSION less = info->image_width < info->image_height ? info->image_width : info->image_height;
+    sink->reduced = 8;
+    while (sink->reduced > 1 && (sink->reduced > sink->reduce || (int)less < sink->least * sink->reduced)) {
+        sink->reduced /= 2;
+    }
+    info->scale_num = 1;
+    info->scale_denom = (unsigned)sink->reduced;
+    jpeg_calc_output_dimensions(info);
+}
+
 static bool read_image(struct jpeg_reader *reader, struct error *error)
 {
     struct jpeg_decompress_struct *info = &reader->info;
@@ -123,7 +136,12 @@ static bool read_image(struct jpeg_reader *reader, struct error *error)
         reader->status = image_check_side(info->image_width, info->image_height, error);
         return true;
     }
-    reader->status = image_sink_open(reader->sink, info->image_width, info->image_height, error);
+    reader->status = image_check_side(info->image_width, info->image_height, error);
+    if (reader->status != STATUS_OK) {
+        return true;
+    }
+    reduce(info, reader->sink);
+    reader->status = image_sink_open(reader->sink, info->output_width, info->output_height, error);
     if (reader->status != STATUS_OK) {
         return true;
     }

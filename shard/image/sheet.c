@@ -56,7 +56,7 @@ enum status sheet_create(const struct sheet_layout *layout, struct sheet *sheet,
                          "a sheet of %d x %d pictures cannot be drawn", layout->columns, layout->rows);
     }
     const size_t bytes = (size_t)width * (size_t)height * 3;
-    sheet->image = (struct image){(int)width, (int)height, malloc(bytes)};
+    sheet->image = (struct image){.width = (int)width, .height = (int)height, .pixels = malloc(bytes)};
     if (!sheet->image.pixels) {
         return error_no_memory(error, "sheet");
     }

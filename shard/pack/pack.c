@@ -98,6 +98,7 @@ static enum status write_batch(struct packing *packing, const struct batch *batc
             status = dataset_writer_append(packing->writer, image->bytes, image->size,
                                            packing->source->label[image->number], image->kept, &image->origin,
                                            error);
+            packing->result->fitted += image->fitted;
         } else {
             status = pack_bad_image(packing->style, image, error);
             if (status == STATUS_OK) {
@@ -157,11 +158,11 @@ static char *describe_job(const struct packing *packing, uint32_t shards)
     }
     fprintf(stream,
             "dail %s\nforce %s\nsource %s\nimages %llu\nclasses %u\nlisting %08x\nseed %llu\nid %u\nsize %d\n"
-            "encoding %s\nquality %d\nshards %u\n",
+            "encoding %s\nquality %d\nfit %d\nshards %u\n",
             DAIL_VERSION, packing->wanted->force ? "yes" : "no", packing->wanted->source,
             (unsigned long long)source->images, source->classes, source->digest,
             (unsigned long long)packing->wanted->seed, packing->wanted->dataset_id, style->size,
-            style->encoding == IMAGE_PNG ? "png" : "jpeg", style->quality, shards);
+            style->encoding == IMAGE_PNG ? "png" : "jpeg", style->quality, (int)style->fit, shards);
     if (fclose(stream) != 0) {
         free(text);
         return NULL;

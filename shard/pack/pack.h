@@ -30,6 +30,7 @@ enum pack_spool {
 /* How images are stored, and who hears about it. */
 struct pack_style {
     int size; /* side in pixels */
+    enum image_fit fit; /* what becomes of images that are not square */
     enum image_encoding encoding; /* of images that are encoded anew: IMAGE_JPEG or IMAGE_PNG */
     int quality; /* of JPEG, 1..100 */
     int threads; /* 0: as many as OpenMP offers */
@@ -52,6 +53,8 @@ struct pack_style {
 struct pack_result {
     uint64_t images; /* stored */
     uint64_t kept; /* of these, byte for byte */
+    uint64_t
+        fitted; /* that are not square, so that `fit` told what became of them; of those packed by this call */
     uint64_t skipped; /* images (or pairs, of a verification set) left out as bad */
     uint32_t classes, shards; /* of a dataset */
     uint32_t pairs; /* of a verification set */

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <zlib.h>
 
+/* An image that shrinks by so much more is decoded smaller: what is left is as much as the filter can tell apart. */
+#define KEPT_FOR_RESIZING 2
+#define REDUCE_MOST 8
+
 enum status pack_style_is_valid(const struct pack_style *style, struct error *error)
 {
     if (style->size < 1 || style->size > IMAGE_SIDE_MAX) {
@@ -40,7 +44,9 @@ static enum status encode(const struct pack_style *style, const struct image *im
                           struct packed_image *packed)
 {
     struct image resized = {0};
-    enum status status = image_resize(image, style->size, &resized, &packed->error);
+    packed->fitted = image->width != image->height;
+    enum status status = image_resize_part(image, image_fit_part(image->width, image->height, style->fit),
+                                           style->size, &resized, &packed->error);
     if (status == STATUS_OK) {
         status = image_encode(&resized, style->encoding, style->quality, &packed->bytes, &packed->size,
                               &packed->error);
@@ -55,7 +61,8 @@ static enum status convert(const struct pack_style *style, uint8_t *bytes, size_
 {
     struct image image = {0};
     enum image_encoding encoding = image_sniff(bytes, size);
-    enum status status = image_decode(bytes, size, &image, &packed->error);
+    enum status status = image_decode_reduced(bytes, size, REDUCE_MOST, style->size * KEPT_FOR_RESIZING,
+                                              &image, &packed->error);
     if (status == STATUS_OK) {
         packed->kept = (encoding == IMAGE_JPEG || encoding == IMAGE_PNG) && image.width == style->size &&
                        image.height == style->size && image_orientation(bytes, size) == 1 &&
@@ -152,7 +159,7 @@ void pack_images(const struct pack_style *style, const struct pack_images_source
         } else {
             struct packed_image *image = &images[turn - 1];
             image->bytes = NULL;
-            image->kept = false;
+            image->kept = image->fitted = false;
             image->status = pack(style, source, image);
         }
     }

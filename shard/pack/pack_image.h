@@ -21,6 +21,7 @@ struct packed_image {
     uint8_t *bytes; /* owned: packed_image_free */
     size_t size;
     bool kept; /* as they were in the source */
+    bool fitted; /* it was not square */
     struct dataset_origin origin; /* of the source, as it was read */
     enum status status;
     struct error error;

@@ -108,10 +108,138 @@ static void images_are_stored_upright(void **state)
     }
 }
 
+/* 48 x 24 (or the other way round): red, green and blue, a quarter, half and quarter of the longer side. */
+static uint8_t *stripes(bool wide, size_t *size)
+{
+    const int width = wide ? 48 : 24, height = wide ? 24 : 48;
+    struct image image = {
+        .width = width, .height = height, .pixels = calloc((size_t)width * (size_t)height, 3)};
+    struct error error;
+    uint8_t *bytes;
+    assert_non_null(image.pixels);
+    for (int i = 0; i < width * height; i++) {
+        const int at = wide ? i % width : i / width;
+        image.pixels[i * 3 + (at < 12 ? 0 : at < 36 ? 1 : 2)] = 255;
+    }
+    assert_int_equal(image_encode(&image, IMAGE_PNG, 90, &bytes, size, &error), STATUS_OK);
+    image_free(&image);
+    return bytes;
+}
+
+/* The channels that are lit at a place of the stored image: 1 red, 2 green, 4 blue. */
+static int lit(const uint8_t *pixels, int x, int y)
+{
+    const uint8_t *pixel = pixels + (y * SIDE + x) * 3;
+    return (pixel[0] > 200) + (pixel[1] > 200) * 2 + (pixel[2] > 200) * 4;
+}
+
+static void images_that_are_not_square_are_fitted(void **state)
+{
+    struct work work;
+    struct error error = {0};
+    begin(*state, &work);
+    /* At the beginning, the middle and the end of the longer side, then of the shorter one. */
+    static const struct {
+        enum image_fit fit;
+        int longer[3], shorter[3];
+    } cases[] = {{IMAGE_FIT_CENTER, {2, 2, 2}, {2, 2, 2}},
+                 {IMAGE_FIT_PAD, {1, 2, 4}, {0, 2, 0}},
+                 {IMAGE_FIT_STRETCH, {1, 2, 4}, {2, 2, 2}}};
+    for (size_t i = 0; i < 3; i++) {
+        for (int wide = 0; wide < 2; wide++) {
+            size_t size;
+            uint8_t pixels[SIDE * SIDE * 3];
+            struct pack_result result;
+            uint8_t *bytes = stripes(wide, &size);
+            add_file(&work, "ada", "1.png", bytes, size);
+            struct pack_style style = png_style();
+            style.fit = cases[i].fit;
+            struct pack_dataset import = import_of(&work);
+            assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+            assert_int_equal(result.fitted, 1);
+            assert_int_equal(result.kept, 0);
+            read_only_image(&work, pixels);
+            for (int at = 0; at < 3; at++) {
+                const int place = at == 0 ? 1 : at == 1 ? SIDE / 2 : SIDE - 2, middle = SIDE / 2;
+                assert_int_equal(lit(pixels, wide ? place : middle, wide ? middle : place),
+                                 cases[i].longer[at]);
+                assert_int_equal(lit(pixels, wide ? middle : place, wide ? place : middle),
+                                 cases[i].shorter[at]);
+            }
+        }
+    }
+}
+
+/* A part is what the whole, resized, has there; beyond the border it is black. */
+static void parts_are_resized(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct image image, whole, part;
+    size_t size;
+    uint8_t *bytes = scratch_image(40, 40, 3, IMAGE_PNG, &size);
+    assert_int_equal(image_decode(bytes, size, &image, &error), STATUS_OK);
+    assert_int_equal(image_resize(&image, 20, &whole, &error), STATUS_OK);
+    assert_int_equal(image_resize_part(&image, (struct image_part){-20, 10, 40, 40}, 20, &part, &error),
+                     STATUS_OK);
+    for (int y = 0; y < 20; y++) {
+        for (int x = 0; x < 20; x++) {
+            static const uint8_t black[3] = {0};
+            const bool inside = x >= 10 && y < 15;
+            const uint8_t *expected = inside ? whole.pixels + ((y + 5) * 20 + x - 10) * 3 : black;
+            assert_memory_equal(part.pixels + (y * 20 + x) * 3, expected, 3);
+        }
+    }
+    assert_int_equal(image_resize_part(&image, (struct image_part){0, 0, -1, 5}, 20, &part, &error),
+                     STATUS_INTERNAL);
+    image_free(&image);
+    image_free(&whole);
+    free(bytes);
+}
+
+/* A JPEG is decoded smaller where enough of it is left, to what a mean over its pixels gives. */
+static void images_are_decoded_smaller(void **state)
+{
+    (void)state;
+    static const struct {
+        int reduce, least, reduced;
+    } cases[] = {{8, 1, 8}, {8, 41, 4}, {8, 81, 2}, {8, 162, 1}, {5, 1, 4}, {1, 1, 1}, {8, 40, 8}};
+    struct error error = {0};
+    size_t size;
+    struct image whole = {.width = 400, .height = 322, .pixels = malloc(400 * 322 * 3)};
+    uint8_t *bytes;
+    assert_non_null(whole.pixels);
+    for (int i = 0; i < 400 * 322; i++) {
+        const int x = i % 400, y = i / 400;
+        whole.pixels[i * 3] = (uint8_t)(x * 255 / 400);
+        whole.pixels[i * 3 + 1] = (uint8_t)(y * 255 / 322);
+        whole.pixels[i * 3 + 2] = 90;
+    }
+    assert_int_equal(image_encode(&whole, IMAGE_JPEG, 98, &bytes, &size, &error), STATUS_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct image image;
+        const int by = cases[i].reduced;
+        assert_int_equal(image_decode_reduced(bytes, size, cases[i].reduce, cases[i].least, &image, &error),
+                         STATUS_OK);
+        assert_int_equal(image.reduced, by);
+        assert_int_equal(image.width, (400 + by - 1) / by);
+        assert_int_equal(image.height, (322 + by - 1) / by);
+        const int x = 100 / by, y = 80 / by;
+        const uint8_t *pixel = image.pixels + (y * image.width + x) * 3;
+        assert_in_range(pixel[0] + 10, (x * by) * 255 / 400 + 7, ((x + 1) * by) * 255 / 400 + 13);
+        assert_in_range(pixel[1] + 10, (y * by) * 255 / 322 + 7, ((y + 1) * by) * 255 / 322 + 13);
+        image_free(&image);
+    }
+    image_free(&whole);
+    free(bytes);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(images_are_stored_upright)};
+    const struct CMUnitTest tests[] = {TEST(images_are_stored_upright),
+                                       TEST(images_that_are_not_square_are_fitted), TEST(parts_are_resized),
+                                       TEST(images_are_decoded_smaller)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,8 @@ static inline int scratch_count(const char *path)
 static inline uint8_t *scratch_image(int width, int height, int seed, enum image_encoding encoding,
                                      size_t *size)
 {
-    struct image image = {width, height, malloc((size_t)width * (size_t)height * 3)};
+    struct image image = {
+        .width = width, .height = height, .pixels = malloc((size_t)width * (size_t)height * 3)};
     struct error error;
     uint8_t *bytes;
     assert_non_null(image.pixels);
