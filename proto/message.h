@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define MESSAGE_VERSION 4
+#define MESSAGE_VERSION 5
 #define MESSAGE_SIZE_MAX (1u << 20)
 #define MESSAGE_LEASES_MAX 16384
 
@@ -98,7 +98,8 @@ struct message_step {
     double images_per_second;
     /* Of this worker, mean per step since the last report; hidden: of the exchange, beside the computing. */
     double seconds_data, seconds_compute, seconds_exchange, seconds_hidden;
-    double bytes; /* that this worker handed to the exchange, likewise; 0: it is the only one */
+    double bytes; /* that this worker handed to the exchange, likewise; 0: it is the only one; of them: */
+    double bytes_gradients, bytes_embeddings, bytes_reductions;
     double seconds_classifier; /* likewise; of the computing and the exchange */
 };
 

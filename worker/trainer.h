@@ -84,7 +84,7 @@ struct step_result {
     double seconds_data, seconds_compute, seconds_exchange;
     double seconds_hidden; /* of the exchange, beside the computing */
     double seconds_classifier; /* of the computing and the exchange */
-    double bytes; /* handed to the exchange */
+    double bytes[TRAFFIC_KINDS]; /* handed to the exchange */
     struct error
         trace; /* why this step's trace could not be written; STATUS_OK: it was, or none was wanted */
 };

@@ -7,6 +7,7 @@
 #include "worker/trainer_trace.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Values at the end of the backward pass that are looked at: the first convolution's gradient is among them.
  */
@@ -375,7 +376,8 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     double begin = clock_monotonic();
     double waited = trainer->exchange->seconds_waited;
     double hidden = trainer->exchange->seconds_hidden;
-    uint64_t bytes = trainer->exchange->bytes;
+    uint64_t bytes[TRAFFIC_KINDS];
+    memcpy(bytes, trainer->exchange->bytes, sizeof bytes);
     struct error first_error = {0};
     struct step step = {.trainer = trainer, .number = number, .error = &first_error};
     struct step_trace trace;
@@ -415,7 +417,9 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     result->seconds_classifier = step.seconds_classifier;
     result->seconds_exchange = trainer->exchange->seconds_waited - waited;
     result->seconds_hidden = trainer->exchange->seconds_hidden - hidden;
-    result->bytes = (double)(trainer->exchange->bytes - bytes);
+    for (int kind = 0; kind < TRAFFIC_KINDS; kind++) {
+        result->bytes[kind] = (double)(trainer->exchange->bytes[kind] - bytes[kind]);
+    }
     result->seconds_compute = clock_monotonic() - begin - result->seconds_data - result->seconds_exchange;
     if (status == STATUS_OK && step.failure != STATUS_OK) {
         *error = first_error;

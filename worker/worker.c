@@ -88,7 +88,10 @@ static enum status report_step(struct worker *worker, const struct step_result *
     worker->window.exchange += result->seconds_exchange;
     worker->window.hidden += result->seconds_hidden;
     worker->window.classifier += result->seconds_classifier;
-    worker->window.bytes += result->bytes;
+    for (int kind = 0; kind < TRAFFIC_KINDS; kind++) {
+        worker->window.bytes[kind] += result->bytes[kind];
+        worker->window.bytes_all += result->bytes[kind];
+    }
     worker->window.steps++;
     bool stop_here = worker->context->config->debug.stop_after_step == worker->step;
     if (worker->step % every != 0 && worker->step != trainer->steps && !stop_here) {
@@ -112,7 +115,10 @@ static enum status report_step(struct worker *worker, const struct step_result *
                                        .seconds_compute = worker->window.compute / steps,
                                        .seconds_exchange = worker->window.exchange / steps,
                                        .seconds_hidden = worker->window.hidden / steps,
-                                       .bytes = worker->window.bytes / steps,
+                                       .bytes = worker->window.bytes_all / steps,
+                                       .bytes_gradients = worker->window.bytes[TRAFFIC_GRADIENTS] / steps,
+                                       .bytes_embeddings = worker->window.bytes[TRAFFIC_EMBEDDINGS] / steps,
+                                       .bytes_reductions = worker->window.bytes[TRAFFIC_REDUCTIONS] / steps,
                                        .seconds_classifier = worker->window.classifier / steps}};
     begin_window(worker);
     return worker_send(worker, &message, error);

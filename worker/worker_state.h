@@ -40,7 +40,8 @@ struct worker {
     } saved;
     struct error fault; /* of messages that came in while it worked; STATUS_OK: none */
     struct {
-        double begin, data, compute, exchange, hidden, classifier, bytes;
+        double begin, data, compute, exchange, hidden, classifier;
+        double bytes[TRAFFIC_KINDS], bytes_all;
         int steps;
     } window; /* since the last step report */
 };

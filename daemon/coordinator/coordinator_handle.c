@@ -84,7 +84,10 @@ static void take_step(struct coordinator *coordinator, int worker, const struct 
                                                 .exchange = step->seconds_exchange,
                                                 .hidden = step->seconds_hidden,
                                                 .classifier = step->seconds_classifier,
-                                                .bytes = step->bytes};
+                                                .bytes = step->bytes,
+                                                .bytes_gradients = step->bytes_gradients,
+                                                .bytes_embeddings = step->bytes_embeddings,
+                                                .bytes_reductions = step->bytes_reductions};
         coordinator->report.heard++;
     }
     if (coordinator->report.heard == workers) {

@@ -86,6 +86,9 @@ static void list_seconds(struct status_step *step, const struct step_seconds *se
         sum.hidden += seconds[w].hidden;
         sum.classifier += seconds[w].classifier;
         sum.bytes += seconds[w].bytes;
+        sum.bytes_gradients += seconds[w].bytes_gradients;
+        sum.bytes_embeddings += seconds[w].bytes_embeddings;
+        sum.bytes_reductions += seconds[w].bytes_reductions;
         heard++;
         if (step->workers.at) {
             step->workers.at[step->workers.count++] =
@@ -104,6 +107,9 @@ static void list_seconds(struct status_step *step, const struct step_seconds *se
                                             .hidden = sum.hidden / count,
                                             .classifier = sum.classifier / count};
     step->bytes = sum.bytes / count;
+    step->bytes_gradients = sum.bytes_gradients / count;
+    step->bytes_embeddings = sum.bytes_embeddings / count;
+    step->bytes_reductions = sum.bytes_reductions / count;
 }
 
 void journal_step(struct journal *journal, const struct message_step *step, int64_t steps, double eta_seconds,

@@ -14,7 +14,8 @@
 struct step_seconds {
     bool heard;
     double data, compute, exchange, hidden, classifier;
-    double bytes; /* handed to the exchange */
+    double bytes; /* handed to the exchange; of them: */
+    double bytes_gradients, bytes_embeddings, bytes_reductions;
 };
 
 /* hello [setup->workers] */

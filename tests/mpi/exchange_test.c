@@ -40,7 +40,7 @@ static void trades_pieces(struct exchange *exchange)
     int size = exchange->size, rank = exchange->rank;
     struct exchange_piece *send = calloc((size_t)size * EACH, sizeof *send);
     struct exchange_piece *receive = calloc((size_t)size * EACH, sizeof *receive);
-    uint64_t begin = exchange->bytes, sent = 0;
+    uint64_t begin = exchange->bytes[TRAFFIC_EMBEDDINGS], sent = 0;
     for (int round = 0; round < ROUNDS; round++) {
         size_t sends = 0, receives = 0;
         for (int w = 0; w < size; w++) {
@@ -74,7 +74,7 @@ static void trades_pieces(struct exchange *exchange)
             free(receive[--receives].bytes);
         }
     }
-    CHECK(exchange->bytes - begin == sent);
+    CHECK(exchange->bytes[TRAFFIC_EMBEDDINGS] - begin == sent);
     free(send);
     free(receive);
 }
@@ -247,26 +247,29 @@ static void counts_bytes(struct exchange *exchange)
     CHECK(operations->group_create(exchange, 0, exchange->size, &all, &error) == STATUS_OK);
     CHECK(operations->group_create(exchange, exchange->size - 1, 1, &alone, &error) == STATUS_OK);
 
-    uint64_t begin = exchange->bytes;
+    uint64_t begin = exchange->bytes[TRAFFIC_REST], reductions = exchange->bytes[TRAFFIC_REDUCTIONS];
+    uint64_t gradients = exchange->bytes[TRAFFIC_GRADIENTS];
     CHECK(operations->allgather(exchange, floats, sizeof floats, many, &error) == STATUS_OK);
-    uint64_t gathered = exchange->bytes;
+    uint64_t gathered = exchange->bytes[TRAFFIC_REST];
     CHECK(operations->sum_double(exchange, doubles, COUNT, &error) == STATUS_OK);
-    uint64_t summed = exchange->bytes;
+    uint64_t summed = exchange->bytes[TRAFFIC_REST];
     CHECK(operations->group_max(exchange, all, floats, COUNT, &error) == STATUS_OK);
     CHECK(operations->group_wait(exchange, &error) == STATUS_OK);
-    uint64_t reduced = exchange->bytes;
+    uint64_t reduced = exchange->bytes[TRAFFIC_REDUCTIONS];
     CHECK(operations->group_sum(exchange, alone, floats, COUNT, &error) == STATUS_OK);
     CHECK(operations->group_wait(exchange, &error) == STATUS_OK);
-    CHECK(exchange->bytes == reduced);
+    CHECK(exchange->bytes[TRAFFIC_REDUCTIONS] == reduced);
     CHECK(operations->bucket_start(exchange, floats, COUNT, &error) == STATUS_OK);
     CHECK(operations->buckets_wait(exchange, &error) == STATUS_OK);
     if (size == 1) {
-        CHECK(begin == 0 && exchange->bytes == 0);
+        for (int kind = 0; kind < TRAFFIC_KINDS; kind++) {
+            CHECK(exchange->bytes[kind] == 0);
+        }
     } else {
         CHECK(gathered - begin == sizeof floats);
         CHECK(summed - gathered == sizeof doubles);
-        CHECK(reduced - summed == sizeof floats);
-        CHECK(exchange->bytes - reduced == sizeof floats);
+        CHECK(reduced - reductions == sizeof floats);
+        CHECK(exchange->bytes[TRAFFIC_GRADIENTS] - gradients == sizeof floats);
     }
     operations->group_free(exchange, alone);
     operations->group_free(exchange, all);

@@ -70,8 +70,6 @@ else
     skip "the lanes' images: $python has no h5py"
 fi
 
-# exchanged RUN: the bytes of each of its steps
-exchanged() { records "$1" step '$r->{bytes}'; }
 # fixed_bytes: that each of two workers hands over in a step whatever the images are: two rounds' numbers of 8 images, all
 # weights but the classifier's and the last layer's 32, which are fixed, two statistics of 528 channels, and the step's 13
 # sums.
@@ -79,16 +77,19 @@ fixed_bytes() {
     weights=$(records "$work/two" start '$r->{parameters} - 3 * 12 * 32 - 32')
     echo $((2 * 8 * 16 + (weights + 2 * 528) * 4 + 13 * 8))
 }
-# An image whose dataset's one owner is the other worker brings an embedding there, and a gradient and two figures back:
+# travelled: of each step what is handed over beside all this and the embeddings, and whether those can be what they are:
+# an image whose dataset's one owner is the other worker brings an embedding there, and a gradient and two figures back;
 # half of that is the mean over the workers. Nobody else gets anything of the step's 32 images.
 travelled() {
-    exchanged "$work/two" | while read -r bytes; do
-        images=$(((bytes - $(fixed_bytes)) / ((32 + 32 + 2) * 2)))
-        echo $(($(fixed_bytes) + images * (32 + 32 + 2) * 2 - bytes)) $((images > 0 && images < 32))
-    done | tr '\n' ' '
+    records "$work/two" step 'join " ", @$r{"bytes", "bytes_embeddings", "bytes_reductions"}' |
+        while read -r bytes embeddings reductions; do
+            image=$(((32 + 32 + 2) * 2))
+            echo $((bytes - embeddings - $(fixed_bytes))) "$reductions" $((embeddings % image)) \
+                $((embeddings > 0 && embeddings < 32 * image))
+        done | tr '\n' ' '
 }
 run_daild 1 --set run.dir="$work/one" --set debug.stop_after_step=2
-is "a single worker exchanges nothing" "$(exchanged "$work/one" | tr '\n' ' ')" "0 0 "
+is "a single worker exchanges nothing" "$(records "$work/one" step '$r->{bytes}' | tr '\n' ' ')" "0 0 "
 run_daild 2 --set run.dir="$work/two" --set debug.stop_after_step=2
-is "what two workers exchange in a step" "$(travelled)" "0 1 0 1 "
+is "what two workers exchange in a step" "$(travelled)" "0 0 0 1 0 0 0 1 "
 finish

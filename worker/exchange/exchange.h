@@ -23,6 +23,15 @@ struct exchange_piece {
 };
 struct exchange_group; /* a contiguous range of workers with a communicator of its own */
 
+/* What the bytes are that a worker hands over. */
+enum exchange_traffic {
+    TRAFFIC_GRADIENTS, /* buckets */
+    TRAFFIC_EMBEDDINGS, /* pieces: embeddings, and their gradients */
+    TRAFFIC_REDUCTIONS, /* of groups: denominators */
+    TRAFFIC_REST, /* what samples are, the step's sums, broadcasts */
+    TRAFFIC_KINDS
+};
+
 struct exchange_operations {
     /* recv [size * bytes], in order of rank. */
     enum status (*allgather)(struct exchange *exchange, const void *send, size_t bytes, void *recv,
@@ -65,13 +74,13 @@ struct exchange {
     /* Called while a call waits, at least every few milliseconds; NULL: none. */
     void (*idle)(void *context);
     void *idle_context;
-    /* Seconds this worker spent inside exchange calls, and bytes it handed to them, since the start: none
-     * where nobody else takes part. */
+    /* Seconds this worker spent inside exchange calls, since the start. */
     double seconds_waited;
     /* Seconds that sums of buckets were under way while this worker was in no exchange call, since the start.
      */
     double seconds_hidden;
-    uint64_t bytes;
+    /* Bytes it handed to them, likewise: none where nobody else takes part. */
+    uint64_t bytes[TRAFFIC_KINDS];
 };
 
 /* Everyone learns the gravest failure of any worker, so that all leave together. Whoever did not fail itself gets an error

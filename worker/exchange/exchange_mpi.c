@@ -119,9 +119,9 @@ static enum status account(struct exchange_mpi *mpi, double begin, enum status s
     return status;
 }
 
-static void count_bytes(struct exchange_mpi *mpi, size_t bytes)
+static void count_bytes(struct exchange_mpi *mpi, enum exchange_traffic kind, size_t bytes)
 {
-    mpi->base.bytes += mpi->base.size > 1 ? bytes : 0;
+    mpi->base.bytes[kind] += mpi->base.size > 1 ? bytes : 0;
 }
 
 /* With the last of the buckets under way: what of that time was spent outside of exchange calls. */
@@ -177,7 +177,7 @@ static enum status mpi_allgather(struct exchange *exchange, const void *send, si
     if (status != STATUS_OK) {
         return status;
     }
-    count_bytes(mpi, bytes);
+    count_bytes(mpi, TRAFFIC_REST, bytes);
     MPI_Request request;
     int code =
         MPI_Iallgather(send, (int)bytes, MPI_BYTE, recv, (int)bytes, MPI_BYTE, mpi->communicator, &request);
@@ -189,7 +189,7 @@ static enum status mpi_broadcast(struct exchange *exchange, void *bytes, size_t 
     struct exchange_mpi *mpi = of(exchange);
     double begin = MPI_Wtime();
     enum status status = STATUS_OK;
-    count_bytes(mpi, size);
+    count_bytes(mpi, TRAFFIC_REST, size);
     for (size_t done = 0; done < size && status == STATUS_OK;) {
         const size_t piece = size - done < BROADCAST_BYTES ? size - done : BROADCAST_BYTES;
         MPI_Request request;
@@ -209,7 +209,7 @@ static enum status mpi_sum_double(struct exchange *exchange, double *values, siz
     if (status != STATUS_OK) {
         return status;
     }
-    count_bytes(mpi, count * sizeof(double));
+    count_bytes(mpi, TRAFFIC_REST, count * sizeof(double));
     MPI_Request request;
     int code =
         MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, mpi->communicator, &request);
@@ -301,7 +301,7 @@ static enum status start_reduction(struct exchange_mpi *mpi, struct request_list
     if (status != STATUS_OK) {
         return status;
     }
-    count_bytes(mpi, count * sizeof(float));
+    count_bytes(mpi, list == &mpi->buckets ? TRAFFIC_GRADIENTS : TRAFFIC_REDUCTIONS, count * sizeof(float));
     int code = MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, MPI_FLOAT, operation, communicator,
                               &list->request[list->count]);
     if (code != MPI_SUCCESS) {
@@ -375,7 +375,7 @@ static enum status start_piece(struct exchange_mpi *mpi, const struct exchange_p
         return fail(mpi, code, "trading with a worker", error);
     }
     mpi->pieces.count++;
-    count_bytes(mpi, receives ? 0 : piece->size);
+    count_bytes(mpi, TRAFFIC_EMBEDDINGS, receives ? 0 : piece->size);
     return STATUS_OK;
 }
 
