@@ -1,28 +1,22 @@
 #include "shard/folder.h"
 
 #include "proto/file.h"
-#include "shard/name_list.h"
+#include "shard/image/image_format.h"
+#include "shard/name_filter.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 /* --- Reading folders --- */
 
 static bool is_image(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".pnm"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++) {
-        if (strcasecmp(dot, endings[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const struct image_format *format = image_format_of_name(name);
+    return format && format->encoding != IMAGE_UNKNOWN;
 }
 
 /* The kind of an entry; asked of the file only where the folder does not tell, or it is a link. 0 for a link that leads

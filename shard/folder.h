@@ -25,8 +25,8 @@ struct folder_filter {
     uint32_t min_images; /* identities with fewer are left out */
 };
 
-/* Identities are the subfolders, images the files in them named .jpg, .jpeg, .png, .pgm, .ppm or .pnm in any
- * case; hidden ones are passed over, and identities without an image. Sorted byte by byte, so that labels
+/* Identities are the subfolders, images the files in them whose ending is of a kind that is decoded
+ * (shard/image/image_format.h); hidden ones are passed over, and identities without an image. Sorted byte by byte, so that labels
  * depend on no locale. STATUS_DATA where something is missing or nothing is left. */
 enum status folder_list(const char *path, const struct folder_filter *filter, struct folder *folder,
                         struct error *error);

@@ -1,6 +1,7 @@
 #include "shard/image/image.h"
 
 #include "shard/image/image_codec.h"
+#include "shard/image/image_format.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,6 +19,11 @@ static enum status decode(const uint8_t *bytes, size_t size, struct image_sink *
         return image_pnm_decode(bytes, size, sink, width, height, error);
     case IMAGE_UNKNOWN:
         break;
+    }
+    const struct image_format *format = image_format_of_bytes(bytes, size);
+    if (format) {
+        return error_set(error, STATUS_DATA, NULL, "convert the image to JPEG, PNG, PGM or PPM",
+                         "the image is %s, which is not read (%zu bytes)", format->name, size);
     }
     return error_set(error, STATUS_DATA, NULL, "convert the image to JPEG, PNG, PGM or PPM",
                      "the image is neither JPEG, PNG, PGM nor PPM (%zu bytes)", size);

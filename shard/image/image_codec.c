@@ -3,22 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum image_encoding image_sniff(const uint8_t *bytes, size_t size)
-{
-    static const uint8_t jpeg[3] = {0xff, 0xd8, 0xff};
-    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    if (size >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0) {
-        return IMAGE_JPEG;
-    }
-    if (size >= sizeof png && memcmp(bytes, png, sizeof png) == 0) {
-        return IMAGE_PNG;
-    }
-    if (size >= 3 && bytes[0] == 'P' && memchr("2356", bytes[1], 4) && memchr(" \t\r\n\v\f#", bytes[2], 7)) {
-        return IMAGE_PNM;
-    }
-    return IMAGE_UNKNOWN;
-}
-
 enum status image_check_side(uint64_t width, uint64_t height, struct error *error)
 {
     if (width == 0 || height == 0 || width > IMAGE_SIDE_MAX || height > IMAGE_SIDE_MAX) {

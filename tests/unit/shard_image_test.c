@@ -1,4 +1,4 @@
-#include "shard/image/image.h"
+#include "shard/image/image_format.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -112,6 +112,33 @@ static void test_sniff(void **state)
     assert_int_equal(image_sniff((const uint8_t *)"P4\n", 3), IMAGE_UNKNOWN);
     assert_int_equal(image_sniff((const uint8_t *)"Pa\n", 3), IMAGE_UNKNOWN);
     assert_int_equal(image_sniff((const uint8_t *)"", 0), IMAGE_UNKNOWN);
+}
+
+/* The one table: by bytes and by name, decoded or not. */
+static void test_formats(void **state)
+{
+    struct error error;
+    struct image image;
+    const uint8_t webp[16] = "RIFF\x10\0\0\0WEBPVP8";
+    const struct image_format *format = image_format_of_bytes(webp, sizeof webp);
+    (void)state;
+    assert_non_null(format);
+    assert_string_equal(format->name, "WebP");
+    assert_ptr_equal(image_format_of_name("a.b/c.WebP"), format);
+    assert_null(image_format_of_bytes(webp, 11));
+    assert_int_equal(image_format_of_name("0.jfif")->encoding, IMAGE_JPEG);
+    assert_int_equal(image_format_of_name("0.JPG")->encoding, IMAGE_JPEG);
+    assert_null(image_format_of_name("jpg"));
+    assert_null(image_format_of_name("0.jpg.txt"));
+    for (size_t i = 0; (format = image_format_at(i)); i++) {
+        assert_ptr_equal(image_format_of_name(format->endings[0]), format);
+        if (format->encoding == IMAGE_UNKNOWN) {
+            uint8_t bytes[16] = {0};
+            memcpy(bytes, format->begin[0].bytes, format->begin[0].size);
+            assert_int_equal(image_decode(bytes, sizeof bytes, &image, &error), STATUS_DATA);
+            assert_non_null(strstr(error.what, format->name));
+        }
+    }
 }
 
 /* Whatever its length, a cut file is an error and never a half picture. */
@@ -416,11 +443,17 @@ static void test_real_faces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),      cmocka_unit_test(test_sniff),
-        cmocka_unit_test(test_truncated),   cmocka_unit_test(test_corrupt),
-        cmocka_unit_test(test_refused),     cmocka_unit_test(test_endless_scans_are_refused),
-        cmocka_unit_test(test_decode_into), cmocka_unit_test(test_jpeg_quality),
-        cmocka_unit_test(test_resize),      cmocka_unit_test(test_real_faces),
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_sniff),
+        cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_corrupt),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_endless_scans_are_refused),
+        cmocka_unit_test(test_decode_into),
+        cmocka_unit_test(test_jpeg_quality),
+        cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_real_faces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
