@@ -1,7 +1,5 @@
 #include "shard/name_list.h"
 
-#include "proto/file.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,61 +42,4 @@ void name_list_free(struct name_list *list)
     }
     free(list->names);
     *list = (struct name_list){0};
-}
-
-enum status name_list_read(const char *path, struct name_list *list, struct error *error)
-{
-    char *text, *rest;
-    size_t size;
-    if (!path) {
-        return STATUS_OK;
-    }
-    enum status status = file_read(path, (size_t)1 << 30, &text, &size, error);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    for (char *line = strtok_r(text, "\r\n", &rest); line && status == STATUS_OK;
-         line = strtok_r(NULL, "\r\n", &rest)) {
-        if (!name_list_add(list, line)) {
-            status = error_no_memory(error, path);
-        }
-    }
-    free(text);
-    name_list_sort(list);
-    return status;
-}
-
-enum status name_filter_read(const char *include, const char *exclude, struct name_filter *filter,
-                             struct error *error)
-{
-    *filter = (struct name_filter){.include = include, .exclude = exclude};
-    enum status status = name_list_read(include, &filter->included, error);
-    if (status == STATUS_OK) {
-        status = name_list_read(exclude, &filter->excluded, error);
-    }
-    return status;
-}
-
-bool name_filter_takes(const struct name_filter *filter, const char *name)
-{
-    return (!filter->include || name_list_has(&filter->included, name)) &&
-           !name_list_has(&filter->excluded, name);
-}
-
-enum status name_filter_check(const struct name_filter *filter, const struct name_list *names,
-                              const char *source, struct error *error)
-{
-    for (size_t i = 0; i < filter->included.count; i++) {
-        if (!name_list_has(names, filter->included.names[i])) {
-            return error_set(error, STATUS_DATA, filter->include, "correct the list",
-                             "identity '%.100s' is not in %.300s", filter->included.names[i], source);
-        }
-    }
-    return STATUS_OK;
-}
-
-void name_filter_free(struct name_filter *filter)
-{
-    name_list_free(&filter->included);
-    name_list_free(&filter->excluded);
 }

@@ -1,5 +1,5 @@
 /* An InsightFace set in RecordIO as a source of a dataset. */
-#include "shard/name_list.h"
+#include "shard/name_filter.h"
 #include "shard/pack/pack.h"
 #include "shard/pack/pack_source.h"
 #include "shard/pack/record_set.h"

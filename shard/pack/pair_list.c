@@ -1,8 +1,10 @@
 #include "shard/pack/pair_list.h"
 
-#include "proto/file.h"
+#include "shard/image/image_format.h"
+#include "shard/line_reader.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,41 +13,35 @@
 #define FOLDS_MAX 256
 
 struct reader {
-    const char *path;
-    char *rest; /* of the text */
-    size_t line; /* number of the one read last */
+    struct line_reader lines;
     size_t capacity; /* of the list's pairs */
     struct pair_list *list;
 };
 
 static enum status bad_line(const struct reader *reader, struct error *error, const char *what)
 {
-    char where[1100];
-    snprintf(where, sizeof where, "%s:%zu", reader->path, reader->line);
-    return error_set(error, STATUS_DATA, where, "correct the list", "%s", what);
+    return line_reader_refuse(&reader->lines, error, "correct the list", "%s", what);
 }
 
-/* The next line that is not empty, cut in fields at tabs (where it has one) or blanks; *count is 0 at the end
- * of the text, above FIELDS_MAX for a line of more. */
-static void next_line(struct reader *reader, char *fields[FIELDS_MAX], size_t *count)
+/* The next line, cut in fields at tabs (where it has one) or blanks; *count is 0 at the end of the text, above
+ * FIELDS_MAX for a line of more. */
+static enum status next_line(struct reader *reader, char *fields[FIELDS_MAX], size_t *count,
+                             struct error *error)
 {
+    char *line, *mark;
     *count = 0;
-    while (*count == 0 && reader->rest && *reader->rest != 0) {
-        char *line = reader->rest, *end = strchr(line, '\n'), *mark;
-        reader->rest = !end ? NULL : end + 1;
-        reader->line++;
-        if (end) {
-            *end = 0;
-        }
-        line[strcspn(line, "\r")] = 0;
-        const char *cut = strchr(line, '\t') ? "\t" : " ";
-        for (char *field = strtok_r(line, cut, &mark); field; field = strtok_r(NULL, cut, &mark)) {
-            if (*count < FIELDS_MAX) {
-                fields[*count] = field;
-            }
-            (*count)++;
-        }
+    enum status status = line_reader_next(&reader->lines, &line, error);
+    if (status != STATUS_OK || !line) {
+        return status;
     }
+    const char *cut = strchr(line, '\t') ? "\t" : " ";
+    for (char *field = strtok_r(line, cut, &mark); field; field = strtok_r(NULL, cut, &mark)) {
+        if (*count < FIELDS_MAX) {
+            fields[*count] = field;
+        }
+        (*count)++;
+    }
+    return STATUS_OK;
 }
 
 static bool number(const char *text, int most, int *value)
@@ -65,7 +61,7 @@ static enum status add(struct reader *reader, char *first, char *second, int fol
         size_t capacity = reader->capacity == 0 ? 1024 : reader->capacity * 2;
         struct pair_list_pair *larger = realloc(list->pairs, capacity * sizeof *larger);
         if (!larger) {
-            return error_no_memory(error, reader->path);
+            return error_no_memory(error, reader->lines.path);
         }
         list->pairs = larger;
         reader->capacity = capacity;
@@ -73,7 +69,7 @@ static enum status add(struct reader *reader, char *first, char *second, int fol
     struct pair_list_pair *pair = &list->pairs[list->count];
     *pair = (struct pair_list_pair){{strdup(first), strdup(second)}, fold, same};
     list->count++;
-    return !pair->image[0] || !pair->image[1] ? error_no_memory(error, reader->path) : STATUS_OK;
+    return !pair->image[0] || !pair->image[1] ? error_no_memory(error, reader->lines.path) : STATUS_OK;
 }
 
 /* --- LFW --- */
@@ -103,47 +99,61 @@ static enum status lfw_pair(struct reader *reader, char **fields, size_t count, 
 static enum status read_lfw(struct reader *reader, int folds, int pairs, struct error *error)
 {
     char *fields[FIELDS_MAX];
-    size_t count;
+    size_t count = 0;
+    enum status status = STATUS_OK;
     reader->list->first_fold = 1;
+    reader->list->any_ending = true;
     for (int fold = 1; fold <= folds; fold++) {
-        for (int i = 0; i < 2 * pairs; i++) {
-            next_line(reader, fields, &count);
-            if (count == 0) {
+        for (int i = 0; i < 2 * pairs && status == STATUS_OK; i++) {
+            status = next_line(reader, fields, &count, error);
+            if (status == STATUS_OK && count == 0) {
                 return bad_line(reader, error,
                                 "the list ends before all the pairs that its first line tells");
             }
-            enum status status = lfw_pair(reader, fields, count, fold, i < pairs, error);
-            if (status != STATUS_OK) {
-                return status;
+            if (status == STATUS_OK) {
+                status = lfw_pair(reader, fields, count, fold, i < pairs, error);
             }
         }
     }
-    next_line(reader, fields, &count);
-    return count == 0 ? STATUS_OK : bad_line(reader, error, "there are more pairs than the first line tells");
+    if (status == STATUS_OK) {
+        status = next_line(reader, fields, &count, error);
+    }
+    return status != STATUS_OK || count == 0
+               ? status
+               : bad_line(reader, error, "there are more pairs than the first line tells");
 }
 
 /* --- TSV --- */
 
+/* Names of columns: no fold before them, no verdict behind, and no image between. A slip in a first line is none. */
+static bool is_header(char **fields, size_t count)
+{
+    int value;
+    return count == 4 && !number(fields[0], INT_MAX, &value) && !number(fields[3], INT_MAX, &value) &&
+           !image_format_of_name(fields[1]) && !image_format_of_name(fields[2]);
+}
+
 static enum status read_tsv(struct reader *reader, char **fields, size_t count, struct error *error)
 {
     int fold, same;
-    if (!number(fields[0], FOLDS_MAX, &fold)) {
-        next_line(reader, fields, &count);
+    enum status status = STATUS_OK;
+    if (is_header(fields, count)) {
+        status = next_line(reader, fields, &count, error);
     }
     reader->list->first_fold = 1;
-    for (; count > 0; next_line(reader, fields, &count)) {
+    while (status == STATUS_OK && count > 0) {
         if (count != 4 || !number(fields[0], FOLDS_MAX, &fold) || !number(fields[3], 1, &same)) {
             return bad_line(reader, error, "fold, image, image, same (0 or 1) are expected");
         }
         if (fold == 0) {
             reader->list->first_fold = 0;
         }
-        enum status status = add(reader, fields[1], fields[2], fold, same == 1, error);
-        if (status != STATUS_OK) {
-            return status;
+        status = add(reader, fields[1], fields[2], fold, same == 1, error);
+        if (status == STATUS_OK) {
+            status = next_line(reader, fields, &count, error);
         }
     }
-    return STATUS_OK;
+    return status;
 }
 
 /* --- Either --- */
@@ -153,7 +163,10 @@ static enum status read_any(struct reader *reader, struct error *error)
     char *fields[FIELDS_MAX];
     size_t count;
     int folds = 1, pairs;
-    next_line(reader, fields, &count);
+    enum status status = next_line(reader, fields, &count, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (count == 0) {
         return bad_line(reader, error, "the list is empty");
     }
@@ -170,15 +183,12 @@ static enum status read_any(struct reader *reader, struct error *error)
 
 enum status pair_list_read(const char *path, struct pair_list *list, struct error *error)
 {
-    char *text;
-    size_t size;
+    struct reader reader = {.list = list};
     *list = (struct pair_list){0};
-    enum status status = file_read(path, (size_t)1 << 30, &text, &size, error);
-    if (status != STATUS_OK) {
-        return status;
+    enum status status = line_reader_open(&reader.lines, path, error);
+    if (status == STATUS_OK) {
+        status = read_any(&reader, error);
     }
-    struct reader reader = {.path = path, .rest = text, .list = list};
-    status = read_any(&reader, error);
     for (size_t i = 0; i < list->count && status == STATUS_OK; i++) {
         if (list->pairs[i].fold - list->first_fold > 255) {
             status = error_set(error, STATUS_DATA, path, "correct the list", "a fold is numbered %d",
@@ -188,7 +198,7 @@ enum status pair_list_read(const char *path, struct pair_list *list, struct erro
     if (status == STATUS_OK && list->count == 0) {
         status = error_set(error, STATUS_DATA, path, "correct the list", "there is no pair in the list");
     }
-    free(text);
+    line_reader_close(&reader.lines);
     if (status != STATUS_OK) {
         pair_list_free(list);
     }
