@@ -1,8 +1,10 @@
 /* Lists of pairs, with the folder of their images, as a verification set. */
+#include "shard/image/image_format.h"
 #include "shard/pack/pack.h"
 #include "shard/pack/pack_set.h"
 #include "shard/pack/pair_list.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,11 +103,38 @@ static enum status find_images(struct import *import, struct error *error)
 
 /* --- The whole --- */
 
+/* The list names no ending: that of the file that is there, of those of images, small or large. */
+static void find_ending(char where[PATH_SIZE])
+{
+    char path[PATH_SIZE], *dot;
+    const struct image_format *format;
+    strcpy(path, where);
+    for (size_t i = 0; (dot = strrchr(path, '.')) && (format = image_format_at(i)); i++) {
+        for (size_t ending = 0; ending < IMAGE_ENDINGS_MAX && format->endings[ending]; ending++) {
+            for (int large = 0; large < 2; large++) {
+                const char *letters = format->endings[ending];
+                size_t at = 0;
+                for (; letters[at] && dot + at < path + PATH_SIZE - 1; at++) {
+                    dot[at] = (char)(large ? toupper(letters[at]) : letters[at]);
+                }
+                dot[at] = 0;
+                if (file_exists(path)) {
+                    strcpy(where, path);
+                    return;
+                }
+            }
+        }
+    }
+}
+
 static enum status read_image(const void *context, uint64_t number, char *where, uint8_t **bytes,
                               size_t *size, struct error *error)
 {
     const struct import *import = context;
     enum status status = file_join(import->wanted->folder, import->path[number], where, error);
+    if (status == STATUS_OK && import->list.any_ending && !file_exists(where)) {
+        find_ending(where);
+    }
     if (status == STATUS_OK) {
         status = pack_read_file(where, bytes, size, error);
     }

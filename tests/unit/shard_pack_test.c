@@ -410,6 +410,98 @@ static void lists_are_read(void **state)
     assert_bad_list(*state, "hello\n", "neither");
 }
 
+/* What editors and spreadsheets put in a list costs no pair; a slip in the first line is no header. */
+static void lists_of_editors_are_read(void **state)
+{
+    struct pair_list list;
+    struct error error;
+    const char *path = scratch_path(*state, "list");
+    const char *const texts[] = {"\xef\xbb\xbf"
+                                 "1\ta.jpg\tb.jpg\t1\n1\ta.jpg\tc.jpg\t0\n",
+                                 "1\ta.jpg\tb.jpg\t1\r1\ta.jpg\tc.jpg\t0\r",
+                                 "\r\n1\ta.jpg\tb.jpg\t1 \t\r\n\r\n1\ta.jpg\tc.jpg\t0",
+                                 "\xef\xbb\xbf"
+                                 "1 1\nAda 1 2\nAda 1 Bela 2 \n\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        scratch_text(path, texts[i]);
+        assert_int_equal(pair_list_read(path, &list, &error), STATUS_OK);
+        assert_int_equal(list.count, 2);
+        assert_true(list.pairs[0].same && !list.pairs[1].same);
+        pair_list_free(&list);
+    }
+    assert_bad_list(*state, "l\ta.jpg\tb.jpg\t1\n1\ta.jpg\tc.jpg\t0\n", "fold, image, image");
+    assert_bad_list(*state, "l\ta.jpg\tb.jpg\tO\n1\ta.jpg\tc.jpg\t0\n", "fold, image, image");
+    assert_bad_list(*state, "fold\ta\tb\n1\ta.jpg\tc.jpg\t0\n", "fold, image, image");
+    scratch_write(path,
+                  "\xff\xfe"
+                  "1\0\t\0",
+                  6);
+    assert_int_equal(pair_list_read(path, &list, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "UTF-16"));
+    scratch_write(path, "1\ta\tb\t1\n\0", 9);
+    assert_int_equal(pair_list_read(path, &list, &error), STATUS_DATA);
+    assert_non_null(strstr(error.where, "list:2"));
+}
+
+/* A line that names nobody is an error of either list, with the nearest name: else who is to be out stays in. */
+static void lists_of_identities_are_checked(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    make_faces(*state, &work);
+    const struct pack_style style = style_for(&work);
+    struct pack_dataset import = import_for(&work);
+    const struct {
+        const char *text, *where, *near;
+    } bad[] = {{"bela\n", "list:1", "'Bela'"},
+               {"Ada\n\nBela\tB. Person\n", "list:3", ""},
+               {"Ada\r\nAda/\r\n", "list:2", "'Ada'"},
+               {"Nobody Of Them\nAda\nEllen\n", "list:1", "1 other line"}};
+    char list[1024];
+    snprintf(list, sizeof list, "%s", scratch_path(*state, "list"));
+    for (size_t i = 0; i < 2 * sizeof bad / sizeof *bad; i++) {
+        scratch_text(list, bad[i / 2].text);
+        import.include = i % 2 ? list : NULL;
+        import.exclude = i % 2 ? NULL : list;
+        assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
+        assert_non_null(strstr(error.where, bad[i / 2].where));
+        assert_non_null(strstr(error.what, bad[i / 2].near));
+    }
+    import.include = NULL;
+    import.exclude = list;
+    scratch_text(list, "\xef\xbb\xbf"
+                       "Ada \r\n\r\nBela\t\r\n");
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 2);
+}
+
+/* LFW's list names no ending: trees of .png and .JPG are as good. */
+static void endings_of_pairs_are_found(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    char list[1024];
+    make_faces(*state, &work);
+    add_image(&work, "Ed", 1, ".JPG", SIDE, IMAGE_JPEG);
+    add_image(&work, "Ed", 2, ".png", SIDE, IMAGE_PNG);
+    const struct pack_style style = style_for(&work);
+    snprintf(list, sizeof list, "%s", scratch_path(*state, "list"));
+    scratch_text(list, "1\t1\nEd\t1\t2\nAda\t2\tEd\t1\n");
+    const struct pack_pairs import = {
+        .list = list, .folder = work.faces, .directory = work.out, .name = "set"};
+    assert_int_equal(pack_pairs(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 3);
+    const struct pack_pairs again = {
+        .list = list, .folder = work.faces, .directory = work.out, .name = "set", .force = true};
+    scratch_text(list, "1\t1\nEd\t1\t3\nAda\t2\tEd\t1\n");
+    assert_int_equal(pack_pairs(&again, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.where, "Ed_0003.jpg"));
+    scratch_text(list, "1\tEd/Ed_0001.jpg\tAda/Ada_0001.jpg\t0\n");
+    assert_int_equal(pack_pairs(&again, &style, &result, &error), STATUS_DATA);
+}
+
 static void pairs_are_packed(void **state)
 {
     struct work work;
@@ -474,15 +566,12 @@ static void pairs_of_bad_images_are_skipped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(folders_become_datasets),
-        TEST(images_of_the_size_keep_their_bytes),
-        TEST(identities_are_chosen),
-        TEST(bad_images_stop_or_are_skipped),
-        TEST(shards_are_even_and_repeatable),
-        TEST(failed_writes_leave_nothing),
-        TEST(links_are_not_emptied),
-        TEST(lists_are_read),
-        TEST(pairs_are_packed),
+        TEST(folders_become_datasets),         TEST(images_of_the_size_keep_their_bytes),
+        TEST(identities_are_chosen),           TEST(bad_images_stop_or_are_skipped),
+        TEST(shards_are_even_and_repeatable),  TEST(failed_writes_leave_nothing),
+        TEST(links_are_not_emptied),           TEST(lists_are_read),
+        TEST(lists_of_editors_are_read),       TEST(lists_of_identities_are_checked),
+        TEST(endings_of_pairs_are_found),      TEST(pairs_are_packed),
         TEST(pairs_of_bad_images_are_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
