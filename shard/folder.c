@@ -37,9 +37,59 @@ static mode_t kind_of(DIR *directory, const struct dirent *entry, int *failed)
     return status.st_mode & S_IFMT;
 }
 
-/* Names of the subfolders, or of the images, in a folder. */
-static enum status read_names(const char *path, bool folders, struct name_list *names, struct error *error)
+/* What is told of an entry that is not wanted, by its kind; hidden ones aside. */
+static void leave_out(struct left_out *left_out, const char *path, mode_t kind, bool folders)
 {
+    if (kind == 0) {
+        left_out_add(left_out, LEFT_OUT_DEAD_LINK, path, NULL);
+    } else if (kind == S_IFDIR) {
+        left_out_add(left_out, LEFT_OUT_DEEPER, path, NULL);
+    } else if (kind != S_IFREG) {
+        left_out_add(left_out, LEFT_OUT_SPECIAL, path, NULL);
+    } else if (folders) {
+        left_out_add(left_out, LEFT_OUT_BESIDE, path, NULL);
+    } else {
+        left_out_file(left_out, path);
+    }
+}
+
+struct reading {
+    const char *path; /* of the folder */
+    bool folders; /* are wanted, else images */
+    struct name_list *names;
+    struct left_out *left_out;
+};
+
+static enum status read_entry(const struct reading *reading, DIR *directory, const struct dirent *entry,
+                              struct error *error)
+{
+    const char *name = entry->d_name;
+    char path[PATH_SIZE];
+    int failed = 0;
+    if (name[0] == '.') {
+        return STATUS_OK;
+    }
+    const mode_t kind = kind_of(directory, entry, &failed);
+    if (failed != 0) {
+        enum status status = file_data_error(error, name, failed);
+        error_prefix_where(error, reading->path);
+        return status;
+    }
+    if (reading->folders ? kind == S_IFDIR : kind == S_IFREG && is_image(name)) {
+        return name_list_add(reading->names, name) ? STATUS_OK : error_no_memory(error, reading->path);
+    }
+    if (file_join(reading->path, name, path, NULL) == STATUS_OK) {
+        leave_out(reading->left_out, path, kind, reading->folders);
+    } else {
+        leave_out(reading->left_out, name, kind, reading->folders);
+    }
+    return STATUS_OK;
+}
+
+/* Names of the subfolders, or of the images, in a folder. */
+static enum status read_names(const struct reading *reading, struct error *error)
+{
+    const char *path = reading->path;
     DIR *directory = opendir(path);
     if (!directory) {
         return error_set(error, STATUS_DATA, path, "check the path and its permissions",
@@ -49,16 +99,7 @@ static enum status read_names(const char *path, bool folders, struct name_list *
     errno = 0;
     for (struct dirent *entry = readdir(directory); entry && status == STATUS_OK;
          entry = readdir(directory)) {
-        const char *name = entry->d_name;
-        int failed = 0;
-        bool wanted = name[0] != '.' && (folders || is_image(name)) &&
-                      kind_of(directory, entry, &failed) == (folders ? S_IFDIR : S_IFREG);
-        if (failed != 0) {
-            status = file_data_error(error, name, failed);
-            error_prefix_where(error, path);
-        } else if (wanted && !name_list_add(names, name)) {
-            status = error_no_memory(error, path);
-        }
+        status = read_entry(reading, directory, entry, error);
         errno = 0;
     }
     if (status == STATUS_OK && errno != 0) {
@@ -66,25 +107,30 @@ static enum status read_names(const char *path, bool folders, struct name_list *
                            strerror(errno));
     }
     closedir(directory);
-    name_list_sort(names);
+    name_list_sort(reading->names);
     return status;
 }
 
 /* --- The whole --- */
 
-static enum status add_identity(struct folder *folder, const char *name, uint32_t least, struct error *error)
+static enum status add_identity(struct folder *folder, const char *name, const struct folder_filter *filter,
+                                struct error *error)
 {
     char path[PATH_SIZE];
     struct name_list images = {0};
+    const struct reading reading = {.path = path, .names = &images, .left_out = filter->left_out};
     if (strpbrk(name, "\r\n")) {
         return error_set(error, STATUS_DATA, folder->path, "rename it",
                          "the name of a folder contains a line break, and names are kept one a line");
     }
     enum status status = file_join(folder->path, name, path, error);
     if (status == STATUS_OK) {
-        status = read_names(path, false, &images, error);
+        status = read_names(&reading, error);
     }
-    if (status != STATUS_OK || images.count == 0 || images.count < least) {
+    if (status != STATUS_OK || images.count == 0 || images.count < filter->min_images) {
+        if (status == STATUS_OK) {
+            left_out_add(filter->left_out, images.count == 0 ? LEFT_OUT_EMPTY : LEFT_OUT_FEW, name, NULL);
+        }
         name_list_free(&images);
         return status;
     }
@@ -96,8 +142,20 @@ static enum status add_identity(struct folder *folder, const char *name, uint32_
     return !identity->name ? error_no_memory(error, folder->path) : STATUS_OK;
 }
 
+static enum status nothing_left(const struct folder *folder, const struct left_out *left_out,
+                                struct error *error)
+{
+    char *sentence = left_out ? left_out_sentence(left_out) : NULL;
+    enum status status = error_set(
+        error, STATUS_DATA, folder->path, "name a folder that holds one folder of images for each person",
+        "no identity with enough images is left%s%s", sentence ? "; " : "", sentence ? sentence : "");
+    free(sentence);
+    return status;
+}
+
 static enum status add_identities(struct folder *folder, const struct name_list *names,
-                                  const struct name_filter *chosen, uint32_t least, struct error *error)
+                                  const struct name_filter *chosen, const struct folder_filter *filter,
+                                  struct error *error)
 {
     enum status status = name_filter_check(chosen, names, folder->path, error);
     if (status != STATUS_OK) {
@@ -108,16 +166,14 @@ static enum status add_identities(struct folder *folder, const struct name_list 
         return error_no_memory(error, folder->path);
     }
     for (size_t i = 0; i < names->count && status == STATUS_OK; i++) {
-        if (name_filter_takes(chosen, names->names[i])) {
-            status = add_identity(folder, names->names[i], least, error);
+        const char *name = names->names[i];
+        if (name_filter_takes(chosen, name)) {
+            status = add_identity(folder, name, filter, error);
+        } else {
+            left_out_add(filter->left_out, name_filter_reason(chosen, name), name, NULL);
         }
     }
-    if (status == STATUS_OK && folder->count == 0) {
-        status = error_set(error, STATUS_DATA, folder->path,
-                           "name a folder that holds one folder of images for each person",
-                           "no identity with enough images is left");
-    }
-    return status;
+    return status == STATUS_OK && folder->count == 0 ? nothing_left(folder, filter->left_out, error) : status;
 }
 
 enum status folder_list(const char *path, const struct folder_filter *filter, struct folder *folder,
@@ -128,10 +184,11 @@ enum status folder_list(const char *path, const struct folder_filter *filter, st
     *folder = (struct folder){.path = path};
     enum status status = name_filter_read(filter->include, filter->exclude, &chosen, error);
     if (status == STATUS_OK) {
-        status = read_names(path, true, &names, error);
+        const struct reading reading = {path, true, &names, filter->left_out};
+        status = read_names(&reading, error);
     }
     if (status == STATUS_OK) {
-        status = add_identities(folder, &names, &chosen, filter->min_images, error);
+        status = add_identities(folder, &names, &chosen, filter, error);
     }
     name_list_free(&names);
     name_filter_free(&chosen);

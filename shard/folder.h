@@ -3,6 +3,7 @@
 #define DAIL_SHARD_FOLDER_H
 
 #include "proto/error.h"
+#include "shard/left_out.h"
 
 #include <stdint.h>
 
@@ -21,12 +22,14 @@ struct folder {
 
 struct folder_filter {
     const char *include; /* file of identities, one a line: only these, and each must be there; or NULL */
-    const char *exclude; /* likewise: none of these; or NULL */
+    const char *exclude; /* likewise: none of these, and each must be there; or NULL */
     uint32_t min_images; /* identities with fewer are left out */
+    struct left_out *left_out; /* is told what else is there; or NULL */
 };
 
 /* Identities are the subfolders, images the files in them whose ending is of a kind that is decoded
- * (shard/image/image_format.h); hidden ones are passed over, and identities without an image. Sorted byte by byte, so that labels
+ * (shard/image/image_format.h); hidden ones are passed over; whatever else is
+ * there is left out, as identities without an image are, and told. Sorted byte by byte, so that labels
  * depend on no locale. STATUS_DATA where something is missing or nothing is left. */
 enum status folder_list(const char *path, const struct folder_filter *filter, struct folder *folder,
                         struct error *error);

@@ -66,14 +66,14 @@ static bool has(const struct filter_list *list, const char *name)
     return list->count > 0 && bsearch(&wanted, list->lines, list->count, sizeof wanted, compare);
 }
 
-bool name_filter_excludes(const struct name_filter *filter, const char *name)
-{
-    return has(&filter->excluded, name);
-}
-
 bool name_filter_takes(const struct name_filter *filter, const char *name)
 {
-    return (!filter->included.path || has(&filter->included, name)) && !name_filter_excludes(filter, name);
+    return (!filter->included.path || has(&filter->included, name)) && !has(&filter->excluded, name);
+}
+
+enum left_out_reason name_filter_reason(const struct name_filter *filter, const char *name)
+{
+    return has(&filter->excluded, name) ? LEFT_OUT_EXCLUDED : LEFT_OUT_NOT_INCLUDED;
 }
 
 static enum status check_list(const struct filter_list *list, const struct name_list *names,

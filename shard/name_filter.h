@@ -3,6 +3,7 @@
 #define DAIL_SHARD_NAME_FILTER_H
 
 #include "proto/error.h"
+#include "shard/left_out.h"
 #include "shard/name_list.h"
 
 /* One of the two files: one name a line. */
@@ -22,8 +23,9 @@ struct name_filter {
 /* Reads both files; either may be NULL. Free it in any case. */
 enum status name_filter_read(const char *include, const char *exclude, struct name_filter *filter,
                              struct error *error);
-bool name_filter_excludes(const struct name_filter *filter, const char *name);
 bool name_filter_takes(const struct name_filter *filter, const char *name);
+/* Why it does not take one. */
+enum left_out_reason name_filter_reason(const struct name_filter *filter, const char *name);
 /* Every line of either file must be one of `names` (sorted), those of `source`: a slip would leave a person in who is to
  * be out. STATUS_DATA names the first line that is none, and the nearest name. */
 enum status name_filter_check(const struct name_filter *filter, const struct name_list *names,

@@ -6,13 +6,14 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The largest number of a fold in a list of pairs. */
 #define FOLD_MAX 256
 
 struct pack_options {
-    const char *record, *list, *pickle, *images, *output, *name, *include, *exclude;
+    const char *record, *list, *pickle, *images, *output, *name, *include, *exclude, *left_out;
     struct option_numbers folds;
     uint64_t seed, shard_bytes;
     int id, min_images;
@@ -191,17 +192,24 @@ static void report(const struct pack_job *job, const struct pack_result *result,
         static const char *const became[] = {"cropped to its middle", "padded with black", "stretched"};
         printf(", %llu not square, each %s", (unsigned long long)result->fitted, became[job->style.fit]);
     }
-    if (result->skipped > 0) {
-        printf(", %llu %s left out as bad", (unsigned long long)result->skipped,
-               is_set(job) ? "pairs" : "images");
-    }
     putchar('\n');
+}
+
+/* One line of all that is not in it, and the list if it is wanted. */
+static enum status report_left_out(const struct pack_options *options, const struct left_out *left_out,
+                                   struct error *error)
+{
+    char *sentence = left_out_sentence(left_out);
+    puts(sentence ? sentence : "left out: there is no memory to tell");
+    free(sentence);
+    return options->left_out ? left_out_write(left_out, options->left_out, error) : STATUS_OK;
 }
 
 static enum status execute(const struct command_line *line, struct error *error)
 {
     const struct pack_options *options = line->values;
     struct pack_job job = {.options = options, .style = options->style};
+    struct left_out left_out = {.listed = options->left_out != NULL};
     struct progress progress;
     struct pack_result result;
     char what[300];
@@ -213,12 +221,15 @@ static enum status execute(const struct command_line *line, struct error *error)
     job.style.progress = progress_update;
     job.style.warn = progress_say;
     job.style.context = &progress;
+    job.style.left_out = &left_out;
     progress_begin(&progress, what, "images");
     status = run(&job, &result, error);
     progress_end(&progress);
     if (status == STATUS_OK) {
         report(&job, &result, progress_seconds(&progress));
+        status = report_left_out(options, &left_out, error);
     }
+    left_out_free(&left_out);
     return status;
 }
 
@@ -316,6 +327,12 @@ static const struct option_spec options[] = {
      .offset = AT(exclude),
      .metavar = "FILE",
      .help = "none of the identities listed",
+     .word = WORD_FILE},
+    {.name = "left-out",
+     .kind = OPTION_STRING,
+     .offset = AT(left_out),
+     .metavar = "FILE",
+     .help = "list what is left out, and why: TSV of what, name, why",
      .word = WORD_FILE},
     {.name = "shard-mb",
      .kind = OPTION_SIZE,

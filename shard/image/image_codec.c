@@ -1,7 +1,6 @@
 #include "shard/image/image_codec.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum status image_check_side(uint64_t width, uint64_t height, struct error *error)
 {

@@ -295,6 +295,7 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
                              "the finished shards were packed with bad images left out: %llu of them",
                              (unsigned long long)(tally->next - tally->images));
         }
+        left_out_count(packing->style->left_out, LEFT_OUT_BAD_EARLIER, tally->next - tally->images);
         tell(packing->style, "going on after %u of %u shards that are finished", tally->shards, plan.shards);
         status = arrange(packing, &plan, *next, error);
     }
@@ -344,13 +345,18 @@ static enum status warn_thinned(const struct packing *packing, struct error *err
     for (uint64_t i = 0; i < source->images; i++) {
         had[source->label[i]]++;
     }
-    for (uint32_t label = 0; label < source->classes && packing->style->warn; label++) {
+    for (uint32_t label = 0; label < source->classes; label++) {
         if (stored[label] >= least || had[label] == stored[label]) {
             continue;
         }
+        if (stored[label] == 0) {
+            left_out_add(packing->style->left_out, LEFT_OUT_EMPTIED, source->names[label], NULL);
+        }
         snprintf(line, sizeof line, "identity %.200s (label %u) is left with %u of %u images",
                  source->names[label], label, stored[label], had[label]);
-        packing->style->warn(packing->style->context, line);
+        if (packing->style->warn) {
+            packing->style->warn(packing->style->context, line);
+        }
     }
     free(had);
     return STATUS_OK;
@@ -373,10 +379,21 @@ static enum status finish(struct packing *packing, struct error *error)
     return dataset_writer_finish(writer, packing->source->names, &result->bytes, error);
 }
 
+/* Before the long work: people may have to be rescued first. */
+static void tell_vanished(const struct pack_style *style)
+{
+    char *line = style->left_out ? left_out_vanished(style->left_out) : NULL;
+    if (line && style->warn) {
+        style->warn(style->context, line);
+    }
+    free(line);
+}
+
 enum status pack_write(const struct pack_dataset *wanted, const struct pack_style *style,
                        const struct pack_source *source, struct pack_result *result, struct error *error)
 {
     struct packing packing = {.wanted = wanted, .style = style, .source = source, .result = result};
+    tell_vanished(style);
     enum status status = shuffle(&packing, error);
     if (status == STATUS_OK) {
         status = stream(&packing, error);

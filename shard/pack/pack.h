@@ -15,6 +15,7 @@
 
 #include "proto/error.h"
 #include "shard/image/image.h"
+#include "shard/left_out.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,7 @@ struct pack_style {
     bool
         skip_bad; /* leave out images that cannot be decoded, instead of giving up at the first; one that the system
                       cannot read ends it all the same */
+    struct left_out *left_out; /* is told each thing that is left out, and why; or NULL */
     /* Called from the calling thread; each may be NULL. */
     void (*progress)(void *context, uint64_t done, uint64_t total); /* images */
     void (*warn)(void *context, const char *text); /* an image left out; what is gone on from */

@@ -208,6 +208,7 @@ enum status pack_bad_image(const struct pack_style *style, const struct packed_i
         }
         return image->status;
     }
+    left_out_add(style->left_out, LEFT_OUT_BAD_IMAGE, image->where, image->error.what);
     error_format(&image->error, line, sizeof line);
     if (style->warn) {
         style->warn(style->context, line);

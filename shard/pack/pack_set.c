@@ -162,7 +162,9 @@ void pack_set_pair(struct pack_set *set, const uint32_t image[2], bool same, uin
     struct pairs *pairs = &set->pairs;
     uint32_t a = set->stored[image[0]], b = set->stored[image[1]];
     if (a == NO_IMAGE || b == NO_IMAGE) {
-        set->skipped++;
+        char pair[32];
+        snprintf(pair, sizeof pair, "%llu", (unsigned long long)(pairs->count + ++set->skipped));
+        left_out_add(set->style->left_out, LEFT_OUT_BAD_PAIR, pair, NULL);
         return;
     }
     pairs->pair[(size_t)pairs->count * 2] = a;

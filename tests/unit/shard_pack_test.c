@@ -476,6 +476,87 @@ static void lists_of_identities_are_checked(void **state)
     assert_int_equal(result.classes, 2);
 }
 
+static void assert_told(const struct left_out *left_out, const char *words)
+{
+    char *sentence = left_out_sentence(left_out);
+    if (!strstr(sentence, words)) {
+        fail_msg("'%s' does not say '%s'", sentence, words);
+    }
+    free(sentence);
+}
+
+/* All that is in a folder and not in the dataset is counted, named and listed; people who vanish are named at once. */
+static void what_is_left_out_is_told(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error;
+    char path[1024];
+    size_t size;
+    struct left_out left_out = {.listed = true};
+    make_faces(*state, &work);
+    add_image(&work, "Fay", 1, ".webp", SIDE, IMAGE_JPEG);
+    add_image(&work, "Fay", 2, ".WEBP", SIDE, IMAGE_JPEG);
+    add_image(&work, "Fay", 3, ".bmp", SIDE, IMAGE_JPEG);
+    add_image(&work, "Gus", 1, "", SIDE, IMAGE_JPEG);
+    add_image(&work, "Ada", 9, ".jfif", SIDE, IMAGE_JPEG);
+    snprintf(path, sizeof path, "%s/Ada/sub", work.faces);
+    assert_int_equal(mkdir(path, 0777), 0);
+    snprintf(path, sizeof path, "%s/Ada/.hidden", work.faces);
+    scratch_text(path, "");
+    snprintf(path, sizeof path, "%s/Ada/dead.jpg", work.faces);
+    assert_int_equal(symlink("nowhere", path), 0);
+    snprintf(path, sizeof path, "%s/Ada/pipe.jpg", work.faces);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(path, sizeof path, "%s/beside.jpg", work.faces);
+    scratch_text(path, "");
+    snprintf(path, sizeof path, "%s/dora/bad\t.jpg", work.faces);
+    scratch_text(path, "no image");
+    struct pack_style style = style_for(&work);
+    style.left_out = &left_out;
+    style.skip_bad = true;
+    struct pack_dataset import = import_for(&work);
+    import.min_images = 2;
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 4 + 1 + 3 + 6);
+    assert_told(&left_out, "left out: 1 image that cannot be decoded; "
+                           "3 images of a kind that is not read (.");
+    assert_told(&left_out, ".webp 2");
+    assert_told(&left_out, "; 1 file that by its ending is no image (.txt 1); 1 file without an ending; "
+                           "1 link leading nowhere; 1 entry that is no plain file; "
+                           "1 file beside the identities' folders; 1 folder inside an identity's folder");
+    assert_told(&left_out, "; 3 identities without an image that is read; "
+                           "1 identity with fewer images than wanted");
+    char *vanished = left_out_vanished(&left_out);
+    assert_non_null(strstr(vanished, ": Empty, Fay, Gus"));
+    free(vanished);
+    snprintf(path, sizeof path, "%s", scratch_path(*state, "left.tsv"));
+    assert_int_equal(left_out_write(&left_out, path, &error), STATUS_OK);
+    char *list = (char *)scratch_read(path, &size);
+    assert_non_null(strstr(list, "\nidentity\tChloe\twith fewer"));
+    assert_non_null(strstr(list, "/Fay/Fay_0002.WEBP\tof a kind that is not read\n"));
+    assert_non_null(strstr(list, "/dora/bad?.jpg\tthat cannot be decoded: the image is neither"));
+    size_t lines = 0;
+    for (const char *at = list; (at = strchr(at, '\n')); at++) {
+        lines++;
+    }
+    assert_int_equal(lines, 1 + 1 + 3 + 1 + 1 + 1 + 1 + 1 + 1 + 3 + 1);
+    free(list);
+    left_out_free(&left_out);
+    left_out = (struct left_out){.listed = false};
+    assert_told(&left_out, "left out: nothing");
+    for (int i = 0; i < 30; i++) {
+        snprintf(path, sizeof path, "%s/Gus/0.e%d", work.faces, i);
+        left_out_file(&left_out, path);
+        left_out_add(&left_out, LEFT_OUT_EMPTY, path, NULL);
+    }
+    assert_told(&left_out, "(.e0 1, .e1 1, .e2 1, .e3 1, .e4 1, .e5 1, .e6 1, .e7 1, others 22)");
+    vanished = left_out_vanished(&left_out);
+    assert_non_null(strstr(vanished, " and 22 more"));
+    free(vanished);
+    left_out_free(&left_out);
+}
+
 /* LFW's list names no ending: trees of .png and .JPG are as good. */
 static void endings_of_pairs_are_found(void **state)
 {
@@ -566,12 +647,19 @@ static void pairs_of_bad_images_are_skipped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(folders_become_datasets),         TEST(images_of_the_size_keep_their_bytes),
-        TEST(identities_are_chosen),           TEST(bad_images_stop_or_are_skipped),
-        TEST(shards_are_even_and_repeatable),  TEST(failed_writes_leave_nothing),
-        TEST(links_are_not_emptied),           TEST(lists_are_read),
-        TEST(lists_of_editors_are_read),       TEST(lists_of_identities_are_checked),
-        TEST(endings_of_pairs_are_found),      TEST(pairs_are_packed),
+        TEST(folders_become_datasets),
+        TEST(images_of_the_size_keep_their_bytes),
+        TEST(identities_are_chosen),
+        TEST(bad_images_stop_or_are_skipped),
+        TEST(shards_are_even_and_repeatable),
+        TEST(failed_writes_leave_nothing),
+        TEST(links_are_not_emptied),
+        TEST(lists_are_read),
+        TEST(lists_of_editors_are_read),
+        TEST(lists_of_identities_are_checked),
+        TEST(what_is_left_out_is_told),
+        TEST(endings_of_pairs_are_found),
+        TEST(pairs_are_packed),
         TEST(pairs_of_bad_images_are_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
