@@ -24,6 +24,7 @@ enum left_out_reason {
     LEFT_OUT_TORN, /* a piece of a file that is no record */
     LEFT_OUT_NO_IMAGE, /* a record without an image */
     LEFT_OUT_NOT_LISTED, /* a record that the index does not have */
+    LEFT_OUT_NO_LABEL, /* a label of no image; --compact */
     LEFT_OUT_EMPTY, /* an identity without an image */
     LEFT_OUT_FEW, /* --min-images */
     LEFT_OUT_EXCLUDED,

@@ -17,7 +17,7 @@ struct pack_options {
     struct option_numbers folds;
     uint64_t seed, shard_bytes;
     int id, min_images;
-    bool force;
+    bool compact, force;
     struct pack_style style;
 };
 
@@ -123,6 +123,10 @@ static enum status check_mode(const struct pack_job *job, struct error *error)
     if (job->mode != PACK_PAIRS && options->folds.count > 0) {
         return error_set(error, STATUS_USAGE, "--folds", "add --pairs LIST", "folds are of a list of pairs");
     }
+    if (job->mode != PACK_RECORDIO && options->compact) {
+        return error_set(error, STATUS_USAGE, "--compact", "leave out --compact",
+                         "only labels of a RecordIO set can have gaps");
+    }
     if (is_set(job) && (options->include || options->exclude)) {
         return error_set(error, STATUS_USAGE, options->include ? "--include" : "--exclude",
                          "leave out --include and --exclude", "a verification set names its images itself");
@@ -162,6 +166,7 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
                                          .include = options->include,
                                          .exclude = options->exclude,
                                          .min_images = (uint32_t)options->min_images,
+                                         .compact = options->compact,
                                          .shard_bytes = options->shard_bytes,
                                          .seed = options->seed,
                                          .force = options->force};
@@ -313,9 +318,13 @@ static const struct option_spec options[] = {
      .kind = OPTION_INT,
      .offset = AT(min_images),
      .metavar = "N",
-     .help = "leave out identities with fewer",
+     .help = "leave out identities with fewer (default: a folder's without any; labels of records stay)",
      .min = 1,
      .max = 1000000},
+    {.name = "compact",
+     .kind = OPTION_FLAG,
+     .offset = AT(compact),
+     .help = "with --rec: leave out labels that no image has; the others move up"},
     {.name = "include",
      .kind = OPTION_STRING,
      .offset = AT(include),
@@ -370,7 +379,7 @@ static const struct option_spec options[] = {
     {.name = "skip-bad",
      .kind = OPTION_FLAG,
      .offset = AT(style.skip_bad),
-     .help = "leave out images that cannot be decoded, and say so"},
+     .help = "leave out images that cannot be decoded, and records that are damaged, and say so"},
     {.name = "force",
      .short_name = 'f',
      .kind = OPTION_FLAG,
@@ -386,8 +395,7 @@ static const struct command_example examples[] = {
     {"dail pack --pairs lfw-pairs.txt --images faces/lfw -o data/lfw.h5", "a verification set"},
     {0}};
 
-static const struct pack_options defaults = {
-    .shard_bytes = 256 << 20, .min_images = 1, .style = PACK_STYLE_DEFAULTS};
+static const struct pack_options defaults = {.shard_bytes = 256 << 20, .style = PACK_STYLE_DEFAULTS};
 
 const struct command command_pack = {
     .name = "pack",

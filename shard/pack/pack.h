@@ -71,7 +71,8 @@ struct pack_dataset {
     const char *name; /* of the dataset */
     uint32_t dataset_id;
     const char *include, *exclude; /* files of identities, one a line, or NULL */
-    uint32_t min_images; /* identities with fewer are left out */
+    uint32_t min_images; /* identities with fewer are left out; 0: labels without an image stay as well */
+    bool compact; /* labels without an image are left out */
     uint64_t shard_bytes; /* about so many a shard */
     uint64_t seed; /* of the order of the images over all shards */
     bool force; /* replace a dataset of that name */
@@ -86,8 +87,8 @@ enum status pack_folder(const struct pack_dataset *import, const struct pack_sty
 
 /* `source` is an InsightFace set in RecordIO: a folder with train.rec (or one other .rec), perhaps its index
  * and a property file, or the .rec itself (shard/pack/record_set.h). Labels are the records' own, and
- * identities are named by them, as wide as the largest: "0042". Only where `include`, `exclude` or min_images
- * above 1 leave some out do the others move up. */
+ * identities are named by them, as wide as the largest: "0042". Labels that no image has are classes all the
+ * same, which is told. Only where `compact`, `include`, `exclude` or min_images leave some out do the others move up. */
 enum status pack_recordio(const struct pack_dataset *import, const struct pack_style *style,
                           struct pack_result *result, struct error *error);
 

@@ -1,6 +1,7 @@
 #include "shard/pack/recordio.h"
 
 #include "proto/file.h"
+#include "shard/line_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,9 +137,12 @@ static enum status load(struct reader *reader, uint64_t offset, size_t size, con
                 continue;
             }
             if (count <= 0) {
-                return error_set(error, STATUS_DATA, NULL, "check the file and its disk",
-                                 "the file cannot be read: %s",
-                                 count < 0 ? strerror(errno) : "it has become shorter");
+                const int failed = count < 0 ? errno : ENODATA;
+                error_set(error, STATUS_DATA, NULL, "check the file and its disk",
+                          "the file cannot be read: %s",
+                          count < 0 ? strerror(failed) : "it has become shorter");
+                error_of_system(error, failed);
+                return STATUS_DATA;
             }
             reader->count += (size_t)count;
         }
@@ -217,28 +221,119 @@ static enum status open_reader(struct reader *reader, struct error *error)
     return status;
 }
 
+/* Whether a record begins there. */
+static bool begins_record(struct reader *reader, uint64_t offset)
+{
+    struct recordio_record record = {.offset = offset};
+    return read_record(reader, &record, NULL) == STATUS_OK;
+}
+
+/* The first record from `from` on, before `end`, which need not lie at a multiple of 4: bytes may be lost. `end` where there
+ * is none. */
+static enum status find_record(struct reader *reader, uint64_t from, uint64_t end, uint64_t *found,
+                               struct error *error)
+{
+    *found = end;
+    for (uint64_t at = from; at + PREFIX <= end; at++) {
+        const uint8_t *bytes;
+        enum status status = load(reader, at, PREFIX, &bytes, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (read_u32(bytes) == MAGIC && begins_record(reader, at)) {
+            *found = at;
+            return STATUS_OK;
+        }
+    }
+    return STATUS_OK;
+}
+
+struct scan {
+    struct reader reader;
+    enum status (*visit)(void *context, const struct recordio_record *record, struct error *error);
+    void (*torn)(void *context, uint64_t begin, uint64_t end, const struct error *why);
+    void *context;
+    /* The record that was read last: it is seen once another one begins where it ends, unless damage ends the scan. */
+    struct recordio_record last;
+    bool waits;
+};
+
+static enum status see_last(struct scan *scan, struct error *error)
+{
+    enum status status = scan->waits ? scan->visit(scan->context, &scan->last, error) : STATUS_OK;
+    scan->waits = false;
+    if (status != STATUS_OK) {
+        add_place(scan->reader.path, scan->last.offset, error);
+    }
+    return status;
+}
+
+/* There is no record at *next: goes on at the next one. The container's word is never within a record's data where its
+ * writer could have put a record: one inside of the last record is another's, which a false length took in. */
+static enum status pass_damage(struct scan *scan, const struct error *why, uint64_t *next,
+                               struct error *error)
+{
+    const uint64_t place = *next, size = scan->reader.size;
+    uint64_t begin = place, found = place;
+    enum status status = STATUS_OK;
+    if (scan->waits) {
+        status = find_record(&scan->reader, scan->last.offset + 4, place, &found, error);
+    }
+    if (status == STATUS_OK && found < place) {
+        begin = scan->last.offset;
+        scan->waits = false;
+    } else if (status == STATUS_OK) {
+        status = find_record(&scan->reader, place + 1, size, &found, error);
+    }
+    if (status == STATUS_OK) {
+        status = see_last(scan, error);
+        scan->torn(scan->context, begin, found, why);
+        *next = found;
+    }
+    return status;
+}
+
+static enum status scan_records(struct scan *scan, struct error *error)
+{
+    uint64_t next = 0;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && next < scan->reader.size) {
+        struct recordio_record record = {.offset = next};
+        struct error failure = {0};
+        status = read_record(&scan->reader, &record, &failure);
+        if (status == STATUS_OK) {
+            status = see_last(scan, error);
+            scan->last = record;
+            scan->waits = true;
+            next += record.span;
+        } else if (status == STATUS_DATA && failure.number == 0 && scan->torn) {
+            status = pass_damage(scan, &failure, &next, error);
+        } else {
+            add_place(scan->reader.path, next, &failure);
+            if (error) {
+                *error = failure;
+            }
+        }
+    }
+    return status == STATUS_OK ? see_last(scan, error) : status;
+}
+
 enum status recordio_scan(const char *path,
                           enum status (*visit)(void *context, const struct recordio_record *record,
                                                struct error *error),
+                          void (*torn)(void *context, uint64_t begin, uint64_t end, const struct error *why),
                           void *context, struct error *error)
 {
-    struct reader reader = {.path = path, .descriptor = -1};
-    struct recordio_record record = {.offset = 0};
-    enum status status = open_reader(&reader, error);
-    while (status == STATUS_OK && record.offset < reader.size) {
-        status = read_record(&reader, &record, error);
-        if (status == STATUS_OK) {
-            status = visit(context, &record, error);
-        }
-        if (status != STATUS_OK) {
-            add_place(path, record.offset, error);
-        }
-        record.offset += record.span;
+    struct scan scan = {
+        .reader = {.path = path, .descriptor = -1}, .visit = visit, .torn = torn, .context = context};
+    enum status status = open_reader(&scan.reader, error);
+    if (status == STATUS_OK) {
+        status = scan_records(&scan, error);
     }
-    if (reader.descriptor >= 0) {
-        close(reader.descriptor);
+    if (scan.reader.descriptor >= 0) {
+        close(scan.reader.descriptor);
     }
-    free(reader.block);
+    free(scan.reader.block);
     return status;
 }
 
@@ -280,37 +375,70 @@ enum status recordio_image(uint8_t *bytes, size_t span, size_t *image_bytes, str
 
 /* --- The index --- */
 
-uint64_t recordio_mix(uint64_t offset)
+static enum status add_offset(struct recordio_index *index, uint64_t *capacity, uint64_t offset,
+                              const char *path, struct error *error)
 {
-    /* The finaliser of MurmurHash3. */
-    offset = (offset ^ offset >> 33) * 0xff51afd7ed558ccdu;
-    offset = (offset ^ offset >> 33) * 0xc4ceb9fe1a85ec53u;
-    return offset ^ offset >> 33;
+    if (index->count == *capacity) {
+        uint64_t more = *capacity == 0 ? 4096 : *capacity * 2;
+        uint64_t *larger = realloc(index->offset, (size_t)more * sizeof *larger);
+        if (!larger) {
+            return error_no_memory(error, path);
+        }
+        index->offset = larger;
+        *capacity = more;
+    }
+    index->offset[index->count++] = offset;
+    return STATUS_OK;
 }
 
-enum status recordio_read_index(const char *path, uint64_t *count, uint64_t *mixed, struct error *error)
+static enum status read_index_line(const struct line_reader *reader, const char *line, uint64_t *offset,
+                                   struct error *error)
 {
-    FILE *file = fopen(path, "re");
-    char line[128], where[1200], end;
-    uint64_t key, offset;
-    *count = *mixed = 0;
-    if (!file) {
-        return file_data_error(error, path, errno);
+    char *end;
+    errno = 0;
+    strtoull(line, &end, 10);
+    bool good = line[0] >= '0' && line[0] <= '9' && *end == '\t' && end[1] >= '0' && end[1] <= '9';
+    if (good) {
+        *offset = strtoull(end + 1, &end, 10);
+        good = *end == 0 && errno == 0;
     }
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "%" SCNu64 "\t%" SCNu64 "%c", &key, &offset, &end) < 2 ||
-            line[strspn(line, "0123456789\t\r\n ")] != 0) {
-            snprintf(where, sizeof where, "%s:%" PRIu64, path, *count + 1);
-            status = error_set(error, STATUS_DATA, where, "remove the index: it is not needed",
-                               "this is no line of an index: key, offset");
+    return good ? STATUS_OK
+                : line_reader_refuse(reader, error, "correct the index, or remove it: it is not needed",
+                                     "this is no line of an index: key, offset");
+}
+
+static int compare_offsets(const void *left, const void *right)
+{
+    const uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+enum status recordio_read_index(const char *path, struct recordio_index *index, struct error *error)
+{
+    struct line_reader reader = {0};
+    uint64_t capacity = 0, offset = 0;
+    char *line;
+    *index = (struct recordio_index){0};
+    enum status status = line_reader_open(&reader, path, error);
+    while (status == STATUS_OK) {
+        status = line_reader_next(&reader, &line, error);
+        if (status != STATUS_OK || !line) {
+            break;
         }
-        ++*count;
-        *mixed += recordio_mix(offset);
+        status = read_index_line(&reader, line, &offset, error);
+        if (status == STATUS_OK) {
+            status = add_offset(index, &capacity, offset, path, error);
+        }
     }
-    if (status == STATUS_OK && ferror(file)) {
-        status = error_set(error, STATUS_DATA, path, "check the disk", "the file cannot be read");
+    line_reader_close(&reader);
+    if (index->count > 1) {
+        qsort(index->offset, (size_t)index->count, sizeof *index->offset, compare_offsets);
     }
-    fclose(file);
+    for (uint64_t i = 1; i < index->count && status == STATUS_OK; i++) {
+        if (index->offset[i] == index->offset[i - 1]) {
+            status = error_set(error, STATUS_DATA, path, "correct the index, or remove it: it is not needed",
+                               "the record at byte %" PRIu64 " is listed twice", index->offset[i]);
+        }
+    }
     return status;
 }

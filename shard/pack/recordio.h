@@ -31,11 +31,14 @@ struct recordio_record {
     uint32_t image_bytes; /* of the image; 0: none, as in InsightFace's header and identity records */
 };
 
-/* Calls `visit` for every record in the file's order; ends early where that is not STATUS_OK, with its
- * status. Reads the file once, from end to end in large pieces. STATUS_DATA names the record's place. */
+/* Calls `visit` for every record in the file's order; ends early where that is not STATUS_OK, with its status. Reads the
+ * file once, from end to end in large pieces. STATUS_DATA names the record's place. With `torn` (may be NULL) damage ends
+ * nothing: it is told which piece of the file, up to the next record or the end, is none and why. A record whose length is
+ * damaged may have swallowed others: it is such a piece itself. */
 enum status recordio_scan(const char *path,
                           enum status (*visit)(void *context, const struct recordio_record *record,
                                                struct error *error),
+                          void (*torn)(void *context, uint64_t begin, uint64_t end, const struct error *why),
                           void *context, struct error *error);
 
 /* The image of one record, whose `span` bytes of the file are in `bytes`: brings its parts together at the
@@ -43,11 +46,13 @@ enum status recordio_scan(const char *path,
  * is left to the caller. */
 enum status recordio_image(uint8_t *bytes, size_t span, size_t *image_bytes, struct error *error);
 
-/* A number for a set of offsets, whatever their order: the sum of each one's. */
-uint64_t recordio_mix(uint64_t offset);
+/* What an index file lists. */
+struct recordio_index {
+    uint64_t *offset; /* [count], ascending; the caller frees it */
+    uint64_t count;
+};
 
-/* Reads an index file, lines of key and offset: how many there are, and the sum of their offsets' numbers.
- * STATUS_DATA names the first bad line. */
-enum status recordio_read_index(const char *path, uint64_t *count, uint64_t *mixed, struct error *error);
+/* Reads an index file, lines of key and offset. STATUS_DATA names the first bad line, and an offset that is there twice. */
+enum status recordio_read_index(const char *path, struct recordio_index *index, struct error *error);
 
 #endif

@@ -28,6 +28,14 @@ static enum status visit(void *context, const struct recordio_record *record, st
     return STATUS_OK;
 }
 
+static void pass(void *context, uint64_t begin, uint64_t end, const struct error *why)
+{
+    struct scanned *scanned = context;
+    fuzz_require(begin == scanned->next && end > begin && end <= scanned->size && why->what[0],
+                 "a piece that is no record lies between records, and it is told why");
+    scanned->next = end;
+}
+
 /* Takes the first `size` bytes of the input as a file, which is removed where there are none. */
 static void write_file(const char *name, size_t size, const uint8_t **data, size_t *left)
 {
@@ -72,12 +80,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_file("train.idx", index, &data, &size);
     fuzz_write("train.rec", data, size, path, sizeof path);
     struct scanned scanned = {.bytes = data, .size = size};
-    if (recordio_scan(path, visit, &scanned, &error) == STATUS_OK) {
+    if (recordio_scan(path, visit, NULL, &scanned, &error) == STATUS_OK) {
         fuzz_require(scanned.next == size, "a file that was scanned is all records");
     }
-    if (record_set_open(fuzz_directory(), &set, &error) == STATUS_OK) {
-        read_images(&set);
-        record_set_close(&set);
+    scanned.next = 0;
+    fuzz_require(recordio_scan(path, visit, pass, &scanned, &error) == STATUS_OK && scanned.next == size,
+                 "every byte of a file is of a record or of a piece that is none");
+    for (int skip = 0; skip < 2; skip++) {
+        const struct pack_style style = {.skip_bad = skip == 1};
+        if (record_set_open(fuzz_directory(), &style, &set, &error) == STATUS_OK) {
+            read_images(&set);
+            record_set_close(&set);
+        }
     }
     return 0;
 }

@@ -102,7 +102,7 @@ static void records_are_read(void **state)
     put_image(&output, 0, 5, 0, 77, "image", 5);
     put_image(&output, 2, 3, 1.5f, 78, "another", 7);
     write_output(&output, scratch_path(*state, "a.rec"));
-    assert_int_equal(recordio_scan(scratch_path(*state, "a.rec"), see, &seen, &error), STATUS_OK);
+    assert_int_equal(recordio_scan(scratch_path(*state, "a.rec"), see, NULL, &seen, &error), STATUS_OK);
     assert_int_equal(seen.count, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(seen.records[i].offset, output.place[i]);
@@ -140,7 +140,7 @@ static void parts_are_joined(void **state)
     put_image(&output, 0, 6, 0, MAGIC, images[5], 44);
     const char *path = scratch_path(*state, "parts.rec");
     write_output(&output, path);
-    assert_int_equal(recordio_scan(path, see, &seen, &error), STATUS_OK);
+    assert_int_equal(recordio_scan(path, see, NULL, &seen, &error), STATUS_OK);
     assert_int_equal(seen.count, 7);
     for (size_t i = 0; i < 7; i++) {
         size_t size, expected = i == 6 ? 44 : 44 - i % 3;
@@ -161,7 +161,7 @@ static enum status scan_bytes(struct scratch *scratch, const uint8_t *bytes, siz
     struct seen seen = {.count = 0};
     const char *path = scratch_path(scratch, "bad.rec");
     scratch_write(path, bytes, size);
-    return recordio_scan(path, see, &seen, error);
+    return recordio_scan(path, see, NULL, &seen, error);
 }
 
 /* Any beginning of a file is refused unless it ends between records (or without the last one's filling). */
@@ -241,19 +241,110 @@ static void changed_records_are_refused(void **state)
 
 static void indices_are_read(void **state)
 {
-    uint64_t count, mixed, other;
+    struct recordio_index index;
     struct error error = {0};
     const char *path = scratch_path(*state, "a.idx");
-    scratch_text(path, "0\t0\n3\t40\n1\t1234567890123\n");
-    assert_int_equal(recordio_read_index(path, &count, &mixed, &error), STATUS_OK);
-    assert_int_equal(count, 3);
-    assert_true(mixed == recordio_mix(40) + recordio_mix(1234567890123) + recordio_mix(0));
-    scratch_text(path, "0\t0\n1\t41\n3\t1234567890122\n");
-    assert_int_equal(recordio_read_index(path, &count, &other, &error), STATUS_OK);
-    assert_true(mixed != other);
-    scratch_text(path, "0\t0\none\t40\n");
-    assert_int_equal(recordio_read_index(path, &count, &mixed, &error), STATUS_DATA);
-    assert_non_null(strstr(error.where, "a.idx:2"));
+    const char *const good[] = {"0\t0\n3\t40\n1\t1234567890123\n",
+                                "\xef\xbb\xbf"
+                                "0\t0\r\n1\t1234567890123\r\n3\t40 \r\n\r\n"};
+    const char *const bad[] = {"0\t0\none\t40\n",
+                               "0\t0\n1 40\n",
+                               "0\t0\n1\t\n",
+                               "0\t0\n1\t40\t2\n",
+                               "0\t0\n1\t99999999999999999999999\n",
+                               "0\t0\n-1\t40\n"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        scratch_text(path, good[i]);
+        assert_int_equal(recordio_read_index(path, &index, &error), STATUS_OK);
+        assert_int_equal(index.count, 3);
+        assert_true(index.offset[0] == 0 && index.offset[1] == 40 && index.offset[2] == 1234567890123);
+        free(index.offset);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        scratch_text(path, bad[i]);
+        assert_int_equal(recordio_read_index(path, &index, &error), STATUS_DATA);
+        assert_non_null(strstr(error.where, "a.idx:2"));
+        free(index.offset);
+    }
+    scratch_text(path, "0\t40\n3\t0\n1\t40\n");
+    assert_int_equal(recordio_read_index(path, &index, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "byte 40 is listed twice"));
+    free(index.offset);
+}
+
+/* --- Damage that is passed over --- */
+
+struct passed {
+    uint64_t seen[16], begin[16], end[16];
+    size_t records, pieces;
+};
+
+static enum status see_place(void *context, const struct recordio_record *record, struct error *error)
+{
+    struct passed *passed = context;
+    (void)error;
+    passed->seen[passed->records++] = record->offset;
+    return STATUS_OK;
+}
+
+static void see_piece(void *context, uint64_t begin, uint64_t end, const struct error *why)
+{
+    struct passed *passed = context;
+    assert_true(why->what[0] != 0);
+    passed->begin[passed->pieces] = begin;
+    passed->end[passed->pieces++] = end;
+}
+
+static struct passed scan_damaged(struct scratch *scratch, const uint8_t *bytes, size_t size)
+{
+    struct passed passed = {.records = 0};
+    struct error error;
+    const char *path = scratch_path(scratch, "torn.rec");
+    scratch_write(path, bytes, size);
+    assert_int_equal(recordio_scan(path, see_place, see_piece, &passed, &error), STATUS_OK);
+    return passed;
+}
+
+/* Five records, of which the fourth is in parts. Whatever happens to one costs no other. */
+static void damage_costs_one_record(void **state)
+{
+    struct output output = {.size = 0};
+    uint8_t bytes[1 << 10];
+    for (int i = 0; i < 5; i++) {
+        put_image(&output, 0, 5, 0, 1, i == 3 ? "imagimag\x0a\x23\xd7\xce----" : "imagimagimagimag", 16);
+    }
+    output.place[5] = output.size;
+    for (size_t hurt = 0; hurt < 5; hurt++) {
+        const size_t begin = output.place[hurt], end = output.place[hurt + 1];
+        /* The word; a length that ends within the record, one that takes in the next one, one beyond the file. */
+        const size_t changed[4] = {begin, begin + 4, begin + 4, begin + 6};
+        const uint8_t to[4] = {0, 24, (uint8_t)(end - begin + 16), 0xff};
+        for (size_t kind = 0; kind < 4; kind++) {
+            memcpy(bytes, output.bytes, output.size);
+            bytes[changed[kind]] = to[kind];
+            struct passed passed = scan_damaged(*state, bytes, output.size);
+            /* One that has become shorter is a record still, and its image will be none. */
+            const bool shorter = kind == 1 && hurt != 3;
+            assert_int_equal(passed.pieces, 1);
+            assert_int_equal(passed.records, shorter ? 5 : 4);
+            for (size_t i = 0, at = 0; i < 5; i++) {
+                if (i != hurt || shorter) {
+                    assert_int_equal(passed.seen[at++], output.place[i]);
+                }
+            }
+            assert_true(passed.begin[0] >= begin && passed.end[0] == end);
+        }
+        /* Bytes are lost, so that what follows lies at no multiple of 4. */
+        memcpy(bytes, output.bytes, begin + 11);
+        memcpy(bytes + begin + 11, output.bytes + end - 2, output.size - (end - 2));
+        struct passed passed = scan_damaged(*state, bytes, output.size - (end - 2 - begin - 11));
+        assert_int_equal(passed.records, 4);
+        assert_int_equal(passed.seen[3],
+                         hurt == 4 ? output.place[3] : output.place[4] - (end - 2 - begin - 11));
+    }
+    struct passed passed = scan_damaged(*state, (const uint8_t *)"this is no RecordIO at all", 26);
+    assert_int_equal(passed.records, 0);
+    assert_true(passed.pieces == 1 && passed.begin[0] == 0 && passed.end[0] == 26);
 }
 
 /* --- Sets --- */
@@ -306,7 +397,6 @@ static struct pack_dataset import_from(struct scratch *scratch)
     return (struct pack_dataset){.source = scratch->directory,
                                  .directory = scratch->directory,
                                  .name = "set",
-                                 .min_images = 1,
                                  .shard_bytes = 1 << 20,
                                  .force = true};
 }
@@ -388,6 +478,14 @@ static void identities_are_chosen(void **state)
     char list[1024], **names;
     struct manifest manifest;
     write_set(*state, true, faces);
+    /* Labels 1, 3 and 5 have no image. */
+    import.compact = true;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 3);
+    import.compact = false;
+    import.min_images = 1;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 3);
     import.min_images = 2;
     assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
     assert_int_equal(result.classes, 3);
@@ -419,9 +517,10 @@ static void identities_are_chosen(void **state)
 
 static void assert_set_is_bad(struct scratch *scratch, const char *where, const char *what)
 {
+    const struct pack_style style = small_style();
     struct record_set set;
     struct error error = {0};
-    assert_int_equal(record_set_open(scratch->directory, &set, &error), STATUS_DATA);
+    assert_int_equal(record_set_open(scratch->directory, &style, &set, &error), STATUS_DATA);
     if (!strstr(error.where, where) || !strstr(error.what, what)) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, what, where);
     }
@@ -442,7 +541,9 @@ static void contradictions_are_named(void **state)
     scratch_text(scratch_path(*state, "property"), "many");
     assert_set_is_bad(*state, "property", "are expected");
     scratch_text(scratch_path(*state, "train.idx"), "0\t0\n");
-    assert_set_is_bad(*state, "train.idx", "the index of 1 records is not that of the 13");
+    assert_set_is_bad(*state, "train.idx", "lists none of the 7 images");
+    scratch_text(scratch_path(*state, "train.idx"), "0\t0\n1\t41\n2\t1000000\n");
+    assert_set_is_bad(*state, "train.idx", "of its 3 places 2 begin no record");
     /* Cut between records: the header tells. */
     struct output output = {.size = 0};
     unlink(scratch_path(*state, "train.idx"));
@@ -454,9 +555,76 @@ static void contradictions_are_named(void **state)
     free_faces(faces);
 }
 
+static void warned(void *context, const char *text)
+{
+    snprintf(context, 1000, "%s", text);
+}
+
+/* What a set lacks is told: labels of nobody, images that the index has not, records without one, torn ones. */
+static void what_is_missing_is_told(void **state)
+{
+    struct face faces[7];
+    struct left_out left_out = {.listed = false};
+    struct pack_dataset import = import_from(*state);
+    struct pack_style style = small_style();
+    struct pack_result result;
+    struct error error;
+    char warning[1000] = "", *text;
+    size_t size;
+    style.warn = warned;
+    style.context = warning;
+    style.left_out = &left_out;
+    write_set(*state, true, faces);
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_non_null(strstr(warning, "3 of 6 labels have no image"));
+    assert_non_null(strstr(warning, "--compact"));
+    /* The index has two lines less: the second image and the last. */
+    text = (char *)scratch_read(scratch_path(*state, "train.idx"), &size);
+    char *second = strstr(text, "\n2\t") + 1, *last = strstr(text, "\n7\t") + 1;
+    memset(second, '\n', strcspn(second, "\n"));
+    memset(last, '\n', strcspn(last, "\n"));
+    scratch_write(scratch_path(*state, "train.idx"), text, size);
+    free(text);
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 5);
+    assert_int_equal(left_out.count[LEFT_OUT_NOT_LISTED], 2);
+    /* The third record's word is gone. */
+    uint64_t place = 0;
+    text = (char *)scratch_read(scratch_path(*state, "train.rec"), &size);
+    for (int i = 0; i < 2; place++) {
+        i += memcmp(text + place + 4, word, 4) == 0;
+    }
+    free(text);
+    scratch_flip(scratch_path(*state, "train.rec"), place + 3);
+    unlink(scratch_path(*state, "train.idx"));
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_DATA);
+    style.skip_bad = true;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 6);
+    assert_int_equal(left_out.count[LEFT_OUT_TORN], 1);
+    /* A record without an image, among images. */
+    struct output output = {.size = 0};
+    put_image(&output, 2, 4, 5, 0, "", 0);
+    put_image(&output, 0, 0, 0, 1, faces[0].bytes, faces[0].size);
+    put_image(&output, 2, 1, 0, 2, "", 0);
+    put_image(&output, 0, 1, 0, 3, faces[1].bytes, faces[1].size);
+    put_image(&output, 2, 1, 4, 4, "", 0);
+    write_output(&output, scratch_path(*state, "train.rec"));
+    unlink(scratch_path(*state, "property"));
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 2);
+    assert_int_equal(left_out.count[LEFT_OUT_NO_IMAGE], 1);
+    style.skip_bad = false;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "has no image"));
+    left_out_free(&left_out);
+    free_faces(faces);
+}
+
 static void labels_are_checked(void **state)
 {
     static const float labels[] = {-1, 1.5f, NAN, INFINITY, 16777216};
+    const struct pack_style style = small_style();
     struct record_set set;
     struct error error = {0};
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
@@ -464,7 +632,8 @@ static void labels_are_checked(void **state)
         put_image(&output, 0, 7, 0, 1, "image", 5);
         put_image(&output, i % 2 == 0 ? 0 : 2, labels[i], 0, 2, "image", 5);
         write_output(&output, scratch_path(*state, "train.rec"));
-        assert_int_equal(record_set_open(((struct scratch *)*state)->directory, &set, &error), STATUS_DATA);
+        assert_int_equal(record_set_open(((struct scratch *)*state)->directory, &style, &set, &error),
+                         STATUS_DATA);
         assert_non_null(strstr(error.what, "is no number of an identity"));
         assert_non_null(strstr(error.where, "record at byte 40"));
     }
@@ -485,6 +654,8 @@ int main(void)
         TEST(identities_are_chosen),
         TEST(contradictions_are_named),
         TEST(labels_are_checked),
+        TEST(damage_costs_one_record),
+        TEST(what_is_missing_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
