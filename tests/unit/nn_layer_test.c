@@ -302,6 +302,64 @@ static void test_batchnorm_offset(void **state)
     assert_near(memory.inverse[0], 1.0 / sqrt(1e-5), 1e-3);
 }
 
+static void check_statistics(const struct norm_memory *memory, size_t rows, size_t channels,
+                             const float *input)
+{
+    for (size_t c = 0; c < channels; c++) {
+        double sum = 0.0, square = 0.0;
+        for (size_t i = 0; i < rows; i++) {
+            sum += (double)input[i * channels + c];
+        }
+        for (size_t i = 0; i < rows; i++) {
+            square += pow((double)input[i * channels + c] - sum / (double)rows, 2.0);
+        }
+        double inverse = 1.0 / sqrt(square / (double)rows + 1e-5);
+        assert_near(memory->mean[c], sum / (double)rows, 1e-6 * fabs(sum / (double)rows));
+        assert_near(memory->inverse[c], inverse, 1e-6 * inverse);
+        assert_near(memory->batch_variance[c], square / ((double)rows - 1.0),
+                    3e-6 * square / ((double)rows - 1.0));
+    }
+}
+
+/* Two or three values close together, and more of them, far from the running mean. */
+static void test_batchnorm_far_from_running_mean(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    static float input[ROWS_MAX * 8];
+    const size_t rows[] = {2, 3, 5, 255, 256, ROWS_MAX};
+    const float spreads[] = {1e-3f, 1e-2f, 1.0f};
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        for (size_t j = 0; j < sizeof spreads / sizeof *spreads; j++) {
+            struct norm_memory memory;
+            struct batchnorm norm = norm_init(&memory, 8);
+            struct batchnorm_watch watch;
+            fill(input, rows[k] * 8, 5.0f, spreads[j]);
+            bench_init(&bench, ISA_GENERIC, 1);
+            batchnorm_watch_prepare(&watch, &bench.context, &norm, input);
+            pass_visit_begin(&watch.visit);
+            watch.visit.visitor.written(watch.visit.visitor.context, 0, 0, rows[k]);
+            batchnorm_watch_end(&watch, rows[k]);
+            check_statistics(&memory, rows[k], 8, input);
+        }
+    }
+}
+
+/* The first row, about which a tensor is measured, far from all others. */
+static void test_batchnorm_first_row_apart(void **state)
+{
+    (void)state;
+    static struct bench bench;
+    static float input[ROWS_MAX * 8];
+    struct norm_memory memory;
+    struct batchnorm norm = norm_init(&memory, 8);
+    fill(input, ROWS_MAX * 8, 0.5f, 0.1f);
+    fill(input, 8, 30.0f, 1.0f);
+    bench_init(&bench, ISA_GENERIC, 2);
+    batchnorm_measure(&bench.context, &norm, ROWS_MAX, input);
+    check_statistics(&memory, ROWS_MAX, 8, input);
+}
+
 /* --- PReLU --- */
 
 static void test_prelu(void **state)
@@ -542,10 +600,16 @@ int main(void)
 {
     draw_state = 42;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_batchnorm),        cmocka_unit_test(test_batchnorm_running),
-        cmocka_unit_test(test_batchnorm_offset), cmocka_unit_test(test_prelu),
-        cmocka_unit_test(test_residual),         cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_dropout),          cmocka_unit_test(test_sets_and_threads),
+        cmocka_unit_test(test_batchnorm),
+        cmocka_unit_test(test_batchnorm_running),
+        cmocka_unit_test(test_batchnorm_offset),
+        cmocka_unit_test(test_batchnorm_far_from_running_mean),
+        cmocka_unit_test(test_batchnorm_first_row_apart),
+        cmocka_unit_test(test_prelu),
+        cmocka_unit_test(test_residual),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_sets_and_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

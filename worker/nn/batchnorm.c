@@ -1,6 +1,8 @@
 #include "worker/nn/batchnorm.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 static void take_variance(const struct batchnorm *norm, size_t c, double variance)
 {
@@ -9,8 +11,8 @@ static void take_variance(const struct batchnorm *norm, size_t c, double varianc
     norm->scale[c] = (float)(norm->weight ? inverse * (double)norm->weight[c] : inverse);
 }
 
-void batchnorm_take_moments(const struct batchnorm *norm, size_t rows, const float *pivot, const double *sum,
-                            const double *square)
+static void take_moments(const struct batchnorm *norm, size_t rows, const float *pivot, const double *sum,
+                         const double *square)
 {
     double n = (double)rows;
     for (size_t c = 0; c < (size_t)norm->channels; c++) {
@@ -38,24 +40,85 @@ struct nn_affine batchnorm_affine(const struct batchnorm *norm)
     return (struct nn_affine){.mean = norm->mean, .scale = norm->scale, .bias = norm->bias};
 }
 
+/* Fewer rows are summed in double: of two or three values that lie close together float sums leave too
+ * little, and so few cost nothing. */
+enum { ROWS_MANY = 256 };
+/* Squared distance from the pivot to the mean, over the variance: of float's 7 digits so much may cancel. */
+enum { CANCELLED_MOST = 64 };
+
+static void measure_few(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
+                        const float *input)
+{
+    size_t channels = (size_t)norm->channels;
+    double *sum = context->sums[0], *square = context->sums[1];
+    memset(sum, 0, channels * sizeof *sum);
+    memset(square, 0, channels * sizeof *square);
+    for (size_t row = 0; row < rows; row++) {
+        const float *x = input + row * channels;
+        for (size_t c = 0; c < channels; c++) {
+            double distance = (double)x[c] - (double)input[c];
+            sum[c] += distance;
+            square[c] += distance * distance;
+        }
+    }
+    take_moments(norm, rows, input, sum, square);
+}
+
 struct measure_task {
     size_t channels;
-    const float *input;
+    const float *input, *pivot;
 };
 
 static void measure_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
                           float *const sums[PASS_SUMS_MAX])
 {
     const struct measure_task *task = opaque;
-    kernels->moments(rows, task->channels, task->input + row * task->channels, task->input, sums[0], sums[1]);
+    kernels->moments(rows, task->channels, task->input + row * task->channels, task->pivot, sums[0], sums[1]);
+}
+
+static void measure_about(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
+                          const float *input, const float *pivot)
+{
+    struct measure_task task = {.channels = (size_t)norm->channels, .input = input, .pivot = pivot};
+    pass_run(context, rows, norm->channels, 2, measure_block, &task);
+}
+
+static bool cancels(const struct pass_context *context, const struct batchnorm *norm, size_t rows)
+{
+    double n = (double)rows;
+    for (size_t c = 0; c < (size_t)norm->channels; c++) {
+        double shift = context->sums[0][c] / n, variance = context->sums[1][c] / n - shift * shift;
+        if (shift * shift > CANCELLED_MOST * (variance + BATCHNORM_EPSILON)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void batchnorm_take_moments(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
+                            const float *input, const float *pivot)
+{
+    if (rows < ROWS_MANY) {
+        measure_few(context, norm, rows, input);
+        return;
+    }
+    if (cancels(context, norm, rows)) {
+        for (size_t c = 0; c < (size_t)norm->channels; c++) {
+            context->pivot[c] = (float)((double)pivot[c] + context->sums[0][c] / (double)rows);
+        }
+        pivot = context->pivot;
+        measure_about(context, norm, rows, input, pivot);
+    }
+    take_moments(norm, rows, pivot, context->sums[0], context->sums[1]);
 }
 
 void batchnorm_measure(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
                        const float *input)
 {
-    struct measure_task task = {.channels = (size_t)norm->channels, .input = input};
-    pass_run(context, rows, norm->channels, 2, measure_block, &task);
-    batchnorm_take_moments(norm, rows, input, context->sums[0], context->sums[1]);
+    if (rows >= ROWS_MANY) {
+        measure_about(context, norm, rows, input, input);
+    }
+    batchnorm_take_moments(context, norm, rows, input, input);
 }
 
 static void watch_block(const struct nn_kernels *kernels, const void *opaque, size_t row, size_t rows,
@@ -81,9 +144,8 @@ void batchnorm_watch_prepare(struct batchnorm_watch *watch, const struct pass_co
 
 void batchnorm_watch_end(const struct batchnorm_watch *watch, size_t rows)
 {
-    const struct pass_context *context = watch->visit.context;
     pass_visit_end(&watch->visit);
-    batchnorm_take_moments(watch->norm, rows, watch->norm->running_mean, context->sums[0], context->sums[1]);
+    batchnorm_take_moments(watch->visit.context, watch->norm, rows, watch->tensor, watch->norm->running_mean);
 }
 
 struct forward_task {

@@ -37,10 +37,12 @@ void batchnorm_watch_end(const struct batchnorm_watch *watch, size_t rows);
 
 /* Inference: takes the running statistics into use. */
 void batchnorm_recall(const struct batchnorm *norm);
-/* For passes that measure what they write: `pivot` [channels] is near the values; sums over the rows of
- * x - pivot and of its square. */
-void batchnorm_take_moments(const struct batchnorm *norm, size_t rows, const float *pivot, const double *sum,
-                            const double *square);
+/* For passes that measure what they wrote, input [rows][channels]: takes its statistics into use. The context's
+ * first two sums are those over the rows of x - pivot and of its square. Where they are of no use, the tensor
+ * is measured again: where rows are few, and where a channel's mean lies so far from its `pivot` [channels]
+ * that its variance would lose digits. */
+void batchnorm_take_moments(const struct pass_context *context, const struct batchnorm *norm, size_t rows,
+                            const float *input, const float *pivot);
 
 struct nn_affine batchnorm_affine(const struct batchnorm *norm);
 

@@ -55,7 +55,7 @@ void residual_forward(const struct pass_context *context, const struct batchnorm
     }
     pass_run(context, rows, norm->channels, next ? 2 : 0, forward_block, &task);
     if (next) {
-        batchnorm_take_moments(next, rows, context->pivot, context->sums[0], context->sums[1]);
+        batchnorm_take_moments(context, next, rows, output, context->pivot);
     }
 }
 
