@@ -1,6 +1,5 @@
 #include "worker/nn/conv/conv_plan.h"
 
-#include <cblas.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@ int conv_width_out(const struct conv_shape *shape)
 }
 
 /* The rule of CONV_AUTO, measured on a Zen 4 core with AVX-512: Winograd's algorithm wherever it exists, but
- * for fewer than 16 channels on a side: half of its vectors would be empty (112x112, 3 to 64: 0.79 ms an
+ * for fewer than 16 channels on a side: half of its vectors would be empty (112x112, 3 to 64: 0.65 ms an
  * image by GEMM, 0.88 by Winograd; 8 to 8: 0.37 and 0.75; 16 to 16: 0.96 and 0.42); fewer than 8 tiles in a
  * batch: the weights, four times as large, would be read for too little (512 to 512, three passes, 4
  * tiles: 8.7 ms an image and 9.4; 8 tiles: 7.7 and 5.6; 64 tiles: 7.2 and 2.8); images that fill less than a
@@ -83,8 +82,6 @@ enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algo
     if (status != STATUS_OK) {
         return status;
     }
-    /* Threads work on products of their own; a product that is shared out runs at half the speed of one. */
-    openblas_set_num_threads(1);
     struct conv *made = calloc(1, sizeof *made);
     if (made) {
         made->shape = *shape;

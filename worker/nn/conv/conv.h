@@ -7,7 +7,7 @@
  * The element by element work before and after a convolution can ride on it: it normalises and activates its
  * input as it reads it (struct conv_input), and lets a visitor see its output while that is in the cache.
  *
- * OpenMP threads share the work over images or tile blocks; every sgemm runs single-threaded. For a fixed
+ * OpenMP threads share the work over images or tile blocks; every matrix product is one thread's. For a fixed
  * number of threads the result is the same bits every time.
  */
 #ifndef DAIL_WORKER_NN_CONV_CONV_H
@@ -23,7 +23,7 @@
 enum conv_algorithm {
     CONV_AUTO,
     CONV_REFERENCE, /* loops, double accumulation */
-    CONV_GEMM, /* im2col per block of rows and sgemm; 1x1 is sgemm alone */
+    CONV_GEMM, /* im2col per block of rows and a matrix product; 1x1 is that alone */
     CONV_WINOGRAD /* F(4x4,3x3): 3x3 stride 1 (Lavin and Gray, arXiv 1509.09308) */
 };
 

@@ -4,14 +4,14 @@
  *   backward data, stride 1: the grid is the input's gradient, the rectangle the kernel turned round;
  *   backward data, stride 2: four grids, one for each parity of row and column, whose pixels are reached by
  *   1, 2, 2 and 4 of the nine taps: nothing is multiplied by zero and nothing scattered.
- * The rectangles of a block of pixels are gathered into a matrix that one sgemm multiplies with the weights.
+ * The rectangles of a block of pixels are gathered into a matrix that is multiplied with the weights.
  *
  * Work is shared out in bands: the rows of the target that belong to one row of the grids, one row, or the
  * two of both parities.
  */
 #include "worker/nn/conv/conv_plan.h"
+#include "worker/nn/conv/gemm.h"
 
-#include <cblas.h>
 #include <string.h>
 
 /* The taps along one axis: target position i of its grid sums over the source positions
@@ -105,7 +105,7 @@ static int sums_backward(const struct conv *conv, struct sum sums[4])
 }
 
 /* Pixels of a block: the gathered matrix should stay in the second-level cache, yet have enough rows to be
- * worth the sgemm's packing of the weights. */
+ * worth copying the weights together. */
 enum { BLOCK_FLOATS = 96 * 1024, BLOCK_PIXELS_LEAST = 384 };
 
 static size_t block_pixels(size_t depth)
@@ -237,7 +237,7 @@ static size_t run_buffer(const struct sum sums[], int count)
         own = conv_padded(rows * (size_t)sums[i].column.grid * (size_t)sums[i].target_channels);
         product = own > product ? own : product;
     }
-    return matrix + product;
+    return matrix + product + gemm_buffer_count();
 }
 
 /* Pixels begin to end of a grid. */
@@ -249,11 +249,19 @@ static void run_block(const struct conv *conv, const struct sum *sum, const stru
         spread(sum, NULL, begin, end, target);
         return;
     }
+    float *own = buffer;
+    buffer += gemm_buffer_count();
     const float *matrix = matrix_of(conv, sum, source, begin, end, buffer);
     bool direct = sum->row.target_step == 1;
     float *product = direct ? target + begin * channels : buffer + conv_padded((end - begin) * depth);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)(end - begin), (int)channels, (int)depth,
-                1.0f, matrix, (int)depth, sum->weight, (int)channels, 0.0f, product, (int)channels);
+    struct gemm gemm = {.rows = end - begin,
+                        .columns = channels,
+                        .depth = depth,
+                        .left = {matrix, depth, 1},
+                        .right = {sum->weight, channels, 1},
+                        .result = product,
+                        .result_row = channels};
+    gemm_run(conv->isa, &gemm, own);
     if (!direct) {
         spread(sum, product, begin, end, target);
     }
@@ -363,16 +371,22 @@ static void accumulate(const struct conv *conv, const struct sum *sum, const str
     size_t depth = sum_depth(sum), channels = (size_t)sum->target_channels, block = block_pixels(depth);
     for (size_t at = begin; at < end; at += block) {
         size_t pixels = at + block < end ? block : end - at;
-        const float *matrix = matrix_of(conv, sum, input, at, at + pixels, buffer);
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)depth, (int)channels, (int)pixels, 1.0f,
-                    matrix, (int)depth, grad_output + at * channels, (int)channels, 1.0f, total,
-                    (int)channels);
+        const float *matrix = matrix_of(conv, sum, input, at, at + pixels, buffer + gemm_buffer_count());
+        struct gemm gemm = {.rows = depth,
+                            .columns = channels,
+                            .depth = pixels,
+                            .left = {matrix, 1, depth},
+                            .right = {grad_output + at * channels, channels, 1},
+                            .result = total,
+                            .result_row = channels,
+                            .add = true};
+        gemm_run(conv->isa, &gemm, buffer);
     }
 }
 
 static size_t weight_buffer(const struct sum *sum)
 {
-    return conv_padded(block_pixels(sum_depth(sum)) * sum_depth(sum));
+    return conv_padded(block_pixels(sum_depth(sum)) * sum_depth(sum)) + gemm_buffer_count();
 }
 
 static void gemm_backward_weight(struct conv *conv, int batch, const struct conv_input *input,

@@ -21,13 +21,12 @@ size_t conv_share(size_t count, int part, int parts)
 void conv_read(const struct conv *conv, const struct conv_input *input, size_t at, size_t channels,
                size_t pixels, float *to)
 {
-    const struct nn_kernels *kernels = nn_kernels_of(conv->isa);
     const float *from = input->values + at * channels;
     if (!input->normalise) {
         memcpy(to, from, pixels * channels * sizeof *to);
     } else if (!input->prelu) {
-        kernels->normalise(pixels, channels, input->normalise, from, to);
+        nn_kernels_of(conv->isa)->normalise(pixels, channels, input->normalise, from, to);
     } else {
-        kernels->normalise_prelu(pixels, channels, input->normalise, input->prelu, from, to);
+        nn_kernels_of(conv->isa)->normalise_prelu(pixels, channels, input->normalise, input->prelu, from, to);
     }
 }

@@ -56,13 +56,13 @@ static size_t winograd_derived_count(const struct conv *conv)
 /* Floats of a thread's buffer for a panel of the turned weights. */
 static size_t panel_count(const struct conv *conv)
 {
-    return winograd_products_of(conv->isa)->panel * (size_t)conv->shape.channels_out;
+    return product_kernels_of(conv->isa)->panel * (size_t)conv->shape.channels_out;
 }
 
 /* Row `row` of the weights, [channels_out], to its places in the panels of all planes. */
 static void derive_row(struct conv *conv, size_t row)
 {
-    size_t panel = winograd_products_of(conv->isa)->panel;
+    size_t panel = product_kernels_of(conv->isa)->panel;
     size_t rows = (size_t)conv->shape.channels_in, columns = (size_t)conv->shape.channels_out;
     for (size_t at = 0; at < columns; at += panel) {
         size_t width = winograd_pitch_out(conv) - at < panel ? winograd_pitch_out(conv) - at : panel;
@@ -94,9 +94,9 @@ static void barrier(const struct planes *planes)
 static void multiply(const struct conv *conv, const struct pass *pass, const struct planes *planes, int plane,
                      size_t tiles, size_t at, size_t width)
 {
-    const struct winograd_products *products = winograd_products_of(conv->isa);
+    const struct product_kernels *products = product_kernels_of(conv->isa);
     size_t depth = pass->source.channels, rows = (size_t)conv->shape.channels_in;
-    size_t pitch = winograd_pitch(pass->target.channels);
+    size_t pitch = product_pitch(pass->target.channels);
     const float *right = conv->derived + at * depth;
     if (pass->turned) {
         const float *weight = conv->derived + (size_t)winograd_turned(plane) * winograd_weight_stride(conv);
@@ -105,16 +105,16 @@ static void multiply(const struct conv *conv, const struct pass *pass, const str
     } else {
         right += (size_t)plane * winograd_weight_stride(conv);
     }
-    struct winograd_product product = {.rows = tiles,
-                                       .columns = width,
-                                       .depth = depth,
-                                       .left = planes->source + (size_t)plane * planes->source_stride,
-                                       .left_row = winograd_pitch(depth),
-                                       .left_depth = 1,
-                                       .right = right,
-                                       .right_depth = width,
-                                       .result = planes->target + (size_t)plane * planes->target_stride + at,
-                                       .result_row = pitch};
+    struct product product = {.rows = tiles,
+                              .columns = width,
+                              .depth = depth,
+                              .left = planes->source + (size_t)plane * planes->source_stride,
+                              .left_row = product_pitch(depth),
+                              .left_depth = 1,
+                              .right = right,
+                              .right_depth = width,
+                              .result = planes->target + (size_t)plane * planes->target_stride + at,
+                              .result_row = pitch};
     products->multiply(&product);
 }
 
@@ -122,7 +122,7 @@ static void multiply(const struct conv *conv, const struct pass *pass, const str
 static void multiply_share(const struct conv *conv, const struct pass *pass, const struct planes *planes,
                            size_t tiles)
 {
-    size_t panel = winograd_products_of(conv->isa)->panel, pitch = winograd_pitch(pass->target.channels);
+    size_t panel = product_kernels_of(conv->isa)->panel, pitch = product_pitch(pass->target.channels);
     size_t panels = winograd_pieces(pitch, panel);
     size_t end = conv_share(WINOGRAD_PLANES * panels, planes->part + 1, planes->parts);
     for (size_t i = conv_share(WINOGRAD_PLANES * panels, planes->part, planes->parts); i < end; i++) {
@@ -137,7 +137,7 @@ static void write_tiles(const struct conv *conv, const struct pass *pass, const 
                         const float *from, size_t begin, size_t end)
 {
     const struct winograd_transforms *transforms = winograd_transforms_of(conv->isa);
-    size_t pitch = winograd_pitch(pass->target.channels), step = end - begin;
+    size_t pitch = product_pitch(pass->target.channels), step = end - begin;
     if (pass->visitor) {
         step = VISIT_FLOATS / (WINOGRAD_TILE * WINOGRAD_TILE * pitch) + 1;
     }
@@ -158,11 +158,11 @@ static void run_chunk(const struct conv *conv, const struct pass *pass, const st
     size_t mine = conv_share(tiles, planes->part, planes->parts);
     size_t mine_end = conv_share(tiles, planes->part + 1, planes->parts);
     transforms->input(&pass->source, pass->input, begin + mine, begin + mine_end, planes->zeros,
-                      planes->source + mine * winograd_pitch(pass->source.channels), planes->source_stride);
+                      planes->source + mine * product_pitch(pass->source.channels), planes->source_stride);
     barrier(planes);
     multiply_share(conv, pass, planes, tiles);
     barrier(planes);
-    write_tiles(conv, pass, planes, planes->target + mine * winograd_pitch(pass->target.channels),
+    write_tiles(conv, pass, planes, planes->target + mine * product_pitch(pass->target.channels),
                 begin + mine, begin + mine_end);
 }
 
@@ -179,8 +179,8 @@ static void run(struct conv *conv, int batch, const struct pass *pass, float *sc
         int thread = omp_get_thread_num(), threads = omp_get_num_threads();
         struct planes planes = {
             .zeros = scratch,
-            .source_stride = winograd_plane_stride(chunks.tiles * winograd_pitch(pass->source.channels)),
-            .target_stride = winograd_plane_stride(chunks.tiles * winograd_pitch(pass->target.channels)),
+            .source_stride = winograd_plane_stride(chunks.tiles * product_pitch(pass->source.channels)),
+            .target_stride = winograd_plane_stride(chunks.tiles * product_pitch(pass->target.channels)),
             .part = chunks.common ? thread : 0,
             .parts = chunks.common ? threads : 1,
             .thread = thread};

@@ -70,18 +70,18 @@ static void transform_chunk(const struct view *view, size_t begin, size_t end)
 static void multiply(const struct view *view, int plane, size_t row, size_t rows, size_t tiles, bool add,
                      float *sum)
 {
-    const struct winograd_products *products = winograd_products_of(view->conv->isa);
+    const struct product_kernels *products = product_kernels_of(view->conv->isa);
     size_t pitch = winograd_pitch_out(view->conv), panel = products->panel;
-    struct winograd_product product = {.rows = rows,
-                                       .depth = tiles,
-                                       .left = view->input_planes + (size_t)plane * view->input_stride + row,
-                                       .left_row = 1,
-                                       .left_depth = winograd_pitch_in(view->conv),
-                                       .right = view->output_planes + (size_t)plane * view->output_stride,
-                                       .right_depth = pitch,
-                                       .result = sum,
-                                       .result_row = pitch,
-                                       .add = add};
+    struct product product = {.rows = rows,
+                              .depth = tiles,
+                              .left = view->input_planes + (size_t)plane * view->input_stride + row,
+                              .left_row = 1,
+                              .left_depth = winograd_pitch_in(view->conv),
+                              .right = view->output_planes + (size_t)plane * view->output_stride,
+                              .right_depth = pitch,
+                              .result = sum,
+                              .result_row = pitch,
+                              .add = add};
     for (size_t at = 0; at < pitch; at += panel) {
         product.columns = pitch - at < panel ? pitch - at : panel;
         products->multiply(&product);

@@ -17,12 +17,12 @@ struct winograd_images winograd_images_out(const struct conv *conv, int batch)
 
 size_t winograd_pitch_in(const struct conv *conv)
 {
-    return winograd_pitch((size_t)conv->shape.channels_in);
+    return product_pitch((size_t)conv->shape.channels_in);
 }
 
 size_t winograd_pitch_out(const struct conv *conv)
 {
-    return winograd_pitch((size_t)conv->shape.channels_out);
+    return product_pitch((size_t)conv->shape.channels_out);
 }
 
 size_t winograd_batch_tiles(const struct conv *conv, int batch)
@@ -44,7 +44,7 @@ size_t winograd_chunk_tiles(const struct conv *conv, size_t bytes, size_t least)
 
 size_t winograd_plane_stride(size_t floats)
 {
-    return conv_padded(floats) + WINOGRAD_PITCH;
+    return conv_padded(floats) + PRODUCT_PITCH;
 }
 
 size_t winograd_planes_count(const struct conv *conv, size_t tiles)

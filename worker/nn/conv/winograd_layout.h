@@ -3,7 +3,7 @@
 #define DAIL_WORKER_NN_CONV_WINOGRAD_LAYOUT_H
 
 #include "worker/nn/conv/conv_plan.h"
-#include "worker/nn/conv/winograd_product.h"
+#include "worker/nn/conv/product.h"
 #include "worker/nn/conv/winograd_transform.h"
 
 struct winograd_images winograd_images_in(const struct conv *conv, int batch);

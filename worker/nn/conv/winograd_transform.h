@@ -1,7 +1,7 @@
 /* The transforms of Winograd's F(4x4,3x3): a 4x4 tile of the output is computed from the 6x6 tile of the
  * input around it by 36 products per pair of channels instead of 144.
  *
- * Transformed tensors are [36][tiles][winograd_pitch(channels)], the 36 planes `stride` floats apart, of
+ * Transformed tensors are [36][tiles][product_pitch(channels)], the 36 planes `stride` floats apart, of
  * which the plane 6 i + j belongs to the interpolation points i (rows) and j (columns).
  *
  * The points are 0, 1/sqrt(2), -1/sqrt(2), sqrt(2), -sqrt(2), infinity. In float32 with 256 channels the
@@ -15,7 +15,7 @@
 
 #include "worker/nn/conv/conv.h"
 #include "worker/nn/conv/isa.h"
-#include "worker/nn/conv/winograd_product.h"
+#include "worker/nn/conv/product.h"
 #include "worker/nn/conv/winograd_tile.h"
 
 #include <stddef.h>
@@ -34,7 +34,7 @@ struct winograd_transforms {
     void (*gradient)(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
                      const float *zeros, float *planes, size_t stride);
     /* `count` kernels, weight [9][..] with its taps `weight_stride` apart, to planes, of which
-     * `width` floats are written, a multiple of WINOGRAD_PITCH or of the vector: from `count` on zero. */
+     * `width` floats are written, a multiple of PRODUCT_PITCH or of the vector: from `count` on zero. */
     void (*weight)(size_t count, size_t width, const float *weight, size_t weight_stride, float *planes,
                    size_t stride);
     /* The adjoint of `weight`: adds to grad_weight. */

@@ -158,7 +158,7 @@ INLINE void input_tile(const float *const *at, const float *inside, const struct
 static void input(const struct winograd_images *images, const struct conv_input *source, size_t begin,
                   size_t end, const float *zeros, float *planes, size_t stride)
 {
-    size_t channels = images->channels, pitch = winograd_pitch(channels);
+    size_t channels = images->channels, pitch = product_pitch(channels);
     const float *at[36];
     float inside[36];
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
@@ -208,7 +208,7 @@ INLINE void gradient_piece(const float *const *at, size_t channel, size_t count,
 static void gradient(const struct winograd_images *images, const float *tensor, size_t begin, size_t end,
                      const float *zeros, float *planes, size_t stride)
 {
-    size_t channels = images->channels, pitch = winograd_pitch(channels);
+    size_t channels = images->channels, pitch = product_pitch(channels);
     const float *at[16];
     for (size_t tile = begin; tile < end; tile++, planes += pitch) {
         winograd_tile_pixels(images, tensor, tile, 4, 0, zeros, at);
@@ -250,7 +250,7 @@ INLINE void output_piece(const float *planes, size_t stride, float *tensor, cons
 static void output(const struct winograd_images *images, const float *planes, size_t stride, size_t begin,
                    size_t end, float *tensor)
 {
-    size_t channels = images->channels, pitch = winograd_pitch(channels);
+    size_t channels = images->channels, pitch = product_pitch(channels);
     const float *at[16];
     size_t offset[16];
     bool inside[16];

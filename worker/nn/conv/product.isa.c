@@ -1,5 +1,5 @@
 /* A block of ROWS rows and up to VECTORS vectors of columns is held in registers over the whole depth. */
-#include "worker/nn/conv/winograd_product.h"
+#include "worker/nn/conv/product.h"
 #include "worker/nn/conv/vector.h"
 
 #if defined(__AVX512F__)
@@ -11,7 +11,7 @@ enum { ROWS = 4, VECTORS = 2 };
 #endif
 
 /* `rows` and `vectors` are known when compiling. */
-INLINE void block(const struct winograd_product *product, size_t row, size_t rows, size_t vectors)
+INLINE void block(const struct product *product, size_t row, size_t rows, size_t vectors)
 {
     vector sum[ROWS][VECTORS], right[VECTORS];
     const float *left = product->left + row * product->left_row, *from = product->right;
@@ -22,6 +22,12 @@ INLINE void block(const struct winograd_product *product, size_t row, size_t row
         UNROLL
     for (size_t j = 0; j < vectors; j++)
         sum[i][j] = (vector){0};
+    if (product->add)
+        UNROLL
+    for (size_t i = 0; i < rows; i++)
+        UNROLL
+    for (size_t j = 0; j < vectors; j++)
+        __builtin_prefetch(result + i * product->result_row + j * VECTOR_FLOATS, 1);
     for (size_t k = product->depth; k > 0; k--, left += left_depth, from += right_depth) {
         UNROLL
         for (size_t j = 0; j < vectors; j++)
@@ -44,7 +50,7 @@ INLINE void block(const struct winograd_product *product, size_t row, size_t row
     }
 }
 
-INLINE void multiply_vectors(const struct winograd_product *product, size_t vectors)
+INLINE void multiply_vectors(const struct product *product, size_t vectors)
 {
     size_t row = 0;
     for (; row + ROWS <= product->rows; row += ROWS)
@@ -72,7 +78,7 @@ INLINE void multiply_vectors(const struct winograd_product *product, size_t vect
     }
 }
 
-static void multiply(const struct winograd_product *product)
+static void multiply(const struct product *product)
 {
     switch (product->columns / VECTOR_FLOATS) {
     case 1:
@@ -140,7 +146,7 @@ static void transpose_rows(const float *part, size_t rows, size_t width, size_t 
 static void transpose(const float *matrix, size_t rows, size_t columns, size_t first, size_t width,
                       float *panel)
 {
-    size_t padded = winograd_pitch(columns), group = VECTORS * VECTOR_FLOATS;
+    size_t padded = product_pitch(columns), group = VECTORS * VECTOR_FLOATS;
     for (size_t at = 0; at < columns; at += group) {
         size_t part = padded - at < group ? padded - at : group;
         size_t used = columns - at < group ? columns - at : group;
@@ -150,9 +156,20 @@ static void transpose(const float *matrix, size_t rows, size_t columns, size_t f
     }
 }
 
-extern const struct winograd_products ISA_TABLE(winograd_products);
-const struct winograd_products ISA_TABLE(winograd_products) = {
+static void turn(const float *matrix, size_t stride, size_t rows, size_t columns, size_t width, float *panel)
+{
+    size_t fours = columns / 4 * 4;
+    for (size_t row = 0; row < width; row += 4)
+        transpose_rows(matrix, rows, stride, row, fours, panel + row, width);
+    for (size_t column = fours; column < columns; column++)
+        for (size_t row = 0; row < width; row++)
+            panel[column * width + row] = row < rows ? matrix[row * stride + column] : 0.0f;
+}
+
+extern const struct product_kernels ISA_TABLE(product_kernels);
+const struct product_kernels ISA_TABLE(product_kernels) = {
     .panel = VECTORS * VECTOR_FLOATS,
     .multiply = multiply,
     .transpose = transpose,
+    .turn = turn,
 };
