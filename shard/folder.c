@@ -1,6 +1,7 @@
 #include "shard/folder.h"
 
 #include "proto/file.h"
+#include "shard/align/face_table.h"
 #include "shard/image/image_format.h"
 #include "shard/name_filter.h"
 
@@ -58,6 +59,7 @@ struct reading {
     bool folders; /* are wanted, else images */
     struct name_list *names;
     struct left_out *left_out;
+    const struct face_table *faces; /* images are to be named by it; or NULL */
 };
 
 static enum status read_entry(const struct reading *reading, DIR *directory, const struct dirent *entry,
@@ -75,14 +77,21 @@ static enum status read_entry(const struct reading *reading, DIR *directory, con
         error_prefix_where(error, reading->path);
         return status;
     }
-    if (reading->folders ? kind == S_IFDIR : kind == S_IFREG && is_image(name)) {
+    const bool wanted = reading->folders ? kind == S_IFDIR : kind == S_IFREG && is_image(name);
+    enum status status = file_join(reading->path, name, path, wanted && reading->faces ? error : NULL);
+    if (wanted && reading->faces) {
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (!face_table_find(reading->faces, path)) {
+            left_out_add(reading->left_out, LEFT_OUT_NOT_NAMED, path, NULL);
+            return STATUS_OK;
+        }
+    }
+    if (wanted) {
         return name_list_add(reading->names, name) ? STATUS_OK : error_no_memory(error, reading->path);
     }
-    if (file_join(reading->path, name, path, NULL) == STATUS_OK) {
-        leave_out(reading->left_out, path, kind, reading->folders);
-    } else {
-        leave_out(reading->left_out, name, kind, reading->folders);
-    }
+    leave_out(reading->left_out, status == STATUS_OK ? path : name, kind, reading->folders);
     return STATUS_OK;
 }
 
@@ -118,7 +127,8 @@ static enum status add_identity(struct folder *folder, const char *name, const s
 {
     char path[PATH_SIZE];
     struct name_list images = {0};
-    const struct reading reading = {.path = path, .names = &images, .left_out = filter->left_out};
+    const struct reading reading = {
+        .path = path, .names = &images, .left_out = filter->left_out, .faces = filter->faces};
     if (strpbrk(name, "\r\n")) {
         return error_set(error, STATUS_DATA, folder->path, "rename it",
                          "the name of a folder contains a line break, and names are kept one a line");
@@ -184,7 +194,8 @@ enum status folder_list(const char *path, const struct folder_filter *filter, st
     *folder = (struct folder){.path = path};
     enum status status = name_filter_read(filter->include, filter->exclude, &chosen, error);
     if (status == STATUS_OK) {
-        const struct reading reading = {path, true, &names, filter->left_out};
+        const struct reading reading = {
+            .path = path, .folders = true, .names = &names, .left_out = filter->left_out};
         status = read_names(&reading, error);
     }
     if (status == STATUS_OK) {

@@ -20,11 +20,14 @@ struct folder {
     uint64_t images; /* of all identities */
 };
 
+struct face_table;
+
 struct folder_filter {
     const char *include; /* file of identities, one a line: only these, and each must be there; or NULL */
     const char *exclude; /* likewise: none of these, and each must be there; or NULL */
     uint32_t min_images; /* identities with fewer are left out */
     struct left_out *left_out; /* is told what else is there; or NULL */
+    const struct face_table *faces; /* images that it does not name are left out; or NULL */
 };
 
 /* Identities are the subfolders, images the files in them whose ending is of a kind that is decoded

@@ -27,6 +27,7 @@ static const struct reason {
     [LEFT_OUT_BESIDE] = {"file", "file", "files", "beside the identities' folders", false},
     [LEFT_OUT_DEEPER] = {"folder", "folder", "folders", "inside an identity's folder, with all that is in it",
                          false},
+    [LEFT_OUT_NOT_NAMED] = {"image", "image", "images", "that the table of faces does not name", false},
     [LEFT_OUT_TORN] = {"record", "torn place", "torn places", "in the file", false},
     [LEFT_OUT_NO_IMAGE] = {"record", "record", "records", "without an image", false},
     [LEFT_OUT_NOT_LISTED] = {"record", "record", "records", "that the index does not list", false},

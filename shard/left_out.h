@@ -21,6 +21,7 @@ enum left_out_reason {
     LEFT_OUT_SPECIAL, /* a pipe, a socket, a device */
     LEFT_OUT_BESIDE, /* a file that is in no identity's folder */
     LEFT_OUT_DEEPER, /* a folder inside an identity's */
+    LEFT_OUT_NOT_NAMED, /* an image that the table of faces does not name */
     LEFT_OUT_TORN, /* a piece of a file that is no record */
     LEFT_OUT_NO_IMAGE, /* a record without an image */
     LEFT_OUT_NOT_LISTED, /* a record that the index does not have */

@@ -2,6 +2,7 @@
 #include "daemon/command/commands.h"
 #include "daemon/terminal/progress.h"
 #include "proto/text.h"
+#include "shard/align/face_table.h"
 #include "shard/pack/pack.h"
 
 #include <limits.h>
@@ -12,7 +13,12 @@
 /* The largest number of a fold in a list of pairs. */
 #define FOLD_MAX 256
 
+/* How images are brought to a square; 0: by their faces where a table is named, else the middle of them. */
+enum { ALIGN_CENTER = 1, ALIGN_PAD, ALIGN_LANDMARKS, ALIGN_NONE };
+
 struct pack_options {
+    int align;
+    const char *landmarks;
     const char *record, *list, *pickle, *images, *output, *name, *include, *exclude, *left_out;
     struct option_numbers folds;
     uint64_t seed, shard_bytes;
@@ -30,6 +36,7 @@ struct pack_job {
     const char *source; /* folder, RecordIO set, list or pickle */
     char name[256], directory[1024]; /* of what is made */
     struct pack_style style;
+    struct face_table faces; /* empty without --landmarks */
 };
 
 /* "a/b/set.h5" is the set `set` in the folder a/b. */
@@ -134,11 +141,33 @@ static enum status check_mode(const struct pack_job *job, struct error *error)
     return STATUS_OK;
 }
 
+static enum status check_align(const struct pack_job *job, struct error *error)
+{
+    const struct pack_options *options = job->options;
+    if (options->align == ALIGN_LANDMARKS && !options->landmarks) {
+        return error_set(error, STATUS_USAGE, "--align landmarks", "name it by --landmarks TABLE",
+                         "the table of landmarks is not named");
+    }
+    if (options->landmarks && options->align != 0 && options->align != ALIGN_LANDMARKS) {
+        return error_set(error, STATUS_USAGE, "--landmarks", "leave out one of them",
+                         "--align says that images are not aligned by landmarks");
+    }
+    if (options->landmarks && (job->mode == PACK_RECORDIO || job->mode == PACK_PICKLE)) {
+        return error_set(error, STATUS_USAGE, "--landmarks",
+                         "leave it out, or unpack the images to files first",
+                         "a table names images by their files, and these have none");
+    }
+    return STATUS_OK;
+}
+
 static enum status interpret(struct pack_job *job, const char *folder, struct error *error)
 {
     enum status status = choose_mode(job, folder, error);
     if (status == STATUS_OK) {
         status = check_mode(job, error);
+    }
+    if (status == STATUS_OK) {
+        status = check_align(job, error);
     }
     if (status == STATUS_OK && is_set(job)) {
         return name_set(job, error);
@@ -210,6 +239,33 @@ static enum status report_left_out(const struct pack_options *options, const str
     return options->left_out ? left_out_write(left_out, options->left_out, error) : STATUS_OK;
 }
 
+/* Reads the table of faces and tells what is in it. */
+static enum status read_faces(struct pack_job *job, struct error *error)
+{
+    struct face_table *faces = &job->faces;
+    job->style.fit = job->options->align == ALIGN_PAD    ? IMAGE_FIT_PAD
+                     : job->options->align == ALIGN_NONE ? IMAGE_FIT_STRETCH
+                                                         : IMAGE_FIT_CENTER;
+    if (!job->options->landmarks) {
+        return STATUS_OK;
+    }
+    enum status status = face_table_open(job->options->landmarks, faces, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    job->style.faces = faces;
+    printf("%s: faces of %zu images, %zu by five points and %zu by their box", job->options->landmarks,
+           faces->count, faces->count - faces->boxes, faces->boxes);
+    if (faces->empty > 0) {
+        printf("; %zu rows without a face", faces->empty);
+    }
+    if (faces->others > 0) {
+        printf("; %zu faces beside a larger one in their image", faces->others);
+    }
+    puts(faces->mirrored ? "; its left is the person's, not the viewer's" : "");
+    return STATUS_OK;
+}
+
 static enum status execute(const struct command_line *line, struct error *error)
 {
     const struct pack_options *options = line->values;
@@ -219,6 +275,9 @@ static enum status execute(const struct command_line *line, struct error *error)
     struct pack_result result;
     char what[300];
     enum status status = interpret(&job, line->operand_count > 0 ? line->operands[0] : NULL, error);
+    if (status == STATUS_OK) {
+        status = read_faces(&job, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -235,6 +294,7 @@ static enum status execute(const struct command_line *line, struct error *error)
         status = report_left_out(options, &left_out, error);
     }
     left_out_free(&left_out);
+    face_table_close(&job.faces);
     return status;
 }
 
@@ -297,10 +357,24 @@ static const struct option_spec options[] = {
      .max = IMAGE_SIDE_MAX},
     {.name = "align",
      .kind = OPTION_CHOICE,
-     .offset = AT(style.fit),
-     .help = "of images that are not square: take the middle, pad with black, or none: stretch",
-     .min = IMAGE_FIT_CENTER,
-     .choices = "center|pad|none"},
+     .offset = AT(align),
+     .help = "the middle of images that are not square, all between black bars, by --landmarks, or "
+             "stretched: none",
+     .min = ALIGN_CENTER,
+     .choices = "center|pad|landmarks|none"},
+    {.name = "landmarks",
+     .kind = OPTION_STRING,
+     .offset = AT(landmarks),
+     .metavar = "TABLE",
+     .help = "where each image's face is: laid on InsightFace's five points",
+     .word = WORD_FILE,
+     .endings = ".txt .csv .json"},
+    {.name = "margin",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(style.margin),
+     .metavar = "SHARE",
+     .help = "with --landmarks: of its side, about a face that has only a box",
+     .high = 10},
     {.name = "encoding",
      .kind = OPTION_CHOICE,
      .offset = AT(style.encoding),
@@ -392,6 +466,7 @@ static const struct operand_spec operands[] = {{.name = "FOLDER", .max = 1, .wor
 static const struct command_example examples[] = {
     {"dail pack faces/casia -o data --id 0 --skip-bad", "a folder of identities as the dataset casia"},
     {"dail pack --rec faces_ms1mv3 -o data --name ms1mv3 --id 1", "an InsightFace set"},
+    {"dail pack img_celeba -o data --id 2 --landmarks list_landmarks_celeba.txt", "photographs, aligned"},
     {"dail pack --pairs lfw-pairs.txt --images faces/lfw -o data/lfw.h5", "a verification set"},
     {0}};
 

@@ -2,6 +2,7 @@
 #include "shard/pack/pack.h"
 
 #include "proto/random.h"
+#include "shard/align/face_table.h"
 #include "shard/dataset/dataset_writer.h"
 #include "shard/pack/pack_source.h"
 
@@ -158,11 +159,12 @@ static char *describe_job(const struct packing *packing, uint32_t shards)
     }
     fprintf(stream,
             "dail %s\nforce %s\nsource %s\nimages %llu\nclasses %u\nlisting %08x\nseed %llu\nid %u\nsize %d\n"
-            "encoding %s\nquality %d\nfit %d\nshards %u\n",
+            "encoding %s\nquality %d\nfit %d\nfaces %08x\nmargin %g\nshards %u\n",
             DAIL_VERSION, packing->wanted->force ? "yes" : "no", packing->wanted->source,
             (unsigned long long)source->images, source->classes, source->digest,
             (unsigned long long)packing->wanted->seed, packing->wanted->dataset_id, style->size,
-            style->encoding == IMAGE_PNG ? "png" : "jpeg", style->quality, (int)style->fit, shards);
+            style->encoding == IMAGE_PNG ? "png" : "jpeg", style->quality, (int)style->fit,
+            style->faces ? style->faces->crc : 0, style->margin, shards);
     if (fclose(stream) != 0) {
         free(text);
         return NULL;

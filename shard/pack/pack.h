@@ -28,10 +28,15 @@ enum pack_spool {
     PACK_SPOOL_NEVER
 };
 
+struct face_table;
+
 /* How images are stored, and who hears about it. */
 struct pack_style {
     int size; /* side in pixels */
-    enum image_fit fit; /* what becomes of images that are not square */
+    enum image_fit fit; /* what becomes of images that are not square, where `faces` is NULL */
+    const struct face_table
+        *faces; /* (shard/align/face_table.h) where the faces are: each image is aligned by it; or NULL */
+    double margin; /* about a face that is known by its box alone: see shard/align/align_face.h */
     enum image_encoding encoding; /* of images that are encoded anew: IMAGE_JPEG or IMAGE_PNG */
     int quality; /* of JPEG, 1..100 */
     int threads; /* 0: as many as OpenMP offers */
@@ -49,7 +54,7 @@ struct pack_style {
 /* Size 112, JPEG of quality 95. */
 #define PACK_STYLE_DEFAULTS                                                                                  \
     {                                                                                                        \
-        .size = 112, .encoding = IMAGE_JPEG, .quality = 95                                                   \
+        .size = 112, .margin = 0.3, .encoding = IMAGE_JPEG, .quality = 95                                    \
     }
 
 struct pack_result {

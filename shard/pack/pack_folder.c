@@ -83,7 +83,11 @@ enum status pack_folder(const struct pack_dataset *wanted, const struct pack_sty
                         struct pack_result *result, struct error *error)
 {
     struct faces faces = {.label = NULL};
-    struct folder_filter filter = {wanted->include, wanted->exclude, wanted->min_images, style->left_out};
+    const struct folder_filter filter = {.include = wanted->include,
+                                         .exclude = wanted->exclude,
+                                         .min_images = wanted->min_images,
+                                         .left_out = style->left_out,
+                                         .faces = style->faces};
     *result = (struct pack_result){0};
     enum status status = pack_check(wanted, style, error);
     if (status == STATUS_OK) {

@@ -1,6 +1,7 @@
 #include "shard/pack/pack_image.h"
 
 #include "proto/file.h"
+#include "shard/align/align_face.h"
 #include "shard/shard.h"
 
 #include <omp.h>
@@ -40,8 +41,8 @@ bool packed_image_is_unread(const struct packed_image *image)
     return image->status != STATUS_OK && image->error.number != 0;
 }
 
-static enum status encode(const struct pack_style *style, const struct image *image,
-                          struct packed_image *packed)
+/* To the square that is stored. */
+static enum status fit(const struct pack_style *style, const struct image *image, struct packed_image *packed)
 {
     struct image resized = {0};
     packed->fitted = image->width != image->height;
@@ -55,10 +56,32 @@ static enum status encode(const struct pack_style *style, const struct image *im
     return status;
 }
 
+/* Likewise by its face; frees the image's bytes. */
+static enum status align(const struct pack_style *style, uint8_t *bytes, size_t size,
+                         struct packed_image *packed)
+{
+    struct image aligned = {0};
+    const struct face *face = face_table_find(style->faces, packed->where);
+    enum status status =
+        face ? align_face(bytes, size, face, style->size, style->margin, &aligned, &packed->error)
+             : error_set(&packed->error, STATUS_DATA, NULL, NULL,
+                         "the table of faces does not name the image");
+    free(bytes);
+    if (status == STATUS_OK) {
+        status = image_encode(&aligned, style->encoding, style->quality, &packed->bytes, &packed->size,
+                              &packed->error);
+    }
+    image_free(&aligned);
+    return status;
+}
+
 /* Takes the image's own bytes, or frees them. */
 static enum status convert(const struct pack_style *style, uint8_t *bytes, size_t size,
                            struct packed_image *packed)
 {
+    if (style->faces) {
+        return align(style, bytes, size, packed);
+    }
     struct image image = {0};
     enum image_encoding encoding = image_sniff(bytes, size);
     enum status status = image_decode_reduced(bytes, size, REDUCE_MOST, style->size * KEPT_FOR_RESIZING,
@@ -68,7 +91,7 @@ static enum status convert(const struct pack_style *style, uint8_t *bytes, size_
                        image.height == style->size && image_orientation(bytes, size) == 1 &&
                        size <= SHARD_IMAGE_BYTES_MAX;
         if (!packed->kept) {
-            status = encode(style, &image, packed);
+            status = fit(style, &image, packed);
         }
         image_free(&image);
     }

@@ -58,6 +58,19 @@ printf 'fold\ta\tb\tsame\n0\tann/1.jpg\tann/2.jpg\t1\n9\tann/1.jpg\tbob/1.jpg\t0
 printf 'ann\nbob\n\0bob\n\0ann/1.jpg\0ann/2.PNG\0bob/1.ppm\0carl/.hidden.jpg' >"$seeds/folder/lists"
 printf '\0\0ann/1.jpeg\0bob/1.pgm\0bob/readme' >"$seeds/folder/all"
 
+# Tables of faces.
+printf '1\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y\n%s' \
+    '1.jpg 69 109 106 113 77 142 73 152 108 154' >"$seeds/face_table/celeba"
+printf 'NAME_ID,P1X,P1Y,P2X,P2Y,P3X,P3Y,P4X,P4Y,P5X,P5Y\n"n1/0001_01",75.8,110.2,103,104,96,127,80,152,104,149\n' \
+    >"$seeds/face_table/vggface2"
+printf 'file,score,x1,y1,x2,y2\na/1.jpg,0.9,1,2,30,40\na/1.jpg,0.8,1,2,3,4\nb/1.png,,,,,\n' >"$seeds/face_table/boxes"
+printf 'img/1.jpg 1 2 3 4 5 6 7 8 9 10 0.9\n' >"$seeds/face_table/ijb"
+printf '[{"file": "a/1.jpg", "box": [1, 2, 3, 4], "keypoints": {"left_eye": [1, 2], "right_eye": [3, 4], "nose": [5, 6],
+"mouth_left": [7, 8], "mouth_right": [9, 10]}}]' >"$seeds/face_table/mtcnn"
+printf '{"a/1.jpg": {"face_1": {"facial_area": [1, 2, 3, 4], "landmarks": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}}, "b": []}' \
+    >"$seeds/face_table/retinaface"
+printf '"%s"\n' face_x face_width p21x xmin nose_x mouth_right kps faces file path nan >"$seeds/face_table.dict"
+
 cp tests/oracle/pickle/*.bin "$seeds/pickle"
 # RecordIO sets, one whole with a record in parts, one of images alone: see the target for what comes before.
 perl -e '

@@ -1,6 +1,7 @@
 /* How pictures are brought to the square that is stored: turned upright, cropped or padded, warped to landmarks. */
 #include "tests/unit/shard_scratch.h"
 
+#include "shard/align/align_face.h"
 #include "shard/manifest.h"
 #include "shard/pack/pack.h"
 
@@ -234,12 +235,100 @@ static void images_are_decoded_smaller(void **state)
     free(bytes);
 }
 
+/* Faces whose box is known fill the square with their margin; images that the table does not name are counted. */
+static void faces_are_cropped_by_their_box(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct face_table table;
+    struct error error = {0};
+    size_t size;
+    uint8_t pixels[SIDE * SIDE * 3];
+    const char *path = scratch_path(*state, "faces.csv");
+    begin(*state, &work);
+    scratch_text(path, "file,x,y,w,h\nada/1.png,17,5,10,4\nada/3.png,400,5,10,4\n");
+    assert_int_equal(face_table_open(path, &table, &error), STATUS_OK);
+    uint8_t *bytes = stripes(true, &size);
+    add_file(&work, "ada", "1.png", bytes, size);
+    bytes = stripes(true, &size);
+    add_file(&work, "ada", "2.png", bytes, size);
+    bytes = stripes(true, &size);
+    add_file(&work, "bela", "1.png", bytes, size);
+    struct pack_style style = png_style();
+    struct left_out left_out = {.listed = false};
+    style.faces = &table;
+    style.left_out = &left_out;
+    style.margin = 0.2; /* 12 pixels about (22, 7), green from 12 to 36 */
+    struct pack_dataset import = import_of(&work);
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(left_out.count[LEFT_OUT_NOT_NAMED], 2);
+    assert_int_equal(result.images, 1);
+    assert_int_equal(result.classes, 1);
+    read_only_image(&work, pixels);
+    assert_int_equal(lit(pixels, 0, 0), 2);
+    assert_int_equal(lit(pixels, SIDE - 1, SIDE - 1), 2);
+    style.margin = 3; /* 40 pixels from (2, -13) on: black above, red at the left, blue at the right */
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
+    read_only_image(&work, pixels);
+    assert_int_equal(lit(pixels, 2, SIDE / 2), 1);
+    assert_int_equal(lit(pixels, SIDE / 2, SIDE / 2), 2);
+    assert_int_equal(lit(pixels, SIDE - 2, SIDE / 2), 4);
+    assert_int_equal(lit(pixels, SIDE / 2, 4), 0);
+    assert_int_equal(lit(pixels, SIDE / 2, SIDE - 1), 0);
+    bytes = stripes(true, &size);
+    add_file(&work, "ada", "3.png", bytes, size);
+    assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "outside the picture"));
+    face_table_close(&table);
+    left_out_free(&left_out);
+}
+
+/* Points that lie as the template does take an image as it is; a line without spread is refused. */
+static void faces_are_warped_to_the_template(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct image image, aligned;
+    struct face face = {.has_points = true};
+    double points[FACE_POINTS][2];
+    size_t size;
+    uint8_t *bytes = scratch_image(112, 112, 3, IMAGE_PNG, &size);
+    assert_int_equal(image_decode(bytes, size, &image, &error), STATUS_OK);
+    similarity_template(112, points);
+    for (int i = 0; i < FACE_POINTS; i++) {
+        face.point[i][0] = (float)points[i][0] + 10;
+        face.point[i][1] = (float)points[i][1] - 20;
+    }
+    assert_int_equal(align_face(bytes, size, &face, 112, 0.3, &aligned, &error), STATUS_OK);
+    for (int y = 0; y < 112; y++) {
+        for (int x = 0; x < 112; x++) {
+            const int from_x = x + 10, from_y = y - 20;
+            for (int c = 0; c < 3; c++) {
+                const int wanted =
+                    from_x < 112 && from_y >= 0 ? image.pixels[(from_y * 112 + from_x) * 3 + c] : 0;
+                assert_in_range(aligned.pixels[(y * 112 + x) * 3 + c] + 1, wanted, wanted + 2);
+            }
+        }
+    }
+    image_free(&aligned);
+    for (int i = 0; i < FACE_POINTS; i++) {
+        face.point[i][0] = face.point[i][1] = 50;
+    }
+    assert_int_equal(align_face(bytes, size, &face, 112, 0.3, &aligned, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "in one place"));
+    image_free(&image);
+    free(bytes);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(images_are_stored_upright),
-                                       TEST(images_that_are_not_square_are_fitted), TEST(parts_are_resized),
-                                       TEST(images_are_decoded_smaller)};
+                                       TEST(images_that_are_not_square_are_fitted),
+                                       TEST(parts_are_resized),
+                                       TEST(images_are_decoded_smaller),
+                                       TEST(faces_are_cropped_by_their_box),
+                                       TEST(faces_are_warped_to_the_template)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
