@@ -42,7 +42,7 @@ check "an unknown key: said once" one_line_of_error
 refused "a misspelt --set" 2 "optimizer.learning.*optimizer" --set optimizer.learning=0.1
 refused "a value out of range" 2 "model.dropout" --set model.dropout=2
 refused "a value of the wrong type" 2 "batch.lane" --set batch.lane=many
-workers=3 refused "three workers for four lanes" 2 "3 workers cannot share 4 lanes.*1, 2, 4"
+workers=5 refused "more workers than lanes" 2 "5 workers cannot share 4 lanes.*at most one more rank"
 workers=0 refused "no worker" 2 "two ranks"
 refused "more images a step than there are" 2 "do not fill one step" --set batch.lane=200
 check "nothing was begun" test ! -e "$run"
