@@ -127,7 +127,7 @@ $(BUILD)/daild: $(BUILD)/obj/daemon/daild.o $(A_daemon)
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS) $(MPI_LIBS)
 
 # daild for another MPI, of MPICC: only the sources that see mpi.h are compiled anew.
-MPI_SOURCES := daemon/daild.c daemon/coordinator/link.c daemon/opening/opening.c worker/exchange/exchange_mpi.c
+MPI_SOURCES := daemon/daild.c daemon/coordinator/link.c daemon/opening/opening.c worker/exchange/direct_sum.c worker/exchange/exchange_mpi.c
 mpi_flags    = $(shell sed -n 's/^MPI_$(2) :=//p' $(BUILD)/mpi/$(1)/config.mk)
 $(BUILD)/mpi/%/config.mk: etc/configure.sh
 	@mkdir -p $(@D)

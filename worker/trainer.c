@@ -191,7 +191,15 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
     for (size_t i = 0; i < batch; i++) {
         trainer->absent_sample[i].dataset = SAMPLE_ABSENT;
     }
-    buckets_init(&trainer->buckets, trainer->exchange, iresnet_gradient(trainer->net),
+    bool rounded = config->runtime.exchange_precision == CONFIG_PRECISION_BF16;
+    trainer->exchange->own_sums = rounded || config->runtime.exchange == CONFIG_EXCHANGE_OWN;
+    if (rounded && trainer->exchange->size > 1) {
+        trainer->residual = calloc(iresnet_weight_count(trainer->net), sizeof *trainer->residual);
+        if (!trainer->residual) {
+            return error_no_memory(error, "worker");
+        }
+    }
+    buckets_init(&trainer->buckets, trainer->exchange, iresnet_gradient(trainer->net), trainer->residual,
                  iresnet_weight_count(trainer->net), (size_t)(config->runtime.bucket_mb * 1024 * 1024));
     return STATUS_OK;
 }
@@ -275,6 +283,7 @@ void trainer_free(struct trainer *trainer)
     free(trainer->empty_image);
     free(trainer->empty_sample);
     free(trainer->absent_sample);
+    free(trainer->residual);
     free(trainer->blamed);
     *trainer = (struct trainer){0};
 }
@@ -285,6 +294,13 @@ void trainer_init_random(struct trainer *trainer)
     domain_init(trainer->domain, trainer->config->run.seed);
     classifier_init(trainer->classifier);
     iresnet_weights_changed(trainer->net);
+}
+
+void trainer_forget_residual(struct trainer *trainer)
+{
+    if (trainer->residual) {
+        memset(trainer->residual, 0, iresnet_weight_count(trainer->net) * sizeof *trainer->residual);
+    }
 }
 
 void trainer_observe(struct trainer *trainer, const struct trainer_observer *observer)
@@ -370,6 +386,7 @@ int64_t trainer_memory_bytes(const struct trainer *trainer)
     int64_t micro_batch = config->batch.lane * side * side * 3 * (int64_t)sizeof(float);
     int64_t queue = micro_batch * lanes_expected(trainer) * TRAINER_LOADER_DEPTH;
     size_t values = 2 * trainer->groups[DOMAIN_GROUP].count; /* its weights and gradient */
+    values += trainer->residual ? iresnet_weight_count(trainer->net) : 0;
     int64_t discovery = 0;
     for (size_t i = 0; i < trainer->group_count; i++) {
         values += trainer->groups[i].count;

@@ -49,6 +49,8 @@ struct trainer {
     size_t group_count;
     struct loader *loader;
     struct buckets buckets;
+    float *
+        residual; /* [backbone's weights]: what rounding left out of its gradient's sums; NULL: they are not rounded */
 
     float *embedding; /* [batch.lane, D] */
     float *grad_embedding; /* [batch.lane, D] */
@@ -103,6 +105,10 @@ const struct parameter_group *trainer_class_rows(const struct trainer *trainer);
 
 /* Initial weights as the configuration's seed draws them, whatever `model.init` says. */
 void trainer_init_random(struct trainer *trainer);
+
+/* What rounding left out of sums so far stays out: at every checkpoint, so that what goes on from it does as what went on.
+ */
+void trainer_forget_residual(struct trainer *trainer);
 
 /* From now on `observer` (copied) is told. After trainer_create. */
 void trainer_observe(struct trainer *trainer, const struct trainer_observer *observer);

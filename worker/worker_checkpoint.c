@@ -18,6 +18,7 @@ enum status worker_begin_checkpoint(struct worker *worker, int64_t step, int ski
 {
     double begin = clock_monotonic();
     worker->trainer.phase = PHASE_CHECKPOINT;
+    trainer_forget_residual(&worker->trainer);
     worker_progress(worker, PHASE_CHECKPOINT);
     enum status status = worker_wait(worker, is_settled, PHASE_CHECKPOINT, error);
     if (status == STATUS_OK && save_committed_step(worker->save) < step) {

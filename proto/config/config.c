@@ -200,6 +200,11 @@ static enum status check_rules(const struct config *config, const char *name, st
         return error_set(error, STATUS_USAGE, name, "set loss.scope to dataset, or crossing_dropout to 0",
                          "loss.crossing_dropout needs loss.scope dataset");
     }
+    if (config->runtime.exchange == CONFIG_EXCHANGE_MPI &&
+        config->runtime.exchange_precision == CONFIG_PRECISION_BF16) {
+        return error_set(error, STATUS_USAGE, name, "set runtime.exchange to own or auto",
+                         "runtime.exchange_precision is bf16, which MPI's own sums do not know");
+    }
     if (config->identity.unify == CONFIG_UNIFY_DISCOVER && strcmp(config->identity.file, "none") != 0) {
         return error_set(
             error, STATUS_USAGE, name, "set identity.unify to file, or identity.file to none",

@@ -18,6 +18,8 @@ enum config_unify { CONFIG_UNIFY_NONE, CONFIG_UNIFY_FILE, CONFIG_UNIFY_DISCOVER 
 enum config_scope { CONFIG_SCOPE_ALL, CONFIG_SCOPE_DATASET };
 enum config_domain_schedule { CONFIG_DOMAIN_CONSTANT, CONFIG_DOMAIN_GANIN };
 enum config_recompute { CONFIG_RECOMPUTE_NONE, CONFIG_RECOMPUTE_BLOCKS };
+enum config_exchange { CONFIG_EXCHANGE_AUTO, CONFIG_EXCHANGE_MPI, CONFIG_EXCHANGE_OWN };
+enum config_precision { CONFIG_PRECISION_FLOAT32, CONFIG_PRECISION_BF16 };
 enum config_kernels { CONFIG_KERNELS_FAST, CONFIG_KERNELS_GEMM, CONFIG_KERNELS_REFERENCE };
 enum config_schedule { CONFIG_SCHEDULE_POLY, CONFIG_SCHEDULE_STEP, CONFIG_SCHEDULE_COSINE };
 
@@ -112,6 +114,8 @@ struct config {
         int threads; /* 0: auto */
         double bucket_mb;
         enum config_recompute recompute;
+        enum config_exchange exchange;
+        enum config_precision exchange_precision;
         double liveness_seconds; /* silence after which a worker counts as lost */
     } runtime;
     struct {

@@ -118,6 +118,14 @@ static const struct config_row rows[] = {
     {"runtime.recompute", CONFIG_CHOICE, OFFSET(runtime.recompute), 0, 0, 0, "none|blocks", "none", false,
      "blocks: keep only what the network's blocks hand on, and compute the rest again: half the memory, a "
      "third more time"},
+    {"runtime.exchange", CONFIG_CHOICE, OFFSET(runtime.exchange), 0, 0, 0, "auto|mpi|own", "auto", false,
+     "who sums gradients: mpi: the MPI library; own: messages straight between the workers, the same bytes "
+     "for each; auto: "
+     "mpi, and own where exchange_precision asks for it"},
+    {"runtime.exchange_precision", CONFIG_CHOICE, OFFSET(runtime.exchange_precision), 0, 0, 0, "float32|bf16",
+     "float32", true,
+     "bf16: the backbone's gradients travel rounded to half the bytes; what rounding leaves out is added to "
+     "the next step's"},
     {"runtime.liveness_seconds", CONFIG_DOUBLE, OFFSET(runtime.liveness_seconds), 0, 1, 1e6, NULL, "60",
      false, "silence after which a worker counts as lost"},
     {"log.every", CONFIG_INT, OFFSET(log.every), 0, 1, 1e9, NULL, "10", false,

@@ -34,7 +34,7 @@ weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/ti
         --set classifier.rows_min=5
     traced cosface 2 --set loss.margin=cosface --set loss.scope=all $adversarial --set domain.hidden=[] \
         --set classifier.rows_min=5 --set data.datasets="$weights"
-    traced cm 4 --set loss.margin=cm --set data.datasets="$weights" --set domain.balance=true $adversarial \
+    traced cm 4 --set runtime.exchange=own --set loss.margin=cm --set data.datasets="$weights" --set domain.balance=true $adversarial \
         --set domain.hidden=[24,16] --set model.dropout=0.2
     traced by-number 1 --set loss.margin=[1.1,0.3,0.1] --set loss.crossing_dropout=0.5 --set loss.scale=30 $adversarial \
         --set debug.kernels=gemm

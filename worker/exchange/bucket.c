@@ -1,9 +1,10 @@
 #include "worker/exchange/bucket.h"
 
-void buckets_init(struct buckets *buckets, struct exchange *exchange, float *gradient, size_t count,
-                  size_t bucket_bytes)
+void buckets_init(struct buckets *buckets, struct exchange *exchange, float *gradient, float *residual,
+                  size_t count, size_t bucket_bytes)
 {
-    *buckets = (struct buckets){.exchange = exchange, .gradient = gradient, .count = count};
+    *buckets =
+        (struct buckets){.exchange = exchange, .gradient = gradient, .residual = residual, .count = count};
     buckets->bucket_count = bucket_bytes / sizeof(float);
     if (buckets->bucket_count == 0) {
         buckets->bucket_count = 1;
@@ -18,12 +19,18 @@ void buckets_begin(struct buckets *buckets)
     buckets->status = STATUS_OK;
 }
 
-enum status buckets_start(struct buckets *buckets, float *values, size_t count, struct error *error)
+static enum status start(struct buckets *buckets, float *values, size_t count, float *residual,
+                         struct error *error)
 {
     if (buckets->started) {
         buckets->started(buckets->started_context, count);
     }
-    return buckets->exchange->operations->bucket_start(buckets->exchange, values, count, error);
+    return buckets->exchange->operations->bucket_start(buckets->exchange, values, count, residual, error);
+}
+
+enum status buckets_start(struct buckets *buckets, float *values, size_t count, struct error *error)
+{
+    return start(buckets, values, count, NULL, error);
 }
 
 static void buckets_send(struct buckets *buckets)
@@ -31,8 +38,8 @@ static void buckets_send(struct buckets *buckets)
     if (buckets->begin == buckets->end || buckets->status != STATUS_OK) {
         return;
     }
-    buckets->status = buckets_start(buckets, buckets->gradient + buckets->begin,
-                                    buckets->end - buckets->begin, &buckets->error);
+    buckets->status = start(buckets, buckets->gradient + buckets->begin, buckets->end - buckets->begin,
+                            buckets->residual ? buckets->residual + buckets->begin : NULL, &buckets->error);
     buckets->end = buckets->begin;
 }
 

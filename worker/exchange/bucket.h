@@ -10,6 +10,7 @@
 struct buckets {
     struct exchange *exchange;
     float *gradient;
+    float *residual; /* of the vector's sums, or NULL */
     size_t count; /* floats of the whole vector */
     size_t bucket_count; /* floats a bucket holds at least */
     size_t begin, end; /* complete, and not yet sent */
@@ -19,9 +20,9 @@ struct buckets {
     void *started_context;
 };
 
-/* `bucket_bytes` of gradient make a bucket. */
-void buckets_init(struct buckets *buckets, struct exchange *exchange, float *gradient, size_t count,
-                  size_t bucket_bytes);
+/* `bucket_bytes` of gradient make a bucket. residual [count], or NULL: exchange.h, bucket_start. */
+void buckets_init(struct buckets *buckets, struct exchange *exchange, float *gradient, float *residual,
+                  size_t count, size_t bucket_bytes);
 
 /* Before a backward pass. */
 void buckets_begin(struct buckets *buckets);

@@ -11,6 +11,7 @@
 
 #include "proto/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,8 +60,10 @@ struct exchange_operations {
     enum status (*group_wait)(struct exchange *exchange, struct error *error);
 
     /* Starts an in-place sum of a gradient bucket over all workers, to run beside the computation.
-     * buckets_progress drives it (call it between layers); buckets_wait completes all that were started. */
-    enum status (*bucket_start)(struct exchange *exchange, float *values, size_t count, struct error *error);
+     * buckets_progress drives it (call it between layers); buckets_wait completes all that were started. With a residual
+     * [count] the values travel as bfloat16 (direct_sum.h), which own_sums has to be set for; NULL: as they are. */
+    enum status (*bucket_start)(struct exchange *exchange, float *values, size_t count, float *residual,
+                                struct error *error);
     enum status (*buckets_progress)(struct exchange *exchange, struct error *error);
     enum status (*buckets_wait)(struct exchange *exchange, struct error *error);
 
@@ -71,6 +74,9 @@ struct exchange {
     int rank; /* of this worker, from 0 */
     int size; /* number of workers */
     const struct exchange_operations *operations;
+    /* Buckets are summed by messages of our own (direct_sum.h), not by MPI's reductions: the caller's choice, before the
+     * first of them and alike on all workers. */
+    bool own_sums;
     /* Called while a call waits, at least every few milliseconds; NULL: none. */
     void (*idle)(void *context);
     void *idle_context;

@@ -82,10 +82,11 @@ static enum status local_group_reduce(struct exchange *exchange, struct exchange
     return STATUS_OK;
 }
 
-static enum status local_bucket_start(struct exchange *exchange, float *values, size_t count,
+static enum status local_bucket_start(struct exchange *exchange, float *values, size_t count, float *residual,
                                       struct error *error)
 {
     (void)exchange;
+    (void)residual;
     (void)values;
     (void)count;
     (void)error;

@@ -1,5 +1,7 @@
 #include "worker/exchange/exchange_mpi.h"
 
+#include "worker/exchange/direct_sum.h"
+
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -36,6 +38,8 @@ struct exchange_mpi {
     struct request_list reductions; /* of groups, under way */
     struct request_list pieces;
     struct request_list buckets;
+    struct direct_sums *direct; /* where sums are our own; NULL before the first */
+    bool direct_under_way;
     bool bucket_under_way;
     double bucket_begin; /* when the first of those under way was started */
     double bucket_waited; /* seconds_waited then */
@@ -67,9 +71,27 @@ static enum status check_count(size_t count, struct error *error)
     return STATUS_OK;
 }
 
-static void pause_between_tests(double waited)
+struct wait {
+    double begin, idle; /* when it began, and when heartbeats were last sent */
+};
+
+static struct wait wait_begin(void)
 {
-    if (waited < SPIN_SECONDS) {
+    double now = MPI_Wtime();
+    return (struct wait){now, now};
+}
+
+/* Between two tests. */
+static void wait_on(struct exchange_mpi *mpi, struct wait *wait)
+{
+    double now = MPI_Wtime();
+    if (now - wait->idle >= IDLE_SECONDS) {
+        wait->idle = now;
+        if (mpi->base.idle) {
+            mpi->base.idle(mpi->base.idle_context);
+        }
+    }
+    if (now - wait->begin < SPIN_SECONDS) {
         sched_yield();
     } else {
         nanosleep(&(struct timespec){.tv_nsec = SLEEP_NANOSECONDS}, NULL);
@@ -80,8 +102,7 @@ static void pause_between_tests(double waited)
 static enum status wait_all(struct exchange_mpi *mpi, int count, MPI_Request *request, MPI_Status *status,
                             const char *what, struct error *error)
 {
-    double begin = MPI_Wtime();
-    double idle = begin;
+    struct wait wait = wait_begin();
     for (;;) {
         int done = 0;
         int code = MPI_Testall(count, request, &done, status);
@@ -91,14 +112,7 @@ static enum status wait_all(struct exchange_mpi *mpi, int count, MPI_Request *re
         if (done) {
             return STATUS_OK;
         }
-        double now = MPI_Wtime();
-        if (now - idle >= IDLE_SECONDS) {
-            idle = now;
-            if (mpi->base.idle) {
-                mpi->base.idle(mpi->base.idle_context);
-            }
-        }
-        pause_between_tests(now - begin);
+        wait_on(mpi, &wait);
     }
 }
 
@@ -127,7 +141,7 @@ static void count_bytes(struct exchange_mpi *mpi, enum exchange_traffic kind, si
 /* With the last of the buckets under way: what of that time was spent outside of exchange calls. */
 static enum status settle_buckets(struct exchange_mpi *mpi, enum status status)
 {
-    if (mpi->bucket_under_way && mpi->buckets.count == 0) {
+    if (mpi->bucket_under_way && mpi->buckets.count == 0 && !mpi->direct_under_way) {
         double waited = mpi->base.seconds_waited - mpi->bucket_waited;
         mpi->base.seconds_hidden += MPI_Wtime() - mpi->bucket_begin - waited;
         mpi->bucket_under_way = false;
@@ -396,7 +410,29 @@ static enum status mpi_trade(struct exchange *exchange, const struct exchange_pi
                                : status;
 }
 
-static enum status mpi_bucket_start(struct exchange *exchange, float *values, size_t count,
+static enum status progress_direct(struct exchange_mpi *mpi, struct error *error)
+{
+    bool done;
+    int code = direct_sums_progress(mpi->direct, &done);
+    mpi->direct_under_way = !done;
+    return code == MPI_SUCCESS ? STATUS_OK : fail(mpi, code, "summing gradients", error);
+}
+
+static enum status start_direct(struct exchange_mpi *mpi, float *values, size_t count, float *residual,
+                                struct error *error)
+{
+    if (!mpi->direct) {
+        mpi->direct = direct_sums_create(mpi->communicator, mpi->base.rank, mpi->base.size);
+    }
+    if (!mpi->direct) {
+        return error_no_memory(error, "exchange");
+    }
+    mpi->direct_under_way = true;
+    int code = direct_sums_start(mpi->direct, values, count, residual, &mpi->base.bytes[TRAFFIC_GRADIENTS]);
+    return code == MPI_SUCCESS ? STATUS_OK : fail(mpi, code, "starting a sum of gradients", error);
+}
+
+static enum status mpi_bucket_start(struct exchange *exchange, float *values, size_t count, float *residual,
                                     struct error *error)
 {
     struct exchange_mpi *mpi = of(exchange);
@@ -410,7 +446,9 @@ static enum status mpi_bucket_start(struct exchange *exchange, float *values, si
         mpi->bucket_waited = mpi->base.seconds_waited;
     }
     return account(mpi, begin,
-                   start_reduction(mpi, &mpi->buckets, mpi->communicator, MPI_SUM, values, count, error));
+                   exchange->own_sums ? start_direct(mpi, values, count, residual, error)
+                                      : start_reduction(mpi, &mpi->buckets, mpi->communicator, MPI_SUM,
+                                                        values, count, error));
 }
 
 /* Forgets the completed requests, so that later tests are short. */
@@ -440,13 +478,25 @@ static enum status mpi_buckets_progress(struct exchange *exchange, struct error 
             compact(list);
         }
     }
-    return settle_buckets(mpi, account(mpi, begin, STATUS_OK));
+    enum status status = mpi->direct_under_way ? progress_direct(mpi, error) : STATUS_OK;
+    return settle_buckets(mpi, account(mpi, begin, status));
 }
 
 static enum status mpi_buckets_wait(struct exchange *exchange, struct error *error)
 {
     struct exchange_mpi *mpi = of(exchange);
-    return settle_buckets(mpi, wait_list(exchange, &mpi->buckets, "summing gradients", error));
+    double begin = MPI_Wtime();
+    struct wait wait = wait_begin();
+    enum status status = STATUS_OK;
+    while (mpi->direct_under_way && status == STATUS_OK) {
+        status = progress_direct(mpi, error);
+        if (mpi->direct_under_way && status == STATUS_OK) {
+            wait_on(mpi, &wait);
+        }
+    }
+    account(mpi, begin, status);
+    return settle_buckets(
+        mpi, status == STATUS_OK ? wait_list(exchange, &mpi->buckets, "summing gradients", error) : status);
 }
 
 static void mpi_close(struct exchange *exchange)
@@ -458,6 +508,7 @@ static void mpi_close(struct exchange *exchange)
     free_list(&mpi->reductions);
     free_list(&mpi->pieces);
     free_list(&mpi->buckets);
+    direct_sums_free(mpi->direct);
     free(mpi);
 }
 
