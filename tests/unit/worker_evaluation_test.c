@@ -146,7 +146,7 @@ static int set_up(void **state)
     pairs->offset = calloc(IMAGES + 1, sizeof *pairs->offset);
     for (uint32_t i = 0; i < IMAGES; i++) {
         uint8_t pixels[SIDE * SIDE * 3], *bytes;
-        struct image image = {SIDE, SIDE, pixels};
+        struct image image = {.width = SIDE, .height = SIDE, .pixels = pixels};
         size_t size;
         draw(i, pixels);
         assert_int_equal(image_encode(&image, IMAGE_PNG, 0, &bytes, &size, NULL), STATUS_OK);
