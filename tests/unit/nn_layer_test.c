@@ -458,8 +458,16 @@ static void test_residual(void **state)
 static void test_linear(void **state)
 {
     (void)state;
-    enum { BATCH = 5, IN = 37, OUT = 11 };
+    enum { BATCH = 5, IN = 309, OUT = 21 };
+    enum isa best;
+    assert_int_equal(isa_detect(&best, NULL), STATUS_OK);
     for (int threads = 1; threads <= 3; threads++) {
+        struct linear linear = {.isa = threads == 2 ? ISA_GENERIC : best,
+                                .threads = threads,
+                                .in = IN,
+                                .out = OUT,
+                                .buffer = aligned_alloc(64, linear_buffer_bytes(threads))};
+        assert_non_null(linear.buffer);
         float input[BATCH * IN], weight[OUT * IN], bias[OUT], output[BATCH * OUT], grad_output[BATCH * OUT];
         float grad_input[BATCH * IN], grad_weight[OUT * IN], grad_bias[OUT];
         fill(input, BATCH * IN, 0.0f, 1.0f);
@@ -468,16 +476,16 @@ static void test_linear(void **state)
         fill(grad_output, BATCH * OUT, 0.0f, 1.0f);
         fill(grad_weight, OUT * IN, 2.0f, 0.0f);
         fill(grad_bias, OUT, 3.0f, 0.0f);
-        linear_forward(threads, BATCH, IN, OUT, input, weight, bias, output);
-        linear_backward(threads, BATCH, IN, OUT, input, weight, grad_output, grad_weight, grad_bias,
-                        grad_input);
+        linear_forward(&linear, BATCH, input, weight, bias, output);
+        linear_backward(&linear, BATCH, input, weight, grad_output, grad_weight, grad_bias, grad_input);
+        free(linear.buffer);
         for (int b = 0; b < BATCH; b++) {
             for (int o = 0; o < OUT; o++) {
                 double sum = (double)bias[o];
                 for (int i = 0; i < IN; i++) {
                     sum += (double)input[b * IN + i] * (double)weight[o * IN + i];
                 }
-                assert_near(output[b * OUT + o], sum, 1e-5);
+                assert_near(output[b * OUT + o], sum, 3e-5);
             }
         }
         for (int o = 0; o < OUT; o++) {

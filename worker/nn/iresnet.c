@@ -3,7 +3,6 @@
 #include "proto/random.h"
 #include "proto/text.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,8 @@ static enum status set_up(struct iresnet *net, const struct iresnet_config *conf
         return status;
     }
     net->context.kernels = nn_kernels_of(isa);
-    size_t scratch = iresnet_conv_scratch(net);
+    net->isa = isa;
+    size_t scratch = iresnet_scratch(net);
     iresnet_layout(net, scratch);
     status = arena_allocate(&net->arena, error);
     if (status != STATUS_OK) {
@@ -47,8 +47,6 @@ enum status iresnet_create(const struct iresnet_config *config, struct iresnet *
     net->train = config->train;
     net->recompute = config->train && config->recompute;
     net->arena.threads = config->threads;
-    /* Threads share the work around the matrix products, never inside them. */
-    openblas_set_num_threads(1);
     status = set_up(net, config, error);
     if (status != STATUS_OK) {
         iresnet_free(net);

@@ -1,7 +1,6 @@
 #include "worker/nn/iresnet_graph.h"
 
 #include "worker/nn/dropout.h"
-#include "worker/nn/linear.h"
 #include "worker/nn/prelu.h"
 #include "worker/nn/residual.h"
 
@@ -37,7 +36,7 @@ static void convolve_weight(const struct backward *pass, const struct conv_layer
                             const struct conv_input *input, const float *grad_output)
 {
     struct iresnet *net = pass->net;
-    conv_backward_weight(layer->plan, pass->batch, input, grad_output, layer->grad_weight, net->conv_scratch);
+    conv_backward_weight(layer->plan, pass->batch, input, grad_output, layer->grad_weight, net->scratch);
     profile_lap(net->profile, layer->number, PROFILE_CONV_BACKWARD_WEIGHT);
     iresnet_pause(pass->hooks);
 }
@@ -52,7 +51,7 @@ static void convolve_data(const struct backward *pass, const struct conv_layer *
         pass_visit_begin(visit);
     }
     conv_backward_data(layer->plan, pass->batch, grad_output, grad_input, along ? &visit->visitor : NULL,
-                       net->conv_scratch);
+                       net->scratch);
     profile_lap(net->profile, layer->number, PROFILE_CONV_BACKWARD_DATA);
     if (visit && !along) {
         pass_visit_all(visit, rows);
@@ -112,8 +111,9 @@ static void backward_head(struct backward *pass, const float *grad_embedding)
     batchnorm_backward(&net->context, &net->features, (size_t)pass->batch, net->fc_output, grad_embedding,
                        NULL, grad_fc_output, NULL);
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
-    linear_backward(net->threads, pass->batch, positions * channels, dimensions->embedding, net->fc_input,
-                    net->fc_weight, grad_fc_output, net->grad_fc_weight, net->grad_fc_bias, gradient);
+    struct linear linear = iresnet_linear(net);
+    linear_backward(&linear, pass->batch, net->fc_input, net->fc_weight, grad_fc_output, net->grad_fc_weight,
+                    net->grad_fc_bias, gradient);
     profile_lap(net->profile, net->fc_number, PROFILE_LINEAR);
     size_t fc_begin = (size_t)(net->fc_weight - net->weights);
     report_ready(pass, fc_begin, net->table.weight_count);

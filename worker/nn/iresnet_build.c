@@ -108,15 +108,19 @@ enum status iresnet_build(struct iresnet *net, const struct iresnet_config *conf
     return status;
 }
 
-size_t iresnet_conv_scratch(const struct iresnet *net)
+static size_t larger(size_t a, size_t b)
 {
-    size_t largest = conv_scratch_bytes(net->stem_conv.plan);
+    return a > b ? a : b;
+}
+
+size_t iresnet_scratch(const struct iresnet *net)
+{
+    size_t largest = larger(conv_scratch_bytes(net->stem_conv.plan), linear_buffer_bytes(net->threads));
     for (size_t i = 0; i < net->block_count; i++) {
         const struct basic_block *block = &net->blocks[i];
         const struct conv *plans[] = {block->conv1.plan, block->conv2.plan, block->downsample.plan};
         for (size_t k = 0; k < sizeof plans / sizeof plans[0]; k++) {
-            size_t bytes = plans[k] ? conv_scratch_bytes(plans[k]) : 0;
-            largest = bytes > largest ? bytes : largest;
+            largest = larger(largest, plans[k] ? conv_scratch_bytes(plans[k]) : 0);
         }
     }
     return largest;
@@ -380,7 +384,7 @@ static void take_activations(struct iresnet *net)
     net->fc_output = take(net, (size_t)net->batch_max * (size_t)net->dimensions.embedding);
 }
 
-void iresnet_layout(struct iresnet *net, size_t conv_scratch_bytes)
+void iresnet_layout(struct iresnet *net, size_t scratch_bytes)
 {
     net->weights = take(net, net->table.weight_count);
     net->statistics = take(net, net->table.statistic_count);
@@ -391,7 +395,7 @@ void iresnet_layout(struct iresnet *net, size_t conv_scratch_bytes)
     take_context(net);
     take_norms(net);
     take_activations(net);
-    net->conv_scratch = arena_take(&net->arena, conv_scratch_bytes, 1);
+    net->scratch = arena_take(&net->arena, scratch_bytes, 1);
     if (net->arena.base) {
         bind(net);
     }

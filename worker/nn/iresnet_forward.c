@@ -1,7 +1,6 @@
 #include "worker/nn/iresnet_graph.h"
 
 #include "worker/nn/dropout.h"
-#include "worker/nn/linear.h"
 #include "worker/nn/prelu.h"
 #include "worker/nn/residual.h"
 
@@ -41,7 +40,7 @@ static void convolve(const struct forward *pass, const struct conv_layer *layer,
         pass_visit_begin(&watch.visit);
         visitor = &watch.visit.visitor;
     }
-    conv_forward(layer->plan, pass->batch, input, output, visitor, net->conv_scratch);
+    conv_forward(layer->plan, pass->batch, input, output, visitor, net->scratch);
     if (pass->statistics == STATISTICS_MEASURED) {
         batchnorm_watch_end(&watch, rows);
     } else if (pass->statistics == STATISTICS_RUNNING) {
@@ -117,8 +116,8 @@ static void forward_head(const struct forward *pass, float *embedding)
         dropout_forward(net->threads, pass->batch, positions, channels, net->dropout_mask, net->fc_input);
     }
     profile_lap(net->profile, net->fc_number, PROFILE_BETWEEN);
-    linear_forward(net->threads, pass->batch, positions * channels, dimensions->embedding, net->fc_input,
-                   net->fc_weight, net->fc_bias, net->fc_output);
+    struct linear linear = iresnet_linear(net);
+    linear_forward(&linear, pass->batch, net->fc_input, net->fc_weight, net->fc_bias, net->fc_output);
     profile_lap(net->profile, net->fc_number, PROFILE_LINEAR);
     iresnet_pause(pass->hooks);
     if (train) {

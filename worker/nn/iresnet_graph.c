@@ -6,6 +6,15 @@ size_t iresnet_dropout_count(const struct iresnet *net)
     return side * side * (size_t)net->dimensions.widths[IRESNET_LAYERS - 1];
 }
 
+struct linear iresnet_linear(const struct iresnet *net)
+{
+    return (struct linear){.isa = net->isa,
+                           .threads = net->threads,
+                           .in = (int)iresnet_dropout_count(net),
+                           .out = net->dimensions.embedding,
+                           .buffer = net->scratch};
+}
+
 bool iresnet_visits_gradient(int channels)
 {
     return channels >= 128;

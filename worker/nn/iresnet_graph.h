@@ -11,6 +11,7 @@
 #include "worker/nn/arena.h"
 #include "worker/nn/batchnorm.h"
 #include "worker/nn/conv/conv.h"
+#include "worker/nn/linear.h"
 #include "worker/nn/parameter_table.h"
 #include "worker/nn/profile.h"
 
@@ -46,6 +47,7 @@ struct iresnet {
     struct dimensions dimensions;
     struct parameter_table table;
     int threads, batch_max;
+    enum isa isa;
     bool train, recompute;
     struct profile *profile; /* the caller's, or NULL */
 
@@ -53,7 +55,7 @@ struct iresnet {
     float *weights, *gradient; /* [table.weight_count] */
     float *statistics, *batch_statistics; /* [table.statistic_count] */
     struct pass_context context;
-    void *conv_scratch;
+    void *scratch; /* of whichever convolution or linear layer is at work */
 
     struct conv_layer stem_conv;
     struct batchnorm stem_norm;
@@ -85,10 +87,14 @@ struct iresnet {
 enum status iresnet_build(struct iresnet *net, const struct iresnet_config *config, enum isa isa,
                           struct error *error);
 /* Gives every tensor its place (see arena.h: to be called twice) and binds the layers to theirs. */
-void iresnet_layout(struct iresnet *net, size_t conv_scratch_bytes);
-/* The largest scratch that one of the network's convolutions asks for, and what all of them hold. */
-size_t iresnet_conv_scratch(const struct iresnet *net);
+void iresnet_layout(struct iresnet *net, size_t scratch_bytes);
+/* The largest scratch that a layer asks for. */
+size_t iresnet_scratch(const struct iresnet *net);
+/* What all convolutions hold. */
 size_t iresnet_conv_memory(const struct iresnet *net);
+
+/* The last layer but its weights. */
+struct linear iresnet_linear(const struct iresnet *net);
 
 /* Counts the layers as a profile does. */
 void iresnet_number_layers(struct iresnet *net);
