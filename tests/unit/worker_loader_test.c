@@ -57,7 +57,7 @@ static void write_shard(struct fixture *fixture, size_t dataset, uint32_t index,
                      STATUS_OK);
     for (uint32_t i = 0; i < entry->images; i++) {
         uint8_t pixels[VALUES];
-        struct image image = {SIDE, SIDE, pixels};
+        struct image image = {.width = SIDE, .height = SIDE, .pixels = pixels};
         uint8_t *bytes;
         size_t size;
         for (int p = 0; p < (int)VALUES; p++) {
