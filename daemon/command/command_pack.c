@@ -19,7 +19,7 @@ enum { ALIGN_CENTER = 1, ALIGN_PAD, ALIGN_LANDMARKS, ALIGN_NONE };
 struct pack_options {
     int align;
     const char *landmarks;
-    const char *record, *list, *pickle, *images, *output, *name, *include, *exclude, *left_out;
+    const char *record, *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out;
     struct option_numbers folds;
     uint64_t seed, shard_bytes;
     int id, min_images;
@@ -28,12 +28,12 @@ struct pack_options {
 };
 
 /* What is made of what. */
-enum pack_mode { PACK_FOLDER, PACK_RECORDIO, PACK_PAIRS, PACK_PICKLE };
+enum pack_mode { PACK_FOLDER, PACK_LIST, PACK_RECORDIO, PACK_PAIRS, PACK_PICKLE };
 
 struct pack_job {
     const struct pack_options *options;
     enum pack_mode mode;
-    const char *source; /* folder, RecordIO set, list or pickle */
+    const char *source; /* folder, list, RecordIO set or pickle */
     char name[256], directory[1024]; /* of what is made */
     struct pack_style style;
     struct face_table faces; /* empty without --landmarks */
@@ -60,7 +60,7 @@ static enum status name_set(struct pack_job *job, struct error *error)
     return STATUS_OK;
 }
 
-/* "a/lfw/" -> "lfw"; "a/train.rec" -> "train". */
+/* "a/lfw/" -> "lfw"; "a/train.rec" -> "train"; "a/casia.txt" -> "casia". */
 static void name_dataset(struct pack_job *job)
 {
     const struct pack_options *options = job->options;
@@ -74,6 +74,12 @@ static void name_dataset(struct pack_job *job)
     }
     if (job->mode == PACK_RECORDIO && end - begin > 4 && strcmp(job->source + end - 4, ".rec") == 0) {
         end -= 4;
+    }
+    for (size_t dot = end; job->mode == PACK_LIST && dot > begin + 1; dot--) {
+        if (job->source[dot - 1] == '.') {
+            end = dot - 1;
+            break;
+        }
     }
     if (options->name) {
         snprintf(job->name, sizeof job->name, "%s", options->name);
@@ -96,6 +102,7 @@ static enum status choose_mode(struct pack_job *job, const char *folder, struct 
         const char *source, *option;
         enum pack_mode mode;
     } sources[] = {{folder, "FOLDER", PACK_FOLDER},
+                   {options->labelled, "--list", PACK_LIST},
                    {options->record, "--rec", PACK_RECORDIO},
                    {options->list, "--pairs", PACK_PAIRS},
                    {options->pickle, "--bin", PACK_PICKLE}};
@@ -123,9 +130,9 @@ static enum status check_mode(const struct pack_job *job, struct error *error)
         return error_set(error, STATUS_USAGE, "--pairs", "give --images FOLDER",
                          "the paths of a list of pairs are relative to one folder");
     }
-    if (job->mode != PACK_PAIRS && options->images) {
-        return error_set(error, STATUS_USAGE, "--images", "add --pairs LIST",
-                         "only the images of a list of pairs need to be named apart");
+    if (job->mode != PACK_PAIRS && job->mode != PACK_LIST && options->images) {
+        return error_set(error, STATUS_USAGE, "--images", "add --pairs LIST or --list FILE",
+                         "only the images of a list need to be named apart");
     }
     if (job->mode != PACK_PAIRS && options->folds.count > 0) {
         return error_set(error, STATUS_USAGE, "--folds", "add --pairs LIST", "folds are of a list of pairs");
@@ -189,6 +196,7 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
                                      .fold_count = options->folds.count,
                                      .force = options->force};
     const struct pack_dataset dataset = {.source = job->source,
+                                         .folder = options->images,
                                          .directory = job->directory,
                                          .name = job->name,
                                          .dataset_id = (uint32_t)options->id,
@@ -204,6 +212,8 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
         return pack_pairs(&pairs, &job->style, result, error);
     case PACK_PICKLE:
         return pack_pickle(&pairs, &job->style, result, error);
+    case PACK_LIST:
+        return pack_list(&dataset, &job->style, result, error);
     case PACK_RECORDIO:
         return pack_recordio(&dataset, &job->style, result, error);
     case PACK_FOLDER:
@@ -308,6 +318,12 @@ static const struct option_spec options[] = {
      .metavar = "DIR|SET.h5",
      .help = "where a dataset's files go (default: .), or the verification set's file",
      .word = WORD_FOLDER},
+    {.name = "list",
+     .kind = OPTION_STRING,
+     .offset = AT(labelled),
+     .metavar = "FILE",
+     .help = "make a dataset of the images of this list, lines of a path and a label",
+     .word = WORD_FILE},
     {.name = "rec",
      .kind = OPTION_STRING,
      .offset = AT(record),
@@ -326,7 +342,7 @@ static const struct option_spec options[] = {
      .kind = OPTION_STRING,
      .offset = AT(images),
      .metavar = "FOLDER",
-     .help = "with --pairs: what its paths are relative to",
+     .help = "with --pairs or --list: what its paths are relative to (default of --list: its own folder)",
      .word = WORD_FOLDER},
     {.name = "bin",
      .kind = OPTION_STRING,
@@ -476,12 +492,14 @@ const struct command command_pack = {
     .name = "pack",
     .summary = "pack images or RecordIO into shards, pairs into a verification set",
     .usage = "dail pack [OPTIONS] FOLDER\n"
+             "dail pack [OPTIONS] --list FILE [--images FOLDER]\n"
              "dail pack [OPTIONS] --rec DIR\n"
              "dail pack --pairs LIST --images FOLDER -o SET.h5 [OPTIONS]\n"
              "dail pack --bin FILE -o SET.h5 [OPTIONS]",
     .description =
         "Makes a dataset of FOLDER/<identity>/<image> (JPEG, PNG, PGM, PPM): shards and a "
-        "manifest. With --rec, of\n"
+        "manifest. With --list, of\n"
+        "the images that FILE lists, one a line, each with its label: a number or a name. With --rec, of\n"
         "an InsightFace set: DIR has train.rec (or one other .rec), perhaps its .idx and a "
         "property file. With\n"
         "--pairs, makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with the "

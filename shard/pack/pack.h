@@ -72,6 +72,7 @@ struct pack_result {
 
 struct pack_dataset {
     const char *source; /* of the images, see the functions below */
+    const char *folder; /* of a list: what its paths are relative to; NULL: the folder of the list */
     const char *directory; /* of the result; made if missing */
     const char *name; /* of the dataset */
     uint32_t dataset_id;
@@ -89,6 +90,11 @@ struct pack_dataset {
 /* `source` is a folder, <source>/<identity>/<image>. Labels follow the identities' names in byte order. */
 enum status pack_folder(const struct pack_dataset *import, const struct pack_style *style,
                         struct pack_result *result, struct error *error);
+
+/* `source` is a list of images with a label each (shard/pack/image_list.h). Identities are named by their labels, and
+ * numbered by these in byte order: labels may have gaps. */
+enum status pack_list(const struct pack_dataset *import, const struct pack_style *style,
+                      struct pack_result *result, struct error *error);
 
 /* `source` is an InsightFace set in RecordIO: a folder with train.rec (or one other .rec), perhaps its index
  * and a property file, or the .rec itself (shard/pack/record_set.h). Labels are the records' own, and

@@ -4,6 +4,7 @@
 #include "shard/align/align_face.h"
 #include "shard/shard.h"
 
+#include <errno.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,15 @@ enum status pack_read_file(const char *path, uint8_t **bytes, size_t *size, stru
         *bytes = (uint8_t *)text;
     } else if (error) {
         error->where[0] = 0;
+    }
+    return status;
+}
+
+enum status pack_read_listed(const char *path, uint8_t **bytes, size_t *size, struct error *error)
+{
+    enum status status = pack_read_file(path, bytes, size, error);
+    if (status == STATUS_DATA && error->number == ENOENT) {
+        error_of_system(error, 0);
     }
     return status;
 }

@@ -62,6 +62,8 @@ enum status pack_bad_image(const struct pack_style *style, const struct packed_i
 
 /* A file that holds an image: what a source reads where its images are files. */
 enum status pack_read_file(const char *path, uint8_t **bytes, size_t *size, struct error *error);
+/* Likewise one that a list names: that it is not there is a fault of the list, not of the system. */
+enum status pack_read_listed(const char *path, uint8_t **bytes, size_t *size, struct error *error);
 /* `size` bytes at `offset` of an open file, as new memory. STATUS_DATA. */
 enum status pack_read_part(int descriptor, uint64_t offset, size_t size, uint8_t **bytes,
                            struct error *error);

@@ -135,13 +135,7 @@ static enum status read_image(const void *context, uint64_t number, char *where,
     if (status == STATUS_OK && import->list.any_ending && !file_exists(where)) {
         find_ending(where);
     }
-    if (status == STATUS_OK) {
-        status = pack_read_file(where, bytes, size, error);
-    }
-    if (status == STATUS_DATA && error->number == ENOENT) {
-        error_of_system(error, 0); /* a list may name what is not there */
-    }
-    return status;
+    return status == STATUS_OK ? pack_read_listed(where, bytes, size, error) : status;
 }
 
 static enum status write_set(struct import *import, const struct pack_style *style,

@@ -1,6 +1,6 @@
 /* A folder of identities to be imported, parted by zero bytes: the list of those to include, of those to
  * exclude, then image files "<identity>/<image>".
- * Covers: shard/folder.c */
+ * Covers: shard/folder.c shard/name_filter.c */
 #include "shard/folder.h"
 #include "tests/fuzz/fuzz.h"
 

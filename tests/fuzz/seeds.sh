@@ -55,6 +55,8 @@ cp tests/oracle/image/*.p[gp]m "$seeds/pnm"
 printf '2\t1\nann\t1\t2\nann\t1\tbob\t2\nbob\t1\t2\nbob\t1\tann\t2\n' >"$seeds/pair_list/lfw"
 printf '1\nann 1 2\nann 1 bob 2\n' >"$seeds/pair_list/one-fold"
 printf 'fold\ta\tb\tsame\n0\tann/1.jpg\tann/2.jpg\t1\n9\tann/1.jpg\tbob/1.jpg\t0\n' >"$seeds/pair_list/tsv"
+printf 'ann/1.jpg 7\nann/2.jpg 7\nbob/1.jpg 12\n' >"$seeds/image_list/blanks"
+printf '\357\273\277a b.jpg\tAnn Lee\r\n\r\nc.jpg\tBob\r\n' >"$seeds/image_list/tabs"
 printf 'ann\nbob\n\0bob\n\0ann/1.jpg\0ann/2.PNG\0bob/1.ppm\0carl/.hidden.jpg' >"$seeds/folder/lists"
 printf '\0\0ann/1.jpeg\0bob/1.pgm\0bob/readme' >"$seeds/folder/all"
 

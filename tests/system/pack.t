@@ -85,6 +85,15 @@ is "nothing is left of it" "$(find "$work/bad" -type f 2>/dev/null | wc -l | tr 
 exit_code "or is left out" 0 "$dail" pack -o "$work/bad" -n bad --size 32 --skip-bad "$work/faces"
 says "which is told" '19 images '
 says "and counted" '^left out: 1 image that cannot be decoded$'
+(cd "$work/faces" && ls person1/* person2/*) | sed 's|^\(person[0-9]*\)/.*|& \1|' >"$work/list.txt"
+echo 'person1/nothing.ppm person1' >>"$work/list.txt"
+exit_code "a list is packed" 0 "$dail" pack -o "$work/listed" --list "$work/list.txt" --images "$work/faces" --size 32 \
+    --skip-bad --left-out "$work/left.tsv"
+says "by the list's name" 'listed/list.yaml: 2 classes in 1 shards, 10 images'
+says "and what it names and is not there is counted" '^left out: 1 image that cannot be decoded$'
+check "and listed" grep -q '^image	.*person1/nothing.ppm	that cannot be decoded: ' "$work/left.tsv"
+exit_code "a list of records has no folder" 2 "$dail" pack --rec "$work" --images "$work/faces" -o "$work/listed"
+exit_code "labels of a folder have no gaps" 2 "$dail" pack --compact "$work/faces" -o "$work/listed"
 
 # Writes beyond a limit fail as they do on a full disk.
 rm -rf "$work/bad"

@@ -1,6 +1,8 @@
 #include "tests/unit/shard_scratch.h"
 
+#include "shard/align/face_table.h"
 #include "shard/manifest.h"
+#include "shard/pack/image_list.h"
 #include "shard/pack/pack.h"
 #include "shard/pack/pair_list.h"
 #include "shard/pairs.h"
@@ -557,6 +559,112 @@ static void what_is_left_out_is_told(void **state)
     left_out_free(&left_out);
 }
 
+static void lists_of_images_are_read(void **state)
+{
+    struct image_list list;
+    struct error error = {0};
+    const char *path = scratch_path(*state, "list");
+    scratch_text(path, "\xef\xbb\xbf"
+                       "b c/1.jpg 10\r\n\r\na.jpg\tAnn Lee\r\nd.jpg   9 \r\ne.jpg 10\n");
+    assert_int_equal(image_list_read(path, &list, &error), STATUS_OK);
+    assert_int_equal(list.images, 4);
+    assert_int_equal(list.names.count, 3);
+    assert_string_equal(list.names.names[0], "10");
+    assert_string_equal(list.names.names[1], "9");
+    assert_string_equal(list.names.names[2], "Ann Lee");
+    assert_string_equal(list.path[0], "b c/1.jpg");
+    assert_string_equal(list.path[1], "e.jpg");
+    assert_string_equal(list.path[2], "d.jpg");
+    assert_int_equal(list.label[1], 0);
+    assert_int_equal(list.label[3], 2);
+    image_list_free(&list);
+    const struct {
+        const char *text, *where, *what;
+    } bad[] = {{"", "list", "no image"},
+               {"a.jpg 1\nb.jpg\n", "list:2", "a path and a label"},
+               {"a.jpg 1\n\t1\n", "list:2", "a path and a label"},
+               {"a.jpg 1\n1\t2\tb.jpg\n", "list:2", "a path and a label"},
+               {"a.jpg 1\nb.jpg -1\n", "list:2", "-1 is no identity"},
+               {"a.jpg 1\n\nb.jpg 1\na.jpg 2\n", "list", "a.jpg is in lines 1 and 4"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        scratch_text(path, bad[i].text);
+        assert_int_equal(image_list_read(path, &list, &error), STATUS_DATA);
+        assert_non_null(strstr(error.where, bad[i].where));
+        assert_non_null(strstr(error.what, bad[i].what));
+    }
+}
+
+/* The dataset of a list is that of the folder that it lists. */
+static void lists_of_images_are_packed(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    struct error error = {0};
+    struct manifest manifest;
+    struct left_out left_out = {.listed = false};
+    char list[1024], **names;
+    make_faces(*state, &work);
+    struct pack_style style = style_for(&work);
+    struct pack_dataset import = import_for(&work);
+    style.left_out = &left_out;
+    snprintf(list, sizeof list, "%s", scratch_path(*state, "faces/list.txt"));
+    scratch_text(list,
+                 "Bela/Bela_0001.jpg 7\nAda/Ada_0001.jpg 12\nAda/Ada_0002.PNG 12\ndora/dora_0001.jpg 300\n"
+                 "Bela/Bela_0002.jpg 7\nBela/Bela_0009.jpg 7\n");
+    import.source = list;
+    assert_int_equal(pack_list(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.where, "Bela_0009.jpg"));
+    style.skip_bad = true;
+    import.min_images = 2;
+    assert_int_equal(pack_list(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 4);
+    assert_int_equal(result.classes, 2);
+    assert_told(&left_out,
+                "left out: 1 image that cannot be decoded; 1 identity with fewer images than wanted");
+    manifest = open_result(*state);
+    assert_int_equal(manifest_class_names(&manifest, &names, &error), STATUS_OK);
+    assert_string_equal(names[0], "12");
+    assert_string_equal(names[1], "7");
+    free(names[0]);
+    free(names[1]);
+    free(names);
+    manifest_close(&manifest);
+    /* Where the faces are is told of one image alone. */
+    struct face_table faces;
+    left_out_free(&left_out);
+    scratch_text(scratch_path(*state, "faces.csv"), "image,x1,y1,x2,y2\nAda/Ada_0001.jpg,2,2,20,20\n");
+    assert_int_equal(face_table_open(scratch_path(*state, "faces.csv"), &faces, &error), STATUS_OK);
+    style.faces = &faces;
+    import.min_images = 0;
+    import.force = true;
+    work.done = 0;
+    assert_int_equal(pack_list(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 1);
+    assert_told(&left_out, "left out: 5 images that the table of faces does not name; "
+                           "2 identities without an image that is read");
+    face_table_close(&faces);
+    style.faces = NULL;
+    import.min_images = 2;
+    /* From another folder, and whom the list calls so left out. */
+    char moved[1024], excluded[1024];
+    snprintf(moved, sizeof moved, "%s", scratch_path(*state, "moved.txt"));
+    assert_int_equal(rename(list, moved), 0);
+    snprintf(excluded, sizeof excluded, "%s", scratch_path(*state, "excluded"));
+    scratch_text(excluded, "07\n");
+    import.source = moved;
+    import.folder = work.faces;
+    import.exclude = excluded;
+    import.force = true;
+    assert_int_equal(pack_list(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.what, "the nearest is '7'"));
+    scratch_text(excluded, "7\n");
+    work.done = 0;
+    assert_int_equal(pack_list(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 1);
+    assert_int_equal(result.images, 2);
+    left_out_free(&left_out);
+}
+
 /* LFW's list names no ending: trees of .png and .JPG are as good. */
 static void endings_of_pairs_are_found(void **state)
 {
@@ -658,6 +766,8 @@ int main(void)
         TEST(lists_of_editors_are_read),
         TEST(lists_of_identities_are_checked),
         TEST(what_is_left_out_is_told),
+        TEST(lists_of_images_are_read),
+        TEST(lists_of_images_are_packed),
         TEST(endings_of_pairs_are_found),
         TEST(pairs_are_packed),
         TEST(pairs_of_bad_images_are_skipped),
