@@ -261,6 +261,31 @@ static enum status compare_sources(void *context, uint64_t begin, uint64_t count
     return result;
 }
 
+/* Images that were left out of shards which are finished: the journal counts them; where each is to be named, these shards'
+ * images are looked at again. Their sources have not changed. */
+static void name_earlier(struct packing *packing, const struct dataset_tally *tally)
+{
+    struct left_out *left_out = packing->style->left_out;
+    struct batch *batch = &packing->batches[0];
+    const uint64_t bad = tally->next - tally->images;
+    uint64_t named = 0;
+    for (uint64_t begin = 0; left_out && left_out->listed && named < bad && begin < tally->next;
+         begin += batch->count) {
+        empty(batch);
+        choose(packing, batch, begin);
+        pack_images(packing->style, &packing->source->image, batch->images, batch->count, NULL, NULL);
+        for (size_t i = 0; i < batch->count; i++) {
+            const struct packed_image *image = &batch->images[i];
+            if (image->status != STATUS_OK && begin + i < tally->next) {
+                left_out_add(left_out, LEFT_OUT_BAD_IMAGE, image->where, image->error.what);
+                named++;
+            }
+        }
+    }
+    empty(batch);
+    left_out_count(left_out, LEFT_OUT_BAD_EARLIER, bad > named ? bad - named : 0);
+}
+
 static enum status begin_writing(struct packing *packing, uint64_t *next, struct error *error)
 {
     const struct pack_dataset *wanted = packing->wanted;
@@ -297,7 +322,7 @@ static enum status begin_writing(struct packing *packing, uint64_t *next, struct
                              "the finished shards were packed with bad images left out: %llu of them",
                              (unsigned long long)(tally->next - tally->images));
         }
-        left_out_count(packing->style->left_out, LEFT_OUT_BAD_EARLIER, tally->next - tally->images);
+        name_earlier(packing, tally);
         tell(packing->style, "going on after %u of %u shards that are finished", tally->shards, plan.shards);
         status = arrange(packing, &plan, *next, error);
     }

@@ -52,6 +52,7 @@ struct work {
     uint32_t each; /* images of a person */
     int told;
     char line[900]; /* told first */
+    struct left_out *left_out; /* or NULL */
 };
 
 static void on_progress(void *context, uint64_t done, uint64_t total)
@@ -117,6 +118,7 @@ static enum status pack_to(struct work *work, const char *out, uint64_t seed, in
     style.progress = on_progress;
     style.warn = on_warning;
     style.context = work;
+    style.left_out = work->left_out;
     const struct pack_dataset import = {.source = work->faces,
                                         .directory = out,
                                         .name = "few",
@@ -241,6 +243,34 @@ static void bad_images_may_be_left_out_then(void **state)
     assert_int_equal(result.images, IMAGES - 1);
     assert_int_equal(result.skipped, 1);
     assert_int_equal(inode(*state, "out/few-00000.h5"), first);
+}
+
+/* What was left out of shards that are finished is counted, and named to who wants a list. */
+static void earlier_bad_images_are_told(void **state)
+{
+    struct work work;
+    struct pack_result result;
+    char path[1024], bad[1024];
+    make_images(*state, &work, EACH_OF_MANY);
+    scratch_text(image_path(&work, image_of(MANY, 1, 1), bad), "no image");
+    for (int listed = 0; listed < 2; listed++) {
+        struct left_out left_out = {.listed = listed == 1};
+        snprintf(work.out, sizeof work.out, "%s/out%d", ((struct scratch *)*state)->directory, listed);
+        work.left_out = NULL;
+        image_path(&work, image_of(MANY, MANY - 2, 1), path);
+        arrange(path + strlen(work.faces) + 1, EIO, 1);
+        assert_int_equal(pack_to(&work, work.out, 1, 1, true, &result), STATUS_DATA);
+        arrange(NULL, 0, 0);
+        work.left_out = &left_out;
+        assert_int_equal(pack_to(&work, work.out, 1, 1, true, &result), STATUS_OK);
+        assert_int_equal(result.skipped, 1);
+        assert_int_equal(left_out.count[listed ? LEFT_OUT_BAD_IMAGE : LEFT_OUT_BAD_EARLIER], 1);
+        assert_int_equal(left_out.item_count, listed);
+        if (listed) {
+            assert_string_equal(left_out.items[0].name, bad);
+        }
+        left_out_free(&left_out);
+    }
 }
 
 static void other_imports_begin_anew(void **state)
@@ -389,10 +419,11 @@ static void unknown_sources_are_packed_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(threads_make_no_difference),      TEST(finished_shards_are_gone_on_from),
-        TEST(bad_images_may_be_left_out_then), TEST(other_imports_begin_anew),
-        TEST(damaged_shards_are_packed_again), TEST(unread_images_are_never_left_out),
-        TEST(changed_sources_are_packed_anew), TEST(unknown_sources_are_packed_anew),
+        TEST(threads_make_no_difference),       TEST(finished_shards_are_gone_on_from),
+        TEST(bad_images_may_be_left_out_then),  TEST(earlier_bad_images_are_told),
+        TEST(other_imports_begin_anew),         TEST(damaged_shards_are_packed_again),
+        TEST(unread_images_are_never_left_out), TEST(changed_sources_are_packed_anew),
+        TEST(unknown_sources_are_packed_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
