@@ -7,6 +7,7 @@
 #include "proto/text.h"
 #include "proto/thread.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,6 +29,8 @@
 /* Within so many of them an owner that lives shows it. */
 #define BEATS_OF_LIFE 2
 #define LOOK_NANOSECONDS 50000000L
+/* The file until it is whole: "lock.<nonce>.new". */
+#define NEW_ENDING ".new"
 /* So long one may take to remove another's file: a few calls. */
 #define CLAIM_SECONDS 5.0
 
@@ -247,8 +250,8 @@ enum verdict {
     VERDICT_ANOTHER /* the file is not there any more, or another's */
 };
 
-/* What the file says; where it says nothing, as in the moment after it was made, the time it was made. False where
- * there is none. */
+/* What the file says; where it says nothing, as may be on a file system without links or after a power cut, the time
+ * it was made. False where there is none. */
 static bool look(const char *path, struct folder_owner *owner)
 {
     struct stat info;
@@ -384,25 +387,95 @@ static enum status introduce(struct folder_owner *owner, struct error *error)
     return STATUS_OK;
 }
 
+/* Makes the file under a name of its own and writes it. */
+static enum status write_new(struct folder_lock *lock, const char *path, struct error *error)
+{
+    lock->descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (lock->descriptor < 0) {
+        return file_storage_error(error, lock->path, "creating the file", errno);
+    }
+    lock->self.heartbeat = clock_unix();
+    lock->confirmed = clock_monotonic();
+    enum status status = write_owner(lock, error);
+    if (status != STATUS_OK) {
+        unlink(path);
+    }
+    return status;
+}
+
+/* Gives the file that is whole the name. A file server's answer may get lost: then a second name tells. */
+static bool give_name(const struct folder_lock *lock, const char *path)
+{
+    struct stat info;
+    if (link(path, lock->path) == 0) {
+        return true;
+    }
+    int number = errno;
+    bool named = fstat(lock->descriptor, &info) == 0 && info.st_nlink > 1;
+    errno = number;
+    return named;
+}
+
+/* Makes the lock, whole from its first instant: its text is written under another name. Where another's has the name,
+ * or the owner of the folder has cleared this one's text away, nothing is made. */
+static enum status make(struct folder_lock *lock, struct error *error)
+{
+    char path[PATH_SIZE + FOLDER_NONCE_SIZE + sizeof NEW_ENDING];
+    snprintf(path, sizeof path, "%s.%s" NEW_ENDING, lock->path, lock->self.nonce);
+    enum status status = write_new(lock, path, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool named = give_name(lock, path);
+    int number = errno;
+    unlink(path);
+    if (named) {
+        return STATUS_OK;
+    }
+    close(lock->descriptor);
+    lock->descriptor = -1;
+    if (number == EEXIST || number == ENOENT) {
+        return STATUS_OK;
+    }
+    if (number == EPERM || number == EOPNOTSUPP || number == ENOSYS || number == EMLINK) {
+        /* A file system without links: the name comes first there. */
+        status = write_new(lock, lock->path, error);
+        return status != STATUS_OK && lock->descriptor < 0 && file_exists(lock->path) ? STATUS_OK : status;
+    }
+    return file_storage_error(error, lock->path, "giving the file its name", number);
+}
+
+/* Removes what starts that died before they had a lock have left beside it. */
+static void clear_new(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    const size_t length = sizeof FOLDER_LOCK_NAME - 1;
+    for (struct dirent *entry = directory ? readdir(directory) : NULL; entry; entry = readdir(directory)) {
+        const char *name = entry->d_name;
+        if (strncmp(name, FOLDER_LOCK_NAME, length) == 0 && name[length] == '.' &&
+            strlen(name + length) == FOLDER_NONCE_SIZE + sizeof NEW_ENDING - 1 &&
+            text_ends_with(name, NEW_ENDING)) {
+            unlinkat(dirfd(directory), name, 0);
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    }
+}
+
 static enum status acquire(struct folder_lock *lock, const struct folder_claim *claim, char *warning,
                            size_t size, struct error *error)
 {
     enum status status = STATUS_OK;
     while (status == STATUS_OK && lock->descriptor < 0) {
-        lock->descriptor = open(lock->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (lock->descriptor < 0 && errno == EEXIST) {
-            status = contend(lock, claim, warning, size, error);
-        } else if (lock->descriptor < 0) {
-            status = file_storage_error(error, lock->path, "creating the file", errno);
+        status = contend(lock, claim, warning, size, error);
+        if (status == STATUS_OK) {
+            status = make(lock, error);
         }
     }
     if (status == STATUS_OK) {
-        lock->self.heartbeat = clock_unix();
-        lock->confirmed = clock_monotonic();
-        status = write_owner(lock, error);
-        if (status == STATUS_OK) {
-            status = start_thread(lock, error);
-        }
+        clear_new(claim->folder);
+        status = start_thread(lock, error);
         if (status != STATUS_OK) {
             unlink(lock->path);
         }

@@ -1,7 +1,8 @@
 /* One owner of a folder. A file in it says who that is, and its owner renews it as long as it lives; whoever comes
  * second is refused, and an owner that is gone is replaced.
  *
- * The file is made by O_EXCL, which works on NFS, and renewed in place by a thread, through the descriptor that it was
+ * The file is written under a name of its own and linked to its name, which works on NFS: it is whole from its first
+ * instant, and a start that dies before leaves no lock. A thread renews it in place, through the descriptor that it was
  * made by: what an owner writes that was replaced meanwhile reaches nobody. An owner is gone when its process is,
  * where that can be told (the same running system and process namespace), or when its heartbeat has stood still for
  * long; where clocks may differ the second one watches it for so long. Nothing can keep an owner that was suspended

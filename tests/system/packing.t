@@ -166,8 +166,7 @@ else
     through 5 fsync 1 1 --force
     through 28 write 1 2 --force
     through 5 write 2 4 --force
-    # Not the first: a lock that is torn at birth names nobody, and the next packing waits for its heartbeats.
-    through '' write 2 4 --force
+    through '' write 1 4 --force
     through '' remove 1 1 --force
     through 5 remove 1 1 --force
     through 5 open 1 2 --force

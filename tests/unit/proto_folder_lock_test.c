@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -167,7 +168,47 @@ static void believes_heartbeats_of_other_hosts(void **state)
     folder_lock_release(lock);
 }
 
-static void makes_way_where_a_start_died(void **state)
+/* A process that is killed as soon as it writes a byte. */
+static void take_and_die_writing(const char *folder)
+{
+    int code;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct folder_lock *lock;
+        struct error error;
+        char warning[512];
+        signal(SIGXFSZ, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
+        take(folder, STALE_SECONDS, &lock, warning, &error);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_true(WIFSIGNALED(code));
+    assert_int_equal(WTERMSIG(code), SIGXFSZ);
+}
+
+/* Neither its lock nor what it wrote beside it is in anybody's way. */
+static void has_no_owner_where_a_start_died_writing(void **state)
+{
+    struct place *place = *state;
+    struct folder_lock *lock;
+    struct error error;
+    char warning[512];
+    waits = 0;
+    take_and_die_writing(place->folder);
+    assert_int_equal(access(under(place, "lock"), F_OK), -1);
+    assert_int_equal(take(place->folder, STALE_SECONDS, &lock, warning, &error), STATUS_OK);
+    assert_string_equal(warning, "");
+    assert_int_equal(waits, 0);
+    folder_lock_release(lock);
+    assert_int_equal(rmdir(place->folder), 0);
+    assert_int_equal(mkdir(place->folder, 0777), 0);
+}
+
+/* As after a power cut. */
+static void makes_way_where_a_lock_is_empty(void **state)
 {
     struct place *place = *state;
     struct folder_lock *lock;
@@ -282,7 +323,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(is_taken_over_at_once_from_the_dead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_lost_by_an_owner_that_stood_still, set_up, tear_down),
         cmocka_unit_test_setup_teardown(believes_heartbeats_of_other_hosts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(makes_way_where_a_start_died, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(has_no_owner_where_a_start_died_writing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(makes_way_where_a_lock_is_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(makes_way_where_a_takeover_died, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_taken_over_by_one_of_many, set_up, tear_down),
         cmocka_unit_test(refuses_what_names_nobody)};
