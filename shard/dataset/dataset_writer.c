@@ -5,6 +5,7 @@
 #include "shard/dataset/dataset_commit.h"
 #include "shard/dataset/dataset_file.h"
 #include "shard/dataset/dataset_private.h"
+#include "shard/dataset/packing_folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,13 +48,11 @@ static enum status begin_manifest(struct dataset_writer *writer, struct error *e
 static enum status prepare(struct dataset_writer *writer, struct error *error)
 {
     const struct dataset_plan *plan = &writer->plan;
-    char folder[SHARD_NAME_MAX + 16];
     if (plan->classes == 0 || plan->images == 0 || plan->shards == 0 || plan->shards > plan->images) {
         return error_set(error, STATUS_DATA, plan->name, NULL, "%llu images of %u classes make no dataset",
                          (unsigned long long)plan->images, plan->classes);
     }
-    snprintf(folder, sizeof folder, ".%s.packing", plan->name);
-    enum status status = file_join(plan->directory, folder, writer->hidden, error);
+    enum status status = packing_folder_path(plan->directory, plan->name, writer->hidden, error);
     if (status == STATUS_OK) {
         status = begin_manifest(writer, error);
     }

@@ -1,12 +1,14 @@
 #include "shard/pack/pack_set.h"
 
 #include "proto/file.h"
+#include "shard/dataset/packing_folder.h"
 #include "shard/pairs.h"
 #include "shard/shard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #define NO_IMAGE UINT32_MAX
@@ -15,6 +17,8 @@ struct pack_set {
     const struct pack_pairs *wanted;
     const struct pack_style *style;
     const struct pack_images_source *source;
+    char hidden[PATH_SIZE]; /* the folder whose owner packs this set */
+    struct folder_lock *lock; /* on it */
     uint32_t images; /* of the source */
     uint32_t *stored; /* [images]: index in the set, or NO_IMAGE */
     uint64_t capacity; /* of pairs.image */
@@ -26,6 +30,10 @@ static void set_free(struct pack_set *set)
 {
     pairs_close(&set->pairs);
     free(set->stored);
+    if (set->lock) {
+        folder_lock_release(set->lock);
+        rmdir(set->hidden);
+    }
     free(set);
 }
 
@@ -53,6 +61,23 @@ enum status pack_set_check(const struct pack_pairs *wanted, const struct pack_st
                            "the verification set exists already");
     }
     return status;
+}
+
+/* Makes this process the only one that packs the set. */
+static enum status own(struct pack_set *set, struct error *error)
+{
+    const struct pack_style *style = set->style;
+    char file[SHARD_NAME_MAX + 8], warning[512] = "";
+    snprintf(file, sizeof file, "%s.h5", set->wanted->name);
+    enum status status = packing_folder_path(set->wanted->directory, file, set->hidden, error);
+    if (status == STATUS_OK) {
+        status = packing_folder_own(set->hidden, &set->lock, warning, sizeof warning, error);
+    }
+    if (warning[0] != '\0' && style->warn) {
+        style->warn(style->context, warning);
+    }
+    /* Another packing may have ended just now. */
+    return status == STATUS_OK ? pack_set_check(set->wanted, style, error) : status;
 }
 
 /* --- Images --- */
@@ -145,6 +170,9 @@ enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_s
         status = error_no_memory(error, set->wanted->list);
     }
     if (status == STATUS_OK) {
+        status = own(set, error);
+    }
+    if (status == STATUS_OK) {
         status = pack_all(set, error);
     }
     if (status == STATUS_OK) {
@@ -184,7 +212,7 @@ enum status pack_set_finish(struct pack_set *set, struct pack_result *result, st
     enum status status = set_path(set->wanted, path, error);
     if (status == STATUS_OK) {
         snprintf(pairs->path, sizeof pairs->path, "%s", path);
-        status = file_make_directory(set->wanted->directory, error);
+        status = folder_lock_check(set->lock, error);
     }
     if (status == STATUS_OK) {
         status = pairs_write(pairs, path, error);

@@ -10,7 +10,8 @@ struct pack_set;
 enum status pack_set_check(const struct pack_pairs *wanted, const struct pack_style *style,
                            struct error *error);
 
-/* Packs images 0..images-1 of the source, each stored once. At most `pairs` will be added. */
+/* Packs images 0..images-1 of the source, each stored once. At most `pairs` will be added. STATUS_USAGE where another
+ * process packs a set of that name there (shard/dataset/packing_folder.h). */
 enum status pack_set_create(const struct pack_pairs *wanted, const struct pack_style *style,
                             const struct pack_images_source *source, uint32_t images, size_t pairs,
                             struct pack_set **set, struct error *error);

@@ -161,4 +161,36 @@ for round in 1 2 3 4 5; do
     is "round $round: of two packings at once one is refused" "$(printf '%s\n' $? $later | sort -n | paste -s -d ' ')" "0 2"
     check "and the dataset is whole" "$build/dail" verify "$work/packed/faces.yaml"
 done
+
+# --- Packing a verification set ---
+
+check "a verification set to pack" "$build/dail" unpack "$work/data/tiny-cross.h5" -o "$work/pairs"
+hidden=$work/packed/.faces.h5.packing
+pack_set() {
+    timeout $((60 * slow)) "$build/dail" pack --pairs "$work/pairs/pairs.tsv" --images "$work/pairs" -o "$work/packed/faces.h5" \
+        --size 32 "$@"
+}
+sleep 600 &
+sleeper=$!
+packing_of $sleeper
+echo theirs >"$work/packed/faces.h5.tmp"
+exit_code "a packing of a set that another packs is refused" 2 pack_set
+says "by name" "in use by another: host $(hostname), pid $sleeper, no job, heartbeat .* ago .*another name"
+check "and touches nothing of it" grep -q theirs "$work/packed/faces.h5.tmp"
+kill -KILL $sleeper
+wait $sleeper 2>/dev/null
+exit_code "once that is gone it packs" 0 pack_set
+says "and says whom it replaced" "taken over.*pid $sleeper"
+check "a whole set" "$build/dail" verify "$work/packed/faces.h5"
+is "with nothing beside it" "$(find "$work/packed" -name '.*' -o -name '*.tmp' | wc -l)" 0
+for round in 1 2 3; do
+    rm -f "$work/packed/faces.h5"
+    pack_set >"$work/out" 2>&1 &
+    packer=$!
+    pack_set >"$work/second" 2>&1
+    later=$?
+    wait $packer
+    is "round $round: of two at once one is refused" "$(printf '%s\n' $? $later | sort -n | paste -s -d ' ')" "0 2"
+    check "and the set is whole" "$build/dail" verify "$work/packed/faces.h5"
+done
 finish
