@@ -86,7 +86,8 @@ static const struct field fault_fields[] = {FIELD(U32, fault.status), FIELD(I64,
                                             FIELD(TEXT, fault.next)};
 static const struct field warning_fields[] = {FIELD(TEXT, warning.what)};
 static const struct field bad_image_fields[] = {FIELD(U64, bad_image.sample), FIELD(TEXT, bad_image.what)};
-static const struct field done_fields[] = {FIELD(U32, done.status), FIELD(I64, done.step)};
+static const struct field done_fields[] = {FIELD(U32, done.status), FIELD(I64, done.step),
+                                           FIELD(U32, done.asked)};
 static const struct field start_fields[] = {
     FIELD(TEXT, start.checkpoint), FIELD(TEXT, start.owner),          FIELD(I64, start.step),
     FIELD(I64, start.steps),       FIELD(I64, start.steps_per_epoch), FIELD(I32, start.lanes),

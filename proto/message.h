@@ -163,6 +163,7 @@ struct message_bad_image {
 struct message_done {
     uint32_t status;
     int64_t step;
+    uint32_t asked; /* 1: this worker was sent a signal to stop */
 };
 
 struct message_start {

@@ -364,7 +364,10 @@ static void say_goodbye(struct worker *worker, enum status status, const struct 
         struct message fault = message_of_fault(error, worker->step);
         worker_send(worker, &fault, NULL);
     }
-    struct message done = {.kind = MESSAGE_DONE, .done = {.status = (uint32_t)status, .step = worker->step}};
+    struct message done = {.kind = MESSAGE_DONE,
+                           .done = {.status = (uint32_t)status,
+                                    .step = worker->step,
+                                    .asked = *worker->context->stop_signal != 0}};
     worker_send(worker, &done, NULL);
 }
 

@@ -220,15 +220,24 @@ static enum status conclude(struct coordinator *coordinator, struct error *error
     return status;
 }
 
-static const char *reason_of(enum status status)
+/* On whose request it ended: a rank's signal, as far as that is known, or the configuration's. */
+static void name_request(const struct coordinator *coordinator, char *text, size_t size)
 {
-    switch (status) {
-    case STATUS_OK:
-        return "done";
-    case STATUS_STOPPED:
-        return "stopped on request";
-    default:
-        return "failed";
+    const struct setup *setup = coordinator->setup;
+    if (setup->config.debug.stop_after_step == coordinator->view[0].step) {
+        snprintf(text, size, "debug.stop_after_step");
+        return;
+    }
+    snprintf(text, size, "a signal to a rank");
+    for (int w = setup->workers - 1; w >= 0; w--) {
+        if (coordinator->view[w].sign.asked) {
+            char name[192];
+            coordinator_name_worker(coordinator, w, name, sizeof name);
+            snprintf(text, size, "a signal to %s", name);
+        }
+    }
+    if (*coordinator->context->stop_signal) {
+        snprintf(text, size, "a signal to rank 0, the coordinator");
     }
 }
 
@@ -236,6 +245,7 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
 {
     struct coordinator coordinator;
     struct error failure = {0};
+    char reason[320] = "failed";
     enum status status = coordinator_open(&coordinator, context, &failure);
     *orderly = false;
     if (status == STATUS_OK) {
@@ -246,16 +256,20 @@ enum status coordinator_run(const struct coordinator_context *context, bool *ord
         }
     }
     if (status == STATUS_STOPPED) {
+        char request[256];
+        name_request(&coordinator, request, sizeof request);
+        snprintf(reason, sizeof reason, "stopped on request: %s", request);
         journal_line(context->journal,
-                     "stopped after step %lld with a checkpoint in place: submit again to go on",
-                     (long long)coordinator.view[0].step);
+                     "stopped after step %lld by %s, with a checkpoint in place: submit again to go on",
+                     (long long)coordinator.view[0].step, request);
     } else if (status == STATUS_OK) {
+        snprintf(reason, sizeof reason, "done");
         journal_line(context->journal, "done: %lld steps", (long long)context->setup->steps);
     } else {
         char line[ERROR_LINE_SIZE];
         journal_note(context->journal, "failed: %s", error_format(&failure, line, sizeof line));
     }
-    journal_stop(context->journal, reason_of(status), (int)status);
+    journal_stop(context->journal, reason, (int)status);
     *error = coordinator.given_up ? (struct error){.status = status} : failure;
     coordinator_close(&coordinator);
     return status;

@@ -217,6 +217,7 @@ enum status coordinator_handle(struct coordinator *coordinator, int worker, cons
         view->done = true;
         view->done_status = (enum status)message->done.status;
         view->step = message->done.step;
+        view->sign.asked = view->sign.asked || message->done.asked;
         return STATUS_OK;
     default:
         return error_set(error, STATUS_LOST, NULL, NULL, "a message of kind %d came unasked",

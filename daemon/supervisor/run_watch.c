@@ -3,6 +3,7 @@
 #include "daemon/supervisor/launch.h"
 #include "proto/clock.h"
 #include "proto/file.h"
+#include "proto/text.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -50,6 +51,7 @@ static void take(struct run_watch *watch, const struct status_record *record)
     case STATUS_KIND_STOP:
         watch->stopped = true;
         watch->exit_code = (int)record->stop.exit_code;
+        text_copy(record->stop.reason, watch->reason, sizeof watch->reason);
         break;
     default:
         break;

@@ -21,6 +21,7 @@ struct run_watch {
     int lanes, exit_code; /* of these records */
     int64_t start_step, checkpoint_step; /* the latter: -1 if none was committed */
     char fault[768]; /* the first one, with rank and host; may be empty */
+    char reason[320]; /* of the stop record; may be empty */
 };
 
 /* Begins with what the run's files hold from now on: what is in them is passed over. */

@@ -60,6 +60,7 @@ struct attempt {
     int signal; /* that mpirun's exit code speaks of; 0: of none */
     bool vanished; /* mpirun ended, and nothing says how the run did */
     bool hung; /* mpirun had to be ended */
+    bool launcher_died; /* of a signal that asks for nothing: what the ranks did then was not on request */
     struct run_watch watch;
 };
 
@@ -304,6 +305,9 @@ static void watch_over(struct supervisor *supervisor, struct attempt *attempt)
         }
         wait_a_moment(supervisor, attempt->mpirun);
     }
+    int signal_number = attempt->code - 128;
+    attempt->launcher_died = !attempt->hung && (signal_number == SIGKILL || signal_number == SIGSEGV ||
+                                                signal_number == SIGABRT || signal_number == SIGBUS);
     run_watch_look(&attempt->watch);
     /* Where another run has the folder, the log is of that. */
     if (attempt->watch.stopped && attempt->code != INTERRUPTED && attempt->code != STATUS_USAGE) {
@@ -374,6 +378,8 @@ static bool worth_another(const struct supervisor *supervisor, const struct atte
         return false;
     case STATUS_LOST:
         return !attempt->too_few;
+    case STATUS_STOPPED:
+        return attempt->launcher_died;
     default:
         /* mpirun that cannot even start the ranks, though every host is there, never will. */
         return supervisor->ever_started || !all_answer(supervisor->hosts);
@@ -408,7 +414,7 @@ static void describe_end(const struct supervisor *supervisor, const struct attem
                          size_t size)
 {
     const struct launcher *launcher = supervisor->launcher;
-    char why[96];
+    char why[420];
     snprintf(why, sizeof why, "%s", meaning(attempt->code));
     if (attempt->vanished) {
         snprintf(why, sizeof why, "%s",
@@ -419,6 +425,11 @@ static void describe_end(const struct supervisor *supervisor, const struct attem
                  strsignal(attempt->signal));
     } else if (launcher && attempt->code == launcher->killed) {
         snprintf(why, sizeof why, "a rank was killed, or could not be started");
+    } else if (attempt->code == STATUS_STOPPED && attempt->launcher_died) {
+        snprintf(why, sizeof why, "mpirun was killed, and its ranks saved what they had");
+    } else if (attempt->code == STATUS_STOPPED && attempt->watch.reason[0] != '\0') {
+        snprintf(why, sizeof why, "%s, with a checkpoint in place: start it again to go on",
+                 attempt->watch.reason);
     }
     snprintf(text, size, "the run ended with %d (%s)%s%s%s", attempt->code, why,
              attempt->watch.fault[0] != '\0' ? ": " : "", attempt->watch.fault,
@@ -430,7 +441,7 @@ static enum status supervise(struct supervisor *supervisor, int *code, struct er
     int failures = 0;
     for (;;) {
         struct attempt attempt;
-        char end[1200];
+        char end[1600];
         hold_log(supervisor);
         look_at_hosts(supervisor);
         enum status status = run_once(supervisor, &attempt, error);

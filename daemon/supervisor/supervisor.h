@@ -1,10 +1,10 @@
 /* The supervisor of `dail run`: starts mpirun, waits for the run's end, and starts it again from its newest
  * checkpoint as long as that can help.
  *
- * A run is started again when a rank or a host was lost (5), when something else than this supervisor's own
- * request stopped it (75), and when mpirun or a rank died of a signal or of an error of its own (1, 128 and
- * more). It is not started again when it is done (0), when it would only fail again (2, 3, 4), or when its
- * storage does not take what it writes (6): that needs somebody to make room.
+ * A run is started again when a rank or a host was lost (5), and when mpirun or a rank died of a signal or of an error
+ * of its own (1, 128 and more), also where the ranks took mpirun's death for a request to stop. It is not started
+ * again when it is done (0), when it would only fail again (2, 3, 4), when its storage does not take what it writes
+ * (6): that needs somebody to make room, or when it stopped on request (75), whoever asked and whichever rank.
  */
 #ifndef DAIL_DAEMON_SUPERVISOR_SUPERVISOR_H
 #define DAIL_DAEMON_SUPERVISOR_SUPERVISOR_H

@@ -49,10 +49,12 @@ check "with a checkpoint of the last step" saved
 
 start_under rank "$work/unignored"
 kill -HUP "$(pid_of "$run" 2)"
-wait_for 60 grep -q 'ended with 75' "$run/supervisor.log"
-check "a rank that is hung up on stops the run with a checkpoint" grep -q 'ended with 75' "$run/supervisor.log"
-kill -TERM "$job" # which has started it again
+wait_for 60 grep -q 'ended with 75' "$run/supervisor.log" || kill -TERM "$job"
 end_run
+exits "a rank that is hung up on stops the run" $? 75
+check "with a checkpoint of the last step" saved
+says "which says why" '^dail run: the run ended with 75 \(stopped on request: a signal to rank 2@.*, with a checkpoint in place: start it again'
+is "and starts it no more" "$(records "$run" start 1 | wc -l)" 1
 
 # A terminal of its own, whose other end is closed in the middle.
 run=$work/terminal

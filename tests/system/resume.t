@@ -19,7 +19,8 @@ starts=0
 # has_started RUN N: for the N-th time
 has_started() { [ "$(grep -c '"kind":"start"' "$1/status.jsonl")" -ge "$2" ]; }
 
-# interrupted NAME SIGNAL RANK: goes on with $work/parts, and sends a signal to that rank three steps later
+# interrupted NAME SIGNAL RANK ASKED: goes on with $work/parts, and sends a signal to that rank three steps later; who was
+# asked stands in the log (a pattern)
 interrupted() {
     from=$(last_step "$work/parts")
     # shellcheck disable=SC2086
@@ -36,14 +37,14 @@ interrupted() {
     check "$1: on the way" test "$to" -gt "$from" -a "$to" -lt 160
     is "$1: with a checkpoint of that step" "$(newest_checkpoint "$work/parts")" \
         "$work/parts/checkpoints/$(printf 'step-%09d' "$to")"
-    is "$1: the log ends with it" "$(tail -n 1 "$work/parts/status.jsonl" | grep -o '"kind".*')" \
-        '"kind":"stop","reason":"stopped on request","exit_code":75}'
+    check "$1: the log ends with it, and by whom it was asked" eval "tail -n 1 '$work/parts/status.jsonl' |
+        grep -Eq '\"kind\":\"stop\",\"reason\":\"stopped on request: a signal to rank $4\",\"exit_code\":75}\$'"
 }
 
-interrupted "SIGTERM to a worker" TERM 2
-interrupted "SIGTERM to the coordinator" TERM 0
-interrupted "SIGUSR1 to mpirun" USR1 mpirun
-interrupted "SIGINT to a worker" INT 1
+interrupted "SIGTERM to a worker" TERM 2 "2@$(hostname)"
+interrupted "SIGTERM to the coordinator" TERM 0 "0, the coordinator"
+interrupted "SIGUSR1 to mpirun" USR1 mpirun "[012][@,].*"
+interrupted "SIGINT to a worker" INT 1 "1@$(hostname)"
 # shellcheck disable=SC2086
 run_daild 2 $state --set run.dir="$work/parts"
 exits "the last part" $? 75

@@ -118,6 +118,11 @@ for signal in TERM USR1 INT; do
         "$run/checkpoints/step-$(printf %09d "$(last_step "$run")")/COMMIT"
 done
 # shellcheck disable=SC2086
+run_to_end 120 -n 2 $common --set run.dir="$run" --set debug.stop_after_step=$(($(last_step "$run") + 2))
+exits "a run that the configuration stops" $? 75
+is "is not started again" "$(starts)" 1
+says "and says why" "ended with 75 .stopped on request: debug.stop_after_step, "
+# shellcheck disable=SC2086
 run_to_end 120 -n 2 $common --set run.dir="$run"
 exits "submitted again" $? 0
 check "it ends with the same bits" same_end INT

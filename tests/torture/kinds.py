@@ -18,7 +18,7 @@ class Kind(NamedTuple):
 
 RESTARTS = ("restarts",)
 ON = ("trains on",)
-STOPS = ("ends with 75", "stops with 75")
+STOPS = ("ends with 75",)
 REFUSED = ("refused with 2",)
 
 KINDS = [

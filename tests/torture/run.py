@@ -287,9 +287,6 @@ class Run:
     def of_kind(self, kind):
         return [record for record in self.log() if record["kind"] == kind]
 
-    def starts_before(self, moment):
-        return sum(record["t"] <= moment for record in self.of_kind("start"))
-
     def last(self, kind):
         return next((record for record in reversed(self.log()) if record["kind"] == kind), None)
 

@@ -5,7 +5,7 @@ import signal
 import time
 
 from faults import Outcome, Wrong, go_on, start_again, strike
-from run import EVAL, OTHER_DATASET, STEPS, SWITCH, kill, processes
+from run import EVAL, OTHER_DATASET, STEPS, SWITCH, kill
 
 OTHER_WORKERS = (1, 4)
 SHARDS = "*/tiny?-?????.h5"  # for the library's orders
@@ -16,20 +16,19 @@ UNCOMMITTED = "*/checkpoints/step-?????????.*"
 
 
 def request(run, draw, safe):
-    """SIGTERM or SIGUSR1 to `dail run`, which then ends with 75, or to a rank, after which `dail run` starts again by
-    itself. `safe()`: the step that it must go on from. Outcome and moment."""
+    """SIGTERM or SIGUSR1 to `dail run` or to a rank: it ends with 75, and is started again by hand; by itself where the rank
+    did not hear signals yet and died. `safe()`: the step that it must go on from. Outcome and moment."""
     ranks = run.ranks()
     if len(ranks) < 3:
         return None, 0
     victim = draw.choice((run.supervisor.pid, *(ranks[rank] for rank in sorted(ranks))))
-    moment, at_least = time.time(), safe()
+    moment, at_least, mpirun = time.time(), safe(), run.mpirun()
     kill(victim, draw.choice((signal.SIGTERM, signal.SIGUSR1)))
     run.orders.withdraw()
-    if victim != run.supervisor.pid:
-        run.wait_whatever("a rank that was asked to stop to end", lambda: victim not in processes())
-        stop = next((record for record in run.of_kind("stop") if record["t"] > moment), None)
-        what = f"stops with {stop['exit_code']}" if stop else "restarts"
-        return go_on(run, moment, run.starts_before(stop["t"] if stop else moment), at_least, what), moment
+    run.wait_whatever("a run that was asked to stop to end, or to start again",
+                      lambda: run.ended() or run.mpirun() not in (None, mpirun))
+    if victim != run.supervisor.pid and not run.ended():
+        return go_on(run, moment, len(run.of_kind("start")), at_least), moment
     code = run.wait_end()
     if code != 75:
         raise Wrong(f"asked to stop it ended with {code}")
