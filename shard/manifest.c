@@ -148,6 +148,13 @@ static enum status check_shard(const struct manifest *manifest, uint32_t index, 
                          "the file has not the %llu bytes that the manifest says",
                          (unsigned long long)listed->bytes);
     }
+    if (listed->index != 0 && listed->index != shard_index_crc(shard)) {
+        return error_set(
+            error, STATUS_DATA, shard->path, "restore the file from a copy, or " PACK_AGAIN,
+            "the file is another than the one that the manifest lists: it has as many bytes, but "
+            "other images or labels (crc of its index %08x, in the manifest %08x)",
+            shard_index_crc(shard), listed->index);
+    }
     return STATUS_OK;
 }
 

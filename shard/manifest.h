@@ -3,7 +3,7 @@
  *   dail_format: manifest
  *   version: 1
  *   name, dataset_id, classes, images, image_size (side in pixels), encoding,
- *   shards: [{file, images, bytes, crc}], class_names (file: one identity a line), source, fingerprint
+ *   shards: [{file, images, bytes, crc, index}], class_names (file: one identity a line), source, fingerprint
  */
 #ifndef DAIL_SHARD_MANIFEST_H
 #define DAIL_SHARD_MANIFEST_H
@@ -21,6 +21,7 @@ struct manifest_shard {
     uint32_t images;
     uint64_t bytes; /* of the file */
     uint32_t crc; /* of the file */
+    uint32_t index; /* shard_index_crc of it; 0: not recorded, as in older manifests */
 };
 
 struct manifest {
@@ -47,7 +48,8 @@ enum status manifest_is_valid(const struct manifest *manifest, struct error *err
 enum status manifest_write(const struct manifest *manifest, const char *path, struct error *error);
 
 /* Opens shard `index` of the manifest and checks that it is the one the manifest means: name, id, number,
- * counts, classes. Does not read the whole file (dail verify does). */
+ * counts, classes, and each image's label and crc where the manifest tells (index). Does not read the whole file (dail
+ * verify does). */
 enum status manifest_open_shard(const struct manifest *manifest, uint32_t index, struct shard *shard,
                                 struct error *error);
 

@@ -21,6 +21,7 @@ static enum status read_shard(const struct strict_yaml *yaml, const yaml_node_t 
         {"images", STRICT_YAML_UINT32, &shard->images, 0, 0, 0, false},
         {"bytes", STRICT_YAML_UINT64, &shard->bytes, 0, 0, INT64_MAX, false},
         {"crc", STRICT_YAML_UINT32, &shard->crc, 0, 0, 0, false},
+        {"index", STRICT_YAML_UINT32, &shard->index, 0, 0, 0, true},
     };
     return strict_yaml_fields(yaml, node, fields, sizeof fields / sizeof *fields, error);
 }
@@ -128,6 +129,9 @@ static void write_all(FILE *file, const struct manifest *manifest)
         write_text(file, "- file", shard->file);
         fprintf(file, "  images: %u\n  bytes: %llu\n  crc: %u\n", shard->images,
                 (unsigned long long)shard->bytes, shard->crc);
+        if (shard->index != 0) {
+            fprintf(file, "  index: %u\n", shard->index);
+        }
     }
 }
 

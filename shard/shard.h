@@ -66,6 +66,10 @@ enum status shard_is_valid(const struct shard *shard, struct error *error);
 enum status shard_read(const struct shard *shard, uint32_t begin, uint32_t count, uint8_t *bytes,
                        struct error *error);
 
+/* Tells a shard from another one of the same size without reading its images: zlib's crc32 over each image's label and
+ * crc (uint32, little-endian), in order. */
+uint32_t shard_index_crc(const struct shard *shard);
+
 /* Where byte `byte` of /image lies in the file, for messages. */
 uint64_t shard_file_offset(const struct shard *shard, uint64_t byte);
 

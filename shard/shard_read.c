@@ -5,6 +5,7 @@
 
 #include "shard/hdf5/hdf5.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,6 +245,16 @@ void shard_close(struct shard *shard)
     free(shard->crc);
     free(shard->piece);
     *shard = (struct shard){.descriptor = -1};
+}
+
+uint32_t shard_index_crc(const struct shard *shard)
+{
+    uLong sum = crc32(0, NULL, 0);
+    for (uint32_t i = 0; i < shard->images; i++) {
+        const uint32_t entry[] = {htole32(shard->label[i]), htole32(shard->crc[i])};
+        sum = crc32_z(sum, (const Bytef *)entry, sizeof entry);
+    }
+    return (uint32_t)sum;
 }
 
 /* --- Images --- */

@@ -49,6 +49,7 @@ static enum status count_taken(struct dataset_writer *writer, const struct shard
         tally->stored[shard->label[i]]++;
     }
     writer->manifest.shards[number].images = shard->images;
+    writer->manifest.shards[number].index = shard_index_crc(shard);
     writer->manifest.images += shard->images;
     dataset_count_encoding(&writer->manifest, shard->encoding);
     dataset_count_shard(writer, recorded);

@@ -205,6 +205,7 @@ static enum status end_shard(struct dataset_writer *writer, struct error *error)
         return status;
     }
     manifest->shards[manifest->shard_count - 1].images = state->images;
+    manifest->shards[manifest->shard_count - 1].index = shard_index_crc(state);
     manifest->images += state->images;
     dataset_count_encoding(manifest, state->encoding);
     writer->finished[manifest->shard_count - 1] = (struct journal_shard){

@@ -88,6 +88,7 @@ static enum status write_shard(struct dataset_work *work, uint32_t index, size_t
         shard_writer_abandon(writer);
         return status;
     }
+    entry->index = shard_index_crc(shard_writer_state(writer));
     return shard_writer_finish(writer, &entry->bytes, &entry->crc, error);
 }
 

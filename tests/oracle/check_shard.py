@@ -49,6 +49,8 @@ def check_manifest(path):
             assert attributes == expected, attributes
             assert check_images(file) == entry["images"] == len(file["label"])
             assert file["image"].chunks is not None
+            index = b"".join(struct.pack("<II", *pair) for pair in zip(file["label"][...], file["crc"][...]))
+            assert zlib.crc32(index) == entry["index"]
             labels += file["label"][...].tolist()
         images += entry["images"]
     assert images == manifest["images"] and set(labels) == set(range(manifest["classes"]))

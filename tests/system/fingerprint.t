@@ -59,4 +59,30 @@ mv "$work/sound" "$work/data"
 run_daild 2 --set checkpoint.resume="$work/run/checkpoints/step-000000003" --set run.dir="$work/back" --set debug.stop_after_step=4
 exits "the data of before goes on" $? 75
 is "without a word" "$(grep -c '^warning: dataset' "$work/out")" 0
+
+# A shard in another's place: two people have changed their images, under the same numbers.
+cp -r "$work/data" "$work/kept"
+first=$(ls "$work/faces" | head -n 1)
+mv "$work/faces/$first" "$work/aside"
+mv "$work/faces/$last" "$work/faces/$first"
+mv "$work/aside" "$work/faces/$last"
+pack_faces
+# shard_of FOLDER: the file that its manifest lists
+shard_of() { echo "$1/$(sed -n 's/^- file: *//p' "$1/tiny0.yaml" | tr -d '"')"; }
+size_of() { stat -c %s "$(shard_of "$1")"; }
+is "a shard of other images can be as large" "$(size_of "$work/data")" "$(size_of "$work/kept")"
+mv "$(shard_of "$work/data")" "$(shard_of "$work/kept")"
+rm -r "$work/data"
+mv "$work/kept" "$work/data"
+run_daild 2 --set run.dir="$work/replaced" --set schedule.epochs=1
+exits "in its place it is refused without dail verify" $? 3
+says "by its file, and with what to do" \
+    "^daild: .*the file is another than the one that the manifest lists.*tiny0.*h5.*; restore the file from a copy, or pack"
+check "once" one_line_of_error
+exit_code "daild --check finds it" 3 "$build/daild" --check "$work/config.yaml" --set run.dir="$work/checked"
+says "too" "^daild: the file is another than the one that the manifest lists"
+# An older manifest does not tell.
+sed -i '/^  index: /d' "$work/data/tiny0.yaml"
+run_daild 2 --set run.dir="$work/older" --set debug.stop_after_step=1
+exits "a manifest without the shards' indexes is read as before" $? 75
 finish

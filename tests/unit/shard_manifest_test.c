@@ -67,8 +67,8 @@ static void sound_manifests_are_read(void **state)
 
 static void what_is_written_is_read(void **state)
 {
-    struct manifest_shard shards[2] = {{(char *)"a-b-00000.h5", 1, 10, 7},
-                                       {(char *)"a-b-00001.h5", 2, 20, 8}};
+    struct manifest_shard shards[2] = {{(char *)"a-b-00000.h5", 1, 10, 7, 0},
+                                       {(char *)"a-b-00001.h5", 2, 20, 8, UINT32_MAX}};
     struct manifest written = {.name = "a-b",
                                .dataset_id = UINT32_MAX,
                                .classes = 2,
@@ -90,6 +90,8 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(read.encoding, IMAGE_UNKNOWN);
     assert_int_equal(read.shards[1].images, 2);
     assert_string_equal(read.shards[1].file, "a-b-00001.h5");
+    assert_int_equal(read.shards[0].index, 0); /* as in older manifests: not known */
+    assert_int_equal(read.shards[1].index, UINT32_MAX);
     manifest_close(&read);
     /* A file name may be any bytes; YAML must still be YAML. */
     written.source = (char *)"latin \xe9";
