@@ -18,7 +18,7 @@ trained() {
 # gradients NAME: bytes of a step
 gradients() { records "$work/$1" step '$r->{bytes_gradients}' | tail -n 1; }
 
-trained mpi 2
+trained mpi 2 --set runtime.exchange=mpi
 for workers in 2 3; do
     trained own-$workers $workers --set runtime.exchange=own
     check "own sums on $workers workers: the same losses to rounding" near 1e-4 "$work/own-$workers.losses" "$work/mpi.losses"

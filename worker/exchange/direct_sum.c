@@ -1,7 +1,6 @@
 #include "worker/exchange/direct_sum.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,22 +37,38 @@ struct direct_sums {
     MPI_Status *status; /* scratch */
 };
 
-uint16_t bfloat16_round(float value)
+/* Without a branch, so that loops of it are vector instructions. */
+static inline uint32_t bits_of(float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    if (isnan(value)) {
-        return (uint16_t)(bits >> 16 | 0x40);
-    }
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    return bits;
 }
 
-float bfloat16_widen(uint16_t value)
+static inline uint16_t narrowed(float value)
+{
+    uint32_t bits = bits_of(value);
+    uint32_t nearest = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    uint32_t no_number = bits >> 16 | 0x40;
+    return (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? no_number : nearest);
+}
+
+static inline float widened(uint16_t value)
 {
     uint32_t bits = (uint32_t)value << 16;
     float wide;
     memcpy(&wide, &bits, sizeof wide);
     return wide;
+}
+
+uint16_t bfloat16_round(float value)
+{
+    return narrowed(value);
+}
+
+float bfloat16_widen(uint16_t value)
+{
+    return widened(value);
 }
 
 struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, int size)
@@ -113,27 +128,38 @@ static size_t width(const struct direct_sum *sum)
 /* Values with what the last rounding left out of them, rounded; what this one leaves out goes to the residual. */
 static void round_off(const float *values, float *residual, size_t count, uint16_t *rounded)
 {
+#pragma omp simd
     for (size_t i = 0; i < count; i++) {
         float whole = values[i] + residual[i];
-        rounded[i] = bfloat16_round(whole);
-        float left = whole - bfloat16_widen(rounded[i]);
-        residual[i] = isfinite(left) ? left : 0.0f;
+        uint16_t narrow = narrowed(whole);
+        float left = whole - widened(narrow);
+        bool finite = (bits_of(left) & 0x7f800000) != 0x7f800000;
+        rounded[i] = narrow;
+        residual[i] = finite ? left : 0.0f;
     }
 }
 
 static void widen(const uint16_t *rounded, size_t count, float *values)
 {
+#pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        values[i] = bfloat16_widen(rounded[i]);
+        values[i] = widened(rounded[i]);
     }
 }
 
-static void add(const void *travelled, bool rounded, size_t count, float *sum)
+static void add_rounded(const uint16_t *rounded, size_t count, float *sum)
 {
-    const uint16_t *narrow = travelled;
-    const float *wide = travelled;
+#pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        sum[i] += rounded ? bfloat16_widen(narrow[i]) : wide[i];
+        sum[i] += widened(rounded[i]);
+    }
+}
+
+static void add_whole(const float *values, size_t count, float *sum)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += values[i];
     }
 }
 
@@ -216,9 +242,11 @@ static void add_slices(struct direct_sums *sums, struct direct_sum *sum)
         sum->residual[at + i] = 0.0f;
     }
     for (int w = 0; w < sums->size; w++) {
-        const unsigned char *theirs = sum->incoming + (size_t)w * count * width(sum);
-        if (w != sums->rank) {
-            add(theirs, sum->residual != NULL, count, own);
+        const void *theirs = sum->incoming + (size_t)w * count * width(sum);
+        if (w != sums->rank && sum->residual) {
+            add_rounded(theirs, count, own);
+        } else if (w != sums->rank) {
+            add_whole(theirs, count, own);
         }
     }
     if (sum->residual) {
