@@ -125,6 +125,21 @@ check "with its records put in order first" peak small --spool always --force
 check "with its records put in order first to the same bytes" same_dataset "$work/data/small.yaml"
 is "and no other file is left" "$(find "$work/data" -name '.*' -o -name records | wc -l | tr -d ' ')" 0
 
+# --- What is not all there ---
+
+cp -r "$work/small" "$work/torn"
+place=$(sed -n 4p "$work/torn/train.idx" | cut -f 2)
+printf '\0' | dd of="$work/torn/train.rec" bs=1 seek="$place" conv=notrunc 2>/dev/null
+exit_code "a torn set is refused" 3 "$dail" pack --rec "$work/torn" -o "$work/data"
+exit_code "or packed but for what is torn" 0 "$dail" pack --rec "$work/torn" -o "$work/data" --skip-bad --left-out "$work/left.tsv"
+says "which is counted" '^left out: 1 torn place in the file$'
+says "beside what the header tells" 'the header tells of images'
+check "and listed" grep -q "^record	.*torn/train.rec, record at byte $place	in the file: ced72300 is there" "$work/left.tsv"
+cp -r "$work/small" "$work/part"
+sed -i 's/$/\r/; 4,5d; $G' "$work/part/train.idx"
+exit_code "an index of a part is a list of what to take" 0 "$dail" pack --rec "$work/part" -o "$work/data"
+says "and the others are counted" '^left out: 2 records that the index does not list$'
+
 # --- Killed ---
 
 # The library kills where files below a folder "checkpoints" are written.
