@@ -63,6 +63,7 @@ struct message_hello {
     int32_t numa_nodes; /* that its cores lie in; 0: the host does not say */
     double cores_granted; /* cores' worth of time that its control group may take; 0: no limit */
     char isa[16]; /* avx512, avx2, generic */
+    char blas_kernel[32]; /* OpenBLAS's, where the processor has better ones; else empty */
     char interfaces[256]; /* up interfaces that are not loopback: "eth0 10.0.0.3, ib0 10.1.0.3" */
     int64_t memory_needed; /* bytes this rank will use */
     int64_t memory_available; /* bytes the host (or its cgroup) has left */

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "proto/clock.h"
+#include "worker/blas.h"
 #include "worker/evaluate/evaluation.h"
 #include "worker/restore.h"
 #include "worker/worker_checkpoint.h"
@@ -35,6 +36,8 @@ static enum status say_hello(struct worker *worker, struct error *error)
         return status;
     }
     snprintf(message.hello.isa, sizeof message.hello.isa, "%s", isa_name(isa));
+    const char *kernel = blas_lesser_kernel();
+    snprintf(message.hello.blas_kernel, sizeof message.hello.blas_kernel, "%s", kernel ? kernel : "");
     message.hello.threads = worker->context->threads;
     message.hello.memory_needed =
         trainer_memory_bytes(&worker->trainer) + save_memory_bytes(&worker->trainer);

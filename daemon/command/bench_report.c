@@ -122,6 +122,13 @@ void bench_print(const struct bench *bench, const struct config *config, const s
     print_phases(bench, machine, out);
     fprintf(out, "\nmachine     sgemm %.1f GFLOP/s, copy %.1f GB/s, on %d thread%s\n", machine->sgemm / GIGA,
             machine->copy / GIGA, bench->threads, bench->threads == 1 ? "" : "s");
+    if (machine->openblas_kernel) {
+        fprintf(
+            out,
+            "openblas    %s kernels, which do not use all instructions of this processor: %.1f GFLOP/s in "
+            "classifier and domain head; unset OPENBLAS_CORETYPE or take a newer OpenBLAS\n",
+            machine->openblas_kernel, machine->openblas / GIGA);
+    }
     fprintf(out,
             "convolution %.1f GFLOP/s as direct convolution, %.1f actual (transforms included): %.0f%% and "
             "%.0f%% of sgemm\n",
@@ -255,8 +262,10 @@ json_t *bench_json(const struct bench *bench, const struct config *config,
     json_object_set_new(object, "phases", phases_json(bench));
     json_object_set_new(object, "gflops", gflops_json(bench));
     json_object_set_new(object, "machine",
-                        json_pack("{s:o, s:o}", "sgemm_gflops", json_figure(machine->sgemm / GIGA),
-                                  "copy_gb_per_second", json_figure(machine->copy / GIGA)));
+                        json_pack("{s:o, s:o, s:s?, s:o}", "sgemm_gflops", json_figure(machine->sgemm / GIGA),
+                                  "openblas_gflops", json_figure(machine->openblas / GIGA),
+                                  "openblas_lesser_kernel", machine->openblas_kernel, "copy_gb_per_second",
+                                  json_figure(machine->copy / GIGA)));
     json_object_set_new(object, "share_of_peak",
                         json_pack("{s:o, s:o}", "convolutions", json_figure(rate.actual / machine->sgemm),
                                   "optimizer", json_figure(update_rate(bench) / machine->copy)));

@@ -120,6 +120,18 @@ static void check_memory(const struct host_sum *host, struct placement *placemen
     }
 }
 
+static void check_products(const struct placement_input *input, const struct host_sum *host,
+                           struct placement *placement)
+{
+    const char *kernel = input->hello[host->first_rank - 1].blas_kernel;
+    if (kernel[0]) {
+        warn(placement,
+             "%s: OpenBLAS takes its %s kernels, which do not use all instructions of the processor, for the "
+             "classifier and the domain head; unset OPENBLAS_CORETYPE there, or take a newer OpenBLAS",
+             host->name, kernel);
+    }
+}
+
 /* Warns of interfaces that lead nowhere, which MPI tries nonetheless between hosts. */
 static void check_interfaces(const struct placement_input *input, const struct host_sum *host,
                              struct placement *placement)
@@ -236,9 +248,12 @@ static void print_ranks(const struct placement_input *input, FILE *out)
     fprintf(out, "rank 0     %-20s coordinator\n", input->coordinator_host);
     for (int w = 0; w < input->workers; w++) {
         const struct message_hello *hello = &input->hello[w];
-        fprintf(out, "rank %-5d %-20s worker, %d thread%s on core%s %s, %s, %.2f of %.2f GB memory, %s\n",
+        const char *kernel = hello->blas_kernel;
+        fprintf(out,
+                "rank %-5d %-20s worker, %d thread%s on core%s %s, %s%s%s%s, %.2f of %.2f GB memory, %s\n",
                 w + 1, hello->host, hello->threads, hello->threads == 1 ? "" : "s",
                 hello->cores_allowed == 1 ? "" : "s", hello->cores, hello->isa,
+                kernel[0] ? " (OpenBLAS: " : "", kernel, kernel[0] ? ")" : "",
                 (double)hello->memory_needed / GIGABYTE, (double)hello->memory_available / GIGABYTE,
                 hello->interfaces[0] ? hello->interfaces : "loopback only");
     }
@@ -287,6 +302,7 @@ enum status placement_describe(const struct placement_input *input, struct place
     for (int h = 0; h < placement->hosts; h++) {
         check_cores(input, &hosts[h], placement);
         check_memory(&hosts[h], placement);
+        check_products(input, &hosts[h], placement);
         if (placement->hosts > 1) {
             check_interfaces(input, &hosts[h], placement);
         }

@@ -92,6 +92,21 @@ static void shows_every_rank_and_owner(void **state)
     placement_free(&placement);
 }
 
+static void names_lesser_kernels(void **state)
+{
+    (void)state;
+    struct example example;
+    make_example(&example);
+    for (int w = 2; w < WORKERS; w++) {
+        snprintf(example.hello[w].blas_kernel, sizeof example.hello[w].blas_kernel, "Prescott");
+    }
+    expect_warning(&example, "n2: OpenBLAS takes its Prescott kernels");
+    struct placement placement = describe(&example);
+    assert_non_null(strstr(placement.table, "cores 2-3, avx2 (OpenBLAS: Prescott), 2.00 of"));
+    assert_non_null(strstr(placement.table, "cores 2-3, avx2, 2.00 of"));
+    placement_free(&placement);
+}
+
 /* 8 lanes of 16 over 4 workers: 32 images each at 0.1 s. A ring carries 2 (W-1)/W of the gradient. Three quarters of the
  * samples go to four workers, one to two: embeddings there and their gradients back are twice 0.75 * 3.5 / 4 of
  * 8 * 16 * 512 * 4 bytes, at 70% of 10 Gb/s. */
@@ -239,9 +254,13 @@ static void describes_this_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shows_every_rank_and_owner), cmocka_unit_test(predicts_the_step),
-        cmocka_unit_test(warns_of_each_trouble),      cmocka_unit_test(stays_silent_where_all_is_well),
-        cmocka_unit_test(reads_interface_lists),      cmocka_unit_test(reads_and_writes_core_lists),
+        cmocka_unit_test(shows_every_rank_and_owner),
+        cmocka_unit_test(names_lesser_kernels),
+        cmocka_unit_test(predicts_the_step),
+        cmocka_unit_test(warns_of_each_trouble),
+        cmocka_unit_test(stays_silent_where_all_is_well),
+        cmocka_unit_test(reads_interface_lists),
+        cmocka_unit_test(reads_and_writes_core_lists),
         cmocka_unit_test(describes_this_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

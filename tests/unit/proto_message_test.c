@@ -31,6 +31,7 @@ static struct message example(enum message_kind kind, struct message_lease *leas
         message.hello.numa_nodes = 2;
         message.hello.cores_granted = 2.5;
         snprintf(message.hello.isa, sizeof message.hello.isa, "avx512");
+        snprintf(message.hello.blas_kernel, sizeof message.hello.blas_kernel, "Haswell");
         snprintf(message.hello.interfaces, sizeof message.hello.interfaces, "eth0 10.0.0.3");
         message.hello.memory_needed = INT64_MAX;
         message.hello.memory_available = INT64_MIN;

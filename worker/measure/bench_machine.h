@@ -5,7 +5,10 @@
 #include "proto/error.h"
 
 struct bench_machine {
-    double sgemm; /* floating-point operations a second, of all threads: each with sgemm of its own */
+    /* Floating-point operations a second, of all threads: each with products of its own. */
+    double sgemm; /* by OpenBLAS or the network's own kernel, whichever is faster */
+    double openblas; /* by OpenBLAS */
+    const char *openblas_kernel; /* its name where the processor has better ones; else NULL */
     double copy; /* bytes read and written a second, of all threads: each copies its own memory */
 };
 

@@ -55,14 +55,18 @@ enum status isa_detect(enum isa *isa, struct error *error)
     if (name && name[0] != '\0') {
         return isa_named(name, isa, error);
     }
-    for (int i = ISA_COUNT - 1; i >= 0; i--) {
+    *isa = isa_best();
+    return STATUS_OK;
+}
+
+enum isa isa_best(void)
+{
+    for (int i = ISA_COUNT - 1; i > 0; i--) {
         if (isa_runs((enum isa)i)) {
-            *isa = (enum isa)i;
-            return STATUS_OK;
+            return (enum isa)i;
         }
     }
-    *isa = ISA_GENERIC;
-    return STATUS_OK;
+    return ISA_GENERIC;
 }
 
 const char *isa_name(enum isa isa)

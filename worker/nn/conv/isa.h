@@ -14,6 +14,9 @@ enum isa { ISA_LIST(ISA_SYMBOL, , ) ISA_COUNT };
  * names none, or one that this machine cannot run. */
 enum status isa_detect(enum isa *isa, struct error *error);
 
+/* The best set this machine runs, whatever the environment says. */
+enum isa isa_best(void);
+
 const char *isa_name(enum isa isa);
 
 /* In a .isa.c: the name of this build's table. */
