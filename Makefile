@@ -41,7 +41,7 @@ CPPFLAGS += -D_GNU_SOURCE -DDAIL_VERSION='"$(VERSION)"' -DDAIL_RELEASED='"$(RELE
             $(JPEG_CFLAGS) $(PNG_CFLAGS) $(ZLIB_CFLAGS) $(JSON_CFLAGS) $(HWLOC_CFLAGS) $(PROTOBUF_CFLAGS)
 CFLAGS   += -std=c11 $(OPT) -g -fopenmp -fno-omit-frame-pointer $(WARN) $(SAN)
 LDFLAGS  += -fopenmp $(SAN)
-LIBS     := $(HDF5_LIBS) $(LAPACK_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(HWLOC_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
+LIBS     := $(HDF5_LIBS) $(LAPACK_LIBS) $(BLAS_LIBS) $(YAML_LIBS) $(JPEG_LIBS) $(PNG_LIBS) $(WEBP_LIBS) $(TIFF_LIBS) $(HEIF_LIBS) $(ZLIB_LIBS) $(JSON_LIBS) $(HWLOC_LIBS) $(PROTOBUF_LIBS) -lpthread -lm
 
 # ONNX's messages, made from worker/interchange/onnx.proto.
 GENERATED := $(BUILD)/generated
@@ -105,6 +105,11 @@ ONNX_USERS := $(addprefix $(BUILD)/obj/worker/interchange/,onnx.o onnx_file.o on
 $(ONNX_USERS): $(GENERATED)/onnx.pb-c.h
 $(ONNX_USERS): CPPFLAGS += -isystem $(GENERATED)
 $(call archive,worker/interchange): $(BUILD)/obj/onnx.pb-c.o
+
+# Libraries of kinds of images that the build may be without.
+$(BUILD)/obj/shard/image/image_webp.o: CPPFLAGS += $(WEBP_CFLAGS)
+$(BUILD)/obj/shard/image/image_tiff.o: CPPFLAGS += $(TIFF_CFLAGS)
+$(BUILD)/obj/shard/image/image_heif.o: CPPFLAGS += $(HEIF_CFLAGS)
 
 # One kernel source, compiled once per instruction set.
 define isa_rule

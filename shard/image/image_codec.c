@@ -17,6 +17,13 @@ enum status image_check_side(uint64_t width, uint64_t height, struct error *erro
     return STATUS_OK;
 }
 
+enum status image_without(struct error *error, const char *kind, const char *library)
+{
+    return error_set(error, STATUS_DATA, NULL,
+                     "etc/install-deps.sh and make again, or convert the image to JPEG or PNG",
+                     "the image is %s, and this build is without %s", kind, library);
+}
+
 enum status image_sink_open(struct image_sink *sink, uint64_t width, uint64_t height, struct error *error)
 {
     enum status status = image_check_side(width, height, error);

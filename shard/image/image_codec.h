@@ -34,6 +34,18 @@ enum status image_png_decode(const uint8_t *bytes, size_t size, struct image_sin
 enum status image_pnm_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
                              int *height, struct error *error);
 
+enum status image_bmp_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
+                             int *height, struct error *error);
+enum status image_webp_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
+                              int *height, struct error *error);
+enum status image_tiff_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
+                              int *height, struct error *error);
+enum status image_heif_decode(const uint8_t *bytes, size_t size, struct image_sink *sink, int *width,
+                              int *height, struct error *error);
+
+/* What the three answer that need a library, where the build is without it. */
+enum status image_without(struct error *error, const char *kind, const char *library);
+
 /* Writes the picture of width x height pixels as it is upright: turned[the same bytes]. `orientation` is 1 to 8, as
  * image_orientation tells; above 4 its sides change places. */
 void image_turn(const uint8_t *pixels, int width, int height, int orientation, uint8_t *turned);

@@ -1,5 +1,5 @@
 /* How a camera was held, and pictures turned upright: the tag Orientation of EXIF (TIFF 6.0, tag 274), in the APP1
- * segment of a JPEG or the chunk eXIf of a PNG. What is damaged or missing there means 1. */
+ * segment of a JPEG, the chunk eXIf of a PNG, the chunk EXIF of a WebP, or a TIFF itself. What is damaged or missing there means 1. */
 #include "shard/image/image_codec.h"
 
 #include <stdbool.h>
@@ -87,6 +87,22 @@ static struct span find_in_png(const uint8_t *bytes, size_t size)
     return (struct span){0};
 }
 
+static struct span find_in_webp(const uint8_t *bytes, size_t size)
+{
+    size_t at = 12;
+    while (at < size && size - at >= 8) {
+        const size_t length = number(bytes + at + 4, 4, true);
+        if (length > size - at - 8) {
+            break;
+        }
+        if (memcmp(bytes + at, "EXIF", 4) == 0) {
+            return (struct span){bytes + at + 8, length};
+        }
+        at += 8 + length + (length & 1);
+    }
+    return (struct span){0};
+}
+
 int image_orientation(const uint8_t *bytes, size_t size)
 {
     switch (image_sniff(bytes, size)) {
@@ -94,7 +110,13 @@ int image_orientation(const uint8_t *bytes, size_t size)
         return orientation_of(find_in_jpeg(bytes, size));
     case IMAGE_PNG:
         return orientation_of(find_in_png(bytes, size));
+    case IMAGE_WEBP:
+        return orientation_of(find_in_webp(bytes, size));
+    case IMAGE_TIFF:
+        return orientation_of((struct span){bytes, size});
+    case IMAGE_HEIF: /* libheif turns it */
     case IMAGE_PNM:
+    case IMAGE_BMP:
     case IMAGE_UNKNOWN:
         break;
     }

@@ -50,6 +50,10 @@ done
 cp tests/oracle/image/*.jpg "$seeds/jpeg"
 cp tests/oracle/image/*.png "$seeds/png"
 cp tests/oracle/image/*.p[gp]m "$seeds/pnm"
+cp tests/oracle/image/*.bmp "$seeds/bmp"
+cp tests/oracle/image/*.webp "$seeds/webp"
+cp tests/oracle/image/*.tiff "$seeds/tiff"
+cp tests/oracle/image/*.avif "$seeds/heif"
 
 # What is imported.
 printf '2\t1\nann\t1\t2\nann\t1\tbob\t2\nbob\t1\t2\nbob\t1\tann\t2\n' >"$seeds/pair_list/lfw"

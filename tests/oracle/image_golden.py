@@ -146,6 +146,66 @@ def make_turned():
     save("turned6.png", png(values, 8, 2, chunk(b"eXIf", exif(6, ">"))), numpy.rot90(values, -1))
 
 
+def bmp(values, bits, palette=None, masks=None, core=False, top_down=False):
+    """Samples as they are stored: indices, BGR, BGRA or numbers of 16 bits."""
+    height, width = values.shape[:2]
+    rows = b""
+    for row in values if top_down else values[::-1]:
+        if bits < 8:
+            text = "".join(format(int(v), f"0{bits}b") for v in row.reshape(-1))
+            line = int(text.ljust((len(text) + 7) // 8 * 8, "0"), 2).to_bytes((len(text) + 7) // 8, "big")
+        else:
+            line = row.astype("<u2" if bits == 16 else "u1").tobytes()
+        rows += line + b"\0" * (-len(line) % 4)
+    colours = b"" if palette is None else b"".join(bytes(c[::-1]) + b"\0" * (not core) for c in palette.tolist())
+    if core:
+        header = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        header = struct.pack("<IiiHHIIiiII", 40, width, -height if top_down else height, 1, bits, 3 if masks else 0,
+                             0, 2835, 2835, 0 if palette is None else len(palette), 0)
+    header += struct.pack("<III", *masks) if masks else b""
+    begin = 14 + len(header) + len(colours)
+    return b"BM" + struct.pack("<IHHI", begin + len(rows), 0, 0, begin) + header + colours + rows
+
+
+def make_bmp():
+    for bits, count, core in ((1, 2, False), (4, 11, False), (8, 200, True)):
+        palette = random.randint(0, 256, (256 if core else count, 3)).astype(numpy.uint8)
+        values = samples(1, count - 1)
+        save(f"palette{bits}.bmp", bmp(values, bits, palette, core=core), palette[values[:, :, 0]])
+    values = samples(3, 255)
+    save("bottom24.bmp", bmp(values[:, :, ::-1], 24), values)
+    save("top24.bmp", bmp(values[:, :, ::-1], 24, top_down=True), values)
+    save("plain32.bmp", bmp(numpy.concatenate([values[:, :, ::-1], 0 * values[:, :, :1]], 2), 32), values)
+    values = samples(3, 31) * [1, 2, 1]
+    numbers = values @ [1 << 11, 1 << 5, 1]
+    save("fields16.bmp", bmp(numbers, 16, masks=(0xf800, 0x7e0, 0x1f)),
+         numpy.floor(values * 255 / [31, 63, 31] + 0.5))
+
+
+def make_by_pillow():
+    """What Pillow writes, and reads as that."""
+    y, x = numpy.mgrid[0:HEIGHT, 0:WIDTH]
+    smooth = Image.fromarray(numpy.stack([x * 9 + 20, y * 11 + 40, x * 5 + y * 4 + 30], axis=2).astype(numpy.uint8))
+    noise = Image.fromarray(samples(3, 255).astype(numpy.uint8))
+    alpha = numpy.concatenate([numpy.asarray(noise), 255 * samples(1, 1)], 2).astype(numpy.uint8)
+    for name, picture, options in (("lossless.webp", noise, {"lossless": True}), ("lossy.webp", smooth, {"quality": 90}),
+                                   ("plain.tiff", noise, {}), ("packed.tiff", noise, {"compression": "tiff_lzw"}),
+                                   ("grey.tiff", noise.convert("L"), {"compression": "tiff_adobe_deflate"}),
+                                   ("smooth.avif", smooth, {"quality": 95, "subsampling": "4:4:4"})):
+        data = io.BytesIO()
+        picture.save(data, name.split(".")[1].upper(), **options)
+        save(name, data.getvalue(), numpy.asarray(Image.open(io.BytesIO(data.getvalue())).convert("RGB")))
+    data = io.BytesIO()
+    Image.fromarray(alpha).save(data, "WEBP", lossless=True)
+    save("alpha.webp", data.getvalue(), numpy.where(alpha[:, :, 3:] == 0, 0, alpha[:, :, :3]))
+    for name, options in (("turned6.webp", {"lossless": True, "exif": b"Exif\0\0" + exif(6, "<")}),
+                          ("turned6.tiff", {"tiffinfo": {274: 6}}), ("turned3.tiff", {"tiffinfo": {274: 3}})):
+        data = io.BytesIO()
+        noise.save(data, name.split(".")[1].upper(), **options)
+        save(name, data.getvalue(), numpy.rot90(numpy.asarray(noise), -1 if "6" in name else 2))
+
+
 def catmull_rom(x):
     x = abs(x)
     return 1.5 * x ** 3 - 2.5 * x ** 2 + 1 if x < 1 else -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2 if x < 2 else 0.0
@@ -175,6 +235,8 @@ make_pnm()
 make_jpeg()
 make_resized()
 make_turned()
+make_bmp()
+make_by_pillow()
 with open(f"{OUT}/list.txt", "w") as file:
     for name, width, height in listing:
         file.write(f"{name} {width} {height}\n")

@@ -67,7 +67,14 @@ static void check_golden(const char *name, int width, int height, int tolerance)
     int found_width, found_height;
     uint8_t *bytes = read_golden(name, "", &size);
     uint8_t *expected = read_golden(name, ".rgb", &expected_size);
-    assert_int_equal(image_size(bytes, size, &found_width, &found_height, &error), STATUS_OK);
+    if (image_size(bytes, size, &found_width, &found_height, &error) != STATUS_OK) {
+        if (!strstr(error.what, "this build is without")) {
+            fail_msg("%s: %s", name, error.what);
+        }
+        free(bytes);
+        free(expected);
+        return;
+    }
     assert_int_equal(found_width, width);
     assert_int_equal(found_height, height);
     if (image_decode(bytes, size, &image, &error) != STATUS_OK) {
@@ -94,12 +101,12 @@ static void test_golden(void **state)
     int width, height, count = 0;
     while (fscanf(list, "%63s %d %d", name, &width, &height) == 3) {
         /* Decoders may round chroma upsampling and colour conversion their own way. */
-        const bool lossy = strstr(name, ".jpg");
-        check_golden(name, width, height, lossy ? 1 : 0);
+        const bool lossy = strstr(name, ".jpg") || strstr(name, "lossy");
+        check_golden(name, width, height, strstr(name, ".avif") ? 4 : lossy ? 1 : 0);
         count++;
     }
     fclose(list);
-    assert_int_equal(count, 41);
+    assert_int_equal(count, 58);
 }
 
 static void test_sniff(void **state)
@@ -146,7 +153,8 @@ static void test_truncated(void **state)
 {
     (void)state;
     static const char *const names[] = {"rgb420.jpg",     "progressive.jpg", "cmyk.jpg",       "rgb8.png",
-                                        "interlaced.png", "binary255.ppm",   "binary1000.pgm", "ascii15.ppm"};
+                                        "interlaced.png", "binary255.ppm",   "binary1000.pgm", "ascii15.ppm",
+                                        "top24.bmp",      "palette4.bmp",    "lossless.webp",  "lossy.webp"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t size;
         uint8_t *bytes = read_golden(names[i], "", &size);

@@ -1,0 +1,9 @@
+/* Images: HEIC and AVIF.
+ * Covers: shard/image/image.c shard/image/image_heif.c shard/image/image_orientation.c */
+#include "tests/fuzz/image_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    image_fuzz(data, size, IMAGE_HEIF);
+    return 0;
+}
