@@ -101,7 +101,7 @@ $(BUILD)/obj/onnx.pb-c.o: $(GENERATED)/onnx.pb-c.h
 	$(if $(QUIET),@echo '  CC   onnx.pb-c.c')
 	$(QUIET)$(CC) $(PROTOBUF_CFLAGS) -std=c11 $(OPT) -g $(SAN) -c -o $@ $(GENERATED)/onnx.pb-c.c
 
-ONNX_USERS := $(addprefix $(BUILD)/obj/worker/interchange/,onnx.o onnx_file.o onnx_iresnet.o onnx_walk.o)
+ONNX_USERS := $(addprefix $(BUILD)/obj/worker/interchange/,onnx.o onnx_external.o onnx_file.o onnx_iresnet.o onnx_walk.o)
 $(ONNX_USERS): $(GENERATED)/onnx.pb-c.h
 $(ONNX_USERS): CPPFLAGS += -isystem $(GENERATED)
 $(call archive,worker/interchange): $(BUILD)/obj/onnx.pb-c.o

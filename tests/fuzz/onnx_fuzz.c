@@ -17,7 +17,7 @@ static void read_arrays(const char *path)
     for (size_t i = 0; i < count; i++) {
         float *values = malloc((size_t)arrays[i].count * sizeof *values + 1);
         fuzz_require(values, "a shape asks for no more than there is");
-        onnx_iresnet_read(network, i, values);
+        onnx_iresnet_read(network, i, values, NULL);
         free(values);
     }
     onnx_iresnet_close(network);

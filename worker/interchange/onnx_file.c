@@ -1,8 +1,10 @@
 #include "worker/interchange/onnx_file.h"
 
 #include "proto/file.h"
+#include "worker/interchange/onnx_external.h"
 #include "worker/interchange/widen.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 #define MEMORY_SPARE ((size_t)64 << 20)
 /* Operators in a row that hand their input on. */
 #define PASSED_MAX 16
+/* Floats that are converted at once. */
+#define PIECE 65536
 
 static enum status bad_file(const char *path, const char *what, struct error *error)
 {
@@ -134,14 +138,23 @@ static const struct onnx_value *find_exactly(const struct onnx_file *file, const
                                    : NULL;
 }
 
+/* What an array goes through with its numbers in order. */
+static bool reshapes(const Onnx__NodeProto *node)
+{
+    return onnx_is(node, "Unsqueeze") || onnx_is(node, "Squeeze") || onnx_is(node, "Reshape");
+}
+
 const struct onnx_value *onnx_file_find(const struct onnx_file *file, const char *name)
 {
-    const struct onnx_value *value = find_exactly(file, name);
-    for (int i = 0; value && value->maker && hands_on(value->maker); i++) {
+    const struct onnx_value *value = find_exactly(file, name), *shaped = NULL;
+    for (int i = 0; value && value->maker && (hands_on(value->maker) || reshapes(value->maker)); i++) {
+        if (!shaped && !hands_on(value->maker)) {
+            shaped = value;
+        }
         value =
             i < PASSED_MAX && value->maker->n_input > 0 ? find_exactly(file, value->maker->input[0]) : NULL;
     }
-    return value;
+    return shaped && (!value || !value->array) ? shaped : value;
 }
 
 static enum status check_sizes(const struct onnx_file *file, struct error *error)
@@ -250,7 +263,7 @@ size_t onnx_file_takers(const struct onnx_file *file, const struct onnx_value *v
         for (size_t k = 0; k < graph->node[i]->n_input && !takes; k++) {
             takes = file->inputs[i * ONNX_LINKS_MAX + k] == value;
         }
-        if (takes && !hands_on(graph->node[i])) {
+        if (takes && !hands_on(graph->node[i]) && !onnx_is(graph->node[i], "Shape")) {
             if (count < most) {
                 nodes[count] = graph->node[i];
             }
@@ -315,11 +328,35 @@ static bool widen_type_of(const Onnx__TensorProto *array, enum widen_type *type)
     }
 }
 
+/* Whether there are as many numbers as `count`, in the model or beside it. */
+static enum status check_numbers(const struct onnx_file *file, const Onnx__TensorProto *array, size_t count,
+                                 enum widen_type type, bool *right, struct error *error)
+{
+    uint64_t offset, bytes;
+    int descriptor;
+    *right = true;
+    if (onnx_external_is(array)) {
+        *right = !__builtin_mul_overflow(count, widen_bytes(type), &bytes);
+        enum status status =
+            *right ? onnx_external_open(file->path, array, bytes, &descriptor, &offset, error) : STATUS_OK;
+        if (*right && status == STATUS_OK) {
+            close(descriptor);
+        }
+        return status;
+    }
+    *right = array->has_raw_data ? array->raw_data.len % widen_bytes(type) == 0 &&
+                                       array->raw_data.len / widen_bytes(type) == count
+                                 : type == WIDEN_FLOAT32 && array->n_float_data == count;
+    return STATUS_OK;
+}
+
 enum status onnx_file_check_array(const struct onnx_file *file, const Onnx__TensorProto *array, size_t *count,
                                   struct error *error)
 {
     enum widen_type type;
+    enum status status = STATUS_OK;
     const char *fault = NULL;
+    bool right;
     *count = 1;
     for (size_t d = 0; d < array->n_dims && !fault; d++) {
         if (array->dims[d] < 1 || __builtin_mul_overflow(*count, (size_t)array->dims[d], count)) {
@@ -329,24 +366,140 @@ enum status onnx_file_check_array(const struct onnx_file *file, const Onnx__Tens
     if (fault) {
     } else if (!widen_type_of(array, &type)) {
         fault = "it is not of floats of 32 or 16 bits";
-    } else if (array->n_external_data > 0 || (array->has_data_location && array->data_location != 0)) {
-        fault = "its numbers are in another file, which is not read; store the model in one file";
-    } else if (array->has_raw_data ? array->raw_data.len % widen_bytes(type) != 0 ||
-                                         array->raw_data.len / widen_bytes(type) != *count
-                                   : type != WIDEN_FLOAT32 || array->n_float_data != *count) {
-        fault = "it has another number of floats than its shape says";
+    } else {
+        status = check_numbers(file, array, *count, type, &right, error);
+        fault = right ? NULL : "it has another number of floats than its shape says";
     }
     return fault ? error_set(error, STATUS_DATA, file->path, NEXT, "array '%.100s': %s",
                              array->name ? array->name : "", fault)
-                 : STATUS_OK;
+                 : status;
 }
 
-void onnx_file_read_array(const Onnx__TensorProto *array, size_t begin, float *values, size_t count)
+static enum status read_external(const struct onnx_file *file, const Onnx__TensorProto *array,
+                                 enum widen_type type, float *values, size_t count, struct error *error)
 {
-    enum widen_type type;
-    if (!array->has_raw_data) {
-        memcpy(values, array->float_data + begin, count * sizeof *values);
-    } else if (widen_type_of(array, &type)) {
-        widen(type, array->raw_data.data + begin * widen_bytes(type), values, count);
+    const size_t bytes = widen_bytes(type);
+    uint8_t *piece = malloc(PIECE * bytes);
+    uint64_t offset;
+    int descriptor = -1;
+    if (!piece) {
+        return error_no_memory(error, file->path);
     }
+    enum status status = onnx_external_open(file->path, array, count * bytes, &descriptor, &offset, error);
+    const bool open = status == STATUS_OK;
+    for (size_t done = 0; done < count && status == STATUS_OK; done += PIECE) {
+        const size_t part = count - done < PIECE ? count - done : PIECE;
+        status = file_read_part(descriptor, offset + done * bytes, piece, part * bytes, error);
+        if (status == STATUS_OK) {
+            widen(type, piece, values + done, part);
+        }
+    }
+    if (open) {
+        close(descriptor);
+    }
+    free(piece);
+    return status;
+}
+
+enum status onnx_file_read_array(const struct onnx_file *file, const Onnx__TensorProto *array, float *values,
+                                 size_t count, struct error *error)
+{
+    enum widen_type type = WIDEN_FLOAT32;
+    widen_type_of(array, &type);
+    if (onnx_external_is(array)) {
+        return read_external(file, array, type, values, count, error);
+    }
+    if (array->has_raw_data) {
+        widen(type, array->raw_data.data, values, count);
+    } else {
+        memcpy(values, array->float_data, count * sizeof *values);
+    }
+    return STATUS_OK;
+}
+
+/* --- Shapes --- */
+
+/* A shape under way. */
+struct shape {
+    const struct onnx_file *file;
+    int64_t *numbers; /* [ONNX_SHAPE_MAX] */
+    size_t count;
+    int steps; /* nodes that may still be looked at */
+};
+
+static bool add_number(struct shape *shape, int64_t number)
+{
+    if (shape->count == ONNX_SHAPE_MAX) {
+        return false;
+    }
+    shape->numbers[shape->count++] = number;
+    return true;
+}
+
+static bool add_array(struct shape *shape, const Onnx__TensorProto *array)
+{
+    const bool raw = array->has_raw_data;
+    const size_t count = raw ? array->raw_data.len / sizeof(int64_t) : array->n_int64_data;
+    if (!array->has_data_type || array->data_type != ONNX__TENSOR_PROTO__DATA_TYPE__INT64 ||
+        onnx_external_is(array) || array->n_dims > 1) {
+        return false;
+    }
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++) {
+        int64_t number;
+        if (raw) {
+            memcpy(&number, array->raw_data.data + i * sizeof number, sizeof number);
+            number = (int64_t)le64toh((uint64_t)number);
+        } else {
+            number = array->int64_data[i];
+        }
+        good = number != ONNX_SHAPE_OPEN && add_number(shape, number);
+    }
+    return good;
+}
+
+static bool add_value_of(struct shape *shape, const struct onnx_value *value, int depth);
+
+static bool add_made(struct shape *shape, const Onnx__NodeProto *node, int depth)
+{
+    const Onnx__AttributeProto *list = onnx_is(node, "Constant") ? onnx_attribute(node, "value_ints") : NULL;
+    const Onnx__AttributeProto *one = onnx_is(node, "Constant") ? onnx_attribute(node, "value_int") : NULL;
+    if (list) {
+        bool good = true;
+        for (size_t i = 0; i < list->n_ints && good; i++) {
+            good = add_number(shape, list->ints[i]);
+        }
+        return good;
+    }
+    if (one) {
+        return add_number(shape, one->i);
+    }
+    const bool concat = onnx_is(node, "Concat");
+    if (concat || onnx_is(node, "Cast") || reshapes(node)) {
+        bool good = node->n_input > 0;
+        for (size_t i = 0; i < (concat ? node->n_input : 1) && good; i++) {
+            good = add_value_of(shape, onnx_file_find(shape->file, node->input[i]), depth + 1);
+        }
+        return good;
+    }
+    return (onnx_is(node, "Shape") || onnx_is(node, "Gather") || onnx_is(node, "Slice")) &&
+           add_number(shape, ONNX_SHAPE_OPEN);
+}
+
+static bool add_value_of(struct shape *shape, const struct onnx_value *value, int depth)
+{
+    if (!value || depth == PASSED_MAX || shape->steps-- == 0) {
+        return false;
+    }
+    return value->array ? add_array(shape, value->array)
+                        : value->maker && add_made(shape, value->maker, depth);
+}
+
+bool onnx_file_shape(const struct onnx_file *file, const struct onnx_value *value, int64_t *numbers,
+                     size_t *count)
+{
+    struct shape shape = {.file = file, .numbers = numbers, .steps = 64};
+    const bool good = add_value_of(&shape, value, 0);
+    *count = shape.count;
+    return good;
 }

@@ -2,8 +2,8 @@
  * arrays. For worker/interchange/onnx_iresnet.c alone, since it hands on what protobuf-c made of the file.
  *
  * The reader trusts nothing: the file's size, the depth and the memory of its messages, and the numbers of
- * nodes and arrays are bounded, and an array's numbers must be in the file and as many as its shape says. It
- * opens no other file: arrays that lie elsewhere (external data) are refused.
+ * nodes and arrays are bounded, and an array's numbers must be as many as its shape says, in the file or in one
+ * beside it (onnx_external.h).
  */
 #ifndef DAIL_WORKER_INTERCHANGE_ONNX_FILE_H
 #define DAIL_WORKER_INTERCHANGE_ONNX_FILE_H
@@ -41,14 +41,15 @@ enum status onnx_file_open(const char *path, struct onnx_file *file, struct erro
 /* A closed file is left alone. */
 void onnx_file_close(struct onnx_file *file);
 
-/* What is called so, or what it was before it was handed on unchanged; NULL: nothing. */
+/* What is called so, or what it was before it was handed on unchanged, an array also in another shape of as many
+ * numbers; NULL: nothing. */
 const struct onnx_value *onnx_file_find(const struct onnx_file *file, const char *name);
 
 /* Input `index` of a node. */
 const struct onnx_value *onnx_file_input(const struct onnx_file *file, const Onnx__NodeProto *node,
                                          size_t index);
 
-/* The nodes that take a value, at most `most` of them into nodes[]; returns how many there are. */
+/* The nodes that take a value's numbers, at most `most` of them into nodes[]; returns how many there are. */
 size_t onnx_file_takers(const struct onnx_file *file, const struct onnx_value *value,
                         const Onnx__NodeProto **nodes, size_t most);
 
@@ -57,10 +58,19 @@ bool onnx_is(const Onnx__NodeProto *node, const char *name);
 /* An attribute of a node; NULL: it has none of that name. */
 const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name);
 
-/* Of how many numbers an array is, if they are in the file, floats of 32 or 16 bits. */
+/* Of how many numbers an array is, if they are there, floats of 32 or 16 bits. */
 enum status onnx_file_check_array(const struct onnx_file *file, const Onnx__TensorProto *array, size_t *count,
                                   struct error *error);
-/* `count` of them from `begin` on, of an array that was checked. */
-void onnx_file_read_array(const Onnx__TensorProto *array, size_t begin, float *values, size_t count);
+/* All of them into values[count], of an array that was checked. STATUS_DATA: a file beside the model changed. */
+enum status onnx_file_read_array(const struct onnx_file *file, const Onnx__TensorProto *array, float *values,
+                                 size_t count, struct error *error);
+
+#define ONNX_SHAPE_MAX 8
+/* Of a number that is known when the network runs, such as how many images there are. */
+#define ONNX_SHAPE_OPEN INT64_MIN
+
+/* The whole numbers of a shape that the graph computes, at most ONNX_SHAPE_MAX; false where they are not to be told. */
+bool onnx_file_shape(const struct onnx_file *file, const struct onnx_value *value, int64_t *numbers,
+                     size_t *count);
 
 #endif

@@ -5,10 +5,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCKS_MAX 256
 #define LAYER_SIZE 64
-#define PIECE 256
 /* Nodes between a length and what is divided by it. */
 #define BETWEEN_MAX 4
 
@@ -116,41 +116,119 @@ static enum status follow_blocks(struct onnx_walk *walk)
 
 /* --- The end --- */
 
-static enum status follow_gemm(struct onnx_walk *walk, size_t *features)
+/* Flatten, or Reshape to the images and what is of each: *features, or -1 where the rest is meant. */
+static enum status follow_flatten(struct onnx_walk *walk, int64_t *features)
+{
+    const struct onnx_file *file = &walk->network->file;
+    const Onnx__NodeProto *node;
+    int64_t shape[ONNX_SHAPE_MAX];
+    size_t count;
+    *features = -1;
+    enum status status = onnx_walk_takers(walk, &node, 1, "Flatten alone takes it");
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!onnx_is(node, "Reshape")) {
+        status = onnx_walk_follow(walk, node, "Flatten");
+        return status == STATUS_OK && onnx_attribute_number(node, "axis", 1) != 1
+                   ? onnx_walk_refuse_node(walk, node, "its axis is not 1")
+                   : status;
+    }
+    status = onnx_walk_follow(walk, node, "Reshape");
+    if (status == STATUS_OK && (!onnx_file_shape(file, onnx_file_input(file, node, 1), shape, &count) ||
+                                count != 2 || (shape[1] < 1 && (shape[1] != -1 || shape[0] == -1)))) {
+        status = onnx_walk_refuse_node(walk, node, "its shape is not of the images and all values of each");
+    }
+    *features = status == STATUS_OK ? shape[1] : -1;
+    return status;
+}
+
+/* The weights of Gemm or MatMul as an array of the file; *rows: there is one for each value that it makes. */
+static enum status linear_weight(struct onnx_walk *walk, const Onnx__NodeProto *node,
+                                 const Onnx__TensorProto **weight, bool *rows, size_t *count)
+{
+    const struct onnx_value *value = onnx_file_input(&walk->network->file, node, 1);
+    const Onnx__NodeProto *taker = node;
+    size_t index = 1;
+    *rows = onnx_is(node, "Gemm") && onnx_attribute_number(node, "transB", 0) == 1;
+    if (value && value->maker && onnx_is(value->maker, "Transpose")) {
+        taker = value->maker;
+        index = 0;
+        *rows = !*rows;
+    }
+    enum status status = onnx_walk_array(walk, taker, index, weight, count);
+    if (status == STATUS_OK &&
+        ((*weight)->n_dims != 2 || onnx_attribute_number(node, "transA", 0) != 0 ||
+         onnx_attribute_float(node, "alpha", 1) != 1.0f || onnx_attribute_float(node, "beta", 1) != 1.0f)) {
+        status = onnx_walk_refuse_node(walk, node, "its weights are no matrix, or alpha or beta is not 1");
+    }
+    return status;
+}
+
+/* What is added to MatMul's values, where something is. */
+static enum status follow_add(struct onnx_walk *walk, const Onnx__TensorProto **bias)
+{
+    const struct onnx_file *file = &walk->network->file;
+    const Onnx__NodeProto *node = onnx_walk_only_taker(walk);
+    size_t count;
+    *bias = NULL;
+    if (!node || !onnx_is(node, "Add") || node->n_input != 2 || node->n_output == 0) {
+        return STATUS_OK;
+    }
+    const size_t index = onnx_file_input(file, node, 0) == walk->at ? 1 : 0;
+    enum status status = onnx_walk_array(walk, node, index, bias, &count);
+    if (status == STATUS_OK && count != walk->channels) {
+        status = onnx_walk_refuse_node(walk, node, "what it adds is not of a number for each value");
+    }
+    const struct onnx_value *sum = onnx_file_find(file, node->output[0]);
+    if (status == STATUS_OK && (!sum || sum->maker != node)) {
+        status = onnx_walk_refuse_node(walk, node, "it has no output");
+    }
+    walk->at = status == STATUS_OK ? sum : walk->at;
+    return status;
+}
+
+/* The weights, listed as [values][features] however the file has them. */
+static enum status add_linear(struct onnx_walk *walk, const Onnx__TensorProto *weight, bool rows,
+                              size_t count, size_t features)
+{
+    int64_t dims[2] = {(int64_t)walk->channels, (int64_t)features};
+    const Onnx__TensorProto shape = {.n_dims = 2, .dims = dims};
+    const struct onnx_source source = {.array = weight, .transposed = !rows, .rows = walk->channels};
+    return onnx_walk_add(walk, "fc", "weight", &shape, count, source);
+}
+
+static enum status follow_linear(struct onnx_walk *walk, size_t *features)
 {
     const Onnx__TensorProto *weight = NULL, *bias = NULL;
     const Onnx__NodeProto *node;
-    size_t count;
-    enum status status = onnx_walk_takers(walk, &node, 1, "Flatten alone takes it");
-    if (status == STATUS_OK) {
-        status = onnx_walk_follow(walk, node, "Flatten");
-    }
-    if (status == STATUS_OK && onnx_attribute_number(node, "axis", 1) != 1) {
-        status = onnx_walk_refuse_node(walk, node, "its axis is not 1");
-    }
+    int64_t flattened;
+    size_t count = 0;
+    bool rows = true;
+    enum status status = follow_flatten(walk, &flattened);
     if (status == STATUS_OK) {
         status = onnx_walk_takers(walk, &node, 1, "Gemm alone takes it");
-    }
-    if (status == STATUS_OK) {
-        status = onnx_walk_follow(walk, node, "Gemm");
-    }
-    if (status == STATUS_OK) {
-        status = onnx_walk_array(walk, node, 1, &weight, &count);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    if (weight->n_dims != 2 || onnx_attribute_number(node, "transA", 0) != 0 ||
-        onnx_attribute_number(node, "transB", 0) != 1 || onnx_attribute_float(node, "alpha", 1) != 1.0f ||
-        onnx_attribute_float(node, "beta", 1) != 1.0f) {
-        return onnx_walk_refuse_node(walk, node,
-                                     "it is not of a row of weights for each value, alpha 1, beta 1");
-    }
-    walk->channels = (size_t)weight->dims[0];
-    *features = (size_t)weight->dims[1];
-    status = onnx_walk_add(walk, "fc", "weight", weight, count, (struct onnx_source){.array = weight});
+    const bool product = onnx_is(node, "MatMul");
+    status = onnx_walk_follow(walk, node, product ? "MatMul" : "Gemm");
     if (status == STATUS_OK) {
-        status = onnx_walk_bias(walk, node, &bias);
+        status = linear_weight(walk, node, &weight, &rows, &count);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    walk->channels = (size_t)weight->dims[rows ? 0 : 1];
+    *features = (size_t)weight->dims[rows ? 1 : 0];
+    if (flattened > 0 && (size_t)flattened != *features) {
+        return onnx_walk_refuse_node(walk, node,
+                                     "it takes another number of values than the node before makes");
+    }
+    status = add_linear(walk, weight, rows, count, *features);
+    if (status == STATUS_OK) {
+        status = product ? follow_add(walk, &bias) : onnx_walk_bias(walk, node, &bias);
     }
     if (status == STATUS_OK) {
         status = onnx_walk_add(walk, "fc", "bias", NULL, walk->channels, (struct onnx_source){.array = bias});
@@ -261,7 +339,7 @@ static enum status walk_network(struct onnx_walk *walk)
         status = onnx_walk_norm(walk, "bn2", NULL);
     }
     if (status == STATUS_OK) {
-        status = follow_gemm(walk, &features);
+        status = follow_linear(walk, &features);
     }
     if (status == STATUS_OK && side > 0 && features != channels * (side / 16) * (side / 16)) {
         status = onnx_walk_refuse(
@@ -306,21 +384,55 @@ const struct safetensors_array *onnx_iresnet_arrays(const struct onnx_iresnet *n
     return network->arrays;
 }
 
-void onnx_iresnet_read(const struct onnx_iresnet *network, size_t index, float *values)
+/* [columns][rows] to [rows][columns] */
+static enum status transpose(float *values, size_t rows, size_t columns, const char *path,
+                             struct error *error)
+{
+    float *copy = malloc(rows * columns * sizeof *copy);
+    if (!copy) {
+        return error_no_memory(error, path);
+    }
+    memcpy(copy, values, rows * columns * sizeof *copy);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            values[r * columns + c] = copy[c * rows + r];
+        }
+    }
+    free(copy);
+    return STATUS_OK;
+}
+
+static enum status take_away(const struct onnx_file *file, const Onnx__TensorProto *less, float *values,
+                             size_t count, struct error *error)
+{
+    float *numbers = malloc(count * sizeof *numbers);
+    enum status status = numbers ? onnx_file_read_array(file, less, numbers, count, error)
+                                 : error_no_memory(error, file->path);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        values[i] -= numbers[i];
+    }
+    free(numbers);
+    return status;
+}
+
+enum status onnx_iresnet_read(const struct onnx_iresnet *network, size_t index, float *values,
+                              struct error *error)
 {
     const struct onnx_source *source = &network->sources[index];
     const size_t count = (size_t)network->arrays[index].count;
-    float less[PIECE];
+    enum status status = STATUS_OK;
     for (size_t i = 0; i < count; i++) {
         values[i] = source->fill;
     }
     if (source->array) {
-        onnx_file_read_array(source->array, 0, values, count);
+        status = onnx_file_read_array(&network->file, source->array, values, count, error);
+    }
+    if (status == STATUS_OK && source->transposed) {
+        status = transpose(values, source->rows, count / source->rows, network->file.path, error);
     }
     for (size_t i = 0; i < count; i++) {
-        if (source->less && i % PIECE == 0) {
-            onnx_file_read_array(source->less, i, less, count - i < PIECE ? count - i : PIECE);
-        }
-        values[i] += source->more - (source->less ? less[i % PIECE] : 0);
+        values[i] += source->more;
     }
+    return status == STATUS_OK && source->less ? take_away(&network->file, source->less, values, count, error)
+                                               : status;
 }

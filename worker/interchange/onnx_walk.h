@@ -15,6 +15,8 @@ struct onnx_source {
     const Onnx__TensorProto *array; /* NULL: `fill` */
     const Onnx__TensorProto *less; /* of as many numbers; may be NULL */
     float fill, more; /* `more` is added */
+    bool transposed; /* the array is [columns][rows] */
+    size_t rows; /* of a matrix that is transposed */
 };
 
 struct onnx_iresnet {

@@ -45,8 +45,7 @@ enum status state_dict_file_read(const struct state_dict_file *file, const struc
                                  float *values, struct error *error)
 {
     if (file->onnx) {
-        onnx_iresnet_read(file->onnx, (size_t)(array - file->arrays), values);
-        return STATUS_OK;
+        return onnx_iresnet_read(file->onnx, (size_t)(array - file->arrays), values, error);
     }
     return safetensors_read(&file->safetensors, array, values, error);
 }
