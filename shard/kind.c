@@ -87,6 +87,12 @@ static bool is_onnx(const struct head *head)
     return head->size > 4 && head->text[0] == 0x08 && (head->text[2] == 0x12 || head->text[2] == 0x3a);
 }
 
+/* An archive whose first entry is the pickle. */
+static bool is_torch(const struct head *head)
+{
+    return begins_with(head, "PK\3\4") && memmem(head->text, head->size, "/data.pkl", 9);
+}
+
 /* The first record is the format's version: behind its length, crc and time, and a step where it has one. */
 static bool is_events(const struct head *head)
 {
@@ -166,6 +172,7 @@ enum status kind_of_path(const char *path, enum kind *kind, struct error *error)
     } kinds[] = {
         {is_safetensors, KIND_SAFETENSORS},
         {is_onnx, KIND_ONNX},
+        {is_torch, KIND_TORCH},
         {is_events, KIND_EVENTS},
         {is_page, KIND_PAGE},
         {is_picture, KIND_PICTURE},

@@ -23,6 +23,7 @@ enum kind {
     KIND_CLASS_NAMES, /* a dataset's identities, one a line */
     KIND_SAFETENSORS, /* a network */
     KIND_ONNX, /* a network */
+    KIND_TORCH, /* a network, as PyTorch saves it */
     KIND_PICTURE, /* PNG, JPEG, PNM or SVG */
     KIND_PAGE /* HTML, as dail report writes it */
 };

@@ -2,10 +2,12 @@
 #include "daemon/command/commands.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/progress.h"
+#include "daemon/terminal/warning.h"
 #include "shard/image_source.h"
 #include "worker/evaluate/embedder.h"
 #include "worker/evaluate/embeddings.h"
 #include "worker/interchange/backbone.h"
+#include "worker/interchange/state_dict.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -157,6 +159,7 @@ static enum status open_all(struct embed *embed, const char *checkpoint, const c
     enum status status = image_source_open(paths, count, &embed->source, error);
     if (status == STATUS_OK) {
         status = backbone_load(checkpoint, &embed->use, &embed->backbone, error);
+        warning_print(embed->backbone.note.names);
     }
     if (status == STATUS_OK) {
         status = check_fit(embed, paths[0], error);
@@ -257,7 +260,7 @@ static const struct option_spec options[] = {
     {0}};
 
 static const struct operand_spec operands[] = {
-    {.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL, .endings = ".safetensors .onnx"},
+    {.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL, .endings = STATE_DICT_ENDINGS},
     {.name = "FOLDER|MANIFEST|SHARD|SET",
      .min = 1,
      .max = PATHS_MAX,
@@ -280,7 +283,7 @@ const struct command command_embed = {
         "that are not square the middle.\n"
         "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a "
         "run's\n"
-        "folder, whose newest one is taken, or an iresnet's .safetensors or .onnx.",
+        "folder, whose newest one is taken, or an iresnet's .safetensors, .onnx or .pth.",
     .options = options,
     .operands = operands,
     .defaults = &defaults,

@@ -2,8 +2,10 @@
 #include "daemon/command/commands.h"
 #include "daemon/command/eval_result.h"
 #include "daemon/rank/host.h"
+#include "daemon/terminal/warning.h"
 #include "shard/pairs.h"
 #include "worker/evaluate/evaluation.h"
+#include "worker/interchange/state_dict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +91,7 @@ static enum status score_model(struct eval *eval, const char *path, struct eval_
     struct backbone backbone;
     enum status status = backbone_load(path, &eval->use, &backbone, error);
     if (status == STATUS_OK) {
+        warning_print(backbone.note.names);
         describe(&backbone, eval->use.untrained, model);
     }
     if (status == STATUS_OK && rows) {
@@ -159,7 +162,7 @@ static const struct option_spec options[] = {
      .metavar = "MODEL",
      .help = "another model beside the first; may be repeated",
      .word = WORD_MODEL,
-     .endings = ".safetensors .onnx"},
+     .endings = STATE_DICT_ENDINGS},
     {.name = "roc",
      .kind = OPTION_STRING,
      .offset = AT(roc),
@@ -177,7 +180,7 @@ static const struct option_spec options[] = {
     {0}};
 
 static const struct operand_spec operands[] = {
-    {.name = "MODEL", .min = 1, .max = 1, .word = WORD_MODEL, .endings = ".safetensors .onnx"},
+    {.name = "MODEL", .min = 1, .max = 1, .word = WORD_MODEL, .endings = STATE_DICT_ENDINGS},
     {.name = "SET", .min = 1, .max = EVAL_SETS_MAX, .word = WORD_FILE, .endings = ".h5"},
     {0}};
 

@@ -1,5 +1,6 @@
 /* dail export: a checkpoint's network in the formats of others. */
 #include "daemon/command/commands.h"
+#include "daemon/terminal/warning.h"
 #include "worker/interchange/backbone.h"
 #include "worker/interchange/onnx_graph.h"
 #include "worker/interchange/state_dict.h"
@@ -66,6 +67,7 @@ static enum status execute(const struct command_line *line, struct error *error)
     enum status status = check(options, error);
     if (status == STATUS_OK) {
         status = backbone_load(line->operands[0], &use, &backbone, error);
+        warning_print(backbone.note.names);
     }
     if (status == STATUS_OK) {
         status = write_files(options, &backbone, error);
@@ -109,7 +111,7 @@ static const struct option_spec options[] = {
     {0}};
 
 static const struct operand_spec operands[] = {
-    {.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL, .endings = ".safetensors .onnx"}, {0}};
+    {.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL, .endings = STATE_DICT_ENDINGS}, {0}};
 
 const struct command command_export = {
     .name = "export",
@@ -119,7 +121,7 @@ const struct command command_export = {
         "Writes a network in the formats of others: ONNX as InsightFace's tools take it, and InsightFace's\n"
         "state_dict as safetensors or HDF5. CHECKPOINT may be a run's folder, whose newest one is taken, or "
         "an\n"
-        "iresnet's .safetensors or .onnx. A file that is there is replaced.",
+        "iresnet's .safetensors, .onnx or .pth. A file that is there is replaced.",
     .options = options,
     .operands = operands,
     .size = sizeof(struct export_options),

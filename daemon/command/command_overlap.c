@@ -5,7 +5,9 @@
 #include "daemon/overlap/overlap_sheet.h"
 #include "daemon/overlap/overlap_within_report.h"
 #include "daemon/rank/host.h"
+#include "daemon/terminal/warning.h"
 #include "proto/file.h"
+#include "worker/interchange/state_dict.h"
 
 #include <stdlib.h>
 
@@ -36,7 +38,7 @@ static enum status open_source(struct overlap *overlap, const struct command_lin
         .embed = options->embed,
         .batch = options->batch,
         .threads = options->threads > 0 ? options->threads : host_threads(),
-        .warn = overlap_warn,
+        .warn = warning_hear,
     };
     if (options->against && (options->groups || options->sheet || options->truth)) {
         return error_set(error, STATUS_USAGE, "--against", "leave out --groups, --sheet and --truth",
@@ -235,7 +237,7 @@ static const struct option_spec options[] = {
     {0}};
 
 static const struct operand_spec operands[] = {
-    {.name = "SOURCE", .min = 1, .max = 4096, .word = WORD_MODEL, .endings = ".onnx .safetensors .h5"}, {0}};
+    {.name = "SOURCE", .min = 1, .max = 4096, .word = WORD_MODEL, .endings = STATE_DICT_ENDINGS " .h5"}, {0}};
 
 static const struct command_example examples[] = {
     {"dail overlap runs/first -o overlap.tsv --sheet overlap.png", "a table, and faces of its first pairs"},
@@ -256,20 +258,21 @@ const struct command command_overlap = {
     .name = "overlap",
     .summary = "find who is probably the same person in two datasets",
     .usage = "dail overlap [OPTIONS] SOURCE...",
-    .description = "Finds identities that are probably the same person in two datasets, each with a "
-                   "probability: whose class\n"
-                   "centres are nearer across the datasets than chance makes strangers, and which third "
-                   "datasets support.\n"
-                   "Prints them as TSV (dataset, identity, dataset, identity, cosine, probability), the "
-                   "likeliest first; with "
-                   "--groups\n"
-                   "writes who is one person. SOURCE is a checkpoint or a run's folder, whose newest one is "
-                   "taken: the centres "
-                   "are\n"
-                   "the classifier's rows; or a published model (.onnx, .safetensors) with the datasets' "
-                   "--manifest; or files of "
-                   "dail\n"
-                   "embed, one a dataset. Where who is one person cannot be told, a warning says so.",
+    .description =
+        "Finds identities that are probably the same person in two datasets, each with a "
+        "probability: whose class\n"
+        "centres are nearer across the datasets than chance makes strangers, and which third "
+        "datasets support.\n"
+        "Prints them as TSV (dataset, identity, dataset, identity, cosine, probability), the "
+        "likeliest first; with "
+        "--groups\n"
+        "writes who is one person. SOURCE is a checkpoint or a run's folder, whose newest one is "
+        "taken: the centres "
+        "are\n"
+        "the classifier's rows; or a published model (.onnx, .safetensors, .pth) with the datasets' "
+        "--manifest; or files of "
+        "dail\n"
+        "embed, one a dataset. Where who is one person cannot be told, a warning says so.",
     .options = options,
     .operands = operands,
     .examples = examples,

@@ -437,6 +437,8 @@ enum status info_print(const char *path, enum kind kind, FILE *output, struct er
         return info_network(path, "safetensors", output, error);
     case KIND_ONNX:
         return info_network(path, "ONNX", output, error);
+    case KIND_TORCH:
+        return info_network(path, "PyTorch saves it", output, error);
     case KIND_PICTURE:
         return info_picture(path, output, error);
     case KIND_PAGE:

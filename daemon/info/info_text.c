@@ -272,11 +272,15 @@ enum status info_events(const char *path, FILE *output, struct error *error)
 enum status info_network(const char *path, const char *format, FILE *output, struct error *error)
 {
     struct checkpoint_state state = {0};
-    enum status status = state_dict_describe(path, &state, error);
+    struct state_dict_note note;
+    enum status status = state_dict_describe(path, &state, &note, error);
     if (status == STATUS_OK) {
         fprintf(output, "%s: a network as %s\n%-12s %s, input %d, embedding %d, width %g\n", path, format,
                 "model", state.network.arch, state.network.input, state.network.embedding,
                 state.network.width);
+    }
+    if (status == STATUS_OK && note.names[0] != '\0') {
+        fprintf(output, "%-12s %s\n", "names", note.names);
     }
     checkpoint_state_free(&state);
     return status;

@@ -1,6 +1,7 @@
 #include "daemon/overlap/overlap_embed.h"
 
 #include "daemon/terminal/progress.h"
+#include "daemon/terminal/warning.h"
 #include "shard/image_source.h"
 #include "worker/evaluate/class_centres.h"
 #include "worker/evaluate/embedder.h"
@@ -30,6 +31,7 @@ static enum status load_model(struct embedding *embedding, struct error *error)
     struct overlap_source *source = embedding->source;
     const struct backbone_use use = {.batch = options->batch, .threads = options->threads};
     enum status status = backbone_load(options->operands[0], &use, &embedding->backbone, error);
+    warning_print(embedding->backbone.note.names);
     if (status != STATUS_OK) {
         return status;
     }

@@ -1,6 +1,7 @@
 #include "daemon/overlap/overlap_pairs.h"
 
 #include "daemon/rank/host.h"
+#include "daemon/terminal/warning.h"
 
 #include <stdlib.h>
 
@@ -94,7 +95,7 @@ static enum status judge(struct overlap *overlap, int threads, struct error *err
         snprintf(text, sizeof text,
                  "who is one person cannot be told: %s; look at pairs by --min-cosine and --sheet",
                  overlap->judgement.reason);
-        overlap_warn(overlap, text);
+        warning_print(text);
     }
     if (status == STATUS_OK && overlap->options->groups) {
         status = overlap_groups_make(overlap->options->groups, &overlap->source, &overlap->judgement,

@@ -3,6 +3,7 @@
 #include "daemon/overlap/overlap_embed.h"
 #include "worker/evaluate/class_centres.h"
 #include "worker/evaluate/embeddings_file.h"
+#include "worker/interchange/state_dict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,7 +209,7 @@ enum status overlap_source_open(const struct overlap_source_options *options, st
 {
     const char *first = options->operands[0];
     const bool files = ends_with(first, ".h5");
-    const bool model = ends_with(first, ".onnx") || ends_with(first, ".safetensors");
+    const bool model = state_dict_is_meant(first);
     *source = (struct overlap_source){0};
     if (!files && options->operand_count > 1) {
         return error_set(error, STATUS_USAGE, options->operands[1], "name one, or files of dail embed",

@@ -53,10 +53,4 @@ static inline double overlap_probability_least(const struct overlap_options *opt
     return options->probability_min == OVERLAP_UNSET ? OVERLAP_PROBABILITY_LEAST : options->probability_min;
 }
 
-static inline void overlap_warn(void *context, const char *text)
-{
-    (void)context;
-    fprintf(stderr, "dail: warning: %s\n", text);
-}
-
 #endif

@@ -274,10 +274,17 @@ enum status setup_check_init(struct setup *setup, struct error *error)
         return STATUS_OK;
     }
     const struct iresnet_config net_config = smallest_network(&setup->config);
-    enum status status = state_dict_is_meant(init) ? state_dict_check(init, &net_config, error)
+    struct state_dict_note note = {0};
+    enum status status = state_dict_is_meant(init) ? state_dict_check(init, &net_config, &note, error)
                                                    : check_init_checkpoint(setup, init, error);
     if (status != STATUS_OK) {
         error_prefix_where(error, "model.init");
+    }
+    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
+        const char *text = i == 0 ? note.names : note.folded;
+        if (text[0] != '\0') {
+            setup_warn(setup, "model.init %.150s: %s", init, text);
+        }
     }
     return status;
 }

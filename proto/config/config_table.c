@@ -41,7 +41,7 @@ static const struct config_row rows[] = {
     {"model.dropout", CONFIG_DOUBLE, OFFSET(model.dropout), 0, 0, 0.95, NULL, "0", true,
      "probability of a zero before the last layer"},
     {"model.init", CONFIG_PATH, OFFSET(model_init), 0, 0, 0, NULL, "random", true,
-     "random, a checkpoint (backbone and matching class rows), or an iresnet's .safetensors or .onnx"},
+     "random, a checkpoint (backbone and matching class rows), or an iresnet's .safetensors, .onnx or .pth"},
     {"loss.margin", CONFIG_MARGIN, OFFSET(loss.margin), 0, -10, 10, NULL, "cm", true,
      "softmax, sphereface, arcface, cosface, cm, or [m1, m2, m3] of cos(m1 t + m2) - m3"},
     {"loss.scale", CONFIG_DOUBLE, OFFSET(loss.scale), 0, 1e-3, 1e4, NULL, "64", true,

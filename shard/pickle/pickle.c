@@ -16,6 +16,7 @@ struct opcode {
     const char *name; /* pickletools' */
     enum status (*run)(struct machine *machine, uint64_t argument, struct error *error);
     int argument_bytes; /* of a number that follows, little-endian */
+    bool network; /* of a network alone */
 };
 
 /* --- Opcodes --- */
@@ -137,18 +138,20 @@ static enum status run_appends(struct machine *machine, uint64_t argument, struc
     return status == STATUS_OK ? append_to_list(machine, count, error) : status;
 }
 
-static enum status push_tuple(struct machine *machine, uint32_t count, struct error *error)
+/* A new value of this kind with the topmost `count` of the stack as its items. */
+static enum status push_items(struct machine *machine, enum pickle_kind kind, uint32_t count,
+                              struct error *error)
 {
-    struct pickle_value tuple = {.kind = PICKLE_TUPLE};
+    struct pickle_value value = {.kind = kind};
     if (machine->stack.count - machine_floor(machine) < count) {
         return pickle_bad(error, "there is too little on the stack");
     }
-    enum status status = machine_append(machine, count, &tuple.is.items, error);
+    enum status status = machine_append(machine, count, &value.is.items, error);
     if (status == STATUS_OK) {
-        status = machine_push_new(machine, &tuple, error);
+        status = machine_push_new(machine, &value, error);
     }
     if (status != STATUS_OK) {
-        free(tuple.is.items.value);
+        free(value.is.items.value);
     }
     return status;
 }
@@ -158,31 +161,31 @@ static enum status run_tuple(struct machine *machine, uint64_t argument, struct 
     (void)argument;
     uint32_t count;
     enum status status = machine_end_mark(machine, &count, error);
-    return status == STATUS_OK ? push_tuple(machine, count, error) : status;
+    return status == STATUS_OK ? push_items(machine, PICKLE_TUPLE, count, error) : status;
 }
 
 static enum status run_tuple0(struct machine *machine, uint64_t argument, struct error *error)
 {
     (void)argument;
-    return push_tuple(machine, 0, error);
+    return push_items(machine, PICKLE_TUPLE, 0, error);
 }
 
 static enum status run_tuple1(struct machine *machine, uint64_t argument, struct error *error)
 {
     (void)argument;
-    return push_tuple(machine, 1, error);
+    return push_items(machine, PICKLE_TUPLE, 1, error);
 }
 
 static enum status run_tuple2(struct machine *machine, uint64_t argument, struct error *error)
 {
     (void)argument;
-    return push_tuple(machine, 2, error);
+    return push_items(machine, PICKLE_TUPLE, 2, error);
 }
 
 static enum status run_tuple3(struct machine *machine, uint64_t argument, struct error *error)
 {
     (void)argument;
-    return push_tuple(machine, 3, error);
+    return push_items(machine, PICKLE_TUPLE, 3, error);
 }
 
 #define NOTHING UINT32_MAX
@@ -253,7 +256,7 @@ static enum status run_global(struct machine *machine, uint64_t argument, struct
         status = take_line(machine, attribute, error);
     }
     if (status == STATUS_OK) {
-        status = pickle_name(module, attribute, &value, error);
+        status = pickle_name(machine->pickle->subject, module, attribute, &value, error);
     }
     return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
 }
@@ -275,9 +278,87 @@ static enum status run_stack_global(struct machine *machine, uint64_t argument, 
         status = pickle_bad(error, "a name is no text");
     }
     if (status == STATUS_OK) {
-        status = pickle_name(module, attribute, &value, error);
+        status = pickle_name(machine->pickle->subject, module, attribute, &value, error);
     }
     return status == STATUS_OK ? machine_push_new(machine, &value, error) : status;
+}
+
+/* A call that is kept: the name and the tuple of its arguments, which the stack ends with. */
+static enum status keep_call(struct machine *machine, struct error *error)
+{
+    const struct pickle *pickle = machine->pickle;
+    const uint32_t count = machine->stack.count;
+    if (count - machine_floor(machine) < 2) {
+        return pickle_bad(error, "there is too little on the stack");
+    }
+    const struct pickle_value *name = &pickle->values[machine->stack.value[count - 2]],
+                              *arguments = &pickle->values[machine->stack.value[count - 1]];
+    if (name->kind != PICKLE_NAME || arguments->kind != PICKLE_TUPLE) {
+        return pickle_bad(error, "something is called that is no function");
+    }
+    if (!pickle_is_dict(name)) {
+        return push_items(machine, PICKLE_CALL, 2, error);
+    }
+    if (arguments->is.items.count > 0) {
+        return pickle_bad(error, "a dict is made of what is none");
+    }
+    machine->stack.count -= 2;
+    return push_items(machine, PICKLE_DICT, 0, error);
+}
+
+static enum status run_new_object(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return keep_call(machine, error);
+}
+
+static enum status run_persistent(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return push_items(machine, PICKLE_PERSISTENT, 1, error);
+}
+
+static enum status run_float(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return machine_push_new(machine, &(struct pickle_value){.kind = PICKLE_FLOAT}, error);
+}
+
+static enum status run_dict(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return push_items(machine, PICKLE_DICT, 0, error);
+}
+
+static enum status add_to_dict(struct machine *machine, uint32_t count, struct error *error)
+{
+    const uint32_t height = machine->stack.count - count;
+    if (height <= machine_floor(machine) || count % 2 != 0) {
+        return pickle_bad(error, "there is no dict on the stack");
+    }
+    struct pickle_value *dict = &machine->pickle->values[machine->stack.value[height - 1]];
+    if (dict->kind == PICKLE_CALL) { /* a dict of another kind: nobody asks for what is in it */
+        machine->stack.count = height;
+        return STATUS_OK;
+    }
+    return dict->kind == PICKLE_DICT ? machine_append(machine, count, &dict->is.items, error)
+                                     : pickle_bad(error, "a key is set in something that is no dict");
+}
+
+static enum status run_set_item(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    return machine->stack.count - machine_floor(machine) < 2
+               ? pickle_bad(error, "there is too little on the stack")
+               : add_to_dict(machine, 2, error);
+}
+
+static enum status run_set_items(struct machine *machine, uint64_t argument, struct error *error)
+{
+    (void)argument;
+    uint32_t count;
+    enum status status = machine_end_mark(machine, &count, error);
+    return status == STATUS_OK ? add_to_dict(machine, count, error) : status;
 }
 
 static enum status run_reduce(struct machine *machine, uint64_t argument, struct error *error)
@@ -286,6 +367,9 @@ static enum status run_reduce(struct machine *machine, uint64_t argument, struct
     const struct pickle *pickle = machine->pickle;
     struct pickle_value value;
     uint32_t arguments, name;
+    if (pickle->subject == PICKLE_OF_NETWORK) {
+        return keep_call(machine, error);
+    }
     enum status status = machine_pop(machine, &arguments, error);
     if (status == STATUS_OK) {
         status = machine_pop(machine, &name, error);
@@ -315,7 +399,8 @@ static enum status run_proto(struct machine *machine, uint64_t argument, struct 
         return error_set(error, STATUS_DATA, NULL, "dump it again with protocol 2 to 5",
                          "it is of protocol %" PRIu64 " where 2 to 5 can be read", argument);
     }
-    return machine->opcode_at == 0 ? STATUS_OK : pickle_bad(error, "it begins within itself again");
+    return machine->opcode_at == machine->start ? STATUS_OK
+                                                : pickle_bad(error, "it begins within itself again");
 }
 
 static enum status run_frame(struct machine *machine, uint64_t argument, struct error *error)
@@ -348,7 +433,7 @@ static const struct opcode opcodes[256] = {
     ['B'] = {"BINBYTES", run_bytes, 4},
     ['C'] = {"SHORT_BINBYTES", run_bytes, 1},
     ['F'] = {"FLOAT", NULL, 0},
-    ['G'] = {"BINFLOAT", NULL, 0},
+    ['G'] = {"BINFLOAT", run_float, 8, true},
     ['I'] = {"INT", NULL, 0},
     ['J'] = {"BININT", run_signed_int, 4},
     ['K'] = {"BININT1", run_int, 1},
@@ -356,7 +441,7 @@ static const struct opcode opcodes[256] = {
     ['M'] = {"BININT2", run_int, 2},
     ['N'] = {"NONE", run_none, 0},
     ['P'] = {"PERSID", NULL, 0},
-    ['Q'] = {"BINPERSID", NULL, 0},
+    ['Q'] = {"BINPERSID", run_persistent, 0, true},
     ['R'] = {"REDUCE", run_reduce, 0},
     ['S'] = {"STRING", NULL, 0},
     ['T'] = {"BINSTRING", run_bytes, 4},
@@ -378,12 +463,12 @@ static const struct opcode opcodes[256] = {
     ['p'] = {"PUT", NULL, 0},
     ['q'] = {"BINPUT", run_put, 1},
     ['r'] = {"LONG_BINPUT", run_put, 4},
-    ['s'] = {"SETITEM", NULL, 0},
+    ['s'] = {"SETITEM", run_set_item, 0, true},
     ['t'] = {"TUPLE", run_tuple, 0},
-    ['u'] = {"SETITEMS", NULL, 0},
-    ['}'] = {"EMPTY_DICT", NULL, 0},
+    ['u'] = {"SETITEMS", run_set_items, 0, true},
+    ['}'] = {"EMPTY_DICT", run_dict, 0, true},
     [0x80] = {"PROTO", run_proto, 1},
-    [0x81] = {"NEWOBJ", NULL, 0},
+    [0x81] = {"NEWOBJ", run_new_object, 0, true},
     [0x82] = {"EXT1", NULL, 0},
     [0x83] = {"EXT2", NULL, 0},
     [0x84] = {"EXT4", NULL, 0},
@@ -429,12 +514,15 @@ static enum status run_opcode(struct machine *machine, uint8_t code, struct erro
     if (!opcode->name) {
         return pickle_bad(error, "it is no pickle");
     }
-    if (machine->opcode_at == 0 && opcode->run != run_proto) {
+    if (machine->opcode_at == machine->start && opcode->run != run_proto) {
         return error_set(error, STATUS_DATA, NULL, "dump it again with protocol 2 to 5",
                          "a pickle of protocol 2 to 5 begins with PROTO");
     }
-    if (!opcode->run) {
-        return pickle_bad(error, "no set of images needs this opcode; it was not run");
+    if (!opcode->run || (opcode->network && machine->pickle->subject != PICKLE_OF_NETWORK)) {
+        char what[80];
+        snprintf(what, sizeof what, "no %s needs this opcode; it was not run",
+                 pickle_subject_text(machine->pickle->subject));
+        return pickle_bad(error, what);
     }
     enum status status = read_argument(machine, opcode->argument_bytes, &argument, error);
     return status == STATUS_OK ? opcode->run(machine, argument, error) : status;
@@ -466,38 +554,48 @@ static enum status run_machine(struct machine *machine, struct error *error)
     return status;
 }
 
-static enum status open_file(struct machine *machine, struct error *error)
+/* Reads bytes start..size of the pickle's file, which is open. */
+static enum status read_pickle(struct machine *machine, struct error *error)
 {
-    struct pickle *pickle = machine->pickle;
     machine->block = malloc(PICKLE_BLOCK);
-    if (!machine->block) {
-        return error_no_memory(error, pickle->path);
-    }
-    return file_open(pickle->path, FILE_LINKS_FOLLOWED, &pickle->descriptor, &machine->size, error);
+    enum status status =
+        machine->block ? run_machine(machine, error) : error_no_memory(error, machine->pickle->path);
+    free(machine->block);
+    free(machine->stack.value);
+    free(machine->memo.value);
+    return status;
 }
 
-enum status pickle_open(const char *path, struct pickle *pickle, struct error *error)
+enum status pickle_open_part(const char *path, uint64_t offset, uint64_t size, enum pickle_subject subject,
+                             struct pickle *pickle, struct error *error)
 {
-    struct machine machine = {.pickle = pickle};
-    *pickle = (struct pickle){.descriptor = -1};
+    struct machine machine = {
+        .pickle = pickle, .start = offset, .position = offset, .begin = offset, .size = offset + size};
+    uint64_t bytes;
+    *pickle = (struct pickle){.descriptor = -1, .subject = subject};
     snprintf(pickle->path, sizeof pickle->path, "%s", path);
-    enum status status = open_file(&machine, error);
+    enum status status = file_open(path, FILE_LINKS_FOLLOWED, &pickle->descriptor, &bytes, error);
     if (status == STATUS_OK) {
-        status = run_machine(&machine, error);
+        status = read_pickle(&machine, error);
     }
-    free(machine.block);
-    free(machine.stack.value);
-    free(machine.memo.value);
     if (status != STATUS_OK) {
         pickle_close(pickle);
     }
     return status;
 }
 
+enum status pickle_open(const char *path, struct pickle *pickle, struct error *error)
+{
+    uint64_t bytes;
+    *pickle = (struct pickle){.descriptor = -1};
+    enum status status = file_size(path, FILE_LINKS_FOLLOWED, &bytes, error);
+    return status == STATUS_OK ? pickle_open_part(path, 0, bytes, PICKLE_OF_SET, pickle, error) : status;
+}
+
 void pickle_close(struct pickle *pickle)
 {
     for (uint32_t i = 0; i < pickle->count; i++) {
-        if (pickle->values[i].kind == PICKLE_TUPLE || pickle->values[i].kind == PICKLE_LIST) {
+        if (pickle_has_items(&pickle->values[i])) {
             free(pickle->values[i].is.items.value);
         }
     }

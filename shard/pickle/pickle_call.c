@@ -5,36 +5,85 @@
 #include <string.h>
 #include <unistd.h>
 
-enum name { NAME_ENCODE, NAME_NDARRAY, NAME_DTYPE, NAME_RECONSTRUCT, NAME_FROMBUFFER, NAME_SCALAR };
+enum name {
+    NAME_ENCODE,
+    NAME_NDARRAY,
+    NAME_DTYPE,
+    NAME_RECONSTRUCT,
+    NAME_FROMBUFFER,
+    NAME_SCALAR,
+    NAME_DICT,
+    NAME_KEPT /* what it comes to is the reader's */
+};
 
 /* numpy 2 has its parts in _core. */
 static const struct {
-    const char *module, *attribute;
-    enum name name;
+    const char *module, *attribute, *text;
+    enum name name; /* of a set: those before NAME_DICT. Of a network all but NAME_DICT are kept. */
 } names[] = {
-    {"_codecs", "encode", NAME_ENCODE},
-    {"numpy", "ndarray", NAME_NDARRAY},
-    {"numpy", "dtype", NAME_DTYPE},
-    {"numpy.core.multiarray", "_reconstruct", NAME_RECONSTRUCT},
-    {"numpy._core.multiarray", "_reconstruct", NAME_RECONSTRUCT},
-    {"numpy.core.numeric", "_frombuffer", NAME_FROMBUFFER},
-    {"numpy._core.numeric", "_frombuffer", NAME_FROMBUFFER},
-    {"numpy.core.multiarray", "scalar", NAME_SCALAR},
-    {"numpy._core.multiarray", "scalar", NAME_SCALAR},
+#define NAME(module, attribute, name)                                                                        \
+    {                                                                                                        \
+        module, attribute, module "." attribute, name                                                        \
+    }
+    NAME("_codecs", "encode", NAME_ENCODE),
+    NAME("numpy", "ndarray", NAME_NDARRAY),
+    NAME("numpy", "dtype", NAME_DTYPE),
+    NAME("numpy.core.multiarray", "_reconstruct", NAME_RECONSTRUCT),
+    NAME("numpy._core.multiarray", "_reconstruct", NAME_RECONSTRUCT),
+    NAME("numpy.core.numeric", "_frombuffer", NAME_FROMBUFFER),
+    NAME("numpy._core.numeric", "_frombuffer", NAME_FROMBUFFER),
+    NAME("numpy.core.multiarray", "scalar", NAME_SCALAR),
+    NAME("numpy._core.multiarray", "scalar", NAME_SCALAR),
+    NAME("collections", "OrderedDict", NAME_DICT),
+    NAME("collections", "defaultdict", NAME_KEPT),
+    NAME("collections", "Counter", NAME_KEPT),
+    NAME("argparse", "Namespace", NAME_KEPT),
+    NAME("builtins", "dict", NAME_KEPT),
+    NAME("__builtin__", "dict", NAME_KEPT),
+    NAME("torch._utils", "_rebuild_tensor_v2", NAME_KEPT),
+    NAME("torch._utils", "_rebuild_parameter", NAME_KEPT),
+    NAME("torch", "Size", NAME_KEPT),
+    NAME("torch", "device", NAME_KEPT),
+    NAME("torch", "float32", NAME_KEPT),
+    NAME("torch", "float16", NAME_KEPT),
+    NAME("torch", "bfloat16", NAME_KEPT),
+    NAME("torch", "FloatStorage", NAME_KEPT),
+    NAME("torch", "HalfStorage", NAME_KEPT),
+    NAME("torch", "BFloat16Storage", NAME_KEPT),
+    NAME("torch", "DoubleStorage", NAME_KEPT),
+    NAME("torch", "LongStorage", NAME_KEPT),
+    NAME("torch", "IntStorage", NAME_KEPT),
+    NAME("torch", "ShortStorage", NAME_KEPT),
+    NAME("torch", "CharStorage", NAME_KEPT),
+    NAME("torch", "ByteStorage", NAME_KEPT),
+    NAME("torch", "BoolStorage", NAME_KEPT),
+#undef NAME
 };
 
-enum status pickle_name(const char *module, const char *attribute, struct pickle_value *value,
-                        struct error *error)
+const char *pickle_subject_text(enum pickle_subject subject)
+{
+    return subject == PICKLE_OF_SET ? "set of images" : "state_dict";
+}
+
+const char *pickle_name_text(const struct pickle_value *value)
+{
+    return value && value->kind == PICKLE_NAME ? names[value->is.number].text : "";
+}
+
+enum status pickle_name(enum pickle_subject subject, const char *module, const char *attribute,
+                        struct pickle_value *value, struct error *error)
 {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(names[i].module, module) == 0 && strcmp(names[i].attribute, attribute) == 0) {
-            *value = (struct pickle_value){.kind = PICKLE_NAME, .is.number = names[i].name};
+        const bool known = subject == PICKLE_OF_NETWORK || names[i].name < NAME_DICT;
+        if (known && strcmp(names[i].module, module) == 0 && strcmp(names[i].attribute, attribute) == 0) {
+            *value = (struct pickle_value){.kind = PICKLE_NAME, .is.number = (int64_t)i};
             return STATUS_OK;
         }
     }
     return error_set(error, STATUS_DATA, NULL,
                      "do not load this file with Python unless you trust who made it",
-                     "it wants %.80s.%.80s, which no set of images needs; it was not run", module, attribute);
+                     "it wants %.80s.%.80s, which no %s needs; it was not run", module, attribute,
+                     pickle_subject_text(subject));
 }
 
 bool pickle_short_text(const struct pickle *pickle, const struct pickle_value *value, char *text, size_t size)
@@ -155,7 +204,7 @@ enum status pickle_call(const struct pickle *pickle, const struct pickle_value *
     if (name->kind != PICKLE_NAME || arguments->kind != PICKLE_TUPLE) {
         return pickle_bad(error, "something is called that is no function");
     }
-    switch ((enum name)name->is.number) {
+    switch (names[name->is.number].name) {
     case NAME_ENCODE:
         return make_bytes(pickle, arguments, value, error);
     case NAME_DTYPE:
@@ -169,15 +218,25 @@ enum status pickle_call(const struct pickle *pickle, const struct pickle_value *
     case NAME_SCALAR:
         return make_scalar(pickle, arguments, value, error);
     case NAME_NDARRAY:
+    case NAME_DICT:
+    case NAME_KEPT:
         break;
     }
     return pickle_bad(error, "an array is made in another way than numpy's");
+}
+
+bool pickle_is_dict(const struct pickle_value *name)
+{
+    return name->kind == PICKLE_NAME && names[name->is.number].name == NAME_DICT;
 }
 
 enum status pickle_build(const struct pickle *pickle, const struct pickle_value *state,
                          struct pickle_value *value, struct error *error)
 {
     char order[4];
+    if (value->kind == PICKLE_CALL || value->kind == PICKLE_DICT) { /* attributes, which nobody asks for */
+        return STATUS_OK;
+    }
     if (value->kind == PICKLE_DTYPE) {
         if (!pickle_short_text(pickle, pickle_item(pickle, state, 1), order, sizeof order) ||
             strspn(order, "|<=") != 1 || order[1] != 0) {

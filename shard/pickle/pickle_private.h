@@ -11,7 +11,7 @@
 /* The machine. Its errors tell what is wrong; pickle_open adds where. */
 struct machine {
     struct pickle *pickle;
-    uint64_t size, position; /* of the file */
+    uint64_t start, size, position; /* of the pickle in the file: its first byte, its end, the next one */
     uint8_t *block; /* [PICKLE_BLOCK]: bytes begin..begin+loaded of the file */
     uint64_t begin;
     size_t loaded;
@@ -52,17 +52,20 @@ enum status pickle_call(const struct pickle *pickle, const struct pickle_value *
                         const struct pickle_value *arguments, struct pickle_value *value,
                         struct error *error);
 
+/* Whether a value owns items. */
+bool pickle_has_items(const struct pickle_value *value);
+
+/* Whether a name is that of a dict. */
+bool pickle_is_dict(const struct pickle_value *name);
+
 /* Gives `value` its state: of a dtype its byte order, of an array its elements. */
 enum status pickle_build(const struct pickle *pickle, const struct pickle_value *state,
                          struct pickle_value *value, struct error *error);
 
+/* What `subject` is called in refusals. */
+const char *pickle_subject_text(enum pickle_subject subject);
+
 /* The name "module.attribute". STATUS_DATA if it is not one of the few. */
-enum status pickle_name(const char *module, const char *attribute, struct pickle_value *value,
-                        struct error *error);
-
-/* The text or (Python 2) bytes of a value in text[size], terminated; false if it is neither or does not fit.
- */
-bool pickle_short_text(const struct pickle *pickle, const struct pickle_value *value, char *text,
-                       size_t size);
-
+enum status pickle_name(enum pickle_subject subject, const char *module, const char *attribute,
+                        struct pickle_value *value, struct error *error);
 #endif

@@ -4,11 +4,16 @@
 
 #include <stdlib.h>
 
+bool pickle_has_items(const struct pickle_value *value)
+{
+    return value->kind == PICKLE_TUPLE || value->kind == PICKLE_LIST || value->kind == PICKLE_DICT ||
+           value->kind == PICKLE_PERSISTENT || value->kind == PICKLE_CALL;
+}
+
 const struct pickle_value *pickle_item(const struct pickle *pickle, const struct pickle_value *value,
                                        uint32_t index)
 {
-    if (!value || (value->kind != PICKLE_TUPLE && value->kind != PICKLE_LIST) ||
-        index >= value->is.items.count) {
+    if (!value || !pickle_has_items(value) || index >= value->is.items.count) {
         return NULL;
     }
     return &pickle->values[value->is.items.value[index]];

@@ -1,5 +1,5 @@
 /* Writes seeds by our own writers, as small as they can be: control messages of every kind, a checkpoint of
- * the smallest network, its state_dict, and a shard as it is but for the room that its chunks leave.
+ * the smallest network, its state_dict in two formats, and a shard as it is but for the room that its chunks leave.
  *
  *   make_seeds FOLDER SHARD         control messages go to FOLDER/message, which is there, the others to
  * FOLDER make_seeds --describe FROM TO   an HDF5 file as the targets that read these take it:
@@ -10,6 +10,7 @@
 #include "shard/hdf5/hdf5_description.h"
 #include "shard/shard.h"
 #include "tests/fuzz/model_fuzz.h"
+#include "tests/unit/torch_scratch.h"
 #include "worker/interchange/state_dict.h"
 
 #include <sys/stat.h>
@@ -91,6 +92,9 @@ static void write_state_dict(const char *directory)
     snprintf(path, sizeof path, "%s/safetensors/net", directory);
     fuzz_require(state_dict_write_safetensors(&backbone, path, &error) == STATUS_OK,
                  "a state_dict can be written");
+    char saved[1024];
+    snprintf(saved, sizeof saved, "%s/torch/net", directory);
+    fuzz_require(torch_scratch_convert(path, saved), "it can be written as PyTorch saves it");
     model_fuzz_free(&model);
 }
 

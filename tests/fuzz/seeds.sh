@@ -103,6 +103,10 @@ done
 printf '"%s"\n' Conv PRelu BatchNormalization Add Flatten Gemm Identity Cast Constant value to axis strides pads \
     >"$seeds/onnx.dict"
 
+printf '"%s"\n' torch Storage FloatStorage HalfStorage LongStorage _rebuild_tensor_v2 _rebuild_parameter torch._utils collections \
+    OrderedDict argparse Namespace storage cpu data.pkl byteorder state_dict module. 'PK\x03\x04' 'PK\x01\x02' 'PK\x05\x06' \
+    'PK\x06\x06' 'PK\x06\x07' >"$seeds/torch.dict"
+
 # A checkpoint: its small files parted by a zero byte, its parts each by itself.
 checkpoint=$seeds/checkpoints/step-000000001
 {

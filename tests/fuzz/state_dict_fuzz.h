@@ -13,7 +13,7 @@ static inline void state_dict_fuzz_file(const char *path)
     if (!model.net) {
         model_fuzz_create(&model);
     }
-    if (state_dict_describe(path, &state, &error) == STATUS_OK) {
+    if (state_dict_describe(path, &state, NULL, &error) == STATUS_OK) {
         fuzz_require(state.network.arch[0] != '\0' && state.network.input >= 16 &&
                          state.network.embedding > 0,
                      "a network that is told has sizes");

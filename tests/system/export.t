@@ -82,6 +82,10 @@ write("rounded", rounded)
 write("cut", state, cut=-4)
 write("lacks", {k: v for k, v in state.items() if k not in ("fc.bias", "layer3.1.prelu.weight")})
 write("more", dict(state, **{"head.weight": state["fc.bias"]}))
+write("deeper", dict(state, **{"layer4.7.bn1.weight": state["fc.bias"]}))
+write("prefix", {"state_dict._orig_mod.module." + k: v for k, v in dict(state, **{"head.weight": state["fc.bias"]}).items()})
+write("both", dict({"teacher." + k: v for k, v in state.items()}, **{"student." + k: v for k, v in state.items()}))
+write("other", {"blocks.%d.weight" % i: state["fc.bias"] for i in range(5)})
 write("shape", dict(state, **{"bn1.weight": state["fc.bias"]}))
 write("wild", dict(state, **{"bn2.bias": state["bn2.bias"] * np.float32("nan")}))
 END
@@ -98,10 +102,21 @@ begins_not() {
 }
 begins_not "a file cut short" "$work/cut.safetensors" 'model.init.*copy the file again'
 begins_not "names missing" "$work/lacks.safetensors" 'it lacks layer3.1.prelu.weight, fc.bias \('
-begins_not "a name too many" "$work/more.safetensors" 'the model has no head.weight \('
+begins_not "a name too many" "$work/deeper.safetensors" 'the model has no layer4.7.bn1.weight \('
 begins_not "another shape" "$work/shape.safetensors" 'bn1.weight is \[32\], the model.s \[8\]'
 begins_not "no numbers" "$work/wild.safetensors" 'element 0 of bn2.bias, -?nan, is not finite'
 begins_not "no file" "$work/nowhere.safetensors" 'nowhere.safetensors'
+
+# Under a prefix, with a head.
+from prefix "$work/prefix.safetensors"
+exits "a run begins with names under a prefix, beside a head" $? 75
+check "with exactly these weights" $iresnet equal "$work/net.safetensors" "$work/prefix/trace/step-000000001/worker-1.h5"
+says "the prefix is told" "warning: model.init .*prefix.safetensors: .*without 'state_dict._orig_mod.module.'"
+says "and what was left out" 'left out: state_dict._orig_mod.module.head.weight'
+from more "$work/more.safetensors"
+exits "a head alone" $? 75
+says "is told" 'left out: head.weight'
+begins_not "two networks" "$work/both.safetensors" "two networks, .* 'teacher.', of another with 'student.'"
 
 # --- As a model by itself ---
 
@@ -114,6 +129,75 @@ is "and so does dail eval" "$(grep ^tiny "$work/out")" "$(grep ^tiny "$work/eval
 exported "and dail export" 0 "$work/net.safetensors" --safetensors "$work/again.safetensors"
 check "with the same weights" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
 exported "something else" 3 "$work/lacks.safetensors" --onnx "$work/refused.onnx"
+exported "another network" 3 "$work/other.safetensors" --onnx "$work/refused.onnx"
+says "its names are told" 'it has blocks.0.weight, blocks.1.weight, blocks.2.weight and 2 more'
+exported "names under a prefix" 0 "$work/prefix.safetensors" --safetensors "$work/again.safetensors"
+says "are told" "dail: warning: its names were taken without 'state_dict"
+check "with the same weights" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
+
+# --- What PyTorch saves ---
+
+$python - "$work" <<'END'
+import argparse, pickle, sys, zipfile
+import torch
+sys.path.insert(0, "tests/system")
+import iresnet
+work = sys.argv[1]
+state = iresnet.read_state(work + "/net.safetensors")
+net = iresnet.IResNet(state)
+net.load_state_dict(state)
+torch.save(net.state_dict(), work + "/plain.pth")
+torch.save({"epoch": 3, "best": 0.5, "args": argparse.Namespace(lr=0.1), "none": None,
+            "state_dict": {"module." + k: v for k, v in net.state_dict().items()},
+            "optimizer": torch.optim.SGD(net.parameters(), 0.1, momentum=0.9).state_dict()}, work + "/training.ckpt")
+torch.save(dict(net.named_parameters(), **dict(net.named_buffers())), work + "/parameters.pt")
+torch.save({k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}, work + "/half.pth")
+# Several in one storage, as slices of it.
+flat = torch.cat([v.flatten().float() for v in state.values()])
+views, at = {}, 0
+for k, v in state.items():
+    views[k], at = flat[at:at + v.numel()].view(v.shape), at + v.numel()
+torch.save({k: v for k, v in views.items() if "tracked" not in k}, work + "/views.pth")
+torch.save(net.state_dict(), work + "/old.pth", _use_new_zipfile_serialization=False)
+torch.save(net, work + "/module.pth")
+torch.save(dict(net.state_dict(), **{"conv1.weight": net.conv1.weight.detach().contiguous(memory_format=torch.channels_last)}),
+           work + "/order.pth")
+
+class Hostile:
+    def __reduce__(self):
+        import os
+        return os.system, ("touch %s/was-run" % work,)
+torch.save(dict(net.state_dict(), evil=Hostile()), work + "/hostile.pth")
+with zipfile.ZipFile(work + "/plain.pth") as plain, zipfile.ZipFile(work + "/deflated.pth", "w", zipfile.ZIP_DEFLATED) as out:
+    for name in plain.namelist():
+        out.writestr(name, plain.read(name))
+data = open(work + "/plain.pth", "rb").read()
+open(work + "/cut.pth", "wb").write(data[:-100])
+open(work + "/no.pth", "wb").write(b"nothing of it")
+END
+for file in plain.pth training.ckpt parameters.pt views.pth; do
+    exported "$file" 0 "$work/$file" --safetensors "$work/again.safetensors"
+    check "$file: the same weights" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
+done
+from pth "$work/half.pth"
+exits "a run begins with PyTorch's half floats" $? 75
+check "widened" $iresnet equal "$work/rounded.safetensors" "$work/pth/trace/step-000000001/worker-1.h5"
+"$dail" info "$work/training.ckpt" >"$work/out" 2>&1
+says "dail info tells what it is" 'training.ckpt: a network as PyTorch saves it'
+says "and its names" "names .*'state_dict.module.'"
+# saved_not FILE PATTERN: not taken, and told why
+saved_not() {
+    exported "$1" 3 "$work/$1" --safetensors "$work/refused.safetensors"
+    says "$1: told" "$2"
+}
+saved_not hostile.pth 'it wants posix.system, which no state_dict needs; it was not run'
+check "nothing was run" [ ! -e "$work/was-run" ]
+saved_not module.pth 'it wants iresnet.IResNet, .*safetensors.torch.save_file'
+saved_not old.pth 'before 1.6.*save it again'
+saved_not order.pth "'conv1.weight': its elements are in another order"
+saved_not deflated.pth 'is compressed; torch.save stores'
+saved_not cut.pth 'no archive.*cut short'
+saved_not no.pth 'no archive'
 
 # --- ONNX ---
 
@@ -140,6 +224,9 @@ says "torch.onnx is named" 'torch.onnx'
 is "dail eval of one: the checkpoint's figures" "$(grep ^tiny "$work/out")" "$(grep ^tiny "$work/eval")"
 exported "dail export takes it back" 0 "$work/plain.onnx" --safetensors "$work/again.safetensors"
 check "to the bit" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
+from folded "$work/fold.onnx"
+exits "a run begins with a folded one" $? 75
+says "and warns of what is lost" 'warning: model.init .*fold.onnx: 23 of its 31 batch normalisations were folded'
 from onnx "$work/plain.onnx"
 exits "a run begins with it" $? 75
 check "with exactly its weights" $iresnet equal "$work/net.safetensors" "$work/onnx/trace/step-000000001/worker-1.h5"
@@ -154,8 +241,19 @@ onnx.save_model(model, work + "/away.onnx", save_as_external_data=True, location
 model = onnx.load(work + "/plain.onnx")
 next(node for node in model.graph.node if node.name == "layer2.0.prelu").op_type = "LeakyRelu"
 onnx.save_model(model, work + "/leaky.onnx")' "$work"
-    exported "arrays in another file" 3 "$work/away.onnx" --safetensors "$work/refused.safetensors"
-    says "told" 'its numbers are in another file'
+    $venv tests/system/onnx_variants.py "$work/plain.onnx" "$work"
+    exported "numbers in another file" 0 "$work/away.onnx" --safetensors "$work/again.safetensors"
+    check "to the bit" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
+    for variant in reshape reshape-open constants product; do
+        check "dail embed takes $variant.onnx" "$dail" embed "$work/$variant.onnx" "$work/faces" -o "$work/again.h5"
+        $iresnet file "$work/again.h5" "$work/again.npy"
+        check "$variant.onnx: with the same embeddings" $iresnet same "$work/again.npy" "$work/faces.npy" 1e-4
+    done
+    for hostile in up absolute link behind huge short reshape-other; do
+        exported "$hostile.onnx" 3 "$work/$hostile.onnx" --safetensors "$work/refused.safetensors"
+        is "$hostile.onnx: told once" "$(grep -c '^dail: ' "$work/out")" 1
+    done
+    says "what a shape is told" 'its shape is not of the images'
     exported "another operator" 3 "$work/leaky.onnx" --safetensors "$work/refused.safetensors"
     says "the node is named" "node 'layer2.0.prelu' \(LeakyRelu\): an iresnet has PRelu there"
     onnx_check="$venv tests/system/onnx_check.py"

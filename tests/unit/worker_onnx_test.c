@@ -60,7 +60,7 @@ static void test_round_trip(void **state)
         struct error error;
         float expected[2 * EMBEDDING], embeddings[2 * EMBEDDING];
         const char *path = write_net(scratch, net, arch, &options);
-        assert_int_equal(state_dict_describe(path, &found, &error), STATUS_OK);
+        assert_int_equal(state_dict_describe(path, &found, NULL, &error), STATUS_OK);
         assert_string_equal(found.network.arch, arch);
         assert_int_equal(found.network.input, 32);
         assert_int_equal(found.network.embedding, EMBEDDING);
@@ -85,7 +85,7 @@ static void refused(const char *path, const char *told)
 {
     struct checkpoint_state found = {0};
     struct error error = {0};
-    assert_int_equal(state_dict_describe(path, &found, &error), STATUS_DATA);
+    assert_int_equal(state_dict_describe(path, &found, NULL, &error), STATUS_DATA);
     if (!strstr(error.what, told)) {
         fail_msg("told '%s' where '%s' was expected", error.what, told);
     }
@@ -128,7 +128,7 @@ static void test_damaged(void **state)
         assert_int_equal(fwrite(bytes, 1, i % 2 ? size : at + 1, file), i % 2 ? size : at + 1);
         fclose(file);
         bytes[at] ^= 0x41;
-        const enum status status = state_dict_describe(path, &found, NULL);
+        const enum status status = state_dict_describe(path, &found, NULL, NULL);
         assert_true(status == STATUS_DATA || (i % 2 && status == STATUS_OK));
     }
     free(bytes);

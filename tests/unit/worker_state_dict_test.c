@@ -47,7 +47,7 @@ static void test_what_is_written_is_read(void **state)
     const struct iresnet_config config = config_for("iresnet10");
     struct error error;
     const char *path = write_net(scratch, net);
-    assert_int_equal(state_dict_check(path, &config, &error), STATUS_OK);
+    assert_int_equal(state_dict_check(path, &config, NULL, &error), STATUS_OK);
     assert_int_equal(state_dict_read(path, other, &error), STATUS_OK);
     assert_memory_equal(iresnet_weights(net), iresnet_weights(other),
                         iresnet_weight_count(net) * sizeof(float));
@@ -86,20 +86,20 @@ static void test_another_network_is_refused_by_name(void **state)
     struct iresnet_config config = config_for("iresnet18");
     struct error error;
     const char *path = write_net(scratch, net);
-    assert_int_equal(state_dict_check(path, &config, &error), STATUS_DATA);
+    assert_int_equal(state_dict_check(path, &config, NULL, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "it lacks layer1.1.bn1.weight, "));
     assert_non_null(strstr(error.what, " more"));
     path = write_net(scratch, deeper);
     config.network.arch = "iresnet10";
-    assert_int_equal(state_dict_check(path, &config, &error), STATUS_DATA);
+    assert_int_equal(state_dict_check(path, &config, NULL, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "the model has no layer1.1."));
     path = write_net(scratch, net);
     config.network.embedding = EMBEDDING + 1;
-    assert_int_equal(state_dict_check(path, &config, &error), STATUS_DATA);
+    assert_int_equal(state_dict_check(path, &config, NULL, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "its fc.weight is [5, 64], the model's [6, 64]"));
     config.network.embedding = EMBEDDING;
     config.network.input = 32;
-    assert_int_equal(state_dict_check(path, &config, &error), STATUS_DATA);
+    assert_int_equal(state_dict_check(path, &config, NULL, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "its fc.weight is [5, 64], the model's [5, 256]"));
     assert_int_equal(state_dict_read(path, deeper, &error), STATUS_DATA);
     iresnet_free(net);
@@ -164,12 +164,12 @@ static void test_shapes_tell_the_network(void **state)
         assert_int_equal(iresnet_create(&config, &backbone.net, NULL), STATUS_OK);
         const char *path = scratch_path(scratch, "net.safetensors");
         assert_int_equal(state_dict_write_safetensors(&backbone, path, &error), STATUS_OK);
-        assert_int_equal(state_dict_describe(path, &found, &error), STATUS_OK);
+        assert_int_equal(state_dict_describe(path, &found, NULL, &error), STATUS_OK);
         assert_string_equal(found.network.arch, archs[i]);
         assert_int_equal(found.network.input, config.network.input);
         assert_int_equal(found.network.embedding, EMBEDDING);
         config.network.width = found.network.width;
-        assert_int_equal(state_dict_check(path, &config, &error), STATUS_OK);
+        assert_int_equal(state_dict_check(path, &config, NULL, &error), STATUS_OK);
         iresnet_free(backbone.net);
     }
 }
@@ -184,7 +184,7 @@ static void test_other_shapes_are_no_network(void **state)
     const char *path = scratch_path(scratch, "other.safetensors");
     assert_int_equal(safetensors_create(path, &other, 1, NULL, 0, &writer, &error), STATUS_OK);
     assert_int_equal(safetensors_finish(writer, &error), STATUS_OK);
-    assert_int_equal(state_dict_describe(path, &found, &error), STATUS_DATA);
+    assert_int_equal(state_dict_describe(path, &found, NULL, &error), STATUS_DATA);
     assert_non_null(strstr(error.what, "no iresnet's"));
 }
 

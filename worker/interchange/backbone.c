@@ -49,7 +49,7 @@ static enum status open_state_dict(const char *path, const struct backbone_use *
         return error_set(error, STATUS_USAGE, path, "name a checkpoint",
                          "a state_dict does not tell the weights that its training began with");
     }
-    return state_dict_describe(path, &backbone->state, error);
+    return state_dict_describe(path, &backbone->state, &backbone->note, error);
 }
 
 enum status backbone_load(const char *path, const struct backbone_use *use, struct backbone *backbone,

@@ -5,6 +5,7 @@
 #define DAIL_WORKER_INTERCHANGE_BACKBONE_H
 
 #include "worker/checkpoint/checkpoint.h"
+#include "worker/interchange/state_dict_names.h"
 #include "worker/nn/iresnet.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct backbone {
     char path[1024]; /* of the checkpoint or state_dict */
     struct checkpoint_state state; /* of a state_dict its network without dropout, the rest 0 */
     bool imported; /* a state_dict */
+    struct state_dict_note note; /* of a state_dict: what is to be told of it */
     struct iresnet *net;
 };
 

@@ -33,7 +33,7 @@ struct safetensors_array {
     int rank;
     uint64_t shape[SAFETENSORS_RANK_MAX];
     uint64_t count; /* of elements; 1 for rank 0 */
-    uint64_t begin, end; /* bytes, from the header's end */
+    uint64_t begin, end; /* bytes, from where the data begin */
 };
 
 /* --- Reading --- */
@@ -41,7 +41,7 @@ struct safetensors_array {
 struct safetensors {
     char path[1024];
     int descriptor; /* private */
-    uint64_t data; /* where the header ends in the file */
+    uint64_t data; /* where the header ends in the file; 0 of another format (torch_file.h) */
     struct safetensors_array *arrays; /* [count], owned, as they lie in the file */
     size_t count;
 };

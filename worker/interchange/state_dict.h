@@ -21,17 +21,22 @@ enum status state_dict_write_safetensors(const struct backbone *backbone, const 
  * width, step. Likewise. */
 enum status state_dict_write_hdf5(const struct backbone *backbone, const char *path, struct error *error);
 
-/* Whether a path is meant as a state_dict: it ends in ".safetensors", or in ".onnx" (state_dict_file.h). */
+#define STATE_DICT_ENDINGS ".safetensors .onnx .pth .pt .ckpt"
+
+/* Whether a path is meant as a state_dict, by its ending. */
 bool state_dict_is_meant(const char *path);
 
-/* Whether the file has exactly the network's names and shapes, F32, F16 or BF16
- * (num_batches_tracked may be left out). STATUS_DATA names the first ones that are missing, too many, or of
- * another shape. Reads no values. */
-enum status state_dict_check(const char *path, const struct iresnet_config *config, struct error *error);
+/* Whether the file has the network's names and shapes, F32, F16 or BF16 (num_batches_tracked may be left out).
+ * STATUS_DATA names the first ones that are missing, too many, or of another shape. Reads no values but those of
+ * the running statistics. `note` may be NULL. */
+enum status state_dict_check(const char *path, const struct iresnet_config *config,
+                             struct state_dict_note *note, struct error *error);
 
 /* Fills in what the shapes tell of the network: arch, input, embedding, width. Of a width that was rounded it
- * is one that rounds likewise. STATUS_DATA where they are no iresnet's. Reads no values. */
-enum status state_dict_describe(const char *path, struct checkpoint_state *state, struct error *error);
+ * is one that rounds likewise. STATUS_DATA where they are no iresnet's. Reads no values; note->folded stays empty.
+ * `note` may be NULL. */
+enum status state_dict_describe(const char *path, struct checkpoint_state *state,
+                                struct state_dict_note *note, struct error *error);
 
 /* Checks likewise and reads parameters and running statistics into the network. STATUS_DATA also for a value
  * that is not finite, a negative variance, or a features.weight other than 1, which this network has fixed;

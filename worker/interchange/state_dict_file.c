@@ -1,15 +1,22 @@
 #include "worker/interchange/state_dict_file.h"
 
 #include "proto/text.h"
+#include "worker/interchange/torch_file.h"
 
 #include <stdio.h>
 
 #define SAFETENSORS ".safetensors"
 #define ONNX ".onnx"
 
+/* What PyTorch's users call its files. */
+static bool is_torch(const char *path)
+{
+    return text_ends_with(path, ".pth") || text_ends_with(path, ".pt") || text_ends_with(path, ".ckpt");
+}
+
 bool state_dict_file_is_meant(const char *path)
 {
-    return text_ends_with(path, SAFETENSORS) || text_ends_with(path, ONNX);
+    return text_ends_with(path, SAFETENSORS) || text_ends_with(path, ONNX) || is_torch(path);
 }
 
 enum status state_dict_file_open(const char *path, struct state_dict_file *file, struct error *error)
@@ -23,10 +30,19 @@ enum status state_dict_file_open(const char *path, struct state_dict_file *file,
         }
         return status;
     }
-    enum status status = safetensors_open(path, &file->safetensors, error);
-    file->arrays = file->safetensors.arrays;
-    file->count = file->safetensors.count;
-    return status;
+    struct safetensors *arrays = &file->safetensors;
+    enum status status =
+        is_torch(path) ? torch_file_open(path, arrays, error) : safetensors_open(path, arrays, error);
+    if (status == STATUS_OK) {
+        status = state_dict_names_take(arrays->arrays, &arrays->count, path, &file->naming, error);
+    }
+    if (status != STATUS_OK) {
+        safetensors_close(arrays);
+        return status;
+    }
+    file->arrays = arrays->arrays;
+    file->count = arrays->count;
+    return STATUS_OK;
 }
 
 void state_dict_file_close(struct state_dict_file *file)

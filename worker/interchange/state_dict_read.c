@@ -1,8 +1,9 @@
-/* A state_dict from outside: a published backbone as a safetensors file or an ONNX model. */
+/* A state_dict from outside: a published backbone in any format that state_dict_file.h reads. */
 #include "worker/interchange/state_dict.h"
 
 #include "proto/text.h"
 #include "worker/interchange/state_dict_file.h"
+#include "worker/nn/batchnorm.h"
 #include "worker/nn/parameter_table.h"
 
 #include <limits.h>
@@ -13,8 +14,8 @@
 
 #define TRACKED ".num_batches_tracked"
 #define NEXT "set model.arch, model.width, model.input and model.embedding as the file has them"
-/* So many names are told. */
-#define NAMES_TOLD 3
+#define MEAN ".running_mean"
+#define VARIANCE ".running_var"
 
 bool state_dict_is_meant(const char *path)
 {
@@ -22,28 +23,6 @@ bool state_dict_is_meant(const char *path)
 }
 
 /* --- Names and shapes --- */
-
-/* Some names out of many: "a, b, c and 7 more". */
-struct names {
-    char text[200];
-    size_t count;
-};
-
-static void add_name(struct names *names, const char *name)
-{
-    size_t used = strlen(names->text);
-    if (names->count++ < NAMES_TOLD) {
-        snprintf(names->text + used, sizeof names->text - used, "%s%.48s", used > 0 ? ", " : "", name);
-    }
-}
-
-static void end_names(struct names *names)
-{
-    size_t used = strlen(names->text);
-    if (names->count > NAMES_TOLD) {
-        snprintf(names->text + used, sizeof names->text - used, " and %zu more", names->count - NAMES_TOLD);
-    }
-}
 
 static const struct parameter *find_parameter(const struct parameter *parameters, size_t count,
                                               const char *name)
@@ -72,26 +51,28 @@ static bool is_counter(const struct safetensors_array *array, const struct param
 static enum status compare_names(const struct state_dict_file *file, const struct parameter *parameters,
                                  size_t count, struct error *error)
 {
-    struct names missing = {0}, other = {0};
+    struct state_dict_list missing = {0}, other = {0};
     for (size_t i = 0; i < count; i++) {
         if (!state_dict_file_find(file, parameters[i].name)) {
-            add_name(&missing, parameters[i].name);
+            state_dict_list_add(&missing, parameters[i].name);
         }
     }
     for (size_t i = 0; i < file->count; i++) {
         const struct safetensors_array *array = &file->arrays[i];
         if (!find_parameter(parameters, count, array->name) && !is_counter(array, parameters, count)) {
-            add_name(&other, array->name);
+            state_dict_list_add(&other, array->name);
         }
     }
     if (missing.count + other.count == 0) {
         return STATUS_OK;
     }
-    end_names(&missing);
-    end_names(&other);
-    return error_set(error, STATUS_DATA, file->path, NEXT, "not the state_dict of this model: %s%s%s%s%s",
-                     missing.count > 0 ? "it lacks " : "", missing.text,
-                     missing.count > 0 && other.count > 0 ? "; " : "",
+    state_dict_list_end(&missing);
+    state_dict_list_end(&other);
+    return error_set(error, STATUS_DATA, file->path, NEXT,
+                     "not the state_dict of this model%s%.80s%s: %s%s%s%s%s",
+                     file->naming.prefix[0] != '\0' ? ", behind '" : "", file->naming.prefix,
+                     file->naming.prefix[0] != '\0' ? "'" : "", missing.count > 0 ? "it lacks " : "",
+                     missing.text, missing.count > 0 && other.count > 0 ? "; " : "",
                      other.count > 0 ? "the model has no " : "", other.text);
 }
 
@@ -142,11 +123,74 @@ static enum status compare(const struct state_dict_file *file, const struct para
     return status;
 }
 
-enum status state_dict_check(const char *path, const struct iresnet_config *config, struct error *error)
+static void note_names(const struct state_dict_file *file, struct state_dict_note *note)
+{
+    state_dict_naming_format(&file->naming, note->names, sizeof note->names);
+}
+
+/* --- Folded normalisations --- */
+
+/* Whether all numbers of a small array are this one. */
+static enum status all_are(const struct state_dict_file *file, const char *name, float number, bool *all,
+                           struct error *error)
+{
+    const struct safetensors_array *array = state_dict_file_find(file, name);
+    float *values = malloc((size_t)array->count * sizeof *values);
+    enum status status =
+        values ? state_dict_file_read(file, array, values, error) : error_no_memory(error, file->path);
+    *all = status == STATUS_OK;
+    for (size_t i = 0; i < array->count && *all; i++) {
+        *all = values[i] == number;
+    }
+    free(values);
+    return status;
+}
+
+/* One that was folded has the statistics that onnx_iresnet.h gives it: those that change nothing. */
+static enum status is_folded(const struct state_dict_file *file, const char *variance, bool *folded,
+                             struct error *error)
+{
+    char mean[256];
+    snprintf(mean, sizeof mean, "%.*s%s", (int)(strlen(variance) - strlen(VARIANCE)), variance, MEAN);
+    enum status status = all_are(file, variance, (float)(1 - BATCHNORM_EPSILON), folded, error);
+    return status == STATUS_OK && *folded ? all_are(file, mean, 0, folded, error) : status;
+}
+
+static enum status note_folded(const struct state_dict_file *file, const struct parameter *parameters,
+                               size_t count, struct state_dict_note *note, struct error *error)
+{
+    size_t folded = 0, normalisations = 0;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        bool is = false;
+        if (text_ends_with(parameters[i].name, VARIANCE)) {
+            status = is_folded(file, parameters[i].name, &is, error);
+            normalisations++;
+            folded += is;
+        }
+    }
+    if (folded > 0) {
+        snprintf(
+            note->folded, sizeof note->folded,
+            "%zu of its %zu batch normalisations were folded into the layers before them and their "
+            "statistics are "
+            "lost: it computes the same, but a training makes new ones at its first step and begins far from "
+            "where it was; better start from the network before it was folded (its state_dict, or ONNX by "
+            "dail export without --fold-bn)",
+            folded, normalisations);
+    }
+    return status;
+}
+
+enum status state_dict_check(const char *path, const struct iresnet_config *config,
+                             struct state_dict_note *note, struct error *error)
 {
     struct state_dict_file file = {0};
     struct dimensions dimensions;
     struct parameter_table table = {0};
+    struct state_dict_note unheard;
+    note = note ? note : &unheard;
+    *note = (struct state_dict_note){0};
     enum status status = dimensions_of(config, &dimensions, error);
     if (status == STATUS_OK) {
         status = parameter_table_build(&dimensions, &table, error);
@@ -156,6 +200,10 @@ enum status state_dict_check(const char *path, const struct iresnet_config *conf
     }
     if (status == STATUS_OK) {
         status = compare(&file, table.list, table.count, error);
+    }
+    if (status == STATUS_OK) {
+        note_names(&file, note);
+        status = note_folded(&file, table.list, table.count, note, error);
     }
     state_dict_file_close(&file);
     parameter_table_free(&table);
@@ -216,19 +264,37 @@ static bool describe(const struct state_dict_file *file, struct iresnet_config *
     return config->network.arch && find_width(config, channels);
 }
 
-enum status state_dict_describe(const char *path, struct checkpoint_state *state, struct error *error)
+static enum status refuse(const struct state_dict_file *file, struct error *error)
+{
+    struct state_dict_list names = {0};
+    for (size_t i = 0; i < file->count; i++) {
+        state_dict_list_add(&names, file->arrays[i].name);
+    }
+    state_dict_list_end(&names);
+    return error_set(
+        error, STATUS_DATA, file->path, "give the state_dict of an InsightFace iresnet",
+        "its names and shapes are no iresnet's, which has layer1.0.conv1.weight, fc.weight and others: "
+        "it has %s",
+        file->count > 0 ? names.text : "no array");
+}
+
+enum status state_dict_describe(const char *path, struct checkpoint_state *state,
+                                struct state_dict_note *note, struct error *error)
 {
     struct state_dict_file file = {0};
     struct iresnet_config config = {0};
+    struct state_dict_note unheard;
+    note = note ? note : &unheard;
+    *note = (struct state_dict_note){0};
     enum status status = state_dict_file_open(path, &file, error);
     if (status == STATUS_OK && !describe(&file, &config)) {
-        status = error_set(error, STATUS_DATA, path, "give the state_dict of an InsightFace iresnet",
-                           "its names and shapes are no iresnet's");
+        status = refuse(&file, error);
     }
-    state_dict_file_close(&file);
     if (status == STATUS_OK) {
+        note_names(&file, note);
         state->network = config.network;
     }
+    state_dict_file_close(&file);
     return status;
 }
 
