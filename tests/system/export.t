@@ -244,7 +244,7 @@ onnx.save_model(model, work + "/leaky.onnx")' "$work"
     $venv tests/system/onnx_variants.py "$work/plain.onnx" "$work"
     exported "numbers in another file" 0 "$work/away.onnx" --safetensors "$work/again.safetensors"
     check "to the bit" $iresnet equal "$work/again.safetensors" "$work/net.safetensors"
-    for variant in reshape reshape-open constants product; do
+    for variant in reshape reshape-open constants biases product; do
         check "dail embed takes $variant.onnx" "$dail" embed "$work/$variant.onnx" "$work/faces" -o "$work/again.h5"
         $iresnet file "$work/again.h5" "$work/again.npy"
         check "$variant.onnx: with the same embeddings" $iresnet same "$work/again.npy" "$work/faces.npy" 1e-4

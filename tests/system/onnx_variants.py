@@ -80,6 +80,26 @@ del model.graph.node[:]
 model.graph.node.extend(first + nodes)
 save(model, "constants")
 
+# Biases that are 0, computed from the shape of the weights and the type of the images.
+model = copy.deepcopy(plain)
+model.graph.initializer.extend([array("none", 0, np.float32), array("one", [1])])
+first = []
+for node in model.graph.node:
+    if node.op_type == "Conv" and len(node.input) == 2:
+        first += [helper.make_node("Shape", [node.input[1]], [node.name + ".sizes"], start=0, end=1),
+                  helper.make_node("Expand", [node.name + ".sizes", "one"], [node.name + ".count"])]
+        bias = [helper.make_node("CastLike", ["none", node.input[0]], [node.name + ".none"]),
+                helper.make_node("Expand", [node.name + ".none", node.name + ".count"], [node.name + ".bias"])]
+        node.input.append(node.name + ".bias")
+        first.append((node, bias))
+early = [node for node in first if not isinstance(node, tuple)]
+before = {node.name: bias for node, bias in (entry for entry in first if isinstance(entry, tuple))}
+nodes = [new for node in model.graph.node for new in before.get(node.name, []) + [node]]
+del model.graph.node[:]
+model.graph.node.extend(early + nodes)
+model.opset_import[0].version = 18
+save(model, "biases")
+
 # The last layer as a product and a sum.
 model = copy.deepcopy(plain)
 gemm = node_of(model, "Gemm")

@@ -260,7 +260,8 @@ size_t onnx_file_takers(const struct onnx_file *file, const struct onnx_value *v
     size_t count = 0;
     for (size_t i = 0; i < graph->n_node; i++) {
         bool takes = false;
-        for (size_t k = 0; k < graph->node[i]->n_input && !takes; k++) {
+        const size_t inputs = onnx_is(graph->node[i], "CastLike") ? 1 : graph->node[i]->n_input;
+        for (size_t k = 0; k < inputs && k < graph->node[i]->n_input && !takes; k++) {
             takes = file->inputs[i * ONNX_LINKS_MAX + k] == value;
         }
         if (takes && !hands_on(graph->node[i]) && !onnx_is(graph->node[i], "Shape")) {
@@ -415,6 +416,24 @@ enum status onnx_file_read_array(const struct onnx_file *file, const Onnx__Tenso
         memcpy(values, array->float_data, count * sizeof *values);
     }
     return STATUS_OK;
+}
+
+/* What numbers go through without another value, one of them as many times as a shape says. */
+static bool spreads(const Onnx__NodeProto *node)
+{
+    return onnx_is(node, "Expand") || onnx_is(node, "CastLike") || hands_on(node) || reshapes(node);
+}
+
+bool onnx_file_is_zero(const struct onnx_file *file, const struct onnx_value *value)
+{
+    float number = 1;
+    size_t count;
+    for (int i = 0; i < PASSED_MAX && value && value->maker && spreads(value->maker); i++) {
+        value = onnx_file_input(file, value->maker, 0);
+    }
+    return value && value->array && onnx_file_check_array(file, value->array, &count, NULL) == STATUS_OK &&
+           count == 1 && onnx_file_read_array(file, value->array, &number, 1, NULL) == STATUS_OK &&
+           !(number < 0) && !(number > 0);
 }
 
 /* --- Shapes --- */

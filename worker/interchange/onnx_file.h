@@ -49,7 +49,7 @@ const struct onnx_value *onnx_file_find(const struct onnx_file *file, const char
 const struct onnx_value *onnx_file_input(const struct onnx_file *file, const Onnx__NodeProto *node,
                                          size_t index);
 
-/* The nodes that take a value's numbers, at most `most` of them into nodes[]; returns how many there are. */
+/* The nodes that take a value's numbers, not only its shape or type, at most `most` of them into nodes[]; returns how many there are. */
 size_t onnx_file_takers(const struct onnx_file *file, const struct onnx_value *value,
                         const Onnx__NodeProto **nodes, size_t most);
 
@@ -64,6 +64,9 @@ enum status onnx_file_check_array(const struct onnx_file *file, const Onnx__Tens
 /* All of them into values[count], of an array that was checked. STATUS_DATA: a file beside the model changed. */
 enum status onnx_file_read_array(const struct onnx_file *file, const Onnx__TensorProto *array, float *values,
                                  size_t count, struct error *error);
+
+/* Whether a value that the graph computes is one number, 0, as many times as a shape says. */
+bool onnx_file_is_zero(const struct onnx_file *file, const struct onnx_value *value);
 
 #define ONNX_SHAPE_MAX 8
 /* Of a number that is known when the network runs, such as how many images there are. */

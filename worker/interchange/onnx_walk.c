@@ -212,7 +212,8 @@ enum status onnx_walk_bias(struct onnx_walk *walk, const Onnx__NodeProto *node,
 {
     size_t count;
     *bias = NULL;
-    if (node->n_input < 3 || !node->input[2] || node->input[2][0] == '\0') {
+    if (node->n_input < 3 || !node->input[2] || node->input[2][0] == '\0' ||
+        onnx_file_is_zero(&walk->network->file, onnx_file_input(&walk->network->file, node, 2))) {
         return STATUS_OK;
     }
     enum status status = onnx_walk_array(walk, node, 2, bias, &count);
