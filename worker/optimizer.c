@@ -85,5 +85,5 @@ double optimizer_learning_rate(const struct config *config, int64_t step, int64_
     if (config->schedule.kind == CONFIG_SCHEDULE_COSINE) {
         return lr * (1.0 + cos(pi * done)) / 2.0;
     }
-    return lr * (1.0 - done) * (1.0 - done);
+    return lr * pow(1.0 - done, config->schedule.power);
 }

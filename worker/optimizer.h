@@ -21,7 +21,7 @@ void optimizer_step(const struct parameter_group *group, const struct optimizer_
 double optimizer_square_sum(const float *values, size_t count, int threads);
 
 /* Learning rate of step `step` (from 0) of `steps`: linear warm-up from lr/warmup_steps to lr over
- * warmup_steps, then over the fraction q of what is left: poly lr (1 - q)^2; cosine lr (1 + cos(pi q)) / 2;
+ * warmup_steps, then over the fraction q of what is left: poly lr (1 - q)^power; cosine lr (1 + cos(pi q)) / 2;
  * step lr 0.1^(milestones passed by step / steps). */
 double optimizer_learning_rate(const struct config *config, int64_t step, int64_t steps,
                                int64_t steps_per_epoch);

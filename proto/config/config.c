@@ -196,6 +196,12 @@ static enum status check_rules(const struct config *config, const char *name, st
         return error_set(error, STATUS_USAGE, name, "use 112, 64 or another multiple of 16",
                          "model.input: %d is not a multiple of 16", config->model.input);
     }
+    if (config->loss.margin[0] <= 0) {
+        return error_set(
+            error, STATUS_USAGE, name, "give m1 above 0; 1 is usual",
+            "loss.margin: with m1 %g the loss does not fall as the angle falls: it rewards worse angles",
+            config->loss.margin[0]);
+    }
     if (config->loss.crossing_dropout > 0 && config->loss.scope != CONFIG_SCOPE_DATASET) {
         return error_set(error, STATUS_USAGE, name, "set loss.scope to dataset, or crossing_dropout to 0",
                          "loss.crossing_dropout needs loss.scope dataset");

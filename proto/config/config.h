@@ -89,6 +89,7 @@ struct config {
     } optimizer;
     struct {
         enum config_schedule kind;
+        double power; /* kind poly: lr (1 - q)^power */
         double epochs;
         double warmup_epochs;
         double *milestones; /* kind step: fractions of the training at which lr is divided by 10 */

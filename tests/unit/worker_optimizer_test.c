@@ -99,7 +99,8 @@ static void schedules_equal_pytorch(void **state)
     int64_t epoch = (int64_t)training[1];
     struct config config = {
         .optimizer.lr = training[2],
-        .schedule = {.warmup_epochs = training[3], .milestones = milestones, .milestone_count = count}};
+        .schedule = {
+            .power = 2, .warmup_epochs = training[3], .milestones = milestones, .milestone_count = count}};
     config.schedule.kind = CONFIG_SCHEDULE_POLY;
     check_rates("rate.poly", &config, epoch);
     config.schedule.kind = CONFIG_SCHEDULE_COSINE;
@@ -109,6 +110,8 @@ static void schedules_equal_pytorch(void **state)
     config.schedule.kind = CONFIG_SCHEDULE_POLY;
     config.schedule.warmup_epochs = 0;
     check_rates("rate.poly.cold", &config, epoch);
+    config.schedule.power = 1;
+    assert_true(fabs(optimizer_learning_rate(&config, 3, 12, epoch) - training[2] * 0.75) < 1e-12);
     free(milestones);
     free(training);
 }
