@@ -97,6 +97,13 @@ enum status setup_open_dataset(struct setup *setup, const char *path, struct err
     setup->classes[k] = manifest->classes;
     setup->images += (int64_t)manifest->images;
     setup->classifier_parameters += (int64_t)manifest->classes * setup->config.model.embedding;
+    if (manifest->classes == 1 && setup->config.loss.scope == CONFIG_SCOPE_DATASET) {
+        setup_warn(
+            setup,
+            "dataset %s has one class: with loss.scope dataset its images have nobody to be told from, and "
+            "teach the network only its domain; pack folders of people, not the folder of one",
+            manifest->name);
+    }
     status = check_distinct(setup, k, error);
     return status == STATUS_OK ? check_image_size(setup, manifest->path, manifest->image_size, error)
                                : status;
