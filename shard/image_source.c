@@ -1,7 +1,9 @@
 #include "shard/image_source.h"
 
 #include "proto/file.h"
+#include "proto/text.h"
 #include "shard/folder.h"
+#include "shard/image_files.h"
 #include "shard/kind.h"
 #include "shard/manifest.h"
 
@@ -13,11 +15,12 @@
 
 /* Only the members of its kind are in use. */
 struct image_source {
-    enum { SOURCE_FOLDER, SOURCE_SHARDS, SOURCE_MANIFEST, SOURCE_PAIRS } kind;
+    enum { SOURCE_FOLDER, SOURCE_FILES, SOURCE_SHARDS, SOURCE_MANIFEST, SOURCE_PAIRS } kind;
     uint64_t images, next;
 
     struct folder folder;
     uint32_t identity, file; /* of the next image */
+    struct image_files files;
 
     const char *const *paths; /* of the shards, the caller's */
     size_t shards; /* of these, or of the manifest */
@@ -90,9 +93,20 @@ static enum status open_pairs(const char *path, struct image_source *source, str
     return status;
 }
 
+/* What was listed, or why it could not be. */
+static enum status open_files(struct image_source *source, enum status status)
+{
+    source->kind = SOURCE_FILES;
+    source->images = source->files.count;
+    return status;
+}
+
 static enum status open_folder(const char *path, struct image_source *source, struct error *error)
 {
     const struct folder_filter all = {0};
+    if (image_files_is_flat(path)) {
+        return open_files(source, image_files_read_folder(&source->files, path, error));
+    }
     source->kind = SOURCE_FOLDER;
     enum status status = folder_list(path, &all, &source->folder, error);
     source->images = source->folder.images;
@@ -100,12 +114,40 @@ static enum status open_folder(const char *path, struct image_source *source, st
     return status;
 }
 
+/* A list of files, by its name. */
+static bool is_list(const char *path)
+{
+    return strcmp(path, "-") == 0 || text_ends_with(path, ".txt") || text_ends_with(path, ".list");
+}
+
+static bool is_picture(const char *path)
+{
+    enum kind kind;
+    return !file_is_directory(path) && kind_of_path(path, &kind, NULL) == STATUS_OK && kind == KIND_PICTURE;
+}
+
+static enum status open_pictures(const char *const *paths, size_t count, struct image_source *source,
+                                 struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = image_files_add(&source->files, paths[i], error);
+    }
+    return open_files(source, status);
+}
+
 static enum status open_paths(const char *const *paths, size_t count, struct image_source *source,
                               struct error *error)
 {
-    enum kind kind;
+    enum kind kind = KIND_MANIFEST;
     if (file_is_directory(paths[0]) && count == 1) {
         return open_folder(paths[0], source, error);
+    }
+    if (count == 1 && is_list(paths[0])) {
+        return open_files(source, image_files_read_list(&source->files, paths[0], error));
+    }
+    if (is_picture(paths[0])) {
+        return open_pictures(paths, count, source, error);
     }
     for (size_t i = 0; i < count; i++) {
         bool folder = file_is_directory(paths[i]);
@@ -125,9 +167,11 @@ static enum status open_paths(const char *const *paths, size_t count, struct ima
         return open_pairs(paths[0], source, error);
     }
     if (kind != KIND_SHARD) {
-        return error_set(error, STATUS_USAGE, paths[0],
-                         "name a folder of image folders, a manifest, shards or a verification set",
-                         "this kind of file holds no images");
+        return error_set(
+            error, STATUS_USAGE, paths[0],
+            "name images, a folder of them or of image folders, a list (.txt), a manifest, shards or a "
+            "verification set",
+            "this kind of file holds no images");
     }
     source->kind = SOURCE_SHARDS;
     source->paths = paths;
@@ -164,6 +208,7 @@ void image_source_close(struct image_source *source)
     shard_close(&source->shard);
     manifest_close(&source->manifest);
     folder_free(&source->folder);
+    image_files_free(&source->files);
     pairs_close(&source->pairs);
     free(source);
 }
@@ -194,6 +239,12 @@ const char *image_source_identity(const struct image_source *source, uint32_t la
         return source->folder.identities[label].name;
     }
     return source->class_names ? source->class_names[label] : NULL;
+}
+
+size_t image_source_left_out(const struct image_source *source, const char **first)
+{
+    *first = source->files.first_left_out;
+    return source->files.left_out;
 }
 
 const struct pairs *image_source_pairs(const struct image_source *source)
@@ -261,6 +312,25 @@ static enum status next_files(struct image_source *source, int side, int threads
         if (images[i].status == STATUS_OK) {
             images[i].status = decode_file(path, side, &images[i]);
         }
+    }
+    return STATUS_OK;
+}
+
+static enum status next_named(struct image_source *source, int side, int threads, size_t count,
+                              struct sourced_image *images, struct error *error)
+{
+    char *const *paths = source->files.paths + source->next;
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(paths[i]) >= sizeof images[i].name) {
+            return error_set(error, STATUS_DATA, paths[i], "use shorter names",
+                             "the image's name is too long");
+        }
+        snprintf(images[i].name, sizeof images[i].name, "%s", paths[i]);
+        images[i].label = 0;
+    }
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (size_t i = 0; i < count; i++) {
+        images[i].status = decode_file(paths[i], side, &images[i]);
     }
     return STATUS_OK;
 }
@@ -345,6 +415,9 @@ enum status image_source_next(struct image_source *source, int side, int threads
     switch (source->kind) {
     case SOURCE_FOLDER:
         status = next_files(source, side, threads, *count, images, error);
+        break;
+    case SOURCE_FILES:
+        status = next_named(source, side, threads, *count, images, error);
         break;
     case SOURCE_SHARDS:
     case SOURCE_MANIFEST:

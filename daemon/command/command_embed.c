@@ -199,6 +199,12 @@ static enum status run(struct embed *embed, const char *checkpoint, const char *
         printf("%s: %llu embeddings of %d values, by %s, in %.1f s (%.1f images/s)\n", embed->options->output,
                (unsigned long long)embed->embedded, embed->backbone.state.network.embedding,
                embed->backbone.path, seconds, (double)embed->read / fmax(seconds, 1e-9));
+        const char *name;
+        const size_t left_out = image_source_left_out(embed->source, &name);
+        if (left_out > 0) {
+            printf("left out as no image: %zu files, %s %s\n", left_out, left_out > 1 ? "such as" : "namely",
+                   name);
+        }
         if (embed->read > embed->embedded) {
             printf("left out as bad: %llu images\n", (unsigned long long)(embed->read - embed->embedded));
         }
@@ -261,11 +267,11 @@ static const struct option_spec options[] = {
 
 static const struct operand_spec operands[] = {
     {.name = "CHECKPOINT", .min = 1, .max = 1, .word = WORD_MODEL, .endings = STATE_DICT_ENDINGS},
-    {.name = "FOLDER|MANIFEST|SHARD|SET",
+    {.name = "IMAGES|MANIFEST|SHARD|SET",
      .min = 1,
      .max = PATHS_MAX,
      .word = WORD_FILE,
-     .endings = ".yaml .h5"},
+     .endings = ".yaml .h5 .jpg .jpeg .png .txt .list"},
     {0}};
 
 static const struct embed_options defaults = {.batch = 32};
@@ -273,14 +279,15 @@ static const struct embed_options defaults = {.batch = 32};
 const struct command command_embed = {
     .name = "embed",
     .summary = "embed images by a checkpoint's network",
-    .usage = "dail embed [OPTIONS] CHECKPOINT FOLDER|MANIFEST|SHARD...|SET -o FILE.h5",
+    .usage = "dail embed [OPTIONS] CHECKPOINT IMAGES|MANIFEST|SHARD...|SET -o FILE.h5",
     .description =
-        "Embeds every image of FOLDER/<identity>/<image>, of a dataset (by its manifest), of shards, or of "
+        "Embeds images, every image of a dataset (by its manifest), of shards, or of a verification set by "
         "a\n"
-        "verification set by a checkpoint's network. A folder's images are resized to the network's input, "
-        "of "
-        "those\n"
-        "that are not square the middle.\n"
+        "checkpoint's network. IMAGES are image files, a folder of them, a folder of people's folders\n"
+        "(FOLDER/<identity>/<image>), a list of image files (.txt or .list, one path a line), or - for such "
+        "a\n"
+        "list on standard input; they are resized to the network's input, of those that are not square the\n"
+        "middle.\n"
         "FILE.h5 gets /embedding [images, values] and the images' names and labels. CHECKPOINT may be a "
         "run's\n"
         "folder, whose newest one is taken, or an iresnet's .safetensors, .onnx or .pth.",

@@ -75,6 +75,64 @@ assert pairs["pair"].shape == (40, 2) and pairs["pair"][...].max() < len(pairs["
 assert (pairs.attrs["mirrored"], manifest.attrs["mirrored"]) == (1, 0)
 END
 
+# Files by themselves: one, several, a flat folder, lists.
+flat=$work/faces/p1
+"$dail" embed "$work/run" "$flat/0008.ppm" -o "$work/one.h5" >"$work/out" 2>&1
+exits "an image by itself" $? 0
+"$dail" embed "$work/run" "$flat"/*.ppm -o "$work/several.h5" >"$work/out" 2>&1
+exits "several" $? 0
+mkdir "$work/flat"
+cp "$flat"/*.ppm "$work/flat"
+echo "none" >"$work/flat/Thumbs.db"
+"$dail" embed "$work/run" "$work/flat" -o "$work/flat.h5" >"$work/out" 2>&1
+exits "a flat folder" $? 0
+says "files that are no images are told" 'left out as no image: 1 files, namely Thumbs.db'
+ls "$flat"/*.ppm >"$work/faces.txt"
+"$dail" embed "$work/run" "$work/faces.txt" -o "$work/list.h5" >"$work/out" 2>&1
+exits "a list" $? 0
+"$dail" embed "$work/run" - -o "$work/stdin.h5" <"$work/faces.txt" >"$work/out" 2>&1
+exits "a list on standard input" $? 0
+check "each is embedded as it is in the folder of folders, under its path" $python - "$work" <<'END'
+import h5py, numpy as np, sys
+work = sys.argv[1]
+
+def names(file):
+    end, text = file["name_offset"][...], file["name"][...].tobytes()
+    return [text[a:b].decode() for a, b in zip(end, end[1:])]
+
+whole = h5py.File(work + "/folder.h5")
+rows = {name.split("/")[-1]: row for name, row in zip(names(whole), whole["embedding"][...])}
+expected = [name for name in names(whole) if name.startswith("p1/")]
+for source, folder in (("one", "faces/p1"), ("several", "faces/p1"), ("flat", "flat"), ("list", "faces/p1"), ("stdin", "faces/p1")):
+    file = h5py.File("%s/%s.h5" % (work, source))
+    assert "label" not in file and "identity" not in file
+    wanted = ["%s/%s/%s" % (work, folder, name.split("/")[-1]) for name in expected if source != "one" or "0008" in name]
+    assert names(file) == wanted, (source, names(file))
+    for name, row in zip(names(file), file["embedding"][...]):
+        assert np.abs(row - rows[name.split("/")[-1]]).max() < 1e-5
+END
+: >"$work/empty.txt"
+refused "an empty list" 3 'the list is empty' "$work/run" "$work/empty.txt"
+refused "a list that names nothing there" 3 'nowhere.ppm' "$work/run" - <<END
+$work/nowhere.ppm
+END
+
+# Two images compared, as their embeddings are.
+"$dail" compare "$work/run" "$flat/0008.ppm" "$flat/0009.ppm" "$flat/0008.ppm" --threshold 0.00001 >"$work/compared" 2>"$work/out"
+exits "images are compared" $? 0
+"$dail" embed "$work/run" "$flat/0008.ppm" "$flat/0009.ppm" -o "$work/two.h5" --flip --normalize >"$work/out" 2>&1
+check "by the cosine of image and mirror" $python - "$work" <<'END'
+import csv, h5py, sys
+work = sys.argv[1]
+a, b = h5py.File(work + "/two.h5")["embedding"][...]
+other, same = csv.DictReader(open(work + "/compared"), delimiter="\t")
+assert abs(float(other["cosine"]) - a @ b) < 1e-5 and abs(float(other["distance"]) - ((a - b) ** 2).sum()) < 1e-5
+assert other["second"].endswith("0009.ppm") and other["verdict"] == "other"
+assert same["verdict"] == "same" and float(same["cosine"]) > 0.99999
+END
+"$dail" compare "$work/run" "$work/flat" "$flat/0008.ppm" >"$work/out" 2>&1
+exits "a folder is not compared: exit code 2" $? 2
+
 echo "no image" >"$work/faces/p0/bad.jpg"
 refused "a bad image" 3 'p0/bad.jpg.*--skip-bad' "$work/run" "$work/faces"
 refused "no image at all" 3 'p0/bad.jpg' "$work/run" "$work/faces" --batch 1
