@@ -32,6 +32,8 @@ struct tail {
     struct status_reader reader;
     struct status_summary summary;
     struct tail_screen screen;
+    struct timespec touched; /* daild.log beside it, when last; and since when, by our clock, it is so */
+    double since, silent; /* silent: for how long, at the last look */
     bool told; /* that there is no record yet: once is enough where nothing is drawn over */
 };
 
@@ -77,7 +79,8 @@ static struct tail_view view_now(const struct tail *tail)
                              .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
                              .color = tail->screen.drawing && !getenv("NO_COLOR"),
                              .now = clock_unix(),
-                             .stale = tail->options.stale};
+                             .stale = tail->options.stale,
+                             .silent = tail->silent};
     if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
         view.columns = window.ws_col > COLUMNS_MIN ? window.ws_col : COLUMNS_MIN;
         view.rows = tail->screen.drawing ? window.ws_row : 0;
@@ -99,6 +102,23 @@ static void read_records(struct tail *tail)
         status_summary_fold(&tail->summary, &record);
         status_record_free(&record);
     }
+}
+
+/* By this program's own clock, whatever those of the run's host and of the file server are: so a first look tells
+ * nothing. */
+static void look_for_life(struct tail *tail)
+{
+    char folder[PATH_SIZE], log[PATH_SIZE];
+    struct stat file = {0};
+    const double now = clock_monotonic();
+    file_directory(tail->path, folder);
+    bool there = file_join(folder, "daild.log", log, NULL) == STATUS_OK && stat(log, &file) == 0;
+    if (!there || tail->since == 0 || file.st_mtim.tv_sec != tail->touched.tv_sec ||
+        file.st_mtim.tv_nsec != tail->touched.tv_nsec) {
+        tail->touched = file.st_mtim;
+        tail->since = now;
+    }
+    tail->silent = now - tail->since;
 }
 
 /* --- What is no run --- */
@@ -208,6 +228,7 @@ static enum status watch(struct tail *tail, bool *left, struct error *error)
 {
     enum status status = STATUS_OK;
     while (status == STATUS_OK && !*left) {
+        look_for_life(tail);
         read_records(tail);
         status = check_run(tail, error);
         bool snapshot = tail->options.once && tail->summary.state != SUMMARY_NONE;

@@ -37,6 +37,14 @@ struct screen {
     int lines;
 };
 
+/* A busy file server may show a touch late; so late it does not. */
+#define SILENT_SECONDS 15.0
+
+static bool is_silent(const struct status_summary *summary, const struct tail_view *view)
+{
+    return status_summary_is_under_way(summary) && view->silent > SILENT_SECONDS;
+}
+
 const char *tail_state(const struct status_summary *summary, const struct tail_view *view)
 {
     if (status_summary_is_under_way(summary) && view->now - summary->last_t > view->stale) {
@@ -262,6 +270,16 @@ static void put_milestones(struct screen *screen, const struct status_summary *s
     }
 }
 
+/* Long before a run without records counts as stalled: a record may be far off, a sign of life is not. */
+static void put_silence(struct screen *screen, const struct status_summary *summary)
+{
+    char silence[32];
+    if (is_silent(summary, screen->view)) {
+        text_duration(screen->view->silent, silence, sizeof silence);
+        put_line(screen, TROUBLE, "no sign of life from the coordinator for %s", silence);
+    }
+}
+
 /* Those that hold the run up, each with by how much and for how long. */
 static void put_slow(struct screen *screen, const struct status_summary *summary)
 {
@@ -285,6 +303,7 @@ static void put_slow(struct screen *screen, const struct status_summary *summary
 static void put_trouble(struct screen *screen, const struct status_summary *summary)
 {
     if (summary->state == SUMMARY_RUNNING) {
+        put_silence(screen, summary);
         put_slow(screen, summary);
     }
     if (summary->warning[0] != '\0') {
@@ -480,9 +499,10 @@ json_t *tail_json(const struct status_summary *summary, const struct tail_view *
     /* The last step's members by the names that they have in the log; then what is the run's. */
     json_t *object = status_part_json(status_kind_part(STATUS_KIND_STEP), &summary->step);
     json_t *run = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
         tail_state(summary, view), "log", json_text(view->path), "name", json_text(summary->name), "version",
-        json_text(summary->version), "age_seconds", json_figure(view->now - summary->last_t), "exit_code",
+        json_text(summary->version), "age_seconds", json_figure(view->now - summary->last_t),
+        "silent_seconds", json_figure(status_summary_is_under_way(summary) ? view->silent : 0), "exit_code",
         summary->exit_code, "lanes", summary->lanes, "parameters", (json_int_t)summary->parameters,
         "steps_per_epoch", (json_int_t)summary->steps_per_epoch, "checkpoint",
         checkpoint_json(summary, view->now), "evals", evals_json(summary), "groups", groups_json(summary),

@@ -14,6 +14,8 @@ struct tail_view {
     bool color; /* the state by escape sequences */
     double now; /* Unix seconds */
     double stale; /* seconds without a record after which a running run counts as stalled */
+    double
+        silent; /* seconds for which the coordinator, which touches daild.log about once a second, has not */
 };
 
 /* The state to show: that of the summary, or "stalled". */

@@ -73,8 +73,16 @@ sleep 2.5
 tail_once 3 stalled --stale 1
 tail_once 0 running --stale 60
 frozen=$(last_step "$run")
+timeout 60 "$build/dail" tail --json --interval 0.1 --stale 600 "$run" >"$work/silent" 2>&1 &
+follower=$!
+# silent_for CONDITION: the last snapshot is of a run that runs, and its seconds without a sign of life are so
+silent_for() { tail -n 1 "$work/silent" | perl -MJSON::PP -ne "\$s = decode_json(\$_); exit !(\$s->{state} eq 'running' && \$s->{silent_seconds} $1)"; }
+check "a coordinator that hangs gives no sign of life" wait_for 30 silent_for '> 2'
 signal_all CONT
 wait_for 30 at_step "$run" $((frozen + 1))
+check "until it goes on" wait_for 30 silent_for '< 2'
+kill -INT $follower 2>/dev/null || true
+wait $follower
 tail_once 0 running --stale 2
 
 # Follows a run while it goes on, and reads on when the log is rotated.

@@ -344,6 +344,18 @@ static void tells_states_apart(void **state)
     view.now = T0 + 21 + 121;
     assert_int_equal(tail_exit_code(summary, &view), 3);
     assert_string_equal(tail_state(summary, &view), "stalled");
+    /* Long before, the coordinator has given no sign of life; once it has ended it need not. */
+    view.now = T0 + 40;
+    view.silent = 14;
+    char *screen = tail_render(summary, &view);
+    assert_null(strstr(screen, "no sign of life"));
+    free(screen);
+    view.silent = 19;
+    screen = tail_render(summary, &view);
+    has(screen, "no sign of life from the coordinator for 19s");
+    free(screen);
+    assert_string_equal(tail_state(summary, &view), "running");
+    view.now = T0 + 21 + 121;
     fold(summary, "{\"t\":1700000022,\"seq\":7,\"kind\":\"stop\",\"reason\":\"done\",\"exit_code\":0}");
     assert_int_equal(tail_exit_code(summary, &view), 0);
     assert_string_equal(tail_state(summary, &view), "done");
