@@ -1,4 +1,4 @@
-/* Pairs by the surplus of nearest classes over what is nearest to mirror images. */
+/* Pairs by the surplus of likely pairs over those of mirror images. */
 #include "worker/discovery/surplus.h"
 
 #include "proto/random.h"
@@ -51,6 +51,7 @@ static void make(struct fixture *fixture, uint32_t shared, uint32_t sure)
     assert_int_equal(neighbour_offer(&fixture->lists, &block, &block, 1, &error), STATUS_OK);
     fixture->judgement.pairs = calloc(sure + 1, sizeof *fixture->judgement.pairs);
     fixture->judgement.count = sure;
+    fixture->judgement.known = sure > 0;
     for (uint32_t i = 0; i < sure; i++) {
         fixture->judgement.pairs[i] = (struct judge_pair){.class = {i, CLASSES + i}, .probability = 0.9f};
     }
@@ -87,7 +88,7 @@ static void finds_more_than_the_judge_is_sure_of(void **state)
     double expected;
     (void)state;
     make(&fixture, SHARED, SHARED / 2);
-    assert_int_equal(surplus_add(&fixture.lists, &fixture.judgement, &error), STATUS_OK);
+    assert_int_equal(surplus_add(&fixture.lists, 1, &fixture.judgement, &error), STATUS_OK);
     count(&fixture, &pairs, &right, &expected);
     print_message("%zu likely pairs, %zu right, %.1f expected\n", pairs, right, expected);
     assert_true(right > SHARED * 3 / 4);
@@ -96,14 +97,38 @@ static void finds_more_than_the_judge_is_sure_of(void **state)
     drop(&fixture);
 }
 
-static void is_not_believed_where_the_judge_confirms_nothing(void **state)
+static void takes_the_place_of_a_judgement_that_knows_nothing(void **state)
+{
+    struct fixture fixture;
+    struct error error;
+    size_t pairs, right;
+    double expected;
+    (void)state;
+    make(&fixture, SHARED, 1);
+    fixture.judgement.known = false;
+    fixture.judgement.reason = "for the test";
+    fixture.judgement.pairs[0] = (struct judge_pair){.class = {3, CLASSES + 4}, .probability = 1};
+    assert_int_equal(surplus_add(&fixture.lists, 1, &fixture.judgement, &error), STATUS_OK);
+    count(&fixture, &pairs, &right, &expected);
+    print_message("%zu likely pairs, %zu right\n", pairs, right);
+    assert_true(fixture.judgement.known && !fixture.judgement.reason);
+    assert_true(right > SHARED / 2 && right * 10 >= pairs * 8);
+    for (size_t i = 0; i < fixture.judgement.count; i++) {
+        const struct judge_pair *pair = &fixture.judgement.pairs[i];
+        assert_false(pair->class[0] == 3 && pair->class[1] == CLASSES + 4);
+    }
+    drop(&fixture);
+}
+
+static void finds_nobody_where_nobody_is_shared(void **state)
 {
     struct fixture fixture;
     struct error error;
     (void)state;
-    make(&fixture, SHARED, 0);
-    assert_int_equal(surplus_add(&fixture.lists, &fixture.judgement, &error), STATUS_OK);
+    make(&fixture, 0, 0);
+    assert_int_equal(surplus_add(&fixture.lists, 1, &fixture.judgement, &error), STATUS_OK);
     assert_int_equal(fixture.judgement.count, 0);
+    assert_false(fixture.judgement.known);
     drop(&fixture);
 }
 
@@ -113,7 +138,7 @@ static void keeps_what_the_judge_has(void **state)
     struct error error;
     (void)state;
     make(&fixture, 0, 5);
-    assert_int_equal(surplus_add(&fixture.lists, &fixture.judgement, &error), STATUS_OK);
+    assert_int_equal(surplus_add(&fixture.lists, 1, &fixture.judgement, &error), STATUS_OK);
     size_t kept = 0;
     for (size_t i = 0; i < fixture.judgement.count; i++) {
         const struct judge_pair *pair = &fixture.judgement.pairs[i];
@@ -127,7 +152,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_more_than_the_judge_is_sure_of),
-        cmocka_unit_test(is_not_believed_where_the_judge_confirms_nothing),
+        cmocka_unit_test(takes_the_place_of_a_judgement_that_knows_nothing),
+        cmocka_unit_test(finds_nobody_where_nobody_is_shared),
         cmocka_unit_test(keeps_what_the_judge_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 
 #include "worker/discovery/surplus.h"
 #include "worker/identity/judge.h"
+#include "worker/identity/whiten.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -110,6 +111,28 @@ static enum status prepare_centres(struct discovery *discovery, struct error *er
     }
     free(sums);
     free(counts);
+    return status;
+}
+
+static enum status whiten_centres(struct discovery *discovery, struct error *error)
+{
+    const size_t dimension = discovery->space.embedding;
+    double *sums = calloc(dimension * dimension, sizeof *sums);
+    enum status status = sums ? STATUS_OK : error_no_memory(error, "identity groups");
+    for (size_t k = 0; k < discovery->space.datasets && status == STATUS_OK; k++) {
+        whiten_add_to_sums(&discovery->space, &discovery->own[k], sums);
+    }
+    status = exchange_agree(discovery->exchange, status, error);
+    if (status == STATUS_OK) {
+        status = discovery->exchange->operations->sum_double(discovery->exchange, sums, dimension * dimension,
+                                                             error);
+    }
+    if (status == STATUS_OK && whiten_factor(&discovery->space, sums)) {
+        for (size_t k = 0; k < discovery->space.datasets; k++) {
+            whiten_rows(&discovery->space, sums, &discovery->own[k], discovery->config->threads);
+        }
+    }
+    free(sums);
     return status;
 }
 
@@ -292,8 +315,8 @@ static enum status judge(struct discovery *discovery, struct discovery_result *r
     struct judgement judgement = {0};
     struct judge_groups made = {0};
     enum status status = judge_pairs(&discovery->all, discovery->config->threads, &judgement, error);
-    if (status == STATUS_OK && judgement.known) {
-        status = surplus_add(&discovery->all, &judgement, error);
+    if (status == STATUS_OK) {
+        status = surplus_add(&discovery->all, discovery->config->threads, &judgement, error);
     }
     if (status == STATUS_OK && judgement.known) {
         identity_groups_clear(discovery->groups);
@@ -375,7 +398,10 @@ int64_t discovery_memory_bytes(const struct parameter_group *rows, size_t datase
     /* Of each entry of a list its class and cosine, of both sides. */
     const uint64_t entry = NEIGHBOUR_SIDES * (sizeof(uint32_t) + sizeof(float));
     const uint64_t list = (uint64_t)datasets * NEIGHBOUR_WIDTH;
-    uint64_t bytes = first ? classes * list * (entry + JUDGE_BYTES) : 0;
+    const uint64_t judging = JUDGE_BYTES > SURPLUS_BYTES ? JUDGE_BYTES : SURPLUS_BYTES;
+    const uint64_t dimension = rows[0].parameters[0].shape[1];
+    uint64_t bytes = dimension * dimension * sizeof(double);
+    bytes += first ? classes * list * (entry + judging) : 0;
     for (size_t k = 0; k < datasets; k++) {
         bytes += (uint64_t)rows[k].count * sizeof(float) + row_count(&rows[k].rows) * list * entry;
     }
@@ -400,6 +426,9 @@ enum status discovery_run(const struct discovery_config *config, const struct pa
     }
     if (status == STATUS_OK) {
         status = prepare_centres(&discovery, error);
+    }
+    if (status == STATUS_OK) {
+        status = whiten_centres(&discovery, error);
     }
     if (status == STATUS_OK) {
         status = compare_all(&discovery, error);

@@ -1,20 +1,26 @@
 #include "worker/discovery/surplus.h"
 
+#include "worker/discovery/consensus.h"
+
+#include <math.h>
 #include <stdlib.h>
 
-/* From here on a pair counts as likely. */
-#define LIKELY 0.5f
+#define MIRROR_WEIGHT 0.5 /* there are two mirror images for each two classes */
+#define LIKELY 0.5f /* from here on a pair counts as likely */
+/* Likely pairs beyond those of mirror images, in standard deviations of these. */
+#define EVIDENCE_LEAST 5.0
+#define PAIRS_MOST 2 /* that are taken for each that stands out without help */
 
-/* The nearest to a class, or to its mirror image, in a dataset, by CSLS (Conneau et al. 2018). */
+/* The likeliest to a class, or to its mirror image, in a dataset. */
 struct nearest {
     uint32_t class_index; /* NEIGHBOUR_NOBODY: none */
-    float score, cosine;
+    float odds, cosine;
 };
 
-/* Two that are each other's nearest. */
+/* Two that are each other's likeliest. */
 struct mutual {
     uint32_t class_index[2]; /* the lower one first */
-    float score, cosine;
+    float odds, cosine;
     bool mirror;
     float probability;
 };
@@ -23,88 +29,57 @@ struct surplus {
     const struct neighbour_lists *lists;
     size_t datasets;
     uint64_t classes;
-    float *near; /* [classes][K]: mean cosine of a class's nearest */
-    struct nearest *nearest; /* [classes][K] */
+    struct consensus consensus;
+    struct nearest *there; /* [classes][K]: of a class in a dataset */
+    struct nearest
+        *back; /* [classes][K]: of the dataset's classes, the one whose list has the class likeliest */
     struct mutual *mutual; /* [count], of both sides */
     size_t count;
 };
 
-static size_t dataset_of(const struct surplus *surplus, uint64_t class_index)
+static void find_nearest(struct surplus *surplus, int side)
 {
-    size_t dataset = 0;
-    while (class_index >= surplus->lists->space.first_class[dataset + 1]) {
-        dataset++;
+    const struct neighbour_lists *lists = surplus->lists;
+    for (size_t i = 0; i < surplus->classes * surplus->datasets; i++) {
+        surplus->there[i] = surplus->back[i] = (struct nearest){NEIGHBOUR_NOBODY, -INFINITY, 0};
     }
-    return dataset;
-}
-
-/* Of a third of a small dataset, so that its mean is of near ones too. */
-static size_t entries_of_mean(const struct surplus *surplus, size_t dataset)
-{
-    const uint64_t *first = surplus->lists->space.first_class;
-    const uint64_t third = (first[dataset + 1] - first[dataset]) / 3;
-    return third < 1 ? 1 : third < NEIGHBOUR_WIDTH ? (size_t)third : NEIGHBOUR_WIDTH;
-}
-
-static void take_means(struct surplus *surplus, enum neighbour_side side)
-{
     for (uint64_t a = 0; a < surplus->classes; a++) {
+        const size_t home = centre_dataset(&lists->space, a);
         for (size_t k = 0; k < surplus->datasets; k++) {
-            const size_t place = neighbour_place(surplus->lists, a, k), most = entries_of_mean(surplus, k);
-            float sum = 0;
-            size_t entries = 0;
-            while (entries < most && surplus->lists->class[side][place + entries] != NEIGHBOUR_NOBODY) {
-                sum += surplus->lists->cosine[side][place + entries++];
+            struct nearest *there = &surplus->there[a * surplus->datasets + k];
+            const size_t place = neighbour_place(lists, a, k);
+            for (size_t i = place; i < place + NEIGHBOUR_WIDTH && k != home; i++) {
+                const uint32_t b = lists->class[side][i];
+                if (b == NEIGHBOUR_NOBODY) {
+                    break;
+                }
+                const float odds = surplus->consensus.odds[side][i];
+                struct nearest *back = &surplus->back[(size_t)b * surplus->datasets + home];
+                if (odds > there->odds) {
+                    *there = (struct nearest){b, odds, lists->cosine[side][i]};
+                }
+                if (odds > back->odds) {
+                    *back = (struct nearest){(uint32_t)a, odds, lists->cosine[side][i]};
+                }
             }
-            surplus->near[a * surplus->datasets + k] = entries > 0 ? sum / (float)entries : 0;
         }
     }
 }
 
-static struct nearest find_nearest(const struct surplus *surplus, enum neighbour_side side, uint64_t a,
-                                   size_t home, size_t dataset)
+/* Adds those that are each other's likeliest: of the classes each pair once, of mirror images and classes in both
+ * directions, so that there are twice as many by chance. */
+static void find_mutual(struct surplus *surplus, int side)
 {
-    const size_t place = neighbour_place(surplus->lists, a, dataset);
-    const float own = surplus->near[a * surplus->datasets + dataset];
-    struct nearest best = {.class_index = NEIGHBOUR_NOBODY};
-    for (size_t i = place; i < place + NEIGHBOUR_WIDTH && dataset != home; i++) {
-        const uint32_t b = surplus->lists->class[side][i];
-        if (b == NEIGHBOUR_NOBODY) {
-            break;
-        }
-        const float cosine = surplus->lists->cosine[side][i];
-        const float score = 2 * cosine - own - surplus->near[(size_t)b * surplus->datasets + home];
-        if (best.class_index == NEIGHBOUR_NOBODY || score > best.score) {
-            best = (struct nearest){b, score, cosine};
-        }
-    }
-    return best;
-}
-
-static void find_all_nearest(struct surplus *surplus, enum neighbour_side side)
-{
+    find_nearest(surplus, side);
     for (uint64_t a = 0; a < surplus->classes; a++) {
-        const size_t home = dataset_of(surplus, a);
-        for (size_t k = 0; k < surplus->datasets; k++) {
-            surplus->nearest[a * surplus->datasets + k] = find_nearest(surplus, side, a, home, k);
-        }
-    }
-}
-
-/* Adds those that are each other's nearest. */
-static void find_mutual(struct surplus *surplus, enum neighbour_side side)
-{
-    take_means(surplus, side);
-    find_all_nearest(surplus, side);
-    for (uint64_t a = 0; a < surplus->classes; a++) {
-        const size_t home = dataset_of(surplus, a);
-        for (size_t k = home + 1; k < surplus->datasets; k++) {
-            const struct nearest *there = &surplus->nearest[a * surplus->datasets + k];
+        const size_t home = centre_dataset(&surplus->lists->space, a);
+        for (size_t k = side == NEIGHBOUR_MIRROR ? 0 : home + 1; k < surplus->datasets; k++) {
+            const struct nearest *there = &surplus->there[a * surplus->datasets + k];
             if (there->class_index != NEIGHBOUR_NOBODY &&
-                surplus->nearest[(size_t)there->class_index * surplus->datasets + home].class_index == a) {
+                surplus->back[(size_t)there->class_index * surplus->datasets + home].class_index == a) {
                 surplus->mutual[surplus->count++] =
                     (struct mutual){.class_index = {(uint32_t)a, there->class_index},
-                                    .score = there->score,
+                                    .odds = there->odds,
                                     .cosine = there->cosine,
                                     .mirror = side == NEIGHBOUR_MIRROR};
             }
@@ -112,12 +87,12 @@ static void find_mutual(struct surplus *surplus, enum neighbour_side side)
     }
 }
 
-/* The highest score first; of equal ones the mirror image, then by class. */
-static int compare_scores(const void *first, const void *second)
+/* The highest odds first; of equal ones the mirror image, then by class. */
+static int compare_odds(const void *first, const void *second)
 {
     const struct mutual *a = first, *b = second;
-    if (a->score != b->score) {
-        return a->score > b->score ? -1 : 1;
+    if (a->odds != b->odds) {
+        return a->odds > b->odds ? -1 : 1;
     }
     if (a->mirror != b->mirror) {
         return a->mirror ? -1 : 1;
@@ -130,7 +105,7 @@ static int compare_scores(const void *first, const void *second)
     return 0;
 }
 
-/* Neighbouring scores of which the share of mirror images rises from one to the next: pooled adjacent violators. */
+/* Neighbouring odds of which the share of mirror images rises from one to the next: pooled adjacent violators. */
 struct pool {
     size_t own, mirror;
 };
@@ -142,7 +117,7 @@ static enum status estimate(struct surplus *surplus, struct error *error)
     if (!pools) {
         return error_no_memory(error, "identity pairs");
     }
-    qsort(surplus->mutual, surplus->count, sizeof *surplus->mutual, compare_scores);
+    qsort(surplus->mutual, surplus->count, sizeof *surplus->mutual, compare_odds);
     for (size_t i = 0; i < surplus->count; i++) {
         const bool mirror = surplus->mutual[i].mirror;
         pools[count++] = (struct pool){.own = !mirror, .mirror = mirror};
@@ -154,9 +129,9 @@ static enum status estimate(struct surplus *surplus, struct error *error)
         }
     }
     for (size_t p = 0; p < count; p++) {
-        /* Half a mirror image more than there is: of a few nothing is certain. */
+        /* One more than there is: of a few nothing is certain. */
         const double right =
-            pools[p].own > 0 ? 1 - ((double)pools[p].mirror + 0.5) / (double)pools[p].own : 0;
+            pools[p].own > 0 ? 1 - MIRROR_WEIGHT * ((double)pools[p].mirror + 1) / (double)pools[p].own : 0;
         for (size_t end = at + pools[p].own + pools[p].mirror; at < end; at++) {
             surplus->mutual[at].probability = right > 0 ? (float)right : 0;
         }
@@ -184,22 +159,21 @@ static struct judge_pair *find_pair(const struct judgement *judgement, size_t kn
     return bsearch(&key, judgement->pairs, known, sizeof key, compare_pairs);
 }
 
-/* How far the estimate is to be trusted. */
-static float trust(const struct surplus *surplus, const struct judgement *judgement)
+/* How many likely pairs there are, if they are more than chance makes; otherwise 0. */
+static size_t count_likely(const struct surplus *surplus)
 {
-    size_t likely = 0, confirmed = 0;
-    for (size_t i = 0; i < surplus->count; i++) {
-        const struct mutual *mutual = &surplus->mutual[i];
-        if (!mutual->mirror && mutual->probability >= LIKELY) {
-            const struct judge_pair *pair = find_pair(judgement, judgement->count, mutual);
-            likely++;
-            confirmed += pair && pair->probability >= LIKELY;
-        }
+    size_t own = 0;
+    double mirror = 0;
+    for (size_t i = 0; i < surplus->count && surplus->mutual[i].probability >= LIKELY; i++) {
+        own += !surplus->mutual[i].mirror;
+        mirror += surplus->mutual[i].mirror ? MIRROR_WEIGHT : 0;
     }
-    return likely == 0 ? 0 : 2 * confirmed >= likely ? 1 : 2 * (float)confirmed / (float)likely;
+    return (double)own - mirror > EVIDENCE_LEAST * sqrt(2 * mirror + 4) ? own : 0;
 }
 
-static enum status merge(const struct surplus *surplus, struct judgement *judgement, struct error *error)
+/* The first `most` pairs. */
+static enum status merge(const struct surplus *surplus, size_t most, struct judgement *judgement,
+                         struct error *error)
 {
     const size_t known = judgement->count;
     struct judge_pair *pairs = realloc(judgement->pairs, (known + surplus->count + 1) * sizeof *pairs);
@@ -208,13 +182,13 @@ static enum status merge(const struct surplus *surplus, struct judgement *judgem
     }
     judgement->pairs = pairs;
     qsort(pairs, known, sizeof *pairs, compare_pairs);
-    const float share = trust(surplus, judgement);
-    for (size_t i = 0; i < surplus->count; i++) {
+    for (size_t i = 0; i < surplus->count && most > 0; i++) {
         const struct mutual *mutual = &surplus->mutual[i];
-        const float probability = share * mutual->probability;
+        const float probability = mutual->probability;
         if (mutual->mirror || (double)probability < JUDGE_PROBABILITY_LEAST) {
             continue;
         }
+        most--;
         struct judge_pair *pair = find_pair(judgement, known, mutual);
         if (!pair) {
             pairs[judgement->count++] =
@@ -229,28 +203,60 @@ static enum status merge(const struct surplus *surplus, struct judgement *judgem
     return STATUS_OK;
 }
 
-enum status surplus_add(const struct neighbour_lists *lists, struct judgement *judgement, struct error *error)
+/* What the judge cannot tell counts for nothing where this can. */
+static enum status take(const struct surplus *surplus, size_t most, struct judgement *judgement,
+                        struct error *error)
+{
+    if (!judgement->known) {
+        judgement->count = 0;
+        judgement->known = true;
+        judgement->reason = NULL;
+    }
+    const enum status status = merge(surplus, most, judgement, error);
+    double shared = 0;
+    for (size_t i = 0; i < judgement->count; i++) {
+        shared += (double)judgement->pairs[i].probability;
+    }
+    judgement->shared = shared > judgement->shared ? shared : judgement->shared;
+    return status;
+}
+
+/* The pairs by their odds, with or without the help of chance. */
+static enum status find_pairs(struct surplus *surplus, bool apart, int threads, struct error *error)
+{
+    enum status status = consensus_create(surplus->lists, apart, threads, &surplus->consensus, error);
+    surplus->count = 0;
+    for (int side = 0; side < NEIGHBOUR_SIDES && status == STATUS_OK; side++) {
+        find_mutual(surplus, side);
+    }
+    consensus_free(&surplus->consensus);
+    return status == STATUS_OK ? estimate(surplus, error) : status;
+}
+
+enum status surplus_add(const struct neighbour_lists *lists, int threads, struct judgement *judgement,
+                        struct error *error)
 {
     const size_t datasets = lists->space.datasets;
     const uint64_t classes = lists->space.first_class[datasets];
     struct surplus surplus = {.lists = lists, .datasets = datasets, .classes = classes};
-    surplus.near = malloc((classes * datasets + 1) * sizeof *surplus.near);
-    surplus.nearest = malloc((classes * datasets + 1) * sizeof *surplus.nearest);
-    surplus.mutual = malloc((classes * datasets + 1) * sizeof *surplus.mutual);
-    enum status status = surplus.near && surplus.nearest && surplus.mutual
+    surplus.there = malloc((classes * datasets + 1) * sizeof *surplus.there);
+    surplus.back = malloc((classes * datasets + 1) * sizeof *surplus.back);
+    surplus.mutual = malloc((2 * classes * datasets + 1) * sizeof *surplus.mutual);
+    enum status status = surplus.there && surplus.back && surplus.mutual
                              ? STATUS_OK
                              : error_no_memory(error, "identity pairs");
-    for (int side = 0; side < NEIGHBOUR_SIDES && status == STATUS_OK; side++) {
-        find_mutual(&surplus, (enum neighbour_side)side);
-    }
     if (status == STATUS_OK) {
-        status = estimate(&surplus, error);
+        status = find_pairs(&surplus, true, threads, error);
     }
-    if (status == STATUS_OK) {
-        status = merge(&surplus, judgement, error);
+    const size_t stand_out = status == STATUS_OK ? count_likely(&surplus) : 0;
+    if (stand_out > 0) {
+        status = find_pairs(&surplus, false, threads, error);
     }
-    free(surplus.near);
-    free(surplus.nearest);
+    if (stand_out > 0 && status == STATUS_OK) {
+        status = take(&surplus, PAIRS_MOST * stand_out, judgement, error);
+    }
+    free(surplus.there);
+    free(surplus.back);
     free(surplus.mutual);
     return status;
 }

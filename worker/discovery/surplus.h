@@ -1,20 +1,22 @@
 /* More pairs than the judge is sure of, for a training, where late pairs cost more than wrong ones: those that are each
- * other's nearest in two datasets, by how many more there are of their score than of mirror images' (Elias and Gygi 2007:
- * the target-decoy estimate). A mirror image, the negative of a centre, is nobody's, so what is nearest to it is so by
- * chance.
+ * other's likeliest in two datasets (consensus.h), by how many more there are of their odds than of mirror images' (Elias
+ * and Gygi 2007: the target-decoy estimate). A mirror image, the negative of a centre, is nobody's, so what is likeliest
+ * to it is so by chance.
  *
- * Where strangers are more alike than mirror images are, and few people are shared, that promises too much. So its
- * probabilities are taken for as much as twice the share of its likely pairs that the judge, who looks at third datasets
- * too, holds likely as well, and at most for what they are.
+ * First those are counted that stand out without the help that chance gives to classes alone (`apart` in consensus.h). Where
+ * they are too few there are none. Otherwise come the likeliest by all support, up to twice as many: even where the judge,
+ * who promises no more than it keeps, cannot tell.
  */
 #ifndef DAIL_WORKER_DISCOVERY_SURPLUS_H
 #define DAIL_WORKER_DISCOVERY_SURPLUS_H
 
 #include "worker/identity/judge.h"
 
-/* Adds the pairs to a judgement of the same lists, of all classes, or raises the probability of those that it has.
- * STATUS_INTERNAL when memory runs out. */
-enum status surplus_add(const struct neighbour_lists *lists, struct judgement *judgement,
+/* Adds the pairs to a judgement of the same lists, of all classes, or raises the probability of those that it has; of a
+ * judgement that knows nothing it takes the place. Memory: SURPLUS_BYTES x classes x K x NEIGHBOUR_WIDTH. STATUS_INTERNAL
+ * when that runs out. */
+#define SURPLUS_BYTES 49
+enum status surplus_add(const struct neighbour_lists *lists, int threads, struct judgement *judgement,
                         struct error *error);
 
 #endif
