@@ -232,6 +232,9 @@ static void report(const struct pack_job *job, const struct pack_result *result,
     }
     printf("%llu images (%llu byte for byte), %.1f MiB, %.1f s", (unsigned long long)result->images,
            (unsigned long long)result->kept, (double)result->bytes / 1048576.0, seconds);
+    if (result->turned > 0) {
+        printf(", %llu turned upright as EXIF says", (unsigned long long)result->turned);
+    }
     if (result->fitted > 0) {
         static const char *const became[] = {"cropped to its middle", "padded with black", "stretched"};
         printf(", %llu not square, each %s", (unsigned long long)result->fitted, became[job->style.fit]);

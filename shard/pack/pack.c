@@ -100,6 +100,7 @@ static enum status write_batch(struct packing *packing, const struct batch *batc
                                            packing->source->label[image->number], image->kept, &image->origin,
                                            error);
             packing->result->fitted += image->fitted;
+            packing->result->turned += image->turned;
         } else {
             status = pack_bad_image(packing->style, image, error);
             if (status == STATUS_OK) {

@@ -60,6 +60,7 @@ struct pack_style {
 struct pack_result {
     uint64_t images; /* stored */
     uint64_t kept; /* of these, byte for byte */
+    uint64_t turned; /* upright, as EXIF says; of those packed by this call */
     uint64_t
         fitted; /* that are not square, so that `fit` told what became of them; of those packed by this call */
     uint64_t skipped; /* images (or pairs, of a verification set) left out as bad */

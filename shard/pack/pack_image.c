@@ -89,8 +89,7 @@ static enum status convert(const struct pack_style *style, uint8_t *bytes, size_
                                               &image, &packed->error);
     if (status == STATUS_OK) {
         packed->kept = (encoding == IMAGE_JPEG || encoding == IMAGE_PNG) && image.width == style->size &&
-                       image.height == style->size && image_orientation(bytes, size) == 1 &&
-                       size <= SHARD_IMAGE_BYTES_MAX;
+                       image.height == style->size && !packed->turned && size <= SHARD_IMAGE_BYTES_MAX;
         if (!packed->kept) {
             status = fit(style, &image, packed);
         }
@@ -163,6 +162,7 @@ static enum status pack(const struct pack_style *style, const struct pack_images
     }
     if (status == STATUS_OK) {
         packed->origin.bytes = crc_of(bytes, size);
+        packed->turned = image_orientation(bytes, size) != 1;
         status = convert(style, bytes, size, packed);
     }
     if (status != STATUS_OK) {
@@ -183,7 +183,7 @@ void pack_images(const struct pack_style *style, const struct pack_images_source
         } else {
             struct packed_image *image = &images[turn - 1];
             image->bytes = NULL;
-            image->kept = image->fitted = false;
+            image->kept = image->fitted = image->turned = false;
             image->status = pack(style, source, image);
         }
     }

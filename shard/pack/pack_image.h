@@ -22,6 +22,7 @@ struct packed_image {
     size_t size;
     bool kept; /* as they were in the source */
     bool fitted; /* it was not square */
+    bool turned; /* it did not lie upright */
     struct dataset_origin origin; /* of the source, as it was read */
     enum status status;
     struct error error;

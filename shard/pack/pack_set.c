@@ -22,7 +22,7 @@ struct pack_set {
     uint32_t images; /* of the source */
     uint32_t *stored; /* [images]: index in the set, or NO_IMAGE */
     uint64_t capacity; /* of pairs.image */
-    uint64_t kept, fitted, skipped; /* images, images, pairs */
+    uint64_t kept, turned, fitted, skipped; /* images, and pairs of these */
     struct pairs pairs;
 };
 
@@ -105,6 +105,7 @@ static enum status store(struct pack_set *set, const struct packed_image *image,
         pairs->encoding = IMAGE_UNKNOWN;
     }
     set->kept += image->kept;
+    set->turned += image->turned;
     set->fitted += image->fitted;
     return STATUS_OK;
 }
@@ -223,6 +224,7 @@ enum status pack_set_finish(struct pack_set *set, struct pack_result *result, st
     result->images = pairs->images;
     result->pairs = pairs->count;
     result->kept = set->kept;
+    result->turned = set->turned;
     result->fitted = set->fitted;
     result->skipped = set->skipped;
     set_free(set);

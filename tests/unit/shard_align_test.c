@@ -104,6 +104,7 @@ static void images_are_stored_upright(void **state)
         struct pack_dataset import = import_of(&work);
         assert_int_equal(pack_folder(&import, &style, &result, &error), STATUS_OK);
         assert_int_equal(result.kept, orientation == 1);
+        assert_int_equal(result.turned, orientation != 1);
         read_only_image(&work, stored);
         assert_memory_equal(stored, upright, sizeof upright);
     }
