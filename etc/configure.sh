@@ -64,7 +64,7 @@ lapack() {
     for library in '' -llapack; do
         # shellcheck disable=SC2086
         if echo 'void dsyevr_(void); int main(void) { dsyevr_(); return 0; }' |
-            "${CC:-cc}" -x c - -x none -o "$out.link" $blas $library 2>/dev/null; then
+            ${CC:-cc} -x c - -x none -o "$out.link" $blas $library 2>/dev/null; then
             rm -f "$out.link"
             printf 'LAPACK_LIBS := %s\n' "$library"
             return 0
