@@ -263,9 +263,11 @@ exits "an unknown key" $? 2
 check "none of these is even tried" test ! -e "$work/run"
 # shellcheck disable=SC2086
 run_to_end 120 --hostfile "$work/hostfile" $common --set run.dir="$work/hostfile-run" --set debug.stop_after_step=20
-exits "a hostfile of this host" $? 0
-is "as many workers as slots; what stopped itself went on" \
-    "$(records "$work/hostfile-run" start 'scalar @{$r->{workers}}' | tr '\n' ' ')" "2 2 "
+exits "a hostfile of this host: stopped as it was told" $? 75
+# shellcheck disable=SC2086
+run_to_end 120 --hostfile "$work/hostfile" $common --set run.dir="$work/hostfile-run"
+exits "and gone on with" $? 0
+is "as many workers as slots" "$(records "$work/hostfile-run" start 'scalar @{$r->{workers}}' | tr '\n' ' ')" "2 2 "
 
 # --- Without ssh, as in a container ---
 
