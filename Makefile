@@ -228,14 +228,14 @@ $(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 
-# Many tests wait more than they compute: three at a time keep two cores busy, the longest first.
-LONGEST := $(patsubst %,tests/system/%.t,torture slurm run hang hosts bad_input crash embed export slurm_script)
+# Many tests wait more than they compute: four at a time keep two cores busy, the longest first.
+LONGEST := $(patsubst %,tests/system/%.t,torture slurm run hang hosts export bad_input crash embed resume slurm_script readme)
 check-system: all $(BUILD)/tests/system/fault.so $(BUILD)/tests/system/reads.so
-	DAIL_BUILD=$(BUILD) prove -j3 --timer $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/*.t))
+	DAIL_BUILD=$(BUILD) prove -j4 --timer $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/*.t))
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
 check-oracle: all check-deps $(ORACLE)
-	DAIL_BUILD=$(BUILD) prove --timer tests/oracle
+	DAIL_BUILD=$(BUILD) prove -j3 --timer tests/oracle
 
 MACHINES ?=
 check-machines: all check-deps $(UNIT) $(MPITEST) $(ORACLE) ## the tests that train, as on other processors and with other seeds (an hour or two); MACHINES=Haswell/avx2/2
