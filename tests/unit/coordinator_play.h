@@ -136,7 +136,9 @@ static void write_checkpoint(struct play *play)
 static void leave(struct play *play, enum status status)
 {
     for (int w = 0; w < WORKERS; w++) {
-        push(play, w, (struct message){.kind = MESSAGE_DONE, .done = {(uint32_t)status, play->step}});
+        push(
+            play, w,
+            (struct message){.kind = MESSAGE_DONE, .done = {.status = (uint32_t)status, .step = play->step}});
     }
     play->done = true;
 }
