@@ -29,7 +29,7 @@ static inline void torch_scratch_put(struct torch_scratch *to, const void *bytes
 static inline void torch_scratch_number(struct torch_scratch *to, uint64_t number, int bytes)
 {
     for (int i = 0; i < bytes; i++) {
-        const uint8_t byte = (uint8_t)(number >> (8 * i));
+        const uint8_t byte = i < (int)sizeof number ? (uint8_t)(number >> (8 * i)) : 0;
         torch_scratch_put(to, &byte, 1);
     }
 }
