@@ -1,5 +1,5 @@
-/* What the files of pickle.h share: the machine (pickle_machine.c), and what calls come to (pickle_call.c).
- */
+/* What the files of pickle.h share: the machine (pickle_machine.c), its opcodes (pickle_opcode.c), and what calls come to
+ * (pickle_call.c). */
 #ifndef DAIL_SHARD_PICKLE_PICKLE_PRIVATE_H
 #define DAIL_SHARD_PICKLE_PICKLE_PRIVATE_H
 
@@ -45,6 +45,12 @@ enum status machine_end_mark(struct machine *machine, uint32_t *count, struct er
 /* Moves the topmost `count` of the stack, which are there, to the end of a list or tuple. */
 enum status machine_append(struct machine *machine, uint32_t count, struct pickle_items *items,
                            struct error *error);
+
+/* Carries an opcode out, with what of the file is its argument. STATUS_DATA, with no place, if it is none, or none that the
+ * pickle's subject needs. */
+enum status pickle_opcode_run(struct machine *machine, uint8_t code, struct error *error);
+/* pickletools' name of it; NULL if there is none. */
+const char *pickle_opcode_name(uint8_t code);
 
 /* A value that a call of `name` with `arguments` (a tuple) has. STATUS_DATA, with no place, if that is no
  * call that is known. */

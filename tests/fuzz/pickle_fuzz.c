@@ -1,5 +1,5 @@
 /* A verification set as a pickle.
- * Covers: shard/pickle/pickle.c shard/pickle/pickle_machine.c shard/pickle/pickle_call.c shard/pack/pickle_set.c */
+ * Covers: shard/pickle/pickle.c shard/pickle/pickle_opcode.c shard/pickle/pickle_machine.c shard/pickle/pickle_call.c shard/pack/pickle_set.c */
 #include "shard/pack/pickle_set.h"
 #include "tests/fuzz/fuzz.h"
 

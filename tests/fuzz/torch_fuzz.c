@@ -1,6 +1,6 @@
 /* A published backbone as PyTorch saves it, read into the smallest network.
  * Covers: worker/interchange/torch_file.c worker/interchange/zip.c worker/interchange/state_dict_names.c
- * shard/pickle/pickle.c shard/pickle/pickle_machine.c */
+ * shard/pickle/pickle.c shard/pickle/pickle_opcode.c shard/pickle/pickle_machine.c */
 #include "tests/fuzz/state_dict_fuzz.h"
 #include "worker/interchange/torch_file.h"
 
