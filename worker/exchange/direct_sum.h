@@ -18,7 +18,7 @@ struct direct_sums;
 
 /* On a communicator of the workers, which outlives it and whose tags from DIRECT_SUM_TAGS on it uses. NULL: no memory. */
 struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, int size);
-/* With nothing under way, or after a failure: then what is under way is left alone. */
+/* With nothing under way: MPI writes to its memory until then. */
 void direct_sums_free(struct direct_sums *sums);
 
 /* Starts a sum in place, or puts it behind those under way. All workers start the same ones in the same order. residual

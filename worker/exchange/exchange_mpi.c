@@ -508,7 +508,10 @@ static void mpi_close(struct exchange *exchange)
     free_list(&mpi->reductions);
     free_list(&mpi->pieces);
     free_list(&mpi->buckets);
-    direct_sums_free(mpi->direct);
+    /* MPI may still write to what is under way. */
+    if (!mpi->lost && !mpi->direct_under_way) {
+        direct_sums_free(mpi->direct);
+    }
     free(mpi);
 }
 
