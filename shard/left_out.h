@@ -48,7 +48,7 @@ struct left_out {
     struct left_out_item {
         enum left_out_reason reason;
         char *name, *detail; /* may be NULL */
-    } * items; /* [items_count], owned: all of them, or the first identities that vanish */
+    } * items; /* [item_count], owned: all of them, or the first identities that vanish */
     size_t item_count, capacity;
     uint64_t vanished; /* identities that nobody asked to be left out */
     bool failed; /* memory ran out */

@@ -85,16 +85,6 @@ static void score_side(const struct work *work, int side, float *const *near)
     }
 }
 
-static float highest(const struct work *work, int side, uint64_t class_index, size_t dataset)
-{
-    const float *score = work->score[side] + neighbour_place(work->lists, class_index, dataset);
-    float most = score[0];
-    for (size_t r = 1; r < NEIGHBOUR_WIDTH; r++) {
-        most = score[r] > most ? score[r] : most;
-    }
-    return most;
-}
-
 static void scale_list(const struct work *work, int side, size_t place, double mean, double deviation)
 {
     for (size_t i = place; i < place + NEIGHBOUR_WIDTH; i++) {
@@ -109,7 +99,8 @@ static void scale_scores(const struct work *work, size_t a, size_t b)
     const size_t sets[2] = {a, b};
     for (int i = 0; i < 2; i++) {
         for (uint64_t c = work->first[sets[i]]; c < work->first[sets[i] + 1]; c++) {
-            const double score = (double)highest(work, NEIGHBOUR_MIRROR, c, sets[1 - i]);
+            const double score =
+                (double)neighbour_highest(work->lists, work->score[NEIGHBOUR_MIRROR], c, sets[1 - i]);
             if (isfinite(score)) {
                 sum += score;
                 squares += score * score;

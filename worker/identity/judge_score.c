@@ -134,16 +134,6 @@ static void score_class(struct judge_work *work, uint64_t class)
     }
 }
 
-static float highest(const struct judge_work *work, int side, uint64_t class, size_t dataset)
-{
-    const float *score = work->evidence[side] + neighbour_place(work->lists, class, dataset);
-    float most = score[0];
-    for (size_t r = 1; r < NEIGHBOUR_WIDTH; r++) {
-        most = score[r] > most ? score[r] : most;
-    }
-    return most;
-}
-
 /* The mean and the deviation of the highest scores of the mirror images of two datasets. */
 static void measure_mirrors(struct judge_work *work, size_t a, size_t b)
 {
@@ -154,7 +144,8 @@ static void measure_mirrors(struct judge_work *work, size_t a, size_t b)
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < 2; i++) {
             for (uint64_t class = first[sets[i]]; class < first[sets[i] + 1]; class ++) {
-                const double score = (double)highest(work, NEIGHBOUR_MIRROR, class, sets[1 - i]);
+                const double score = (double)neighbour_highest(work->lists, work->evidence[NEIGHBOUR_MIRROR],
+                                                               class, sets[1 - i]);
                 if (!isfinite(score)) {
                     continue;
                 }
@@ -217,7 +208,8 @@ static void add_rows(struct judge_work *work, size_t a, size_t b, struct mixture
     pair->rows = 0;
     for (int i = 0; i < 2; i++) {
         for (uint64_t class = first[sets[i]]; class < first[sets[i] + 1]; class ++) {
-            const double score = (double)highest(work, NEIGHBOUR_OWN, class, sets[1 - i]);
+            const double score =
+                (double)neighbour_highest(work->lists, work->evidence[NEIGHBOUR_OWN], class, sets[1 - i]);
             if (!isfinite(score)) {
                 continue;
             }

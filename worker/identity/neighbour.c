@@ -46,6 +46,17 @@ size_t neighbour_place(const struct neighbour_lists *lists, uint64_t class, size
     return ((size_t)(class - lists->begin) * lists->space.datasets + dataset) * NEIGHBOUR_WIDTH;
 }
 
+float neighbour_highest(const struct neighbour_lists *lists, const float *values, uint64_t class,
+                        size_t dataset)
+{
+    const float *value = values + neighbour_place(lists, class, dataset);
+    float most = value[0];
+    for (size_t r = 1; r < NEIGHBOUR_WIDTH; r++) {
+        most = value[r] > most ? value[r] : most;
+    }
+    return most;
+}
+
 static bool is_nearer(float cosine, uint32_t class, float than, uint32_t than_class)
 {
     return cosine > than || (cosine == than && class < than_class);

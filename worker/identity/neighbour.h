@@ -44,4 +44,8 @@ enum status neighbour_offer(struct neighbour_lists *lists, const struct centre_b
 /* Where a class's list of a dataset begins in `class` and `cosine`. */
 size_t neighbour_place(const struct neighbour_lists *lists, uint64_t class, size_t dataset);
 
+/* The highest of what `values`, laid out as `cosine`, has for a class's list of a dataset. */
+float neighbour_highest(const struct neighbour_lists *lists, const float *values, uint64_t class,
+                        size_t dataset);
+
 #endif
