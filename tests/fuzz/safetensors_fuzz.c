@@ -6,8 +6,7 @@
 
 enum { LENGTH_BYTES = 8 };
 
-/* Every array that the reader believes in can be read, in the memory that its shape asks for. */
-static void read_arrays(const char *path)
+static void read_arrays(const char *path, size_t size)
 {
     struct safetensors file;
     struct error error;
@@ -17,17 +16,10 @@ static void read_arrays(const char *path)
     uint64_t end = 0;
     for (size_t i = 0; i < file.count; i++) {
         const struct safetensors_array *array = &file.arrays[i];
-        fuzz_require(array->begin == end && array->end >= end, "arrays lie one behind the other");
+        fuzz_require(array->begin == end, "arrays lie one behind the other");
         fuzz_require(safetensors_find(file.arrays, file.count, array->name), "an array is found by its name");
         end = array->end;
-        if (array->type == SAFETENSORS_F32 || array->type == SAFETENSORS_F16 ||
-            array->type == SAFETENSORS_BF16) {
-            fuzz_require(array->count <= end - array->begin, "a shape asks for no more than there is");
-            float *values = malloc((size_t)array->count * sizeof *values + 1);
-            fuzz_require(values && safetensors_read(&file, array, values, &error) == STATUS_OK,
-                         "an array can be read");
-            free(values);
-        }
+        state_dict_fuzz_array(&file, array, size);
     }
     safetensors_close(&file);
 }
@@ -36,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[512];
     fuzz_write("net.safetensors", data, size, path, sizeof path);
-    read_arrays(path);
+    read_arrays(path, size);
     state_dict_fuzz_file(path);
     return 0;
 }
