@@ -26,11 +26,12 @@ for phase in "conv forward" "conv backward data" "conv backward weights" "normal
 done
 says "the machine's peak" '^machine +sgemm [0-9.]+ GFLOP/s, copy [0-9.]+ GB/s, on 1 thread'
 if grep -q -w avx2 /proc/cpuinfo; then
+    machine=${OPENBLAS_CORETYPE-}
     export OPENBLAS_CORETYPE=Prescott
     # shellcheck disable=SC2086
     bench 0 "the same with old kernels in OpenBLAS" $small --steps 1
     says "they are named" '^openblas +Prescott kernels, which do not use all instructions of this processor: [0-9.]+ GFLOP/s'
-    unset OPENBLAS_CORETYPE
+    [ -n "$machine" ] && OPENBLAS_CORETYPE=$machine || unset OPENBLAS_CORETYPE
 fi
 says "what of activations moves" '^activations [0-9]+ MB an image read and written, [0-9]+ at least'
 says "the memory" '^memory +[0-9]+ MiB at the peak; network [0-9]+'
