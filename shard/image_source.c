@@ -46,21 +46,18 @@ static const char *file_name(const char *path)
 static enum status count_shards(struct image_source *source, struct error *error)
 {
     char dataset[SHARD_NAME_MAX] = "";
-    uint32_t id = 0;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < source->shards && status == STATUS_OK; i++) {
         struct shard shard = {0};
         status = shard_open(source->paths[i], &shard, error);
         if (status == STATUS_OK && i > 0 &&
-            (strcmp(shard.dataset, dataset) != 0 || shard.dataset_id != id ||
-             shard.classes != source->classes)) {
+            (strcmp(shard.dataset, dataset) != 0 || shard.classes != source->classes)) {
             status = error_set(error, STATUS_USAGE, source->paths[i], "name the datasets one by one",
-                               "the shard is of dataset %s (id %u), the ones before of %s (id %u)",
-                               shard.dataset, shard.dataset_id, dataset, id);
+                               "the shard is of dataset %s (%u classes), the ones before of %s (%u)",
+                               shard.dataset, shard.classes, dataset, source->classes);
         }
         if (i == 0) {
             memcpy(dataset, shard.dataset, sizeof dataset);
-            id = shard.dataset_id;
             source->classes = shard.classes;
         }
         source->images += shard.images;

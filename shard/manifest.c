@@ -123,10 +123,9 @@ static enum status check_shard(const struct manifest *manifest, uint32_t index, 
 {
     const struct manifest_shard *listed = &manifest->shards[index];
     struct stat file;
-    if (strcmp(shard->dataset, manifest->name) != 0 || shard->dataset_id != manifest->dataset_id) {
+    if (strcmp(shard->dataset, manifest->name) != 0) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,
-                         "the shard is of dataset %s (id %u) and the manifest of %s (id %u)", shard->dataset,
-                         shard->dataset_id, manifest->name, manifest->dataset_id);
+                         "the shard is of dataset %s and the manifest of %s", shard->dataset, manifest->name);
     }
     if (shard->shard != index || shard->shards != manifest->shard_count) {
         return error_set(error, STATUS_DATA, shard->path, PACK_AGAIN,

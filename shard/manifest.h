@@ -28,7 +28,7 @@ struct manifest {
     char path[1024];
     char directory[1024];
     char name[SHARD_NAME_MAX];
-    uint32_t dataset_id;
+    uint32_t dataset_id; /* of the packer's choice; nothing is told apart by it */
     uint32_t classes;
     uint64_t images;
     int image_size;

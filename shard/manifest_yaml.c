@@ -52,7 +52,7 @@ static enum status read_root(const struct strict_yaml *yaml, const yaml_node_t *
         {"dail_format", STRICT_YAML_NAME, format, sizeof format, 0, 0, false},
         {"version", STRICT_YAML_INT, &version, 0, 1, MANIFEST_VERSION, false},
         {"name", STRICT_YAML_NAME, manifest->name, sizeof manifest->name, 0, 0, false},
-        {"dataset_id", STRICT_YAML_UINT32, &manifest->dataset_id, 0, 0, 0, false},
+        {"dataset_id", STRICT_YAML_UINT32, &manifest->dataset_id, 0, 0, 0, true},
         {"classes", STRICT_YAML_UINT32, &manifest->classes, 0, 0, 0, false},
         {"images", STRICT_YAML_UINT64, &manifest->images, 0, 0, INT64_MAX, false},
         {"image_size", STRICT_YAML_INT, &manifest->image_size, 0, 0, IMAGE_SIDE_MAX, false},

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Packs datasets on an HPC cluster:  sbatch --array=1-10 slurm/dail-pack.sh LIST FOLDER [options of dail pack]
 #
-# LIST has a line per dataset, "name id images [options of dail pack]", with # for comments and quotes around what
-# has spaces; FOLDER receives the shards and manifests:
-#   ms1m   0  /data/ms1m        --min-images 2
-#   casia  1  "/data/casia web" --exclude casia-bad.txt
+# LIST has a line per dataset, "name images [options of dail pack]", with # for comments and quotes around what
+# has spaces (lists of older versions have a number between the two); FOLDER receives the shards and manifests:
+#   ms1m   /data/ms1m        --min-images 2
+#   casia  "/data/casia web" --exclude casia-bad.txt
 # The array's tasks take the lines in turn; without an array one job packs them all, one after another.
 #
 # A dataset whose manifest is there already is left alone, and one that was broken off goes on from its finished
@@ -39,14 +39,19 @@ mapfile -t lines < <(grep -v '^[[:space:]]*\(#\|$\)' "$list")
 first=$(((${SLURM_ARRAY_TASK_ID:-1} - ${SLURM_ARRAY_TASK_MIN:-1}) / ${SLURM_ARRAY_TASK_STEP:-1}))
 tasks=${SLURM_ARRAY_TASK_COUNT:-1}
 
-# pack NAME ID IMAGES [OPTION...]
+# pack NAME [ID] IMAGES [OPTION...]
 pack() {
-    local name=$1 id=$2 images=$3
-    shift 3
+    local name=$1
+    shift
+    if [[ $1 =~ ^[0-9]+$ && ${2:-} != -* && -n ${2:-} ]]; then
+        shift
+    fi
+    local images=$1
+    shift
     if [ -e "$folder/$name.yaml" ]; then
         say "$folder/$name.yaml is there already"
     else
-        "$dail" pack "$images" -o "$folder" --name "$name" --id "$id" "$@"
+        "$dail" pack "$images" -o "$folder" --name "$name" "$@"
     fi
 }
 
@@ -55,7 +60,7 @@ worst=0
 failed=
 for ((i = first; i < ${#lines[@]}; i += tasks)); do
     mapfile -t words < <(xargs -n 1 printf '%s\n' <<<"${lines[i]}") # takes quotes as a shell does, and runs nothing
-    [ ${#words[@]} -ge 3 ] || fail "no \"name id images\" in $list: ${lines[i]}"
+    [ ${#words[@]} -ge 2 ] || fail "no \"name images\" in $list: ${lines[i]}"
     pack "${words[@]}" "$@"
     code=$?
     [ $code = 0 ] || failed="$failed ${words[0]}"

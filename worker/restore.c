@@ -142,7 +142,7 @@ static enum status share_identity(struct trainer *trainer, struct source *source
 static int find_dataset(const struct checkpoint_state *state, const struct manifest *manifest)
 {
     for (size_t i = 0; i < state->dataset_count; i++) {
-        if (state->datasets[i].id == manifest->dataset_id &&
+        if (strcmp(state->datasets[i].name, manifest->name) == 0 &&
             state->datasets[i].classes == manifest->classes) {
             return (int)i;
         }
@@ -159,8 +159,8 @@ static enum status read_all(struct trainer *trainer, struct source *source, stru
         source->rows_of[k] = find_dataset(&source->state, manifest);
         if (source->rows_of[k] < 0) {
             status = error_set(error, STATUS_DATA, source->path, "give another checkpoint.resume or run.dir",
-                               "the checkpoint has no dataset %u (%s) of %u classes", manifest->dataset_id,
-                               manifest->name, manifest->classes);
+                               "the checkpoint has no dataset %s of %u classes", manifest->name,
+                               manifest->classes);
         }
     }
     if (status == STATUS_OK && discovers(trainer)) {

@@ -364,7 +364,7 @@ static const struct option_spec options[] = {
      .kind = OPTION_INT,
      .offset = AT(id),
      .metavar = "N",
-     .help = "the dataset's id",
+     .help = "a number that its files keep; trainings number their datasets themselves",
      .max = INT_MAX},
     {.name = "size",
      .short_name = 's',
@@ -483,9 +483,9 @@ static const struct option_spec options[] = {
 static const struct operand_spec operands[] = {{.name = "FOLDER", .max = 1, .word = WORD_FOLDER}, {0}};
 
 static const struct command_example examples[] = {
-    {"dail pack faces/casia -o data --id 0 --skip-bad", "a folder of identities as the dataset casia"},
-    {"dail pack --rec faces_ms1mv3 -o data --name ms1mv3 --id 1", "an InsightFace set"},
-    {"dail pack img_celeba -o data --id 2 --landmarks list_landmarks_celeba.txt", "photographs, aligned"},
+    {"dail pack faces/casia -o data --skip-bad", "a folder of identities as the dataset casia"},
+    {"dail pack --rec faces_ms1mv3 -o data --name ms1mv3", "an InsightFace set"},
+    {"dail pack img_celeba -o data --landmarks list_landmarks_celeba.txt", "photographs, aligned"},
     {"dail pack --pairs lfw-pairs.txt --images faces/lfw -o data/lfw.h5", "a verification set"},
     {0}};
 

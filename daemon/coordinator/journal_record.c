@@ -26,7 +26,7 @@ static void list_datasets(struct status_start *start, const struct setup *setup)
         const struct manifest *manifest = &setup->manifests[k];
         start->datasets.at[start->datasets.count++] =
             (struct status_dataset){.name = manifest->name,
-                                    .id = manifest->dataset_id,
+                                    .id = (int64_t)k,
                                     .classes = (int64_t)manifest->classes,
                                     .images = (int64_t)manifest->images,
                                     .shards = (int64_t)manifest->shard_count};

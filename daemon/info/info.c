@@ -26,6 +26,16 @@ static void print_bytes(FILE *output, const char *label, uint64_t bytes)
     fprintf(output, "%-12s %llu (%.1f MiB)\n", label, (unsigned long long)bytes, mega);
 }
 
+/* An id that nobody chose tells nothing. */
+static void print_dataset(FILE *output, const char *name, uint32_t id)
+{
+    if (id == 0) {
+        fprintf(output, "%-12s %s\n", "dataset", name);
+    } else {
+        fprintf(output, "%-12s %s (id %u)\n", "dataset", name, id);
+    }
+}
+
 /* --- Shards --- */
 
 static int compare_labels(const void *left, const void *right)
@@ -47,7 +57,7 @@ static enum status print_shard(const char *path, FILE *output, struct error *err
         present += i == 0 || shard.label[i] != shard.label[i - 1];
     }
     fprintf(output, "%s: shard %u (from 0) of %u\n", path, shard.shard, shard.shards);
-    fprintf(output, "%-12s %s (id %u)\n", "dataset", shard.dataset, shard.dataset_id);
+    print_dataset(output, shard.dataset, shard.dataset_id);
     fprintf(output, "%-12s %u, of which %u are in this shard\n", "classes", shard.classes, present);
     fprintf(output, "%-12s %u, %s\n", "images", shard.images, shard_encoding_name(shard.encoding));
     print_bytes(output, "image bytes", shard.bytes);
@@ -68,7 +78,7 @@ static enum status print_manifest(const char *path, FILE *output, struct error *
         bytes += manifest.shards[i].bytes;
     }
     fprintf(output, "%s: dataset\n", path);
-    fprintf(output, "%-12s %s (id %u)\n", "dataset", manifest.name, manifest.dataset_id);
+    print_dataset(output, manifest.name, manifest.dataset_id);
     fprintf(output, "%-12s %u\n", "classes", manifest.classes);
     fprintf(output, "%-12s %llu of %d x %d, %s\n", "images", (unsigned long long)manifest.images,
             manifest.image_size, manifest.image_size, shard_encoding_name(manifest.encoding));

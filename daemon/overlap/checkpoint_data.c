@@ -49,8 +49,7 @@ static struct checkpoint_data *find_dataset(const struct finder *finder, const s
 {
     for (size_t i = 0; i < finder->count; i++) {
         const struct checkpoint_dataset *dataset = finder->data[i].dataset;
-        if (strcmp(dataset->name, manifest->name) == 0 && dataset->id == manifest->dataset_id &&
-            dataset->classes == manifest->classes) {
+        if (strcmp(dataset->name, manifest->name) == 0 && dataset->classes == manifest->classes) {
             return &finder->data[i];
         }
     }
@@ -68,8 +67,7 @@ static enum status take_manifest(const struct finder *finder, const char *path, 
     struct checkpoint_data *data = find_dataset(finder, &manifest);
     if (!data) {
         status = error_set(error, STATUS_DATA, path, "name the manifests that the run was trained on",
-                           "the checkpoint has no dataset %s of id %u and %u classes", manifest.name,
-                           manifest.dataset_id, manifest.classes);
+                           "the checkpoint has no dataset %s of %u classes", manifest.name, manifest.classes);
     }
     if (status != STATUS_OK || data->found) {
         manifest_close(&manifest);

@@ -308,13 +308,12 @@ void report_write_datasets(const struct report *report, FILE *out)
     for (size_t i = 0; i < log->dataset_count; i++) {
         all += (double)log->datasets[i].images;
     }
-    begin_table(out, "<dataset|number|id|identities|images|share %|images each|shards");
+    begin_table(out, "<dataset|number|identities|images|share %|images each|shards");
     for (size_t i = 0; i < log->dataset_count; i++) {
         const struct status_dataset *dataset = &log->datasets[i];
         fputs("<tr>", out);
         cell(out, "text", "%s", dataset->name);
         cell(out, NULL, "%zu", i + 1);
-        cell(out, NULL, "%lld", (long long)dataset->id);
         cell(out, NULL, "%lld", (long long)dataset->classes);
         cell(out, NULL, "%lld", (long long)dataset->images);
         figure_cell(out, 1, 100 * (double)dataset->images / all);

@@ -92,12 +92,11 @@ enum status resume_check_fit(const struct setup *setup, const struct checkpoint_
     for (size_t k = 0; k < setup->datasets; k++) {
         const struct checkpoint_dataset *there = &state->datasets[k];
         const struct manifest *here = &setup->manifests[k];
-        if (there->id != here->dataset_id || there->classes != here->classes) {
-            return error_set(
-                error, STATUS_USAGE, path, other_model,
-                "this is a checkpoint of another model: its dataset %zu is %s (id %u, %u classes), "
-                "the configuration's is %s (id %u, %u classes)",
-                k + 1, there->name, there->id, there->classes, here->name, here->dataset_id, here->classes);
+        if (strcmp(there->name, here->name) != 0 || there->classes != here->classes) {
+            return error_set(error, STATUS_USAGE, path, other_model,
+                             "this is a checkpoint of another model: its dataset %zu is %s (%u classes), the "
+                             "configuration's is %s (%u classes)",
+                             k + 1, there->name, there->classes, here->name, here->classes);
         }
     }
     return STATUS_OK;

@@ -57,11 +57,11 @@ static enum status check_distinct(const struct setup *setup, size_t k, struct er
     const struct manifest *manifest = &setup->manifests[k];
     for (size_t i = 0; i < k; i++) {
         const struct manifest *other = &setup->manifests[i];
-        if (other->dataset_id == manifest->dataset_id || strcmp(other->name, manifest->name) == 0) {
+        if (strcmp(other->name, manifest->name) == 0) {
             return error_set(error, STATUS_USAGE, manifest->path,
-                             "name every dataset once; pack one of them again with another --name and --id",
-                             "datasets %s (id %u) and %s (id %u) are not told apart", other->name,
-                             other->dataset_id, manifest->name, manifest->dataset_id);
+                             "list every dataset once; pack one of two that share a name with another --name",
+                             "datasets %zu and %zu of the configuration are both %s: %s has the first", i + 1,
+                             k + 1, manifest->name, other->path);
         }
     }
     return STATUS_OK;

@@ -62,7 +62,7 @@ repaired
 rm "$data/tiny1.yaml"
 refused "a missing manifest" 3 "tiny1.yaml"
 repaired
-refused "a dataset twice" 2 "not told apart" --set data.datasets="[$data/tiny0.yaml,$data/tiny0.yaml]"
+refused "a dataset twice" 2 "datasets 1 and 2 of the configuration are both tiny0" --set data.datasets="[$data/tiny0.yaml,$data/tiny0.yaml]"
 refused "a missing verification set" 3 "nowhere.h5" --set validation="[$data/nowhere.h5]"
 "$build/dail" synth -o "$work/large" --datasets 1 --identities 2 --images 2 --size 48 --pairs 20 --name large >/dev/null 2>&1
 refused "a verification set of another image size" 2 "large0-within.h5" --set validation="[$work/large/large0-within.h5]"

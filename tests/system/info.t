@@ -23,7 +23,7 @@ checkpoint=$(newest_checkpoint "$run")
 # --- Data ---
 told "$data/tiny0.yaml" "tiny0.yaml: dataset" "^images +144 of 32 x 32, jpeg"
 says "and its fingerprint" "^fingerprint +[0-9a-f]{16}$"
-told "$data/tiny0-00001.h5" "tiny0-00001.h5: shard 1 \(from 0\) of 2" "^dataset +tiny0 \(id 0\)"
+told "$data/tiny0-00001.h5" "tiny0-00001.h5: shard 1 \(from 0\) of 2" "^dataset +tiny0$"
 told "$data/tiny0-classes.txt" "tiny0-classes.txt: class names of a dataset" "^classes +12, from tiny0-000000 to tiny0-000011"
 told "$data/tiny-cross.h5" "tiny-cross.h5: verification set" "^pairs +40: 20 of one person, 20 of two"
 told "$data/overlap.tsv" "overlap.tsv: people in two datasets" "^datasets +tiny0 and tiny1: "

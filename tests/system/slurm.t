@@ -277,7 +277,7 @@ is "and is not in the queue" "$(squeue -h | wc -l)" 0
 mkdir -p "$work/faces/one"
 "$build/dail" synth --sheet "$work/faces/one/1.png" >/dev/null 2>&1
 for name in a b c; do
-    echo "$name 0 $work/faces --size 32" >>"$work/list"
+    echo "$name $work/faces --size 32" >>"$work/list"
 done
 sbatch --wait --array=1-3 --output="$work/pack-%a.log" slurm/dail-pack.sh "$work/list" "$work/packed" >"$work/said" 2>&1
 verdict "an array of three packs three datasets"

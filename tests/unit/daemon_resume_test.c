@@ -94,6 +94,14 @@ static void refuses_a_checkpoint_of_another_model(void **state)
         assert_non_null(strstr(error.what, "another model"));
         assert_non_null(strstr(error.what, what[i]));
     }
+    struct checkpoint_dataset named[2] = {{"alpha", 4, 10, 2, ""}, {"gamma", 9, 3, 1, ""}};
+    struct checkpoint_dataset renumbered[2] = {{"alpha", 0, 10, 2, ""}, {"beta", 0, 3, 1, ""}};
+    bad[0] = good;
+    bad[0].datasets = named;
+    assert_int_equal(resume_check_fit(&fixture->setup, &bad[0], "c", &error), STATUS_USAGE);
+    assert_non_null(strstr(error.what, "gamma"));
+    bad[0].datasets = renumbered;
+    assert_int_equal(resume_check_fit(&fixture->setup, &bad[0], "c", &error), STATUS_OK);
     bad[0] = good;
     bad[0].hidden_count = 1;
     assert_int_equal(resume_check_fit(&fixture->setup, &bad[0], "c", &error), STATUS_USAGE);

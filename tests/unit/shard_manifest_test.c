@@ -203,9 +203,13 @@ static void other_shards_are_refused(void **state)
     char **names;
     (void)state;
     assert_int_equal(manifest_open(GOLDEN "golden.yaml", &manifest, &error), STATUS_OK);
-    manifest.dataset_id++;
+    manifest.name[0]++;
     assert_int_equal(manifest_open_shard(&manifest, 0, &shard, &error), STATUS_DATA);
-    assert_non_null(strstr(error.what, "(id 77)"));
+    assert_non_null(strstr(error.what, "the shard is of dataset golden and the manifest of holden"));
+    manifest.name[0]--;
+    manifest.dataset_id++;
+    assert_int_equal(manifest_open_shard(&manifest, 0, &shard, &error), STATUS_OK);
+    shard_close(&shard);
     manifest.dataset_id--;
     manifest.shards[0].images++;
     assert_int_equal(manifest_open_shard(&manifest, 0, &shard, &error), STATUS_DATA);

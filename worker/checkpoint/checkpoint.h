@@ -25,7 +25,8 @@
 
 struct checkpoint_dataset {
     char name[128];
-    uint32_t id, classes;
+    uint32_t id; /* the manifest's; nothing is told apart by it */
+    uint32_t classes;
     uint32_t parts; /* files its classifier is split in */
     char fingerprint[MANIFEST_FINGERPRINT_SIZE]; /* manifest_fingerprint of the dataset; empty: not told */
 };
@@ -131,7 +132,7 @@ enum status checkpoint_read_model(const char *path, const struct parameter_group
  * another has a row of no meaning in the checkpoint. The caller frees *groups. */
 enum status checkpoint_read_identity(const char *path, const struct checkpoint_state *state,
                                      struct identity_groups **groups, struct error *error);
-/* The checkpoint's dataset whose class rows are those of `manifest`, which has its fingerprint: of its id and number of
+/* The checkpoint's dataset whose class rows are those of `manifest`, which has its fingerprint: of its name and number of
  * classes, and, as far as that is told, of the same people. NULL: none, and `why` says why. */
 const struct checkpoint_dataset *checkpoint_find_rows(const struct checkpoint_state *state,
                                                       const struct manifest *manifest, char *why,
