@@ -60,7 +60,23 @@ struct reading {
     struct name_list *names;
     struct left_out *left_out;
     const struct face_table *faces; /* images are to be named by it; or NULL */
+    const char *identity; /* whose folder it is, of images */
+    struct name_filter *chosen; /* of images */
 };
+
+/* Whether an image is to be taken; those that are not are told. */
+static bool takes_image(const struct reading *reading, const char *name, const char *path)
+{
+    if (!name_filter_takes_image(reading->chosen, reading->identity, name)) {
+        left_out_add(reading->left_out, LEFT_OUT_EXCLUDED_IMAGE, path, NULL);
+        return false;
+    }
+    if (reading->faces && !face_table_find(reading->faces, path)) {
+        left_out_add(reading->left_out, LEFT_OUT_NOT_NAMED, path, NULL);
+        return false;
+    }
+    return true;
+}
 
 static enum status read_entry(const struct reading *reading, DIR *directory, const struct dirent *entry,
                               struct error *error)
@@ -79,14 +95,11 @@ static enum status read_entry(const struct reading *reading, DIR *directory, con
     }
     const bool wanted = reading->folders ? kind == S_IFDIR : kind == S_IFREG && is_image(name);
     enum status status = file_join(reading->path, name, path, wanted && reading->faces ? error : NULL);
-    if (wanted && reading->faces) {
-        if (status != STATUS_OK) {
-            return status;
-        }
-        if (!face_table_find(reading->faces, path)) {
-            left_out_add(reading->left_out, LEFT_OUT_NOT_NAMED, path, NULL);
-            return STATUS_OK;
-        }
+    if (wanted && reading->faces && status != STATUS_OK) {
+        return status;
+    }
+    if (wanted && !reading->folders && !takes_image(reading, name, status == STATUS_OK ? path : name)) {
+        return STATUS_OK;
     }
     if (wanted) {
         return name_list_add(reading->names, name) ? STATUS_OK : error_no_memory(error, reading->path);
@@ -122,13 +135,30 @@ static enum status read_names(const struct reading *reading, struct error *error
 
 /* --- The whole --- */
 
-static enum status add_identity(struct folder *folder, const char *name, const struct folder_filter *filter,
-                                struct error *error)
+/* Those beyond the first `most`. */
+static void cap_images(struct name_list *images, uint32_t most, const char *folder, struct left_out *left_out)
+{
+    char path[PATH_SIZE];
+    for (size_t i = most; most > 0 && i < images->count; i++) {
+        const char *name = images->names[i];
+        left_out_add(left_out, LEFT_OUT_MANY, file_join(folder, name, path, NULL) == STATUS_OK ? path : name,
+                     NULL);
+        free(images->names[i]);
+    }
+    images->count = most > 0 && images->count > most ? most : images->count;
+}
+
+static enum status add_identity(struct folder *folder, const char *name, struct name_filter *chosen,
+                                const struct folder_filter *filter, struct error *error)
 {
     char path[PATH_SIZE];
     struct name_list images = {0};
-    const struct reading reading = {
-        .path = path, .names = &images, .left_out = filter->left_out, .faces = filter->faces};
+    const struct reading reading = {.path = path,
+                                    .names = &images,
+                                    .left_out = filter->left_out,
+                                    .faces = filter->faces,
+                                    .identity = name,
+                                    .chosen = chosen};
     if (strpbrk(name, "\r\n")) {
         return error_set(error, STATUS_DATA, folder->path, "rename it",
                          "the name of a folder contains a line break, and names are kept one a line");
@@ -144,6 +174,7 @@ static enum status add_identity(struct folder *folder, const char *name, const s
         name_list_free(&images);
         return status;
     }
+    cap_images(&images, filter->max_images, path, filter->left_out);
     struct folder_identity *identity = &folder->identities[folder->count++];
     identity->images = images.names;
     identity->image_count = (uint32_t)images.count;
@@ -164,7 +195,7 @@ static enum status nothing_left(const struct folder *folder, const struct left_o
 }
 
 static enum status add_identities(struct folder *folder, const struct name_list *names,
-                                  const struct name_filter *chosen, const struct folder_filter *filter,
+                                  struct name_filter *chosen, const struct folder_filter *filter,
                                   struct error *error)
 {
     enum status status = name_filter_check(chosen, names, folder->path, error);
@@ -178,10 +209,13 @@ static enum status add_identities(struct folder *folder, const struct name_list 
     for (size_t i = 0; i < names->count && status == STATUS_OK; i++) {
         const char *name = names->names[i];
         if (name_filter_takes(chosen, name)) {
-            status = add_identity(folder, name, filter, error);
+            status = add_identity(folder, name, chosen, filter, error);
         } else {
             left_out_add(filter->left_out, name_filter_reason(chosen, name), name, NULL);
         }
+    }
+    if (status == STATUS_OK) {
+        status = name_filter_check_images(chosen, folder->path, error);
     }
     return status == STATUS_OK && folder->count == 0 ? nothing_left(folder, filter->left_out, error) : status;
 }
@@ -192,7 +226,8 @@ enum status folder_list(const char *path, const struct folder_filter *filter, st
     struct name_list names = {0};
     struct name_filter chosen;
     *folder = (struct folder){.path = path};
-    enum status status = name_filter_read(filter->include, filter->exclude, &chosen, error);
+    enum status status = name_filter_read(filter->include, filter->exclude,
+                                          filter->dataset ? filter->dataset : "", &chosen, error);
     if (status == STATUS_OK) {
         const struct reading reading = {
             .path = path, .folders = true, .names = &names, .left_out = filter->left_out};

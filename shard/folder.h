@@ -23,9 +23,11 @@ struct folder {
 struct face_table;
 
 struct folder_filter {
+    const char *dataset; /* whose rows of a table in `exclude` are meant; where there is none NULL */
     const char *include; /* file of identities, one a line: only these, and each must be there; or NULL */
-    const char *exclude; /* likewise: none of these, and each must be there; or NULL */
-    uint32_t min_images; /* identities with fewer are left out */
+    const char *exclude; /* likewise: none of these, nor of these images (shard/name_filter.h); or NULL */
+    uint32_t min_images; /* identities with fewer are left out, once other images are */
+    uint32_t max_images; /* of an identity the first so many are taken; 0: all */
     struct left_out *left_out; /* is told what else is there; or NULL */
     const struct face_table *faces; /* images that it does not name are left out; or NULL */
 };

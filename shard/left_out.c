@@ -36,6 +36,8 @@ static const struct reason {
     [LEFT_OUT_FEW] = {"identity", "identity", "identities", "with fewer images than wanted", false},
     [LEFT_OUT_EXCLUDED] = {"identity", "identity", "identities", "to be excluded", false},
     [LEFT_OUT_NOT_INCLUDED] = {"identity", "identity", "identities", "not to be included", false},
+    [LEFT_OUT_EXCLUDED_IMAGE] = {"image", "image", "images", "to be excluded", false},
+    [LEFT_OUT_MANY] = {"image", "image", "images", "more than an identity's most", false},
     [LEFT_OUT_EMPTIED] = {"identity", "identity", "identities",
                           "of bad images alone, whose label stays empty", false},
 };

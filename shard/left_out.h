@@ -30,6 +30,8 @@ enum left_out_reason {
     LEFT_OUT_FEW, /* --min-images */
     LEFT_OUT_EXCLUDED,
     LEFT_OUT_NOT_INCLUDED,
+    LEFT_OUT_EXCLUDED_IMAGE,
+    LEFT_OUT_MANY, /* an image; --max-images */
     LEFT_OUT_EMPTIED, /* an identity that lost all its images to --skip-bad, and keeps its label */
     LEFT_OUT_REASONS
 };

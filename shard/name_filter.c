@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As in the lists that runs take (data.exclude). */
+#define TABLE "dataset\tidentity\timage"
+
 static int compare(const void *left, const void *right)
 {
     const struct filter_line *a = left, *b = right;
@@ -25,18 +28,49 @@ static bool add(struct filter_list *list, const char *name, size_t line)
         list->lines = larger;
         list->capacity = capacity;
     }
-    list->lines[list->count] = (struct filter_line){strdup(name), line};
+    list->lines[list->count] = (struct filter_line){strdup(name), line, false};
     return list->lines[list->count].name && ++list->count > 0;
 }
 
-static enum status read_list(const char *path, struct filter_list *list, struct error *error)
+/* A row of a table: dataset, identity, image, and what else there is. */
+static enum status read_row(struct line_reader *reader, char *line, const char *dataset,
+                            struct name_filter *filter, struct error *error)
+{
+    char *fields[4] = {line}, name[PATH_SIZE];
+    int count = 1;
+    for (char *tab = strchr(line, '\t'); tab && count < 4; tab = strchr(tab + 1, '\t')) {
+        *tab = '\0';
+        fields[count++] = tab + 1;
+    }
+    if (count < 2 || fields[1][0] == '\0') {
+        return line_reader_refuse(reader, error,
+                                  "give each row a dataset, an identity and an image or nothing",
+                                  "the row names no identity");
+    }
+    if (strcmp(fields[0], dataset) != 0) {
+        return STATUS_OK;
+    }
+    if (count < 3 || fields[2][0] == '\0') {
+        return add(&filter->excluded, fields[1], reader->number) ? STATUS_OK
+                                                                 : error_no_memory(error, reader->path);
+    }
+    if ((size_t)snprintf(name, sizeof name, "%s/%s", fields[1], fields[2]) >= sizeof name) {
+        return line_reader_refuse(reader, error, "correct the row", "the image's name is too long");
+    }
+    return add(&filter->images, name, reader->number) ? STATUS_OK : error_no_memory(error, reader->path);
+}
+
+static void sort(struct filter_list *list)
+{
+    if (list->count > 1) {
+        qsort(list->lines, list->count, sizeof *list->lines, compare);
+    }
+}
+
+static enum status read_included(const char *path, struct filter_list *list, struct error *error)
 {
     struct line_reader reader = {0};
     char *line;
-    *list = (struct filter_list){.path = path};
-    if (!path) {
-        return STATUS_OK;
-    }
     enum status status = line_reader_open(&reader, path, error);
     while (status == STATUS_OK) {
         status = line_reader_next(&reader, &line, error);
@@ -46,18 +80,51 @@ static enum status read_list(const char *path, struct filter_list *list, struct 
         status = add(list, line, reader.number) ? STATUS_OK : error_no_memory(error, path);
     }
     line_reader_close(&reader);
-    if (list->count > 1) {
-        qsort(list->lines, list->count, sizeof *list->lines, compare);
+    return status;
+}
+
+static enum status read_excluded(const char *path, const char *dataset, struct name_filter *filter,
+                                 struct error *error)
+{
+    struct line_reader reader = {0};
+    bool table = false;
+    char *line;
+    enum status status = line_reader_open(&reader, path, error);
+    while (status == STATUS_OK) {
+        status = line_reader_next(&reader, &line, error);
+        if (status != STATUS_OK || !line) {
+            break;
+        }
+        if (reader.number == 1 && strncmp(line, TABLE, strlen(TABLE)) == 0) {
+            table = true;
+        } else if (table) {
+            status = read_row(&reader, line, dataset, filter, error);
+        } else {
+            const char *slash = strchr(line, '/'); /* "p1/" is a slip, not an image */
+            struct filter_list *list = slash && slash[1] != '\0' ? &filter->images : &filter->excluded;
+            status = add(list, line, reader.number) ? STATUS_OK : error_no_memory(error, path);
+        }
+    }
+    line_reader_close(&reader);
+    if (status == STATUS_OK && table && filter->excluded.count + filter->images.count == 0) {
+        status = error_set(error, STATUS_DATA, path, "correct --name, or leave out --exclude",
+                           "no row of the table is of dataset %.120s", dataset);
     }
     return status;
 }
 
-enum status name_filter_read(const char *include, const char *exclude, struct name_filter *filter,
-                             struct error *error)
+enum status name_filter_read(const char *include, const char *exclude, const char *dataset,
+                             struct name_filter *filter, struct error *error)
 {
-    *filter = (struct name_filter){{0}, {0}};
-    enum status status = read_list(include, &filter->included, error);
-    return status == STATUS_OK ? read_list(exclude, &filter->excluded, error) : status;
+    *filter = (struct name_filter){{.path = include}, {.path = exclude}, {.path = exclude}};
+    enum status status = include ? read_included(include, &filter->included, error) : STATUS_OK;
+    if (status == STATUS_OK && exclude) {
+        status = read_excluded(exclude, dataset, filter, error);
+    }
+    sort(&filter->included);
+    sort(&filter->excluded);
+    sort(&filter->images);
+    return status;
 }
 
 static bool has(const struct filter_list *list, const char *name)
@@ -74,6 +141,59 @@ bool name_filter_takes(const struct name_filter *filter, const char *name)
 enum left_out_reason name_filter_reason(const struct name_filter *filter, const char *name)
 {
     return has(&filter->excluded, name) ? LEFT_OUT_EXCLUDED : LEFT_OUT_NOT_INCLUDED;
+}
+
+bool name_filter_takes_image(struct name_filter *filter, const char *identity, const char *image)
+{
+    char name[PATH_SIZE];
+    const struct filter_line wanted = {.name = name};
+    if (filter->images.count == 0 ||
+        (size_t)snprintf(name, sizeof name, "%s/%s", identity, image) >= sizeof name) {
+        return true;
+    }
+    struct filter_line *line =
+        bsearch(&wanted, filter->images.lines, filter->images.count, sizeof wanted, compare);
+    if (line) {
+        line->found = true;
+    }
+    return !line;
+}
+
+/* Nobody asks for the images of one who is left out whole. */
+static bool of_taken_identity(const struct name_filter *filter, const char *image)
+{
+    char identity[PATH_SIZE];
+    snprintf(identity, sizeof identity, "%.*s", (int)strcspn(image, "/"), image);
+    return name_filter_takes(filter, identity);
+}
+
+static bool same_image(const struct filter_line *line, const struct filter_line *other)
+{
+    return strcmp(line->name, other->name) == 0;
+}
+
+enum status name_filter_check_images(const struct name_filter *filter, const char *source,
+                                     struct error *error)
+{
+    const struct filter_line *first = NULL;
+    char where[PATH_SIZE + 32];
+    for (size_t i = 0; i < filter->images.count; i++) {
+        const struct filter_line *line = &filter->images.lines[i];
+        /* Of lines that are there twice one was found. */
+        const bool twice = (i > 0 && same_image(line, line - 1) && line[-1].found) ||
+                           (i + 1 < filter->images.count && same_image(line, line + 1) && line[1].found);
+        if (!line->found && !twice && of_taken_identity(filter, line->name) &&
+            (!first || line->line < first->line)) {
+            first = line;
+        }
+    }
+    if (!first) {
+        return STATUS_OK;
+    }
+    snprintf(where, sizeof where, "%s:%zu", filter->images.path, first->line);
+    return error_set(error, STATUS_DATA, where,
+                     "correct the list: identity/image, as the source has them, of identities that are taken",
+                     "image '%.200s' is not in %.300s", first->name, source);
 }
 
 static enum status check_list(const struct filter_list *list, const struct name_list *names,
@@ -125,4 +245,5 @@ void name_filter_free(struct name_filter *filter)
 {
     free_list(&filter->included);
     free_list(&filter->excluded);
+    free_list(&filter->images);
 }

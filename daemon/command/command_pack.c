@@ -22,7 +22,7 @@ struct pack_options {
     const char *record, *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out;
     struct option_numbers folds;
     uint64_t seed, shard_bytes;
-    int id, min_images;
+    int id, min_images, max_images;
     bool compact, force;
     struct pack_style style;
 };
@@ -203,6 +203,7 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
                                          .include = options->include,
                                          .exclude = options->exclude,
                                          .min_images = (uint32_t)options->min_images,
+                                         .max_images = (uint32_t)options->max_images,
                                          .compact = options->compact,
                                          .shard_bytes = options->shard_bytes,
                                          .seed = options->seed,
@@ -414,6 +415,13 @@ static const struct option_spec options[] = {
      .help = "leave out identities with fewer (default: a folder's without any; labels of records stay)",
      .min = 1,
      .max = 1000000},
+    {.name = "max-images",
+     .kind = OPTION_INT,
+     .offset = AT(max_images),
+     .metavar = "N",
+     .help = "of an identity take the first so many, of those that are left (default: all)",
+     .min = 1,
+     .max = 1000000},
     {.name = "compact",
      .kind = OPTION_FLAG,
      .offset = AT(compact),
@@ -428,7 +436,7 @@ static const struct option_spec options[] = {
      .kind = OPTION_STRING,
      .offset = AT(exclude),
      .metavar = "FILE",
-     .help = "none of the identities listed",
+     .help = "none of the identities listed, nor of images: lines of IDENTITY, of IDENTITY/IMAGE, or a table",
      .word = WORD_FILE},
     {.name = "left-out",
      .kind = OPTION_STRING,

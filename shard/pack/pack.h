@@ -77,8 +77,9 @@ struct pack_dataset {
     const char *directory; /* of the result; made if missing */
     const char *name; /* of the dataset */
     uint32_t dataset_id;
-    const char *include, *exclude; /* files of identities, one a line, or NULL */
+    const char *include, *exclude; /* lists as shard/name_filter.h reads them, or NULL */
     uint32_t min_images; /* identities with fewer are left out; 0: labels without an image stay as well */
+    uint32_t max_images; /* of an identity the first so many are taken, in the order of the source; 0: all */
     bool compact; /* labels without an image are left out */
     uint64_t shard_bytes; /* about so many a shard */
     uint64_t seed; /* of the order of the images over all shards */

@@ -86,6 +86,8 @@ enum status pack_folder(const struct pack_dataset *wanted, const struct pack_sty
     const struct folder_filter filter = {.include = wanted->include,
                                          .exclude = wanted->exclude,
                                          .min_images = wanted->min_images,
+                                         .max_images = wanted->max_images,
+                                         .dataset = wanted->name,
                                          .left_out = style->left_out,
                                          .faces = style->faces};
     *result = (struct pack_result){0};

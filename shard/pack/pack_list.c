@@ -49,12 +49,25 @@ static void choose_identity(struct listed *listed, const struct name_filter *fil
     }
 }
 
+/* An image is known by its path in the list and by the name of its file. */
+static bool takes_image(const struct listed *listed, struct name_filter *filter, uint64_t i)
+{
+    const char *identity = listed->list.names.names[listed->list.label[i]];
+    const char *path = listed->list.path[i], *slash = strrchr(path, '/');
+    return name_filter_takes_image(filter, identity, path) &&
+           (!slash || name_filter_takes_image(filter, identity, slash + 1));
+}
+
 /* All images that can be had, with the list's labels; how many each identity has goes to `moved` for now. */
-static enum status number_images(struct listed *listed, struct error *error)
+static enum status number_images(struct listed *listed, struct name_filter *filter, struct error *error)
 {
     const struct image_list *list = &listed->list;
     char path[PATH_SIZE];
     for (uint64_t i = 0; i < list->images; i++) {
+        if (!takes_image(listed, filter, i)) {
+            left_out_add(listed->style->left_out, LEFT_OUT_EXCLUDED_IMAGE, list->path[i], NULL);
+            continue;
+        }
         if (listed->style->faces) {
             enum status status = file_join(listed->folder, list->path[i], path, error);
             if (status != STATUS_OK) {
@@ -71,8 +84,7 @@ static enum status number_images(struct listed *listed, struct error *error)
     return STATUS_OK;
 }
 
-static enum status choose_identities(struct listed *listed, const struct name_filter *filter,
-                                     struct error *error)
+static enum status choose_identities(struct listed *listed, struct name_filter *filter, struct error *error)
 {
     const struct image_list *list = &listed->list;
     listed->moved = calloc(list->names.count, sizeof *listed->moved);
@@ -82,7 +94,10 @@ static enum status choose_identities(struct listed *listed, const struct name_fi
     if (!listed->moved || !listed->names || !listed->number || !listed->label) {
         return no_memory(listed, error);
     }
-    enum status status = number_images(listed, error);
+    enum status status = number_images(listed, filter, error);
+    if (status == STATUS_OK) {
+        status = name_filter_check_images(filter, listed->wanted->source, error);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -90,14 +105,25 @@ static enum status choose_identities(struct listed *listed, const struct name_fi
         choose_identity(listed, filter, label, listed->moved[label]);
     }
     const uint64_t all = listed->images;
+    const uint32_t most = listed->wanted->max_images;
+    uint32_t *taken = calloc(listed->classes + 1, sizeof *taken);
+    if (!taken) {
+        return no_memory(listed, error);
+    }
     listed->images = 0;
     for (uint64_t i = 0; i < all; i++) {
         const uint32_t label = listed->moved[list->label[listed->number[i]]];
-        if (label != LEFT_OUT) {
+        if (label == LEFT_OUT) {
+            continue;
+        }
+        if (most > 0 && taken[label]++ >= most) {
+            left_out_add(listed->style->left_out, LEFT_OUT_MANY, list->path[listed->number[i]], NULL);
+        } else {
             listed->label[listed->images] = label;
             listed->number[listed->images++] = listed->number[i];
         }
     }
+    free(taken);
     return listed->images > 0 ? STATUS_OK
                               : error_set(error, STATUS_DATA, listed->wanted->source, "leave out fewer",
                                           "no identity with enough images is left");
@@ -107,7 +133,7 @@ static enum status choose(struct listed *listed, struct error *error)
 {
     const struct pack_dataset *wanted = listed->wanted;
     struct name_filter filter;
-    enum status status = name_filter_read(wanted->include, wanted->exclude, &filter, error);
+    enum status status = name_filter_read(wanted->include, wanted->exclude, wanted->name, &filter, error);
     if (status == STATUS_OK) {
         status = name_filter_check(&filter, &listed->list.names, wanted->source, error);
     }

@@ -67,6 +67,7 @@ static void choose_identity(struct records *records, const struct pack_dataset *
 {
     const char *name = records->all.names[label];
     const bool wants_images = wanted->compact || wanted->min_images > 0 || wanted->include || wanted->exclude;
+    const uint32_t most = wanted->max_images;
     struct left_out *left_out = records->style->left_out;
     records->moved[label] = LEFT_OUT;
     if (!name_filter_takes(filter, name)) {
@@ -78,7 +79,7 @@ static void choose_identity(struct records *records, const struct pack_dataset *
     } else {
         records->moved[label] = records->classes;
         records->names[records->classes++] = name;
-        records->images += images;
+        records->images += most > 0 && images > most ? most : images;
     }
 }
 
@@ -108,12 +109,14 @@ static enum status choose_identities(struct records *records, const struct pack_
     return STATUS_OK;
 }
 
-static enum status number_images(struct records *records, struct error *error)
+static enum status number_images(struct records *records, uint32_t most, struct error *error)
 {
     const struct record_set *set = &records->set;
     records->number = malloc((size_t)records->images * sizeof *records->number);
     records->label = malloc((size_t)records->images * sizeof *records->label);
-    if (!records->number || !records->label || set->images >= UINT32_MAX) {
+    uint32_t *taken = calloc(records->classes + 1, sizeof *taken);
+    if (!records->number || !records->label || !taken || set->images >= UINT32_MAX) {
+        free(taken);
         return no_memory(records, error);
     }
     uint64_t count = 0;
@@ -122,16 +125,25 @@ static enum status number_images(struct records *records, struct error *error)
         if (label == LEFT_OUT) {
             continue;
         }
+        if (most > 0 && taken[label]++ >= most) {
+            left_out_count(records->style->left_out, LEFT_OUT_MANY, 1);
+            continue;
+        }
         records->number[count] = i;
         records->label[count++] = label;
     }
+    free(taken);
     return STATUS_OK;
 }
 
 static enum status choose(struct records *records, const struct pack_dataset *wanted, struct error *error)
 {
     struct name_filter filter;
-    enum status status = name_filter_read(wanted->include, wanted->exclude, &filter, error);
+    enum status status = name_filter_read(wanted->include, wanted->exclude, wanted->name, &filter, error);
+    if (status == STATUS_OK && filter.images.count > 0) {
+        status = error_set(error, STATUS_USAGE, wanted->exclude, "list identities alone",
+                           "records have no names by which an image could be excluded");
+    }
     if (status == STATUS_OK) {
         status = name_filter_check(&filter, &records->all, records->set.path, error);
     }
@@ -139,7 +151,7 @@ static enum status choose(struct records *records, const struct pack_dataset *wa
         status = choose_identities(records, wanted, &filter, error);
     }
     if (status == STATUS_OK) {
-        status = number_images(records, error);
+        status = number_images(records, wanted->max_images, error);
     }
     name_filter_free(&filter);
     return status;
