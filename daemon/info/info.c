@@ -1,5 +1,6 @@
 #include "daemon/info/info.h"
 
+#include "daemon/info/info_dataset.h"
 #include "daemon/info/info_text.h"
 #include "proto/file.h"
 #include "proto/folder_lock.h"
@@ -93,6 +94,7 @@ static enum status print_manifest(const char *path, FILE *output, struct error *
     status = manifest_fingerprint(&manifest, fingerprint, error);
     if (status == STATUS_OK) {
         fprintf(output, "%-12s %s\n", "fingerprint", fingerprint);
+        status = info_print_statistics(&manifest, output, error);
     }
     manifest_close(&manifest);
     return status;

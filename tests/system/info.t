@@ -23,6 +23,25 @@ checkpoint=$(newest_checkpoint "$run")
 # --- Data ---
 told "$data/tiny0.yaml" "tiny0.yaml: dataset" "^images +144 of 32 x 32, jpeg"
 says "and its fingerprint" "^fingerprint +[0-9a-f]{16}$"
+says "how many images an identity has" "^identities +12 to 12 images, median 12$"
+says "how large they are" "^image sizes +[0-9]+ to [0-9]+ bytes, median [0-9]+$"
+says "how they look" "^looks +brightness [1-9][0-9]+ of 255, [0-9.]+% grey, of 144 images$"
+says "that none is there twice" "^copies +0 images"
+mkdir -p "$work/some/a" "$work/some/b"
+# Three of five are grey, and two of these the same.
+grey() { { printf 'P6 16 16 255\n'; perl -e 'print chr($ARGV[0]) x 768' "$1"; } >"$2"; }
+coloured() { { printf 'P6 16 16 255\n'; perl -e 'print((chr($ARGV[0]) . "\0\0") x 256)' "$1"; } >"$2"; }
+grey 200 "$work/some/a/1.ppm"
+grey 100 "$work/some/a/2.ppm"
+grey 100 "$work/some/b/1.ppm"
+coloured 100 "$work/some/b/2.ppm"
+coloured 250 "$work/some/b/3.ppm"
+exit_code "a small set is packed" 0 "$build/dail" pack "$work/some" -o "$work/small" --size 16 --encoding png
+# 200, 100, 100, 29.9 and 74.75: their mean is 100.9
+told "$work/small/some.yaml" "^identities +2 to 3 images, median 3$" "^copies +1 images"
+says "shares and brightness are right" "^looks +brightness 101 of 255, 60.0% grey, of 5 images$"
+mv "$work/small/some-00000.h5" "$work/aside.h5"
+told "$work/small/some.yaml" "^images +5 of 16 x 16" "^not read +.*some-00000.h5"
 told "$data/tiny0-00001.h5" "tiny0-00001.h5: shard 1 \(from 0\) of 2" "^dataset +tiny0$"
 told "$data/tiny0-classes.txt" "tiny0-classes.txt: class names of a dataset" "^classes +12, from tiny0-000000 to tiny0-000011"
 told "$data/tiny-cross.h5" "tiny-cross.h5: verification set" "^pairs +40: 20 of one person, 20 of two"
