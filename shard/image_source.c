@@ -2,6 +2,7 @@
 
 #include "proto/file.h"
 #include "proto/text.h"
+#include "shard/align/align_face.h"
 #include "shard/folder.h"
 #include "shard/image_files.h"
 #include "shard/kind.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BOX_MARGIN 0.3 /* about a face that has only a box, as dail pack has it */
 #define FILE_BYTES_MAX ((size_t)1 << 28)
 
 /* Only the members of its kind are in use. */
@@ -21,6 +23,7 @@ struct image_source {
     struct folder folder;
     uint32_t identity, file; /* of the next image */
     struct image_files files;
+    const struct face_table *faces; /* the caller's: where the faces of files are; or NULL */
 
     const char *const *paths; /* of the shards, the caller's */
     size_t shards; /* of these, or of the manifest */
@@ -193,6 +196,17 @@ enum status image_source_open(const char *const *paths, size_t count, struct ima
     return STATUS_OK;
 }
 
+enum status image_source_align(struct image_source *source, const struct face_table *faces,
+                               struct error *error)
+{
+    source->faces = faces;
+    return source->kind == SOURCE_FOLDER || source->kind == SOURCE_FILES
+               ? STATUS_OK
+               : error_set(
+                     error, STATUS_USAGE, faces->path, "leave out --landmarks",
+                     "a table of faces is for image files; those of a dataset were aligned when packed");
+}
+
 void image_source_close(struct image_source *source)
 {
     if (!source) {
@@ -260,27 +274,46 @@ static enum status place_error(struct sourced_image *image, const char *where, e
     return status;
 }
 
-static enum status decode_file(const char *path, int side, struct sourced_image *image)
+/* Decodes a file's bytes to side x side pixels: its middle, or its face. */
+static enum status decode_bytes(const uint8_t *bytes, size_t size, const struct face *face, int side,
+                                struct image *image, struct error *error)
 {
+    struct image decoded = {0};
+    if (face) {
+        return align_face(bytes, size, face, side, BOX_MARGIN, image, error);
+    }
+    enum status status = image_decode(bytes, size, &decoded, error);
+    if (status == STATUS_OK && (decoded.width != side || decoded.height != side)) {
+        status = image_resize_part(&decoded, image_fit_part(decoded.width, decoded.height, IMAGE_FIT_CENTER),
+                                   side, image, error);
+        image_free(&decoded);
+    } else if (status == STATUS_OK) {
+        *image = decoded;
+    }
+    return status;
+}
+
+static enum status decode_file(const struct image_source *source, const char *path, int side,
+                               struct sourced_image *image)
+{
+    const struct face *face = source->faces ? face_table_find(source->faces, path) : NULL;
     char *text;
     size_t size;
-    struct image decoded = {0}, resized = {0};
+    struct image square = {0};
+    if (source->faces && !face) {
+        return error_set(&image->error, STATUS_DATA, path, NULL,
+                         "the table of faces does not name the image");
+    }
     enum status status = file_read(path, FILE_BYTES_MAX, &text, &size, &image->error);
     if (status != STATUS_OK) {
         return status;
     }
-    status = image_decode((const uint8_t *)text, size, &decoded, &image->error);
+    status = decode_bytes((const uint8_t *)text, size, face, side, &square, &image->error);
     free(text);
-    bool fits = decoded.width == side && decoded.height == side;
-    if (status == STATUS_OK && !fits) {
-        status = image_resize_part(&decoded, image_fit_part(decoded.width, decoded.height, IMAGE_FIT_CENTER),
-                                   side, &resized, &image->error);
-    }
     if (status == STATUS_OK) {
-        memcpy(image->pixels, fits ? decoded.pixels : resized.pixels, (size_t)side * (size_t)side * 3);
+        memcpy(image->pixels, square.pixels, (size_t)side * (size_t)side * 3);
     }
-    image_free(&decoded);
-    image_free(&resized);
+    image_free(&square);
     return place_error(image, path, status);
 }
 
@@ -307,7 +340,7 @@ static enum status next_files(struct image_source *source, int side, int threads
         char path[PATH_SIZE];
         images[i].status = file_join(folder->path, images[i].name, path, &images[i].error);
         if (images[i].status == STATUS_OK) {
-            images[i].status = decode_file(path, side, &images[i]);
+            images[i].status = decode_file(source, path, side, &images[i]);
         }
     }
     return STATUS_OK;
@@ -327,7 +360,7 @@ static enum status next_named(struct image_source *source, int side, int threads
     }
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (size_t i = 0; i < count; i++) {
-        images[i].status = decode_file(paths[i], side, &images[i]);
+        images[i].status = decode_file(source, paths[i], side, &images[i]);
     }
     return STATUS_OK;
 }

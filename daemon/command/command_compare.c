@@ -2,6 +2,7 @@
 #include "daemon/command/commands.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/warning.h"
+#include "shard/align/face_table.h"
 #include "shard/image_source.h"
 #include "worker/evaluate/embedder.h"
 #include "worker/interchange/backbone.h"
@@ -17,6 +18,7 @@
 
 struct compare_options {
     double threshold;
+    const char *landmarks;
     int threads; /* 0: the cores allowed */
 };
 
@@ -25,19 +27,27 @@ struct compare {
     size_t count;
     struct backbone backbone;
     struct image_source *source;
+    struct face_table faces; /* empty without --landmarks */
     struct embedder embedder;
     struct sourced_image *images; /* [count] */
     uint8_t *pixels; /* [count][side][side][3] */
     float *values; /* [count][embedding] */
 };
 
-static enum status open_all(struct compare *compare, const char *model, int threads, struct error *error)
+static enum status open_all(struct compare *compare, const char *model, const struct compare_options *options,
+                            int threads, struct error *error)
 {
     const struct backbone_use use = {.batch = 1, .threads = threads};
     enum status status = image_source_open(compare->paths, compare->count, &compare->source, error);
     if (status == STATUS_OK && image_source_images(compare->source) != compare->count) {
         status = error_set(error, STATUS_USAGE, compare->paths[0],
                            "dail embed takes folders, lists and datasets", "dail compare takes image files");
+    }
+    if (status == STATUS_OK && options->landmarks) {
+        status = face_table_open(options->landmarks, &compare->faces, error);
+        if (status == STATUS_OK) {
+            status = image_source_align(compare->source, &compare->faces, error);
+        }
     }
     if (status == STATUS_OK) {
         status = backbone_load(model, &use, &compare->backbone, error);
@@ -110,7 +120,7 @@ static enum status execute(const struct command_line *line, struct error *error)
     const struct compare_options *options = line->values;
     const int threads = options->threads > 0 ? options->threads : host_threads();
     struct compare compare = {.paths = line->operands + 1, .count = line->operand_count - 1};
-    enum status status = open_all(&compare, line->operands[0], threads, error);
+    enum status status = open_all(&compare, line->operands[0], options, threads, error);
     if (status == STATUS_OK) {
         status = embed_all(&compare, threads, error);
     }
@@ -119,6 +129,7 @@ static enum status execute(const struct command_line *line, struct error *error)
     }
     embedder_free(&compare.embedder);
     image_source_close(compare.source);
+    face_table_close(&compare.faces);
     backbone_free(&compare.backbone);
     free(compare.images);
     free(compare.pixels);
@@ -136,6 +147,12 @@ static const struct option_spec options[] = {
      .help = "also say who is the same: whose squared distance is below it, as dail eval tells it",
      .low = 0,
      .high = 4},
+    {.name = "landmarks",
+     .kind = OPTION_STRING,
+     .offset = AT(landmarks),
+     .metavar = "TABLE",
+     .help = "where each image's face is, as of dail pack: images are aligned by it",
+     .word = WORD_FILE},
     OPTION_ROW_THREADS(AT(threads)),
     {0}};
 

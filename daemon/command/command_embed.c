@@ -3,6 +3,7 @@
 #include "daemon/rank/host.h"
 #include "daemon/terminal/progress.h"
 #include "daemon/terminal/warning.h"
+#include "shard/align/face_table.h"
 #include "shard/image_source.h"
 #include "worker/evaluate/embedder.h"
 #include "worker/evaluate/embeddings.h"
@@ -19,7 +20,7 @@
 #define NORM_LEAST 1e-12
 
 struct embed_options {
-    const char *output;
+    const char *output, *landmarks;
     bool normalize, flip, skip_bad;
     int batch, threads; /* threads 0: the cores allowed */
 };
@@ -29,6 +30,7 @@ struct embed {
     struct backbone_use use;
     struct backbone backbone;
     struct image_source *source;
+    struct face_table faces; /* empty without --landmarks */
     struct embedder embedder;
     struct embeddings_writer *writer;
     struct sourced_image *images; /* [batch] */
@@ -157,6 +159,12 @@ static enum status open_all(struct embed *embed, const char *checkpoint, const c
                             size_t count, struct error *error)
 {
     enum status status = image_source_open(paths, count, &embed->source, error);
+    if (status == STATUS_OK && embed->options->landmarks) {
+        status = face_table_open(embed->options->landmarks, &embed->faces, error);
+        if (status == STATUS_OK) {
+            status = image_source_align(embed->source, &embed->faces, error);
+        }
+    }
     if (status == STATUS_OK) {
         status = backbone_load(checkpoint, &embed->use, &embed->backbone, error);
         warning_print(embed->backbone.note.names);
@@ -216,6 +224,7 @@ static void release(struct embed *embed)
 {
     embedder_free(&embed->embedder);
     image_source_close(embed->source);
+    face_table_close(&embed->faces);
     backbone_free(&embed->backbone);
     free(embed->images);
     free(embed->pixels);
@@ -258,6 +267,12 @@ static const struct option_spec options[] = {
      .offset = AT(flip),
      .help = "add the embedding of the mirrored image, as dail eval does"},
     OPTION_ROW_BATCH(AT(batch)),
+    {.name = "landmarks",
+     .kind = OPTION_STRING,
+     .offset = AT(landmarks),
+     .metavar = "TABLE",
+     .help = "where each image's face is, as of dail pack: images are aligned by it",
+     .word = WORD_FILE},
     OPTION_ROW_THREADS(AT(threads)),
     {.name = "skip-bad",
      .kind = OPTION_FLAG,

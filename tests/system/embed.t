@@ -133,6 +133,31 @@ END
 "$dail" compare "$work/run" "$work/flat" "$flat/0008.ppm" >"$work/out" 2>&1
 exits "a folder is not compared: exit code 2" $? 2
 
+# Photographs by a table of their faces: as the dataset that is packed by it.
+mkdir -p "$work/photo/a" "$work/photo/b"
+echo "file,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,mouth_left_x,mouth_left_y,mouth_right_x,mouth_right_y" \
+    >"$work/table.csv"
+for name in a/1 a/2 b/1; do
+    { printf 'P6 60 50 255\n'; perl -e 'print pack("C*", map { ($_ * $_ / 50 + ord($ARGV[0]) * 9) % 256 } 1 .. 9000)' $name; } \
+        >"$work/photo/$name.ppm"
+    echo "$name.ppm,18,14,40,16,29,26,20,35,38,36" >>"$work/table.csv"
+done
+"$dail" pack "$work/photo" -o "$work/aligned" -n photo --size 32 --encoding png --landmarks "$work/table.csv" >"$work/out" 2>&1
+"$dail" embed "$work/run" "$work/aligned/photo.yaml" -o "$work/packed.h5" >"$work/out" 2>&1
+"$dail" embed "$work/run" "$work/photo" -o "$work/photo.h5" --landmarks "$work/table.csv" >"$work/out" 2>&1
+exits "photographs are embedded by a table of faces" $? 0
+"$dail" embed "$work/run" "$work/photo" -o "$work/middle.h5" >"$work/out" 2>&1
+check "as the dataset that is packed by it" $python -c "import h5py, numpy as np
+packed, photo, middle = (np.sort(h5py.File('$work/' + name)['embedding'][...], axis=0) for name in ('packed.h5', 'photo.h5', 'middle.h5'))
+assert np.abs(packed - photo).max() < 1e-5 and np.abs(middle - photo).max() > 1e-3"
+"$dail" compare "$work/run" "$work/photo/a/1.ppm" "$work/photo/a/1.ppm" "$work/photo/b/1.ppm" --landmarks "$work/table.csv" >"$work/out" 2>&1
+exits "and compared" $? 0
+sed -i '$d' "$work/table.csv"
+"$dail" compare "$work/run" "$work/photo/a/1.ppm" "$work/photo/b/1.ppm" --landmarks "$work/table.csv" >"$work/out" 2>&1
+exits "one that it does not name is refused" $? 3
+says "by name" 'table of faces does not name the image.*b/1.ppm'
+refused "a dataset with a table of faces" 2 'were aligned when packed' "$work/run" "$work/data/tiny0.yaml" --landmarks "$work/table.csv"
+
 echo "no image" >"$work/faces/p0/bad.jpg"
 refused "a bad image" 3 'p0/bad.jpg.*--skip-bad' "$work/run" "$work/faces"
 refused "no image at all" 3 'p0/bad.jpg' "$work/run" "$work/faces" --batch 1
