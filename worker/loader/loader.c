@@ -1,7 +1,7 @@
 #include "worker/loader/loader.h"
 
 #include "proto/thread.h"
-#include "worker/loader/augment.h"
+#include "worker/augment/augment.h"
 #include "worker/loader/loader_thread.h"
 
 #include <signal.h>
@@ -35,6 +35,12 @@ static enum status allocate_slots(struct loader *loader)
 static enum status allocate(struct loader *loader, struct error *error)
 {
     const struct loader_config *config = &loader->config;
+    enum isa isa;
+    enum status status = isa_detect(&isa, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    loader->kernels = pixel_kernels_of(isa);
     size_t lanes = (size_t)config->lanes;
     loader->filled = calloc(lanes, sizeof *loader->filled);
     loader->taken = calloc(lanes, sizeof *loader->taken);
@@ -62,7 +68,8 @@ static enum status start_thread(struct loader *loader, struct error *error)
 enum status loader_create(const struct loader_config *config, struct loader **created, struct error *error)
 {
     if (config->lanes < 1 || config->depth < 1 || config->batch < 1 || config->side < 1 ||
-        config->shift < 0 || config->datasets < 1) {
+        config->side > AUGMENT_SIDE_MAX || config->shift < 0 || config->shift > AUGMENT_SHIFT_MAX ||
+        config->datasets < 1) {
         return error_set(error, STATUS_INTERNAL, "loader", NULL, "a loader needs lanes, images and datasets");
     }
     struct loader *loader = calloc(1, sizeof *loader);
@@ -71,7 +78,6 @@ enum status loader_create(const struct loader_config *config, struct loader **cr
     }
     loader->config = *config;
     loader->blocked_lane = -1;
-    augment_table(loader->table);
     enum status status = allocate(loader, error);
     if (status == STATUS_OK) {
         status = start_thread(loader, error);

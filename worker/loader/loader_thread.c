@@ -1,6 +1,6 @@
 #include "worker/loader/loader_thread.h"
 
-#include "worker/loader/augment.h"
+#include "worker/augment/augment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,7 +157,7 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
                               struct sample *sample, struct error *error)
 {
     const struct loader_config *config = &loader->config;
-    struct augment augment = {config->flip, config->shift, config->seed};
+    const struct augment augment = {config->flip, config->shift, config->seed, loader->kernels};
     struct lane_item item;
     lane_next(epoch->lanes[lane], &item);
     const struct message_lease *lease = lane_lease(epoch->lanes[lane], item.lease);
@@ -173,8 +173,7 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
         status = decode_usable(loader, &open->data, &item, sample, error);
     }
     if (status == STATUS_OK) {
-        augment_image(&augment, epoch->epoch, sample->id, config->side, loader->pixels, loader->table,
-                      values);
+        augment_image(&augment, epoch->epoch, sample->id, config->side, loader->pixels, values);
     }
     if (item.last) {
         lease_close(&open->data);

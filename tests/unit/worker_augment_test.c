@@ -1,0 +1,107 @@
+/* Pixels as the network sees them, on every instruction set that this machine runs. */
+#include "proto/random.h"
+#include "worker/augment/augment.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SIDE = 37, PIXELS = SIDE * SIDE * 3, SEED = 5 };
+
+static void test_every_sample_is_scaled_as_a_division_rounds(void **state)
+{
+    uint8_t samples[256 + 7];
+    float values[256 + 7];
+    (void)state;
+    for (int i = 0; i < 256 + 7; i++) {
+        samples[i] = (uint8_t)i;
+    }
+    for (enum isa isa = 0; isa <= isa_best(); isa++) {
+        for (size_t first = 0; first < 7; first++) { /* not at a vector's beginning, nor of its length */
+            pixel_kernels_of(isa)->scale(256, samples + first, values);
+            for (size_t i = 0; i < 256; i++) {
+                const volatile float above = (float)samples[first + i] - 127.5F;
+                const float expected = above / 127.5F;
+                assert_memory_equal(&values[i], &expected, sizeof expected);
+            }
+        }
+    }
+}
+
+static void test_rows_of_any_length_are_mirrored(void **state)
+{
+    (void)state;
+    for (size_t count = 1; count <= 70; count++) {
+        for (enum isa isa = 0; isa <= isa_best(); isa++) {
+            uint8_t *row = malloc(count * 3), *mirrored = malloc(count * 3);
+            for (size_t i = 0; i < count * 3; i++) {
+                row[i] = (uint8_t)(i * 7 + count);
+            }
+            pixel_kernels_of(isa)->mirror(count, row, mirrored);
+            for (size_t x = 0; x < count; x++) {
+                assert_memory_equal(mirrored + 3 * x, row + 3 * (count - 1 - x), 3);
+            }
+            free(row);
+            free(mirrored);
+        }
+    }
+}
+
+static int clamped(int position)
+{
+    return position < 0 ? 0 : position >= SIDE ? SIDE - 1 : position;
+}
+
+/* The definition, pixel by pixel. */
+static void expect(const struct augment *augment, int64_t epoch, uint64_t id, const uint8_t *pixels,
+                   float *values)
+{
+    struct random random = random_stream(augment->seed, RANDOM_AUGMENT, (uint64_t)epoch, id);
+    const bool flip = random_uniform(&random) < 0.5F && augment->flip;
+    const uint32_t span = 2 * (uint32_t)augment->shift + 1;
+    const int across = (int)random_below(&random, span) - augment->shift;
+    const int down = (int)random_below(&random, span) - augment->shift;
+    for (int i = 0; i < PIXELS; i++) {
+        const int x = clamped(i / 3 % SIDE + across), y = clamped(i / 3 / SIDE + down);
+        const volatile float above =
+            (float)pixels[(y * SIDE + (flip ? SIDE - 1 - x : x)) * 3 + i % 3] - 127.5F;
+        values[i] = above / 127.5F;
+    }
+}
+
+/* A shift of 64 moves all of so small an image beyond its edge. */
+static void test_images_are_moved_and_mirrored_as_defined(void **state)
+{
+    static const int shifts[] = {0, 1, 5, AUGMENT_SHIFT_MAX};
+    uint8_t pixels[PIXELS];
+    static float expected[PIXELS], found[PIXELS];
+    (void)state;
+    for (int i = 0; i < PIXELS; i++) {
+        pixels[i] = (uint8_t)((unsigned)i * 2654435761u >> 24);
+    }
+    for (enum isa isa = 0; isa <= isa_best(); isa++) {
+        for (size_t s = 0; s < 2 * sizeof shifts / sizeof *shifts; s++) {
+            const struct augment augment = {
+                .flip = s % 2 == 1, .shift = shifts[s / 2], .seed = SEED, .kernels = pixel_kernels_of(isa)};
+            for (uint64_t id = 0; id < 50; id++) {
+                expect(&augment, 3, id, pixels, expected);
+                augment_image(&augment, 3, id, SIDE, pixels, found);
+                assert_memory_equal(found, expected, sizeof found);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_sample_is_scaled_as_a_division_rounds),
+        cmocka_unit_test(test_rows_of_any_length_are_mirrored),
+        cmocka_unit_test(test_images_are_moved_and_mirrored_as_defined),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
