@@ -7,8 +7,8 @@
 
 #include <math.h>
 
-/* What the centres held before a discovery counts for so much after it, beside what is gathered then. */
-#define CENTRES_KEPT 0.5
+/* What the centres held an epoch ago counts for so much, beside what is gathered now. */
+#define CENTRES_KEPT 0.25
 
 /* At the end of the first epoch, or part of one, that the configuration names, and every so many from there. */
 static bool is_due(const struct worker *worker)
@@ -71,7 +71,7 @@ static enum status discover(struct worker *worker, struct identity_groups *befor
     if (status != STATUS_OK) {
         return status;
     }
-    classifier_forget(trainer->classifier, CENTRES_KEPT);
+    classifier_forget(trainer->classifier, pow(CENTRES_KEPT, trainer->config->identity.every_epochs));
     const struct regroup_counts counts = regroup_count(before, trainer->identity);
     return report(worker, &result, &counts, clock_monotonic() - begin, error);
 }

@@ -9,7 +9,7 @@
 #define LIKELY 0.5f /* from here on a pair counts as likely */
 /* Likely pairs beyond those of mirror images, in standard deviations of these. */
 #define EVIDENCE_LEAST 5.0
-#define PAIRS_MOST 2 /* that are taken for each that stands out without help */
+#define PAIRS_MOST 4 /* that are taken for each that stands out without help */
 
 /* The likeliest to a class, or to its mirror image, in a dataset. */
 struct nearest {

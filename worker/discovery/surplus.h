@@ -4,8 +4,8 @@
  * to it is so by chance.
  *
  * First those are counted that stand out without the help that chance gives to classes alone (`apart` in consensus.h). Where
- * they are too few there are none. Otherwise come the likeliest by all support, up to twice as many: even where the judge,
- * who promises no more than it keeps, cannot tell.
+ * they are too few there are none. Otherwise come the likeliest by all support, up to four times as many: even where the
+ * judge, who promises no more than it keeps, cannot tell.
  */
 #ifndef DAIL_WORKER_DISCOVERY_SURPLUS_H
 #define DAIL_WORKER_DISCOVERY_SURPLUS_H
