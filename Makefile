@@ -27,7 +27,7 @@ ROOMS := proto proto/config proto/status shard/hdf5 shard/image shard/align shar
 # etc/install-deps.sh.
 NO_CONFIG := help clean format deps dist uninstall
 # Goals that install what is missing. All others name it.
-INSTALLING := demo check check-% torture fuzz bench lint ablation margins sweeps ablation-real ablation-deps
+INSTALLING := demo check check-% torture fuzz bench lint ablation margins sweeps ablation-real ablation-overlap ablation-deps
 install_deps = etc/install-deps.sh $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),--if-missing,--names)
 ifeq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 else
@@ -67,7 +67,7 @@ A_daemon := $(call linked,daemon/command)
 UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
-.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real check check-deps check-floors check-unit check-mpi check-system check-oracle check-machines check-debian13 check-aarch64 check-asan torture fuzz \
+.PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real ablation-overlap check check-deps check-floors check-unit check-mpi check-system check-oracle check-machines check-debian13 check-aarch64 check-asan torture fuzz \
         fuzz-targets bench lint compiled format install uninstall dist help clean deps
 .DEFAULT_GOAL := all
 
@@ -182,12 +182,13 @@ faces: all ## pack the real faces of FACES=<folder> (default ../shared/faces) fo
 	DAIL_BUILD=$(BUILD) etc/faces.sh $(FACES)
 
 # The experiments: SEEDS trainings of each row, JOBS at a time with WORKERS workers of one thread each. DATA_SEED: of
-# the synthetic faces, by default the one in etc/ablation/faces.synth.
+# the synthetic faces, by default the one in etc/ablation/faces.synth. ROWS: a,b for these rows alone.
 SEEDS     ?= 5
 DATA_SEED ?=
+ROWS      ?=
 WORKERS   ?= 2
 EXPERIMENT = etc/ablation/run.py --build $(BUILD) --seeds $(SEEDS) --jobs $(JOBS) --workers $(WORKERS) \
-             $(if $(DATA_SEED),--data-seed $(DATA_SEED)) $(if $(FACES),--faces $(FACES))
+             $(if $(DATA_SEED),--data-seed $(DATA_SEED)) $(if $(ROWS),--rows $(ROWS)) $(if $(FACES),--faces $(FACES))
 
 ablation-deps: all
 	@etc/install-deps.sh --if-missing --ablation
@@ -203,6 +204,9 @@ sweeps: ablation-deps ## accuracy against overlap, domain shift, crossing dropou
 
 ablation-real: ablation-deps ## the paper's table on the real faces of FACES=<folder>
 	$(EXPERIMENT) real
+
+ablation-overlap: ablation-deps ## identities unified, on real faces where people are shared, of FACES=<folder>
+	$(EXPERIMENT) real-overlap
 
 # The tests, one floor after the other.
 check: check-deps check-floors check-unit check-mpi check-system check-oracle ## every test

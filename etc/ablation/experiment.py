@@ -6,6 +6,7 @@ What all experiments share is base.yaml beside the experiment's file, which has 
     set:       {key of daild's configuration: value}: what all rows of this experiment share above that
     data:      {synth: file of options for `dail synth`, set: {option: value}}
                or {faces: pixels a side, validation: [names]}: what `make faces` packs
+               or {faces: pixels a side, overlapping: true}: what overlapping.py packs
     rows:      a list of {name, set: {key of daild's configuration: value}, synth: {option: value},
                datasets: [those trained on, counted from 0; all],
                groups: whose classes share a row, as one person: truth, those by the data's own list; or a row's name
@@ -114,6 +115,7 @@ class Experiment:
     synth: dict[str, Any]  # options of `dail synth`, all rows'; empty: real faces
     faces: int  # pixels a side; 0: synthetic
     validation: tuple[str, ...]  # sets of the real faces
+    overlapping: bool  # real faces of people who are in several datasets
     rows: tuple[Row, ...]
     sweep: Optional[Sweep]
     measures: tuple[Measure, ...]
@@ -236,7 +238,7 @@ def read_experiment(path: pathlib.Path) -> Experiment:
     except yaml.YAMLError as error:
         raise Problem(f"{where}: {error}") from error
     take(found, where, "title", "set", "data", "rows", "sweep", "measures", "order", "plot")
-    data = take(need(found, where, "data"), f"{where}: data", "synth", "set", "faces", "validation")
+    data = take(need(found, where, "data"), f"{where}: data", "synth", "set", "faces", "validation", "overlapping")
     if ("synth" in data) == ("faces" in data):
         raise Problem(f"{where}: data is either 'synth' or 'faces'")
     changed = mapping(data.get("set") or {}, f"{where}: data: set")
@@ -250,5 +252,5 @@ def read_experiment(path: pathlib.Path) -> Experiment:
     if sweep and order:
         raise Problem(f"{where}: a sweep has no 'order'")
     return Experiment(path.stem, str(need(found, where, "title")), path.parent / "base.yaml", synth,
-                      int(data.get("faces", 0)), tuple(data.get("validation") or ()), tuple(spread(rows, sweep)),
-                      sweep, measures, order, plot)
+                      int(data.get("faces", 0)), tuple(data.get("validation") or ()), bool(data.get("overlapping")),
+                      tuple(spread(rows, sweep)), sweep, measures, order, plot)

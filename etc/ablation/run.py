@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Runs experiments: trains every row with every seed, and writes tables and plots.
 
-    run.py [--build DIR] [--output DIR] [--seeds N] [--data-seed N] [--jobs N] [--workers N] [--faces DIR] EXPERIMENT...
+    run.py [--build DIR] [--output DIR] [--seeds N] [--data-seed N] [--rows NAME,...] [--jobs N] [--workers N]
+           [--faces DIR] EXPERIMENT...
 
 An experiment is a file of this folder without its ending (ablation), or a path. What is done already is not done
 again: trainings are kept in <output>/trainings, named after all that decides their result, so that experiments share
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import fnmatch
 import os
 import pathlib
@@ -23,7 +25,8 @@ from typing import Any, Iterator, Sequence
 
 sys.dont_write_bytecode = True
 import data
-from experiment import OF_SETS, Experiment, Problem, read_experiment
+from experiment import OF_SETS, Experiment, Problem, Row, read_experiment
+from overlapping import overlapping
 from table import Outcome, figure_of, write_all
 from training import DIVERGED, STOPPED, Programs, Training, programs_of, resolve, train
 
@@ -36,6 +39,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=pathlib.Path, help="where everything goes (BUILD/ablation)")
     parser.add_argument("--seeds", default=5, type=int, help="trainings of each row, with run.seed 1, 2, ...")
     parser.add_argument("--data-seed", type=int, help="seed of dail synth, instead of the one in the options' file")
+    parser.add_argument("--rows", type=lambda names: names.split(","), default=[], metavar="NAME,...",
+                        help="of each experiment these rows alone; in a sweep with all values, or NAME VALUE with one")
     parser.add_argument("--jobs", default=1, type=int, help="trainings side by side, each on cores of its own")
     parser.add_argument("--workers", default=2, type=int, help="workers of each training, one thread each")
     parser.add_argument("--faces", default=pathlib.Path("../shared/faces"), type=pathlib.Path)
@@ -68,12 +73,34 @@ def core_sets(jobs: int) -> list[list[int]]:
 # --- Which trainings ---
 
 def data_of(experiment: Experiment, synth: dict[str, Any], chosen: argparse.Namespace, root: pathlib.Path) -> data.Data:
+    if experiment.overlapping:
+        return overlapping(chosen.build, root, chosen.faces, experiment.faces)
     if experiment.faces:
         return data.real(chosen.build, root, chosen.faces, experiment.faces, experiment.validation)
     options = {**experiment.synth, **synth}
     if chosen.data_seed is not None:
         options["seed"] = chosen.data_seed
     return data.synthetic(chosen.build / "dail", root, options)
+
+
+def with_rows(experiment: Experiment, names: Sequence[str]) -> Experiment:
+    """The experiment with the rows of these names, or of these series of a sweep, alone; with all if none is named."""
+    known = list(dict.fromkeys(name for row in experiment.rows for name in (row.series, row.name)))
+    for name in names:
+        if name not in known:
+            raise Problem(f"{experiment.name}: --rows: {name!r} is none of {', '.join(known)}")
+    rows = tuple(row for row in experiment.rows if not names or row.name in names or row.series in names)
+    order = tuple(name for name in experiment.order if name in {row.name for row in rows})
+    return dataclasses.replace(experiment, rows=rows, order=order if len(order) > 1 else ())
+
+
+def with_groups(experiment: Experiment, rows: Sequence[Row]) -> list[Row]:
+    """The rows, and those in whose trainings their groups are found, in the experiment's order."""
+    needed = {row.name for row in rows}
+    for row in reversed(experiment.rows):
+        if row.name in needed and row.groups:
+            needed.add(row.groups)
+    return [row for row in experiment.rows if row.name in needed]
 
 
 def check_sets(experiment: Experiment, made: data.Data) -> None:
@@ -83,10 +110,12 @@ def check_sets(experiment: Experiment, made: data.Data) -> None:
             raise Problem(f"{experiment.name}: measure {measure.name}: {measure.sets} is none of {', '.join(names)}")
 
 
-def plan(experiment: Experiment, chosen: argparse.Namespace, programs: Programs, root: pathlib.Path) -> list[Training]:
-    """All trainings, seed by seed: who looks on early sees every row."""
+def plan(whole: Experiment, experiment: Experiment, chosen: argparse.Namespace, programs: Programs,
+         root: pathlib.Path) -> list[Training]:
+    """All trainings of the experiment, a part of the whole, seed by seed: who looks on early sees every row."""
     made: dict[str, data.Data] = {}
-    for row in experiment.rows:
+    needed = with_groups(whole, experiment.rows)
+    for row in needed:
         key = data.short_digest(row.synth)
         if key not in made:
             begin = time.monotonic()
@@ -95,10 +124,11 @@ def plan(experiment: Experiment, chosen: argparse.Namespace, programs: Programs,
             say(f"{experiment.name}: data {made[key].manifests[0].parent}, {sum(made[key].images)} images in "
                 f"{len(made[key].manifests)} datasets, {time.monotonic() - begin:.0f} s")
     by_row: dict[str, list[Training]] = {}
-    for row in experiment.rows:
+    for row in needed:
         by_row[row.name] = resolve(programs, root / "trainings", experiment.base, row, range(1, chosen.seeds + 1),
                                    made[data.short_digest(row.synth)], by_row)
-    return [training for of_a_seed in zip(*by_row.values()) for training in of_a_seed]
+    return [training for of_a_seed in zip(*(by_row[row.name] for row in experiment.rows))
+            for training in of_a_seed]
 
 
 # --- Training ---
@@ -149,10 +179,11 @@ async def run_trainings(trainings: Sequence[Training], programs: Programs, jobs:
 def run_experiment(name: str, chosen: argparse.Namespace) -> int:
     begin = time.monotonic()
     path = pathlib.Path(name) if name.endswith(".yaml") else HERE / f"{name}.yaml"
-    experiment = read_experiment(path)
+    whole = read_experiment(path)
+    experiment = with_rows(whole, chosen.rows)
     programs = programs_of(chosen.build, chosen.workers)
     root = chosen.output or chosen.build / "ablation"
-    trainings = plan(experiment, chosen, programs, root)
+    trainings = plan(whole, experiment, chosen, programs, root)
     results = {str(training.folder): training.result() for training in trainings}
     missing = {str(training.folder): training for training in trainings if not results[str(training.folder)]}
     progress = Progress(experiment, len(results), len(results) - len(missing), chosen.jobs)

@@ -69,7 +69,7 @@ for name in sys.argv[2:]:
         assert settings["model"]["input"] == size, name
 END
 check "every experiment can be read, its settings are known, and its images are the network's" \
-    $python "$work/experiments.py" "$build" ablation margins overlap shift crossing lambda start scale real real-crossing
+    $python "$work/experiments.py" "$build" ablation margins overlap shift crossing lambda start scale real real-crossing real-overlap
 
 # --- A table ---
 
@@ -151,7 +151,72 @@ sed -i 's/groups: first/groups: last/' "$work/shared.yaml"
 drive shared
 exits "groups of a row that is not there" $? 2
 says "are told" "row from-file: groups is 'last'"
+drive shared --seeds 1 --rows from-file,oracle
+exits "groups of a row that is not asked for" $? 2
+sed -i 's/groups: last/groups: first/' "$work/shared.yaml"
+drive shared --seeds 1 --rows from-file,oracle
+exits "some of the rows" $? 0
+is "they alone are in the table" "$(cut -f 1 "$table/table.tsv" | tr '\n' ' ')" "row from-file oracle "
+drive shared --seeds 1 --rows from-fille
+exits "a row that is not there" $? 2
+says "is told with those that are" "'from-fille' is none of first, from-file, oracle"
 table=$work/ablation/tiny-$seed
+
+# --- Real faces of people in several datasets ---
+
+# faces FOLDER PERSON IMAGES [BEGIN]: each of another size, so that no two are one image
+faces() {
+    mkdir -p "$work/faces/$1/$2"
+    for number in $(seq "$3"); do
+        "$python" -c '
+import random, sys
+draw = random.Random(sys.argv[1])
+print("P2 20 20 255", *(draw.randrange(256) for _ in range(400)))' "$1 $2 $number" >"$work/faces/$1/$2/${4:-}$number.pgm"
+    done
+}
+for person in anne bert carl dora; do
+    faces cfp $person 3 frontal_
+    faces cfp $person 2 profile_
+done
+faces lfw Anne 2; faces lfw Carl 2; faces lfw Emil 1; faces lfw Fred 2; faces lfw Gina 2; faces lfw Hans 2
+faces pins carla 2; faces pins Bert 2; faces celeb17 ida 2; faces celeb17 Hans 2
+tabbed() { tr ' ' '\t'; }
+printf '%s\n' "identity fold" "Anne 1" "Carl 2" "Emil 3" "Fred 9" "Gina 10" "Hans 8" | tabbed >"$work/faces/lfw-folds.tsv"
+printf '%s\n' "fold a b same" "9 lfw/Fred/1.pgm lfw/Fred/2.pgm 1" "10 lfw/Fred/1.pgm lfw/Gina/2.pgm 0" | tabbed \
+    >"$work/faces/lfw-unseen.tsv"
+printf '%s\n' "fold a b same" "1 cfp/anne/frontal_1.pgm cfp/anne/profile_1.pgm 1" \
+    "9 cfp/carl/frontal_1.pgm cfp/carl/profile_1.pgm 1" "10 cfp/carl/frontal_2.pgm cfp/dora/profile_2.pgm 0" | tabbed \
+    >"$work/faces/cfp-fp.tsv"
+printf '%s\n' "dataset_a identity_a dataset_b identity_b" "lfw Anne cfp anne" "lfw Carl cfp carl" "lfw Carl pins carla" \
+    "pins Bert cfp bert" "lfw Hans celeb17 Hans" | tabbed >"$work/faces/overlaps.tsv"
+cat >"$work/overlapping.py" <<'END'
+import pathlib, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, "etc/ablation")
+from overlapping import overlapping
+made = overlapping(*map(pathlib.Path, sys.argv[1:]), 32)
+print(made.images, [path.stem for path in made.sets])
+for path in made.manifests:
+    print(path.stem, *(path.parent / (path.stem + ".classes.txt")).read_text().split())
+print(made.truth.read_text().replace("\t", " "), end="")
+END
+"$python" "$work/overlapping.py" "$build" "$work/ablation/data" "$work/faces" >"$work/out" 2>&1
+exits "real faces are packed" $? 0
+is "nobody of the verification is trained on, under no name, and the truth is of those who are" "$(cat "$work/out")" \
+    "(6, 4, 4, 2, 4) ['cfp-held-out', 'lfw-unseen']
+cfp-frontal anne bert
+cfp-profile anne bert
+lfw Anne Hans
+pins Bert
+celeb17 Hans ida
+dataset_a identity_a dataset_b identity_b
+cfp-frontal anne cfp-profile anne
+cfp-frontal bert cfp-profile bert
+lfw Anne cfp-frontal anne
+lfw Anne cfp-profile anne
+lfw Hans celeb17 Hans
+pins Bert cfp-frontal bert
+pins Bert cfp-profile bert"
 
 # --- Broken off ---
 
