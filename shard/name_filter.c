@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As in the lists that runs take (data.exclude). */
+/* How the header of a table begins. */
 #define TABLE "dataset\tidentity\timage"
 
 static int compare(const void *left, const void *right)
@@ -67,24 +67,24 @@ static void sort(struct filter_list *list)
     }
 }
 
-static enum status read_included(const char *path, struct filter_list *list, struct error *error)
+/* A line of what is left out: an identity, an image, or a row where the first line was a table's header. */
+static enum status take_excluded(struct line_reader *reader, char *line, const char *dataset, bool *table,
+                                 struct name_filter *filter, struct error *error)
 {
-    struct line_reader reader = {0};
-    char *line;
-    enum status status = line_reader_open(&reader, path, error);
-    while (status == STATUS_OK) {
-        status = line_reader_next(&reader, &line, error);
-        if (status != STATUS_OK || !line) {
-            break;
-        }
-        status = add(list, line, reader.number) ? STATUS_OK : error_no_memory(error, path);
+    if (reader->number == 1 && strncmp(line, TABLE, strlen(TABLE)) == 0) {
+        *table = true;
+        return STATUS_OK;
     }
-    line_reader_close(&reader);
-    return status;
+    if (*table) {
+        return read_row(reader, line, dataset, filter, error);
+    }
+    const char *slash = strchr(line, '/'); /* "p1/" is a slip, not an image */
+    struct filter_list *list = slash && slash[1] != '\0' ? &filter->images : &filter->excluded;
+    return add(list, line, reader->number) ? STATUS_OK : error_no_memory(error, reader->path);
 }
 
-static enum status read_excluded(const char *path, const char *dataset, struct name_filter *filter,
-                                 struct error *error)
+static enum status read_list(const char *path, bool exclude, const char *dataset, struct name_filter *filter,
+                             struct error *error)
 {
     struct line_reader reader = {0};
     bool table = false;
@@ -95,14 +95,10 @@ static enum status read_excluded(const char *path, const char *dataset, struct n
         if (status != STATUS_OK || !line) {
             break;
         }
-        if (reader.number == 1 && strncmp(line, TABLE, strlen(TABLE)) == 0) {
-            table = true;
-        } else if (table) {
-            status = read_row(&reader, line, dataset, filter, error);
-        } else {
-            const char *slash = strchr(line, '/'); /* "p1/" is a slip, not an image */
-            struct filter_list *list = slash && slash[1] != '\0' ? &filter->images : &filter->excluded;
-            status = add(list, line, reader.number) ? STATUS_OK : error_no_memory(error, path);
+        if (exclude) {
+            status = take_excluded(&reader, line, dataset, &table, filter, error);
+        } else if (!add(&filter->included, line, reader.number)) {
+            status = error_no_memory(error, path);
         }
     }
     line_reader_close(&reader);
@@ -117,9 +113,9 @@ enum status name_filter_read(const char *include, const char *exclude, const cha
                              struct name_filter *filter, struct error *error)
 {
     *filter = (struct name_filter){{.path = include}, {.path = exclude}, {.path = exclude}};
-    enum status status = include ? read_included(include, &filter->included, error) : STATUS_OK;
+    enum status status = include ? read_list(include, false, dataset, filter, error) : STATUS_OK;
     if (status == STATUS_OK && exclude) {
-        status = read_excluded(exclude, dataset, filter, error);
+        status = read_list(exclude, true, dataset, filter, error);
     }
     sort(&filter->included);
     sort(&filter->excluded);
