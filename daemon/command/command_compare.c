@@ -147,12 +147,7 @@ static const struct option_spec options[] = {
      .help = "also say who is the same: whose squared distance is below it, as dail eval tells it",
      .low = 0,
      .high = 4},
-    {.name = "landmarks",
-     .kind = OPTION_STRING,
-     .offset = AT(landmarks),
-     .metavar = "TABLE",
-     .help = "where each image's face is, as of dail pack: images are aligned by it",
-     .word = WORD_FILE},
+    OPTION_ROW_LANDMARKS(AT(landmarks)),
     OPTION_ROW_THREADS(AT(threads)),
     {0}};
 

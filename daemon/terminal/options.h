@@ -75,6 +75,12 @@ struct option_spec {
         .name = "batch", .short_name = 'b', .kind = OPTION_INT, .offset = (at), .metavar = "N",              \
         .help = "images at a time", .min = 1, .max = 4096                                                    \
     }
+#define OPTION_ROW_LANDMARKS(at)                                                                             \
+    {                                                                                                        \
+        .name = "landmarks", .kind = OPTION_STRING, .offset = (at), .metavar = "TABLE",                      \
+        .help = "where each image's face is: laid on InsightFace's five points", .word = WORD_FILE,          \
+        .endings = ".txt .csv .json"                                                                         \
+    }
 
 /* Parses `text` as the value of an option and stores it in `values`; NULL for a flag. STATUS_USAGE says what
  * the option takes, and of a word which choice is the nearest. */
