@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOX_MARGIN 0.3 /* about a face that has only a box, as dail pack has it */
 #define FILE_BYTES_MAX ((size_t)1 << 28)
 
 /* Only the members of its kind are in use. */
@@ -280,7 +279,7 @@ static enum status decode_bytes(const uint8_t *bytes, size_t size, const struct 
 {
     struct image decoded = {0};
     if (face) {
-        return align_face(bytes, size, face, side, BOX_MARGIN, image, error);
+        return align_face(bytes, size, face, side, ALIGN_BOX_MARGIN, image, error);
     }
     enum status status = image_decode(bytes, size, &decoded, error);
     if (status == STATUS_OK && (decoded.width != side || decoded.height != side)) {

@@ -9,6 +9,7 @@
 #define DAIL_SHARD_IMAGE_SOURCE_H
 
 #include "proto/error.h"
+#include "shard/align/face_table.h"
 #include "shard/pairs.h"
 
 #include <stdint.h>
@@ -29,7 +30,6 @@ struct sourced_image {
  * checks every index, reads no image but its first bytes. STATUS_DATA, or STATUS_USAGE for paths that do not go together. */
 enum status image_source_open(const char *const *paths, size_t count, struct image_source **source,
                               struct error *error);
-struct face_table;
 /* Images are laid on InsightFace's template by a table, which is the caller's and stays as long as the source; of one that it
  * does not name the status is STATUS_DATA. STATUS_USAGE where images are no files: those were aligned when packed. */
 enum status image_source_align(struct image_source *source, const struct face_table *faces,

@@ -14,6 +14,7 @@
 #define DAIL_SHARD_PACK_PACK_H
 
 #include "proto/error.h"
+#include "shard/align/align_face.h"
 #include "shard/image/image.h"
 #include "shard/left_out.h"
 
@@ -54,7 +55,7 @@ struct pack_style {
 /* Size 112, JPEG of quality 95. */
 #define PACK_STYLE_DEFAULTS                                                                                  \
     {                                                                                                        \
-        .size = 112, .margin = 0.3, .encoding = IMAGE_JPEG, .quality = 95                                    \
+        .size = 112, .margin = ALIGN_BOX_MARGIN, .encoding = IMAGE_JPEG, .quality = 95                       \
     }
 
 struct pack_result {

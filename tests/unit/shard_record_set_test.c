@@ -9,7 +9,7 @@
 
 #define SIDE 16
 
-struct face {
+struct numbered_face {
     uint8_t *bytes;
     size_t size;
     uint32_t label;
@@ -17,7 +17,7 @@ struct face {
 
 /* Seven images of labels 2, 0, 2, 4, 0, 2, 4, with a plain label or an array of them in turn; none of 1
  * and 3. With `whole` header, identity records, index and property file are there. */
-static void write_set(struct scratch *scratch, bool whole, struct face faces[7])
+static void write_set(struct scratch *scratch, bool whole, struct numbered_face faces[7])
 {
     static const uint32_t labels[7] = {2, 0, 2, 4, 0, 2, 4};
     struct output output = {.size = 0};
@@ -26,7 +26,7 @@ static void write_set(struct scratch *scratch, bool whole, struct face faces[7])
         put_image(&output, 2, 8, 13, 0, "", 0);
     }
     for (int i = 0; i < 7; i++) {
-        struct face *face = &faces[i];
+        struct numbered_face *face = &faces[i];
         face->label = labels[i];
         face->bytes = scratch_image(SIDE, SIDE, i + 3, i % 2 == 0 ? IMAGE_JPEG : IMAGE_PNG, &face->size);
         put_image(&output, i % 2 == 0 ? 0 : 2, (float)labels[i], 0, (uint64_t)i + 1, face->bytes, face->size);
@@ -62,7 +62,8 @@ static struct pack_dataset import_from(struct scratch *scratch)
 }
 
 /* The dataset's images are those faces whose label `moved` keeps, under the label that it gives. */
-static void assert_packed(struct scratch *scratch, const struct face faces[7], const uint32_t moved[5])
+static void assert_packed(struct scratch *scratch, const struct numbered_face faces[7],
+                          const uint32_t moved[5])
 {
     struct manifest manifest;
     struct shard shard;
@@ -91,7 +92,7 @@ static void assert_packed(struct scratch *scratch, const struct face faces[7], c
     manifest_close(&manifest);
 }
 
-static void free_faces(struct face faces[7])
+static void free_faces(struct numbered_face faces[7])
 {
     for (int i = 0; i < 7; i++) {
         free(faces[i].bytes);
@@ -106,7 +107,7 @@ static void sets_are_packed(void **state)
     struct pack_result result;
     struct error error;
     for (int whole = 1; whole >= 0; whole--) {
-        struct face faces[7];
+        struct numbered_face faces[7];
         write_set(*state, whole, faces);
         assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
         assert_int_equal(result.images, 7);
@@ -130,7 +131,7 @@ static void sets_are_packed(void **state)
 
 static void identities_are_chosen(void **state)
 {
-    struct face faces[7];
+    struct numbered_face faces[7];
     struct pack_dataset import = import_from(*state);
     const struct pack_style style = small_style();
     struct pack_result result;
@@ -188,7 +189,7 @@ static void assert_set_is_bad(struct scratch *scratch, const char *where, const 
 
 static void contradictions_are_named(void **state)
 {
-    struct face faces[7];
+    struct numbered_face faces[7];
     assert_set_is_bad(*state, "", "no .rec file");
     scratch_text(scratch_path(*state, "a.rec"), "");
     scratch_text(scratch_path(*state, "b.rec"), "");
@@ -223,7 +224,7 @@ static void warned(void *context, const char *text)
 /* What a set lacks is told: labels of nobody, images that the index has not, records without one, torn ones. */
 static void what_is_missing_is_told(void **state)
 {
-    struct face faces[7];
+    struct numbered_face faces[7];
     struct left_out left_out = {.listed = false};
     struct pack_dataset import = import_from(*state);
     struct pack_style style = small_style();
