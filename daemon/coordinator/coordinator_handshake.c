@@ -59,7 +59,8 @@ static enum status show_placement(struct coordinator *coordinator, struct error 
         .datasets = datasets,
         .dataset_count = setup->datasets,
         .samples_to_all = config->loss.scope == CONFIG_SCOPE_ALL || config->loss.crossing_dropout > 0 ||
-                          config->identity.unify != CONFIG_UNIFY_NONE,
+                          config->identity.unify == CONFIG_UNIFY_DISCOVER ||
+                          (setup->identity && setup->identity->shared > 0),
         .launcher = coordinator->context->launcher,
         .interface_include = launcher_interfaces(true),
         .interface_exclude = launcher_interfaces(false)};
