@@ -92,37 +92,41 @@ static enum status add_shard(struct statistics *statistics, const struct manifes
     return status;
 }
 
-/* Reads one image's bytes; the caller frees them. NULL where that fails. */
-static uint8_t *read_stored(const struct manifest *manifest, const struct stored *stored, struct error *error)
+/* Reads one image's bytes; the caller frees them in any case. */
+static enum status read_stored(const struct manifest *manifest, const struct stored *stored, uint8_t **bytes,
+                               struct error *error)
 {
     struct shard shard = {0};
-    uint8_t *bytes = NULL;
-    if (manifest_open_shard(manifest, stored->shard, &shard, error) == STATUS_OK) {
-        bytes = malloc((size_t)stored->bytes + 1);
-        if (bytes && shard_read(&shard, stored->image, 1, bytes, error) != STATUS_OK) {
-            free(bytes);
-            bytes = NULL;
-        }
+    *bytes = malloc((size_t)stored->bytes + 1);
+    enum status status = *bytes ? manifest_open_shard(manifest, stored->shard, &shard, error)
+                                : error_no_memory(error, manifest->path);
+    if (status == STATUS_OK) {
+        status = shard_read(&shard, stored->image, 1, *bytes, error);
     }
     shard_close(&shard);
-    return bytes;
+    return status;
 }
 
 /* Equal length and checksum make a candidate; the bytes decide. */
-static void count_copies(struct statistics *statistics, const struct manifest *manifest)
+static enum status count_copies(struct statistics *statistics, const struct manifest *manifest,
+                                struct error *error)
 {
-    struct error error;
-    for (uint64_t i = 1; i < statistics->count; i++) {
+    enum status status = STATUS_OK;
+    for (uint64_t i = 1; i < statistics->count && status == STATUS_OK; i++) {
         const struct stored *before = &statistics->images[i - 1], *image = &statistics->images[i];
         if (before->bytes != image->bytes || before->crc != image->crc) {
             continue;
         }
-        uint8_t *first = read_stored(manifest, before, &error),
-                *second = read_stored(manifest, image, &error);
-        statistics->copies += first && second && memcmp(first, second, image->bytes) == 0;
+        uint8_t *first = NULL, *second = NULL;
+        status = read_stored(manifest, before, &first, error);
+        if (status == STATUS_OK) {
+            status = read_stored(manifest, image, &second, error);
+        }
+        statistics->copies += status == STATUS_OK && memcmp(first, second, image->bytes) == 0;
         free(first);
         free(second);
     }
+    return status;
 }
 
 static void print(struct statistics *statistics, const struct manifest *manifest, FILE *output)
@@ -159,11 +163,15 @@ enum status info_print_statistics(const struct manifest *manifest, FILE *output,
     for (uint32_t i = 0; i < manifest->shard_count && status == STATUS_OK && read == STATUS_OK; i++) {
         read = add_shard(&statistics, manifest, i, &fault);
     }
+    const bool any =
+        status == STATUS_OK && read == STATUS_OK && statistics.count > 0 && statistics.sampled > 0;
+    if (any) {
+        qsort(statistics.images, statistics.count, sizeof *statistics.images, compare_stored);
+        read = count_copies(&statistics, manifest, &fault);
+    }
     if (status == STATUS_OK && read != STATUS_OK) {
         fprintf(output, "%-12s %s (%s)\n", "not read", fault.what, fault.where);
-    } else if (status == STATUS_OK && statistics.count > 0 && statistics.sampled > 0) {
-        qsort(statistics.images, statistics.count, sizeof *statistics.images, compare_stored);
-        count_copies(&statistics, manifest);
+    } else if (any) {
         print(&statistics, manifest, output);
     }
     free(statistics.each);
