@@ -60,9 +60,9 @@ def people_of(faces: pathlib.Path, dataset: str, left_out: set[tuple[str, str]])
             yield folder.name, images
 
 
-def classes_of(folder: pathlib.Path, same: list[tuple[tuple[str, str], tuple[str, str]]],
-               people: dict[str, set[str]]) -> None:
-    """Writes the truth: who of those trained on is in two datasets."""
+def write_truth(folder: pathlib.Path, same: list[tuple[tuple[str, str], tuple[str, str]]],
+                people: dict[str, set[str]]) -> None:
+    """Who of those trained on is in two datasets."""
     rows: set[tuple[str, str, str, str]] = set()
     for name in sorted(people["cfp-frontal"] & people["cfp-profile"]):
         rows.add(("cfp-frontal", name, "cfp-profile", name))
@@ -87,7 +87,7 @@ def pack(dail: pathlib.Path, folder: pathlib.Path, faces: pathlib.Path, size: in
                           encoding="utf-8")
         run_quietly([str(dail), "pack", "--list", str(listed), "--images", str(faces), "-o", str(folder), "-n", dataset,
                      "-s", str(size)], f"packing {dataset}")
-    classes_of(folder, same, people)
+    write_truth(folder, same, people)
     held_out.write_text("\n".join("\t".join(row) for row in
                                   [("fold", "a", "b", "same"), *(tuple(row.values()) for row in pairs)]) + "\n", encoding="utf-8")
     for name, path in ((CFP_HELD_OUT, held_out), (LFW_HELD_OUT, faces / f"{LFW_HELD_OUT}.tsv")):

@@ -164,7 +164,7 @@ table=$work/ablation/tiny-$seed
 
 # --- Real faces of people in several datasets ---
 
-# faces FOLDER PERSON IMAGES [BEGIN]: each of another size, so that no two are one image
+# faces FOLDER PERSON IMAGES [BEGIN]: each of other pixels, so that no two are one image
 faces() {
     mkdir -p "$work/faces/$1/$2"
     for number in $(seq "$3"); do

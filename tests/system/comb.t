@@ -7,7 +7,7 @@
     >"$work/out" 2>&1
 "$build/dail" unpack "$work/made/drawn0.yaml" -o "$work/drawn" >"$work/out" 2>&1
 mkdir "$work/held"
-check "the miniatures are made" python3 tests/system/comb.py "$work/drawn" "$work/held" || exit 1
+check "the miniatures are made" $python tests/system/comb.py "$work/drawn" "$work/held" || exit 1
 build=$(realpath "$build")
 root=$(pwd)
 
