@@ -22,7 +22,8 @@ enum random_purpose {
     RANDOM_CROSSING = 9, /* crossing dropout: (step, hash of sample id and class block): loss/crossing.h */
     RANDOM_PACK = 10, /* the order of images in a dataset's shards: (0, 0) */
     RANDOM_SYNTH = 11, /* the generator of synthetic faces: (identity, image) */
-    RANDOM_SHEET = 12 /* whom a contact sheet shows: (0, 0) */
+    RANDOM_SHEET = 12, /* whom a contact sheet shows: (0, 0) */
+    RANDOM_BOOTSTRAP = 13 /* whom a draw of a bootstrap has: (draw, 0) */
 };
 
 /* One stream of draws. Plain data: copy it freely. */
