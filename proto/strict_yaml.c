@@ -331,7 +331,8 @@ enum status strict_yaml_value(const struct strict_yaml *yaml, const yaml_node_t 
         }
         break;
     case STRICT_YAML_LIST:
-        fits = node->type == YAML_SEQUENCE_NODE;
+    case STRICT_YAML_NODE:
+        fits = field->kind == STRICT_YAML_NODE || node->type == YAML_SEQUENCE_NODE;
         if (fits) {
             *(const yaml_node_t **)field->target = node;
         }

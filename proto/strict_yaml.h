@@ -44,7 +44,8 @@ enum strict_yaml_kind {
     STRICT_YAML_DOUBLE, /* double, finite */
     STRICT_YAML_NAME, /* char[size] */
     STRICT_YAML_TEXT, /* char *: a copy that the caller frees */
-    STRICT_YAML_LIST /* const yaml_node_t * */
+    STRICT_YAML_LIST, /* const yaml_node_t * */
+    STRICT_YAML_NODE /* likewise, of any kind */
 };
 
 /* A key of a mapping and where its value goes. */

@@ -41,7 +41,7 @@ struct trace_step {
     double lambda, lr, scale;
     double margin[3];
     bool scope_all; /* attribute scope: "all" or "dataset" */
-    double crossing_dropout, filter;
+    double crossing_dropout;
     const uint32_t *home; /* array of the same name [all classes] (worker/loss/identity.h); NULL: none */
     struct network network; /* attributes arch, input, embedding, width, dropout */
     double momentum, weight_decay, clip;

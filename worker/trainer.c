@@ -29,7 +29,9 @@ static enum status open_datasets(struct trainer *trainer, struct error *error)
     trainer->classes = calloc(count, sizeof *trainer->classes);
     trainer->dataset_weight = calloc(count, sizeof *trainer->dataset_weight);
     trainer->domain_weight = calloc(count, sizeof *trainer->domain_weight);
-    if (!trainer->manifests || !trainer->classes || !trainer->dataset_weight || !trainer->domain_weight) {
+    trainer->augment = calloc(count, sizeof *trainer->augment);
+    if (!trainer->manifests || !trainer->classes || !trainer->dataset_weight || !trainer->domain_weight ||
+        !trainer->augment) {
         return error_no_memory(error, "worker");
     }
     double images = 0;
@@ -41,6 +43,7 @@ static enum status open_datasets(struct trainer *trainer, struct error *error)
         trainer->datasets = k + 1;
         trainer->classes[k] = trainer->manifests[k].classes;
         trainer->dataset_weight[k] = config->data.datasets[k].weight;
+        config_augment_of(config, k, &trainer->augment[k]);
         images += (double)trainer->manifests[k].images;
     }
     for (size_t k = 0; k < count; k++) {
@@ -120,7 +123,6 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
         .scale = config->loss.scale,
         .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
         .crossing_dropout = config->loss.crossing_dropout,
-        .filter = config->loss.filter,
         .centres = config->identity.unify == CONFIG_UNIFY_DISCOVER,
         .seed = config->run.seed,
         .round_max = trainer->exchange->size * config->batch.lane,
@@ -193,9 +195,9 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
         trainer->absent_sample[i].dataset = SAMPLE_ABSENT;
     }
     bool rounded = config->runtime.exchange_precision == CONFIG_PRECISION_BF16;
-    trainer->exchange->own_sums = rounded || config->runtime.exchange == CONFIG_EXCHANGE_OWN ||
-                                  (config->runtime.exchange == CONFIG_EXCHANGE_AUTO &&
-                                   sum_levels_are_small(&trainer->exchange->levels));
+    trainer->exchange->own_sums =
+        rounded || config->runtime.exchange == CONFIG_EXCHANGE_OWN ||
+        (config->runtime.exchange == CONFIG_EXCHANGE_AUTO && trainer->exchange->size <= EXCHANGE_OWN_WORKERS);
     if (rounded && trainer->exchange->size > 1) {
         trainer->residual = calloc(iresnet_weight_count(trainer->net), sizeof *trainer->residual);
         if (!trainer->residual) {
@@ -278,6 +280,7 @@ void trainer_free(struct trainer *trainer)
     }
     free(trainer->classes);
     free(trainer->dataset_weight);
+    free(trainer->augment);
     free(trainer->domain_weight);
     free(trainer->groups);
     free(trainer->embedding);
@@ -338,8 +341,7 @@ enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int
                                    .seed = config->run.seed,
                                    .side = config->model.input,
                                    .batch = config->batch.lane,
-                                   .flip = config->data.augment_flip,
-                                   .shift = config->data.augment_shift,
+                                   .augment = trainer->augment,
                                    .first_lane = trainer->first_lane,
                                    .lanes = trainer->own_lanes,
                                    .depth = TRAINER_LOADER_DEPTH,

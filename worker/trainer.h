@@ -34,6 +34,7 @@ struct trainer {
     size_t datasets;
     uint32_t *classes; /* [datasets] */
     double *dataset_weight; /* [datasets]: of each dataset's losses */
+    struct config_augment *augment; /* [datasets] */
     double *domain_weight; /* [datasets]: the same, balanced if the configuration says so */
     int threads;
     int lanes, first_lane, own_lanes; /* lane_share.h */

@@ -48,7 +48,6 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
         .margin = {config->loss.margin[0], config->loss.margin[1], config->loss.margin[2]},
         .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
         .crossing_dropout = config->loss.crossing_dropout,
-        .filter = config->loss.filter,
         .home = trainer->identity ? trainer->identity->home : NULL,
         .network = config->model,
         .momentum = config->optimizer.momentum,

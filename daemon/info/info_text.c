@@ -40,8 +40,12 @@ enum status info_config(const char *path, FILE *output, struct error *error)
     fprintf(output, "%s: configuration of a run\n", path);
     fprintf(output, "%-12s %s, in %s, digest %s\n", "run", config.run.name, config.run.dir, digest);
     for (size_t k = 0; k < config.data.dataset_count; k++) {
-        fprintf(output, "%-12s %s, weight %g\n", "dataset", config.data.datasets[k].manifest,
-                config.data.datasets[k].weight);
+        struct config_augment augment;
+        char altered[512];
+        config_augment_of(&config, k, &augment);
+        config_augment_text(&augment, altered, sizeof altered);
+        fprintf(output, "%-12s %s, weight %g, augment: %s\n", "dataset", config.data.datasets[k].manifest,
+                config.data.datasets[k].weight, altered);
     }
     for (size_t i = 0; i < config.validation.count; i++) {
         fprintf(output, "%-12s %s\n", "validation", config.validation.paths[i]);

@@ -67,8 +67,18 @@ static enum status check_shard(const struct check *check, const struct manifest 
     return status;
 }
 
-static void check_dataset(struct check *check, const char *path)
+static void tell_augment(const struct check *check, size_t k, const char *name)
 {
+    struct config_augment augment;
+    char text[512];
+    config_augment_of(&check->setup.config, k, &augment);
+    config_augment_text(&augment, text, sizeof text);
+    tell(check, "augment %s: %s", name, text);
+}
+
+static void check_dataset(struct check *check, size_t k)
+{
+    const char *path = check->setup.config.data.datasets[k].manifest;
     struct error error = {0};
     struct verify_report report = {0};
     const size_t before = check->setup.datasets;
@@ -89,6 +99,7 @@ static void check_dataset(struct check *check, const char *path)
              " shards of %.1f MB%s",
              manifest->name, manifest->classes, manifest->images, manifest->image_size, manifest->shard_count,
              (double)report.bytes / 1e6, check->preflight->full ? ", every byte" : "");
+        tell_augment(check, k, manifest->name);
     }
 }
 
@@ -220,7 +231,7 @@ static void check_all(struct check *check)
     const struct config *config = &setup->config;
     check->counted = true;
     for (size_t k = 0; k < config->data.dataset_count; k++) {
-        check_dataset(check, config->data.datasets[k].manifest);
+        check_dataset(check, k);
     }
     if (check->counted && config->identity.unify == CONFIG_UNIFY_FILE &&
         strcmp(config->identity.file, "none") != 0 &&

@@ -202,6 +202,16 @@ static enum status check_rules(const struct config *config, const char *name, st
             "loss.margin: with m1 %g the loss does not fall as the angle falls: it rewards worse angles",
             config->loss.margin[0]);
     }
+    for (size_t k = 0; k < config->data.dataset_count; k++) {
+        struct config_augment augment;
+        config_augment_of(config, k, &augment);
+        if (augment.resolution_least > augment.resolution_most) {
+            return error_set(error, STATUS_USAGE, name, "set data.augment.resolution_least to less",
+                             "data.augment: the least resolution of %s, %g, is above the most, %g",
+                             config->data.datasets[k].manifest, augment.resolution_least,
+                             augment.resolution_most);
+        }
+    }
     if (config->loss.crossing_dropout > 0 && config->loss.scope != CONFIG_SCOPE_DATASET) {
         return error_set(error, STATUS_USAGE, name, "set loss.scope to dataset, or crossing_dropout to 0",
                          "loss.crossing_dropout needs loss.scope dataset");

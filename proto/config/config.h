@@ -7,6 +7,7 @@
 #ifndef DAIL_PROTO_CONFIG_CONFIG_H
 #define DAIL_PROTO_CONFIG_CONFIG_H
 
+#include "proto/config/config_augment.h"
 #include "proto/config/network.h"
 #include "proto/error.h"
 
@@ -32,6 +33,8 @@ enum config_schedule { CONFIG_SCHEDULE_POLY, CONFIG_SCHEDULE_STEP, CONFIG_SCHEDU
 struct config_dataset {
     char *manifest;
     double weight; /* multiplies this dataset's losses; default 1 */
+    struct config_augment augment; /* this dataset's own */
+    uint32_t given; /* bit i: the i-th of config_augment_rows is; the others mean nothing */
 };
 
 struct config {
@@ -44,8 +47,7 @@ struct config {
         int lanes; /* 0: as many as workers at the run's first start */
         struct config_dataset *datasets;
         size_t dataset_count;
-        bool augment_flip;
-        int augment_shift; /* pixels */
+        struct config_augment augment; /* of all datasets; resolved for each by config_augment_of */
         int bad_images; /* that may be left out */
     } data;
     struct {
@@ -59,7 +61,6 @@ struct config {
         double scale;
         enum config_scope scope;
         double crossing_dropout;
-        double filter; /* 0: none */
     } loss;
     struct {
         enum config_unify unify;

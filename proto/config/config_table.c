@@ -19,11 +19,58 @@ static const struct config_row rows[] = {
      "auto: as many as "
      "workers"},
     {"data.datasets", CONFIG_DATASETS, OFFSET(data.datasets), OFFSET(data.dataset_count), 0, 1e6, NULL, NULL,
-     true, "manifests, each a path or {manifest: path, weight: factor of that dataset's losses}"},
-    {"data.augment.flip", CONFIG_BOOL, OFFSET(data.augment_flip), 0, 0, 0, NULL, "true", true,
+     true,
+     "manifests, each a path or {manifest: path, weight: factor of that dataset's losses, augment: its own "
+     "keys of "
+     "data.augment}"},
+    {"data.augment.preset", CONFIG_CHOICE, OFFSET(data.augment.preset), 0, 0, 0, "none|adaface|dali", "none",
+     true,
+     "how images are altered at random, what is not written below: none; adaface: AdaFace's crop, resolution "
+     "and light; "
+     "dali: that of InsightFace's DALI loader; `augment: adaface` is short for this"},
+    {"data.augment.flip", CONFIG_BOOL, OFFSET(data.augment.flip), 0, 0, 0, NULL, "true", true,
      "mirror every other image at random"},
-    {"data.augment.shift", CONFIG_INT, OFFSET(data.augment_shift), 0, 0, 64, NULL, "0", true,
+    {"data.augment.shift", CONFIG_INT, OFFSET(data.augment.shift), 0, 0, 64, NULL, "0", true,
      "move images at random by up to so many pixels each way"},
+    {"data.augment.mask", CONFIG_PRESET, OFFSET(data.augment.mask), 0, 0, 1, NULL, "preset", true,
+     "probability of a face mask of a drawn shape and colour over nose and mouth; for aligned faces"},
+    {"data.augment.crop", CONFIG_PRESET, OFFSET(data.augment.crop), 0, 0, 1, NULL, "preset", true,
+     "probability that only a part of the image stays, in its place, and the rest is black; adaface: 0.2"},
+    {"data.augment.crop_area", CONFIG_PRESET, OFFSET(data.augment.crop_area), 0, 0.01, 1, NULL, "preset",
+     true, "the smallest share of the image's area that stays, of a ratio from 3:4 to 4:3; 0.2"},
+    {"data.augment.resolution", CONFIG_PRESET, OFFSET(data.augment.resolution), 0, 0, 1, NULL, "preset", true,
+     "probability that the image is made smaller and large again; adaface: 0.2, dali: 0.1"},
+    {"data.augment.resolution_least", CONFIG_PRESET, OFFSET(data.augment.resolution_least), 0, 0.05, 1, NULL,
+     "preset", true, "the smallest share of its side that is left; 0.2, dali: 0.5"},
+    {"data.augment.resolution_most", CONFIG_PRESET, OFFSET(data.augment.resolution_most), 0, 0.05, 1, NULL,
+     "preset", true, "and the largest; 1, dali: 0.8"},
+    {"data.augment.resolution_filters", CONFIG_CHOICE, OFFSET(data.augment.resolution_filters), 0, 0, 0,
+     "preset|any|linear", "preset", true,
+     "by which filters: any: drawn for either way, nearest, linear, area, cubic or Lanczos; or linear, "
+     "smoothed before; "
+     "any, dali: linear"},
+    {"data.augment.blur", CONFIG_PRESET, OFFSET(data.augment.blur), 0, 0, 1, NULL, "preset", true,
+     "probability of a Gaussian blur of 3 or 5 pixels; dali: 0.2"},
+    {"data.augment.light", CONFIG_PRESET, OFFSET(data.augment.light), 0, 0, 1, NULL, "preset", true,
+     "probability that brightness, contrast and saturation change, in a drawn order; adaface: 0.2"},
+    {"data.augment.light_strength", CONFIG_PRESET, OFFSET(data.augment.light_strength), 0, 0, 1, NULL,
+     "preset", true, "their factors are drawn from 1 minus this to 1 plus this; 0.5"},
+    {"data.augment.hue", CONFIG_PRESET, OFFSET(data.augment.hue), 0, 0, 1, NULL, "preset", true,
+     "probability that the hue turns and the saturation rises; dali: 0.2"},
+    {"data.augment.hue_degrees", CONFIG_PRESET, OFFSET(data.augment.hue_degrees), 0, 0, 180, NULL, "preset",
+     true, "by up to so many degrees; 20"},
+    {"data.augment.hue_saturation", CONFIG_PRESET, OFFSET(data.augment.hue_saturation), 0, 0, 8, NULL,
+     "preset", true, "and by a factor of 1 to this; 1.2"},
+    {"data.augment.grey", CONFIG_PRESET, OFFSET(data.augment.grey), 0, 0, 1, NULL, "preset", true,
+     "probability that the image loses its colours; dali: 0.1"},
+    {"data.augment.jpeg", CONFIG_PRESET, OFFSET(data.augment.jpeg), 0, 0, 1, NULL, "preset", true,
+     "probability that the image is packed as JPEG and unpacked again"},
+    {"data.augment.jpeg_quality", CONFIG_PRESET, OFFSET(data.augment.jpeg_quality), 0, 1, 95, NULL, "preset",
+     true, "of a quality from this to 95; 30"},
+    {"data.augment.erase", CONFIG_PRESET, OFFSET(data.augment.erase), 0, 0, 1, NULL, "preset", true,
+     "probability that noise covers a part of the image"},
+    {"data.augment.erase_area", CONFIG_PRESET, OFFSET(data.augment.erase_area), 0, 0.02, 1, NULL, "preset",
+     true, "of an area from 0.02 of the image's to this, of a ratio from 3:10 to 10:3; 0.4"},
     {"data.bad_images", CONFIG_INT, OFFSET(data.bad_images), 0, 0, 1e9, NULL, "0", false,
      "images that may be left out, each named once, because they are damaged or cannot be decoded; another "
      "of their "
@@ -50,10 +97,6 @@ static const struct config_row rows[] = {
      "classes a sample is compared with: every dataset's, or its own dataset's"},
     {"loss.crossing_dropout", CONFIG_DOUBLE, OFFSET(loss.crossing_dropout), 0, 0, 1, NULL, "0", true,
      "with scope dataset: probability that a class of another dataset is compared with too"},
-    {"loss.filter", CONFIG_DOUBLE, OFFSET(loss.filter), 0, 0, 1, NULL, "0", true,
-     "classes whose cosine with the sample is above this, its own excepted, are left out of its denominator; "
-     "0: "
-     "none"},
     {"identity.unify", CONFIG_CHOICE, OFFSET(identity.unify), 0, 0, 0, "none|file|discover", "file", true,
      "who is one person in several datasets, whose classes share a row: nobody, those of identity.file, or "
      "those "
@@ -126,9 +169,7 @@ static const struct config_row rows[] = {
      "third more time"},
     {"runtime.exchange", CONFIG_CHOICE, OFFSET(runtime.exchange), 0, 0, 0, "auto|mpi|own", "auto", false,
      "who sums gradients: mpi: the MPI library; own: messages straight between the workers, the same bytes "
-     "for each, those of a host summed before they leave it; auto: own, but mpi where more than 64 workers "
-     "would "
-     "turn to each other at once (129) and exchange_precision does not ask for own"},
+     "for each; auto: own on up to 64 workers and where exchange_precision asks for it, else mpi"},
     {"runtime.exchange_precision", CONFIG_CHOICE, OFFSET(runtime.exchange_precision), 0, 0, 0, "float32|bf16",
      "float32", true,
      "bf16: the backbone's gradients travel rounded to half the bytes; what rounding leaves out is added to "
@@ -169,9 +210,24 @@ const struct config_row *config_rows(size_t *count)
     return rows;
 }
 
+const struct config_row *config_augment_rows(size_t *count)
+{
+    static const char group[] = "data.augment.";
+    const struct config_row *first = rows;
+    while (strncmp(first->key, group, sizeof group - 1) != 0) {
+        first++;
+    }
+    *count = 0;
+    while (strncmp(first[*count].key, group, sizeof group - 1) == 0) {
+        ++*count;
+    }
+    return first;
+}
+
 const struct config_row *config_short_row(const char *group)
 {
-    static const char *const shorts[][2] = {{"checkpoint.keep", "checkpoint.keep.last"}};
+    static const char *const shorts[][2] = {{"checkpoint.keep", "checkpoint.keep.last"},
+                                            {"data.augment", "data.augment.preset"}};
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++) {
         for (size_t r = 0; strcmp(shorts[i][0], group) == 0 && r < sizeof rows / sizeof *rows; r++) {
             if (strcmp(rows[r].key, shorts[i][1]) == 0) {
@@ -226,11 +282,14 @@ void config_expected(const struct config_row *row, char *text, size_t size)
     case CONFIG_DOUBLE:
         snprintf(text, size, "a number from %g to %g", row->min, row->max);
         break;
+    case CONFIG_PRESET:
+        snprintf(text, size, "preset or a number from %g to %g", row->min, row->max);
+        break;
     case CONFIG_BOOL:
         snprintf(text, size, "true or false");
         break;
     case CONFIG_DATASETS:
-        snprintf(text, size, "a list of manifests, each a path or {manifest, weight}");
+        snprintf(text, size, "a list of manifests, each a path or {manifest, weight, augment}");
         break;
     case CONFIG_PATH_LIST:
         snprintf(text, size, "a list of paths");

@@ -18,6 +18,7 @@ enum config_type {
     CONFIG_PATH_LIST, /* char **, size_t; likewise */
     CONFIG_INT_LIST, /* int *, size_t */
     CONFIG_DOUBLE_LIST, /* double *, size_t */
+    CONFIG_PRESET, /* double: "preset" is not a number */
     CONFIG_MARGIN /* double[3]: a name or three numbers */
 };
 
@@ -39,6 +40,8 @@ struct config_margin {
 };
 
 const struct config_row *config_rows(size_t *count);
+/* The rows of data.augment, which a dataset may have of its own; the first is the preset's. */
+const struct config_row *config_augment_rows(size_t *count);
 /* The key that a single value in the place of a group stands for; NULL: there is none. */
 const struct config_row *config_short_row(const char *group);
 const struct config_margin *config_margins(size_t *count);

@@ -2,8 +2,11 @@
 
 #include "proto/file.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define AUGMENT_ROWS_MAX 32 /* bits of config_dataset.given */
 
 static void *member(struct config *config, size_t offset)
 {
@@ -108,6 +111,8 @@ static bool set_choice(struct config *config, const struct config_row *row, cons
 _Static_assert(sizeof(enum config_unify) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_scope) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_schedule) == sizeof(unsigned), "choices are stored as unsigned");
+_Static_assert(sizeof(enum config_preset) == sizeof(unsigned), "choices are stored as unsigned");
+_Static_assert(sizeof(enum config_filters) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_domain_schedule) == sizeof(unsigned), "choices are stored as unsigned");
 
 static bool set_margin(struct config *config, const struct config_row *row, const struct strict_yaml *yaml,
@@ -136,23 +141,72 @@ static bool set_margin(struct config *config, const struct config_row *row, cons
     return true;
 }
 
-/* One entry of data.datasets: a path, or {manifest, weight}. */
+static bool set_preset(struct config *config, const struct config_row *row, const yaml_node_t *node)
+{
+    double *value = member(config, row->offset);
+    const char *text = strict_yaml_text(node);
+    if (text && strcmp(text, "preset") == 0) {
+        *value = NAN;
+        return true;
+    }
+    return parse_number(node, row->min, row->max, value);
+}
+
+/* A dataset's own keys of data.augment, or the preset's name alone. */
+static enum status read_augment(const struct strict_yaml *yaml, const yaml_node_t *node,
+                                struct config_dataset *dataset, struct error *error)
+{
+    struct strict_yaml group = *yaml;
+    struct config scratch = {.data = {.augment = dataset->augment}};
+    struct strict_yaml_field fields[AUGMENT_ROWS_MAX];
+    const yaml_node_t *values[AUGMENT_ROWS_MAX] = {NULL};
+    size_t count;
+    const struct config_row *rows = config_augment_rows(&count);
+    enum status status = STATUS_OK;
+    group.within = "data.datasets.augment";
+    for (size_t i = 0; i < count; i++) {
+        fields[i] = (struct strict_yaml_field){.key = strrchr(rows[i].key, '.') + 1,
+                                               .kind = STRICT_YAML_NODE,
+                                               .target = &values[i],
+                                               .optional = true};
+    }
+    if (node->type == YAML_MAPPING_NODE) {
+        status = strict_yaml_fields(&group, node, fields, count, error);
+    } else {
+        values[0] = node; /* the preset's row is the first */
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (values[i]) {
+            status = config_value_set(&scratch, &rows[i], yaml, values[i], error);
+            dataset->given |= UINT32_C(1) << i;
+        }
+    }
+    dataset->augment = scratch.data.augment;
+    return status;
+}
+
+/* One entry of data.datasets: a path, or {manifest, weight, augment}. */
 static enum status read_dataset(const struct strict_yaml *yaml, const yaml_node_t *node,
                                 const struct config_row *row, struct config_dataset *dataset,
                                 struct error *error)
 {
     const char *text = strict_yaml_text(node);
     char *path = text ? strdup(text) : NULL;
+    const yaml_node_t *augment = NULL;
     dataset->weight = 1;
     const struct strict_yaml_field fields[] = {
         {"manifest", STRICT_YAML_TEXT, &path, 0, 0, 0, false},
         {"weight", STRICT_YAML_DOUBLE, &dataset->weight, 0, (int64_t)row->min, (uint64_t)row->max, true},
+        {"augment", STRICT_YAML_NODE, &augment, 0, 0, 0, true},
     };
     enum status status = STATUS_OK;
     if (node->type == YAML_MAPPING_NODE) {
         struct strict_yaml entry = *yaml;
         entry.within = row->key;
         status = strict_yaml_fields(&entry, node, fields, sizeof fields / sizeof *fields, error);
+    }
+    if (status == STATUS_OK && augment) {
+        status = read_augment(yaml, augment, dataset, error);
     }
     if (status == STATUS_OK) {
         dataset->manifest = path && *path != '\0' ? file_expand_home(path) : NULL;
@@ -246,6 +300,9 @@ enum status config_value_set(struct config *config, const struct config_row *row
     case CONFIG_CHOICE:
         fits = set_choice(config, row, node);
         break;
+    case CONFIG_PRESET:
+        fits = set_preset(config, row, node);
+        break;
     case CONFIG_MARGIN:
         fits = set_margin(config, row, yaml, node);
         break;
@@ -305,19 +362,34 @@ static void print_choice(FILE *stream, const char *words, unsigned index)
     fprintf(stream, "%.*s", (int)(strchrnul(words, '|') - words), words);
 }
 
+static void print_dataset(FILE *stream, const struct config_dataset *dataset)
+{
+    size_t count, printed = 0;
+    const struct config_row *rows = config_augment_rows(&count);
+    const struct config scratch = {.data = {.augment = dataset->augment}};
+    if (dataset->weight == 1.0 && dataset->given == 0) {
+        strict_yaml_print(stream, dataset->manifest);
+        return;
+    }
+    fputs("{manifest: ", stream);
+    strict_yaml_print(stream, dataset->manifest);
+    if (dataset->weight != 1.0) {
+        fputs(", weight: ", stream);
+        print_number(stream, dataset->weight);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (dataset->given >> i & 1) {
+            fprintf(stream, "%s%s: ", printed++ == 0 ? ", augment: {" : ", ", strrchr(rows[i].key, '.') + 1);
+            config_value_print(&scratch, &rows[i], stream);
+        }
+    }
+    fputs(printed > 0 ? "}}" : "}", stream);
+}
+
 static void print_element(FILE *stream, const struct config_row *row, const void *list, size_t i)
 {
     if (row->type == CONFIG_DATASETS) {
-        const struct config_dataset *dataset = (const struct config_dataset *)list + i;
-        if (dataset->weight == 1.0) {
-            strict_yaml_print(stream, dataset->manifest);
-            return;
-        }
-        fputs("{manifest: ", stream);
-        strict_yaml_print(stream, dataset->manifest);
-        fputs(", weight: ", stream);
-        print_number(stream, dataset->weight);
-        fputs("}", stream);
+        print_dataset(stream, (const struct config_dataset *)list + i);
     } else if (row->type == CONFIG_PATH_LIST) {
         strict_yaml_print(stream, ((char *const *)list)[i]);
     } else if (row->type == CONFIG_INT_LIST) {
@@ -374,6 +446,13 @@ void config_value_print(const struct config *config, const struct config_row *ro
         return;
     case CONFIG_BOOL:
         fputs(*(const bool *)value ? "true" : "false", stream);
+        return;
+    case CONFIG_PRESET:
+        if (isnan(*(const double *)value)) {
+            fputs("preset", stream);
+        } else {
+            print_number(stream, *(const double *)value);
+        }
         return;
     case CONFIG_CHOICE:
         print_choice(stream, row->choices, *(const unsigned *)value);

@@ -253,13 +253,6 @@ def clamp(cosine):
     return cosine.clamp(-1 + COSINE_CLAMP, 1 - COSINE_CLAMP)
 
 
-def left_in(trace, cosine):
-    """The scaled cosines of rivals; -inf where loss.filter leaves one out."""
-    logits = float(trace["scale"]) * cosine
-    threshold = float(trace.attributes.get("filter", 0))
-    return logits.masked_fill(cosine > threshold, -math.inf) if threshold > 0 else logits
-
-
 def crossing_logits(trace, unit, weight, rows):
     """For the samples `rows`, the scaled cosines of their drawn classes, filled up with -inf."""
     drawn = [trace.drawn.get(int(row), []) for row in rows]
@@ -267,7 +260,7 @@ def crossing_logits(trace, unit, weight, rows):
     filled = []
     for row, classes in zip(rows, drawn):
         cosine = clamp(weight[torch.tensor(classes, dtype=torch.int64)] @ unit[row])
-        filled.append(F.pad(left_in(trace, cosine), (0, width - len(classes)), value=-math.inf))
+        filled.append(F.pad(float(trace["scale"]) * cosine, (0, width - len(classes)), value=-math.inf))
     return torch.stack(filled)
 
 
@@ -289,7 +282,7 @@ def sample_losses(trace, x, weights, dataset, label):
         cosine = clamp(unit[rows] @ everything[torch.from_numpy(homes)].T)
         place = torch.arange(len(rows))
         right = scale * psi(cosine[place, target], trace["margin"])
-        logits = left_in(trace, cosine).index_put((place, target), right)
+        logits = (scale * cosine).index_put((place, target), right)
         if not whole:
             logits = torch.cat([logits, crossing_logits(trace, unit, everything, rows)], 1)
         losses = losses.index_put((rows,), torch.logsumexp(logits, 1) - right)

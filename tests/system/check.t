@@ -19,6 +19,7 @@ data=$work/data
 
 check_config 0 "a configuration that a run can begin with" --set "validation=[$data/tiny-cross.h5]"
 says "tells of each dataset" "^ok: dataset tiny2: 12 classes, 144 images of 32 pixels, 2 shards of "
+says "and how its images are altered" "^ok: augment tiny2: flip$"
 says "of each set" "^ok: validation tiny-cross: 40 pairs, 20 of them of the same person"
 says "of the model" "^ok: model iresnet10: input 32, embedding 32, [0-9]+ parameters"
 says "where it starts" "^ok: start: at the beginning, weights random"
@@ -26,7 +27,10 @@ says "how long it is" "^ok: steps: 4 lanes x 8 images, 13 steps an epoch, 26 in 
 says "where it writes" "^ok: run.dir $work/run: can be written"
 says "and that all is well" "config.yaml: a run can begin"
 is "writes nothing" "$(ls -d "$work/run" 2>&1 | grep -c 'No such')" 1
-check_config 0 "every byte" --full
+check_config 0 "every byte, and augmentation of one dataset" --full \
+    --set "data.datasets=[{manifest: $data/tiny0.yaml, augment: dali}, {manifest: $data/tiny1.yaml, augment: {erase: 0.1}}]"
+says "which is told" "^ok: augment tiny0: flip, resolution 0.1 \(0.5 to 0.8, linear\), blur 0.2, hue 0.2 .*, grey 0.1$"
+says "of each" "^ok: augment tiny1: flip, erase 0.1 \(area to 0.4\)$"
 says "says so" "^ok: dataset tiny0: .*, every byte"
 check_config 0 "as many lanes as workers" --set data.lanes=auto
 says "says how many there may be" "^ok: steps: data.lanes is the number of workers; the images fill a step of up to 54 lanes x 8"

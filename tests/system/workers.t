@@ -5,7 +5,8 @@
 
 make_data
 make_config
-augment="--set data.augment.shift=2 --set model.dropout=0.2 --set loss.crossing_dropout=0.1"
+augment="--set data.augment=adaface --set data.augment.shift=2 --set data.augment.jpeg=0.2 --set model.dropout=0.2"
+augment="$augment --set loss.crossing_dropout=0.1"
 augment="$augment --set domain.balance=true --set classifier.rows_min=5"
 for step in 5 20; do # in the first epoch of six steps, and in the fourth
     for workers in 1 2 3 4; do

@@ -32,7 +32,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.data.lanes, 0);
     assert_int_equal(c.data.dataset_count, 1);
     assert_string_equal(c.data.datasets[0].manifest, "a.yaml");
-    assert_true(c.data.datasets[0].weight == 1 && c.data.augment_flip && c.data.augment_shift == 0);
+    assert_true(c.data.datasets[0].weight == 1 && c.data.augment.flip && c.data.augment.shift == 0);
     assert_int_equal(c.validation.count, 0);
     assert_string_equal(c.model.arch, "iresnet50");
     assert_true(c.model.input == 112 && c.model.embedding == 512 && c.model.width == 1 &&
@@ -163,6 +163,21 @@ static void test_refusals(void **state)
         {"- a\n- b\n", "test.yaml", {"expected"}},
         {"data:\n  datasets:\n  - {weight: 2}\n", "test.yaml:3", {"data.datasets"}},
         {"data:\n  datasets:\n  - {manifest: a, weight: -1}\n", "test.yaml:3", {"data.datasets"}},
+        {"data: {datasets: [{manifest: a, augment: {blurr: 1}}]}\n",
+         "test.yaml:1",
+         {"unknown key data.datasets.augment.blurr", "did you mean blur?"}},
+        {"data: {datasets: [{manifest: a, augment: dalli}]}\n",
+         "test.yaml:1",
+         {"data.augment.preset", "adaface"}},
+        {"data: {datasets: [{manifest: a, augment: [x]}]}\n",
+         "test.yaml:1",
+         {"data.augment.preset", "adaface"}},
+        {"data: {datasets: [a], augment: {crop: 1.5}}\n",
+         "test.yaml:1",
+         {"data.augment.crop", "preset or a number from"}},
+        {"data: {datasets: [a, {manifest: b, augment: {resolution_most: 0.1}}]}\n",
+         "test.yaml",
+         {"least resolution of b, 0.2, is above"}},
         {"data:\n  datasets:\n  - [a]\n", "test.yaml:3", {"data.datasets"}},
         /* out of range */
         {ONE_SET "domain:\n  start: 1.01\n", "test.yaml:4", {"domain.start", "0 to 1"}},
@@ -310,6 +325,48 @@ static void assert_same(const struct config *a, const struct config *b)
     }
 }
 
+/* The dataset's own key, its preset, that of all, the preset of all: the first that there is. */
+static void test_augmentation_of_each_dataset(void **state)
+{
+    static const char text[] =
+        "data:\n  datasets: [a, {manifest: b, augment: dali}, {manifest: c, augment: {blur: 0.5, "
+        "flip: false}}, {manifest: d, augment: {preset: none, shift: 1, crop: preset}}]\n"
+        "  augment: {preset: adaface, crop: 0.3, resolution: preset, shift: 4}\n";
+    static const struct {
+        bool flip;
+        int shift;
+        double crop, resolution, least, blur, light, grey;
+    } expected[] = {{true, 4, 0.3, 0.2, 0.2, 0, 0.2, 0},
+                    {true, 4, 0, 0.1, 0.5, 0.2, 0, 0.1},
+                    {false, 4, 0.3, 0.2, 0.2, 0.5, 0.2, 0},
+                    {true, 1, 0, 0, 0.2, 0, 0, 0}};
+    struct config c;
+    struct error error;
+    char told[512];
+    (void)state;
+    assert_int_equal(parse(text, &c, &error), STATUS_OK);
+    for (size_t k = 0; k < 4; k++) {
+        struct config_augment a;
+        config_augment_of(&c, k, &a);
+        assert_true(a.flip == expected[k].flip && a.shift == expected[k].shift && a.crop == expected[k].crop);
+        assert_true(a.resolution == expected[k].resolution && a.resolution_least == expected[k].least);
+        assert_true(a.blur == expected[k].blur && a.light == expected[k].light && a.grey == expected[k].grey);
+        config_augment_text(&a, told, sizeof told);
+        assert_string_equal(
+            told, ((const char *[]){"flip, shift 4, crop 0.3 (area from 0.2), resolution 0.2 (0.2 to "
+                                    "1, any filters), light 0.2 (by up to 0.5)",
+                                    "flip, shift 4, resolution 0.1 (0.5 to 0.8, linear), blur 0.2, "
+                                    "hue 0.2 (up to 20 degrees, saturation to 1.2), grey 0.1",
+                                    "shift 4, crop 0.3 (area from 0.2), resolution 0.2 (0.2 to 1, any "
+                                    "filters), blur 0.5, light 0.2 (by up to 0.5)",
+                                    "flip, shift 1"})[k]);
+    }
+    config_free(&c);
+    assert_int_equal(parse("data: {datasets: [a], augment: dali}\n", &c, &error), STATUS_OK);
+    assert_int_equal(c.data.augment.preset, CONFIG_PRESET_DALI);
+    config_free(&c);
+}
+
 static void test_what_is_printed_reads_back(void **state)
 {
     static const char *const texts[] = {
@@ -323,6 +380,10 @@ static void test_what_is_printed_reads_back(void **state)
         "data: {lanes: 64, datasets: [{manifest: 'w: 1', weight: 0.1}, b, {manifest: c, weight: 0}], "
         "augment: {flip: "
         "false, shift: 3}}\nschedule: {kind: step, epochs: 3.5, milestones: [0.1, 0.25]}\n",
+        "data: {datasets: [{manifest: a, augment: {preset: dali, shift: 2, blur: preset, grey: 0.25}}, "
+        "{manifest: "
+        "b, weight: 2, augment: none}, c], augment: {preset: adaface, erase: 0.1, resolution_filters: "
+        "linear}}\n",
         "domain: {hidden: [], schedule: ganin, balance: true}\nloss: {scope: all}\nruntime: {threads: "
         "7}\ndebug: "
         "{trace_step: 123456789012345}\n" ONE_SET};
@@ -593,6 +654,7 @@ int main(void)
                                        cmocka_unit_test(test_depth_is_bounded),
                                        cmocka_unit_test(test_overrides),
                                        cmocka_unit_test(test_bad_overrides),
+                                       cmocka_unit_test(test_augmentation_of_each_dataset),
                                        cmocka_unit_test(test_what_is_printed_reads_back),
                                        cmocka_unit_test(test_comments_tell_each_key),
                                        cmocka_unit_test(test_keep),

@@ -57,10 +57,10 @@ static int clamped(int position)
 }
 
 /* The definition, pixel by pixel. */
-static void expect(const struct augment *augment, int64_t epoch, uint64_t id, const uint8_t *pixels,
+static void expect(const struct config_augment *augment, int64_t epoch, uint64_t id, const uint8_t *pixels,
                    float *values)
 {
-    struct random random = random_stream(augment->seed, RANDOM_AUGMENT, (uint64_t)epoch, id);
+    struct random random = random_stream(SEED, RANDOM_AUGMENT, (uint64_t)epoch, id);
     const bool flip = random_uniform(&random) < 0.5F && augment->flip;
     const uint32_t span = 2 * (uint32_t)augment->shift + 1;
     const int across = (int)random_below(&random, span) - augment->shift;
@@ -73,6 +73,20 @@ static void expect(const struct augment *augment, int64_t epoch, uint64_t id, co
     }
 }
 
+static void fill(uint8_t *pixels)
+{
+    for (int i = 0; i < PIXELS; i++) {
+        pixels[i] = (uint8_t)((unsigned)i * 2654435761u >> 24);
+    }
+}
+
+static struct augmenter *augmenter_of(enum isa isa)
+{
+    struct augmenter *augmenter;
+    assert_int_equal(augmenter_create(pixel_kernels_of(isa), SIDE, SEED, &augmenter, NULL), STATUS_OK);
+    return augmenter;
+}
+
 /* A shift of 64 moves all of so small an image beyond its edge. */
 static void test_images_are_moved_and_mirrored_as_defined(void **state)
 {
@@ -80,20 +94,49 @@ static void test_images_are_moved_and_mirrored_as_defined(void **state)
     uint8_t pixels[PIXELS];
     static float expected[PIXELS], found[PIXELS];
     (void)state;
-    for (int i = 0; i < PIXELS; i++) {
-        pixels[i] = (uint8_t)((unsigned)i * 2654435761u >> 24);
-    }
+    fill(pixels);
     for (enum isa isa = 0; isa <= isa_best(); isa++) {
+        struct augmenter *augmenter = augmenter_of(isa);
         for (size_t s = 0; s < 2 * sizeof shifts / sizeof *shifts; s++) {
-            const struct augment augment = {
-                .flip = s % 2 == 1, .shift = shifts[s / 2], .seed = SEED, .kernels = pixel_kernels_of(isa)};
+            struct config_augment augment;
+            assert_true(config_augment_of_preset("none", &augment));
+            augment.flip = s % 2 == 1;
+            augment.shift = shifts[s / 2];
             for (uint64_t id = 0; id < 50; id++) {
                 expect(&augment, 3, id, pixels, expected);
-                augment_image(&augment, 3, id, SIDE, pixels, found);
+                assert_int_equal(augment_image(augmenter, &augment, 3, id, pixels, found, NULL), STATUS_OK);
                 assert_memory_equal(found, expected, sizeof found);
             }
         }
+        augmenter_free(augmenter);
     }
+}
+
+/* All changes at once: every instruction set gives the same bits, and what was done to one image leaves nothing behind
+ * for the next. */
+static void test_altered_images_are_the_same_everywhere(void **state)
+{
+    struct config_augment augment;
+    static float expected[20][PIXELS], found[PIXELS];
+    uint8_t pixels[PIXELS];
+    int changed = 0;
+    (void)state;
+    assert_true(config_augment_of_preset("adaface", &augment));
+    augment.crop = augment.resolution = augment.light = augment.blur = augment.hue = 0.8;
+    augment.mask = augment.jpeg = augment.erase = augment.grey = 0.3;
+    for (enum isa isa = 0; isa <= isa_best(); isa++) {
+        struct augmenter *augmenter = augmenter_of(isa);
+        for (uint64_t i = 0; i < 40; i++) {
+            const uint64_t id = (i * 7) % 20;
+            float *values = isa == 0 && i < 20 ? expected[id] : found;
+            fill(pixels);
+            assert_int_equal(augment_image(augmenter, &augment, 1, id, pixels, values, NULL), STATUS_OK);
+            assert_memory_equal(values, expected[id], sizeof found);
+            changed += memcmp(values, expected[0], sizeof found) != 0;
+        }
+        augmenter_free(augmenter);
+    }
+    assert_true(changed >= 38);
 }
 
 int main(void)
@@ -102,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_every_sample_is_scaled_as_a_division_rounds),
         cmocka_unit_test(test_rows_of_any_length_are_mirrored),
         cmocka_unit_test(test_images_are_moved_and_mirrored_as_defined),
+        cmocka_unit_test(test_altered_images_are_the_same_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,8 @@ static struct message_leases leases_of(int64_t epoch, int lane)
     return (struct message_leases){.epoch = epoch, .lane = lane, .count = 4, .leases = lane_leases[lane]};
 }
 
+static const struct config_augment unaltered[DATASETS];
+
 static struct loader_config config_of(const struct fixture *fixture)
 {
     return (struct loader_config){.limit_seconds = 60,
@@ -133,6 +135,7 @@ static struct loader_config config_of(const struct fixture *fixture)
                                   .seed = SEED,
                                   .side = SIDE,
                                   .batch = BATCH,
+                                  .augment = unaltered,
                                   .first_lane = 0,
                                   .lanes = 2,
                                   .depth = 2};
@@ -351,8 +354,8 @@ static void test_augmentation_depends_on_the_sample_alone(void **state)
     struct loader_config both = config_of(fixture), second = config_of(fixture);
     struct loader *loader, *other;
     int flips = 0, seen[3][3] = {{0}};
-    both.flip = second.flip = true;
-    both.shift = second.shift = 1;
+    const struct config_augment moved[DATASETS] = {{.flip = true, .shift = 1}, {.flip = true, .shift = 1}};
+    both.augment = second.augment = moved;
     second.first_lane = 1;
     second.lanes = 1;
     struct message_leases leases = leases_of(0, 1);

@@ -1,26 +1,28 @@
-/* An image as the network is to see it: shifted and mirrored by draws, its pixels scaled. */
+/* An image as the network is to see it: altered, mirrored and moved as drawn, its pixels scaled. */
 #ifndef DAIL_WORKER_AUGMENT_AUGMENT_H
 #define DAIL_WORKER_AUGMENT_AUGMENT_H
 
-#include "worker/augment/pixel_kernels.h"
+#include "worker/augment/alteration.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#define AUGMENT_SIDE_MAX 1024
+#define AUGMENT_SIDE_MAX RESAMPLE_SIDE_MAX
 #define AUGMENT_SHIFT_MAX 64
 
-/* How an image is shifted and mirrored. */
-struct augment {
-    bool flip; /* with probability a half */
-    int shift; /* up to so many pixels, each way */
-    uint64_t seed;
-    const struct pixel_kernels *kernels;
-};
+struct augmenter;
 
-/* pixels u8 [side][side][3] -> values f32 [side][side][3], (x - 127.5) / 127.5, moved and mirrored as drawn
- * for (epoch, id); what a shift uncovers repeats the edge. */
-void augment_image(const struct augment *augment, int64_t epoch, uint64_t id, int side, const uint8_t *pixels,
-                   float *values);
+/* For images of `side` pixels, 16 to AUGMENT_SIDE_MAX; the draws depend on the seed. STATUS_INTERNAL without memory. */
+enum status augmenter_create(const struct pixel_kernels *kernels, int side, uint64_t seed,
+                             struct augmenter **augmenter, struct error *error);
+/* NULL is left alone. */
+void augmenter_free(struct augmenter *augmenter);
+
+/* Alters pixels u8 [side][side][3] as drawn for (epoch, id), but for its place (augment_image): also for people to look
+ * at. STATUS_INTERNAL without memory. */
+enum status augment_pixels(struct augmenter *augmenter, const struct alteration *alteration, uint8_t *pixels,
+                           struct error *error);
+
+/* pixels u8 [side][side][3], which are overwritten -> values f32 [side][side][3], (x - 127.5) / 127.5, altered, moved and
+ * mirrored as drawn for (epoch, id); what a shift uncovers repeats the edge. STATUS_INTERNAL without memory. */
+enum status augment_image(struct augmenter *augmenter, const struct config_augment *augment, int64_t epoch,
+                          uint64_t id, uint8_t *pixels, float *values, struct error *error);
 
 #endif

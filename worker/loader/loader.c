@@ -40,7 +40,6 @@ static enum status allocate(struct loader *loader, struct error *error)
     if (status != STATUS_OK) {
         return status;
     }
-    loader->kernels = pixel_kernels_of(isa);
     size_t lanes = (size_t)config->lanes;
     loader->filled = calloc(lanes, sizeof *loader->filled);
     loader->taken = calloc(lanes, sizeof *loader->taken);
@@ -50,7 +49,8 @@ static enum status allocate(struct loader *loader, struct error *error)
         allocate_slots(loader) != STATUS_OK) {
         return error_no_memory(error, "loader");
     }
-    return shard_cache_create(&loader->cache, error);
+    status = augmenter_create(pixel_kernels_of(isa), config->side, config->seed, &loader->augmenter, error);
+    return status == STATUS_OK ? shard_cache_create(&loader->cache, error) : status;
 }
 
 /* Signals are the main thread's business. */
@@ -68,8 +68,7 @@ static enum status start_thread(struct loader *loader, struct error *error)
 enum status loader_create(const struct loader_config *config, struct loader **created, struct error *error)
 {
     if (config->lanes < 1 || config->depth < 1 || config->batch < 1 || config->side < 1 ||
-        config->side > AUGMENT_SIDE_MAX || config->shift < 0 || config->shift > AUGMENT_SHIFT_MAX ||
-        config->datasets < 1) {
+        config->side > AUGMENT_SIDE_MAX || config->datasets < 1) {
         return error_set(error, STATUS_INTERNAL, "loader", NULL, "a loader needs lanes, images and datasets");
     }
     struct loader *loader = calloc(1, sizeof *loader);
@@ -128,6 +127,7 @@ bool loader_free(struct loader *loader)
     free(loader->taken);
     free(loader->leases);
     free(loader->pixels);
+    augmenter_free(loader->augmenter);
     free(loader->notices);
     bool alone = !loader->given_up;
     free(loader);

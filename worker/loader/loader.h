@@ -4,11 +4,12 @@
  * A lane's order within an epoch depends on (seed, epoch, lane, leases) alone: the datasets' leases are
  * consumed in the order given, each lease's images in an order drawn for it, and the datasets interleave by
  * draws in proportion to what is left of each, so that every micro-batch mixes them. Pixels become
- * (x - 127.5) / 127.5, RGB, NHWC; flip and shift are drawn per (epoch, sample).
+ * (x - 127.5) / 127.5, RGB, NHWC; what is done to an image before is drawn per (epoch, sample).
  */
 #ifndef DAIL_WORKER_LOADER_LOADER_H
 #define DAIL_WORKER_LOADER_LOADER_H
 
+#include "proto/config/config_augment.h"
 #include "proto/error.h"
 #include "proto/message.h"
 #include "shard/manifest.h"
@@ -24,8 +25,7 @@ struct loader_config {
     uint64_t seed;
     int side; /* pixels */
     int batch; /* images of a micro-batch */
-    bool flip;
-    int shift;
+    const struct config_augment *augment; /* [datasets]; outlives the loader */
     int first_lane, lanes; /* this worker's: contiguous */
     int depth; /* micro-batches ready ahead per lane, at least 1 */
     bool

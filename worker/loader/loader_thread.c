@@ -157,7 +157,6 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
                               struct sample *sample, struct error *error)
 {
     const struct loader_config *config = &loader->config;
-    const struct augment augment = {config->flip, config->shift, config->seed, loader->kernels};
     struct lane_item item;
     lane_next(epoch->lanes[lane], &item);
     const struct message_lease *lease = lane_lease(epoch->lanes[lane], item.lease);
@@ -173,7 +172,8 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
         status = decode_usable(loader, &open->data, &item, sample, error);
     }
     if (status == STATUS_OK) {
-        augment_image(&augment, epoch->epoch, sample->id, config->side, loader->pixels, values);
+        status = augment_image(loader->augmenter, &config->augment[lease->dataset], epoch->epoch, sample->id,
+                               loader->pixels, values, error);
     }
     if (item.last) {
         lease_close(&open->data);

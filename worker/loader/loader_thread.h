@@ -2,7 +2,7 @@
 #ifndef DAIL_WORKER_LOADER_LOADER_THREAD_H
 #define DAIL_WORKER_LOADER_LOADER_THREAD_H
 
-#include "worker/augment/pixel_kernels.h"
+#include "worker/augment/augment.h"
 #include "worker/loader/lane.h"
 #include "worker/loader/lease.h"
 #include "worker/loader/loader.h"
@@ -56,7 +56,7 @@ struct loader {
     struct shard_cache *cache; /* the thread's own, as are those that follow */
     struct open_lease *leases; /* [lanes][datasets] */
     uint8_t *pixels;
-    const struct pixel_kernels *kernels;
+    struct augmenter *augmenter;
 };
 
 /* The thread's whole life; `context` is the loader. */

@@ -116,13 +116,9 @@ static int target_row(const struct classifier *classifier, const struct chunk *c
     return meeting->row[low] == row ? low : -1;
 }
 
-/* Leaves as cosines in the tile those of the samples' rivals. */
-static void mask_tile(const struct classifier *classifier, const struct chunk *chunk,
-                      const struct meeting *meeting, const struct tile *tile)
+static void mask_targets(const struct classifier *classifier, const struct chunk *chunk,
+                         const struct meeting *meeting, const struct tile *tile)
 {
-    if (classifier->config.filter > 0) {
-        tile_filter(tile, (float)classifier->config.filter);
-    }
     for (int i = 0; i < tile->samples; i++) {
         int row = target_row(classifier, chunk, meeting, &classifier->scored[meeting->first + i]);
         if (row >= 0) {
@@ -174,7 +170,7 @@ static void forward_chunk(struct classifier *classifier, const struct chunk *chu
             struct tile tile = tile_of(classifier, chunk, meeting, part);
             tile_cosines(&tile);
             find_targets(classifier, chunk, meeting, &tile);
-            mask_tile(classifier, chunk, meeting, &tile);
+            mask_targets(classifier, chunk, meeting, &tile);
             tile_accumulate(&tile, (float)classifier->config.scale, part->largest + meeting->first,
                             part->sum + meeting->first);
         }
@@ -225,7 +221,6 @@ static const float *pair_weight(const struct classifier *classifier, const struc
 static void forward_pairs(struct classifier *classifier)
 {
     int dimension = classifier->config.embedding;
-    float filter = (float)classifier->config.filter;
 #pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
     for (size_t p = 0; p < classifier->pairs; p++) {
         struct crossing_pair *pair = &classifier->pair[p];
@@ -233,9 +228,6 @@ static void forward_pairs(struct classifier *classifier)
         pair->inverse_norm = tile_inverse_norm(weight, dimension);
         pair->cosine = pair->inverse_norm *
                        cblas_sdot(dimension, weight, 1, embedding_of(classifier, (int)pair->scored), 1);
-        if (filter > 0 && pair->cosine > filter) {
-            pair->cosine = TILE_MASKED;
-        }
     }
     for (size_t p = 0; p < classifier->pairs; p++) {
         const struct crossing_pair *pair = &classifier->pair[p];
@@ -268,7 +260,7 @@ static void slope_tile(struct classifier *classifier, const struct chunk *chunk,
 {
     if (!meeting->kept) {
         tile_cosines(tile);
-        mask_tile(classifier, chunk, meeting, tile);
+        mask_targets(classifier, chunk, meeting, tile);
     }
     tile_slopes(tile, (float)classifier->config.scale, classifier->largest + meeting->first,
                 classifier->factor + meeting->first, row_dot);
