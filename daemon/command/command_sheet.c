@@ -1,22 +1,26 @@
 /* `dail sheet`: a contact sheet of a dataset, for people to look at. */
 #include "daemon/command/commands.h"
+#include "proto/config/config.h"
 #include "proto/random.h"
 #include "proto/text.h"
 #include "shard/class_images.h"
 #include "shard/image/sheet.h"
+#include "worker/augment/augment.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SIDE 112
+#define PIXELS ((size_t)SIDE * SIDE * 3)
 #define GAP 8
 #define LABEL 68
 #define IDENTITIES_MAX 128
 #define IMAGES_MAX 32
 
 struct sheet_options {
-    const char *output;
+    const char *output, *augment;
     int identities, images;
     uint64_t seed;
 };
@@ -107,6 +111,77 @@ static enum status read_images(struct contact *contact, int images, struct error
     return class_images_read(&contact->manifest, SIDE, contact->chosen, contact->count, error);
 }
 
+/* What --augment means for this manifest: a preset, or what a configuration has for it. */
+static enum status find_augment(const char *wanted, const char *manifest, struct config_augment *augment,
+                                struct error *error)
+{
+    struct config config;
+    const char *ending = strrchr(wanted, '.');
+    if (config_augment_of_preset(wanted, augment)) {
+        return STATUS_OK;
+    }
+    if (!ending || strcmp(ending, ".yaml") != 0) {
+        return error_set(error, STATUS_USAGE, "--augment",
+                         "give none, adaface, dali, or a configuration's .yaml",
+                         "there is no preset '%.100s'", wanted);
+    }
+    enum status status = config_load(wanted, NULL, 0, &config, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    size_t k = 0;
+    while (k < config.data.dataset_count && strcmp(config.data.datasets[k].manifest, manifest) != 0) {
+        k++;
+    }
+    if (k == config.data.dataset_count) {
+        status = error_set(error, STATUS_USAGE, wanted, "name a manifest as its data.datasets does",
+                           "it does not train on %s", manifest);
+    } else {
+        config_augment_of(&config, k, augment);
+    }
+    config_free(&config);
+    return status;
+}
+
+/* As the network sees it, put back to pixels. */
+static enum status alter(struct augmenter *augmenter, const struct config_augment *augment, int64_t epoch,
+                         uint64_t id, const uint8_t *pixels, uint8_t *altered, struct error *error)
+{
+    static float values[PIXELS];
+    memcpy(altered, pixels, PIXELS);
+    enum status status = augment_image(augmenter, augment, epoch, id, altered, values, error);
+    for (size_t i = 0; i < PIXELS; i++) {
+        altered[i] = (uint8_t)lrintf(values[i] * 127.5F + 127.5F);
+    }
+    return status;
+}
+
+/* Each row becomes its first image, then that as epochs of a training see it. */
+static enum status alter_rows(struct contact *contact, const struct sheet_options *options,
+                              struct error *error)
+{
+    struct config_augment augment;
+    struct augmenter *augmenter = NULL;
+    enum isa isa;
+    enum status status = find_augment(options->augment, contact->manifest.path, &augment, error);
+    if (status == STATUS_OK) {
+        status = isa_detect(&isa, error);
+    }
+    if (status == STATUS_OK) {
+        status = augmenter_create(pixel_kernels_of(isa), SIDE, options->seed, &augmenter, error);
+    }
+    for (size_t i = 0; i < contact->count && status == STATUS_OK; i++) {
+        struct class_images *row = &contact->chosen[i];
+        row->found = row->found > 0 ? options->images : 0;
+        for (int epoch = 1; epoch < row->found && status == STATUS_OK; epoch++) {
+            status = alter(augmenter, &augment, epoch, row->class, row->pixels,
+                           row->pixels + (size_t)epoch * PIXELS, error);
+        }
+    }
+    augmenter_free(augmenter);
+    return status;
+}
+
 static enum status draw(const struct contact *contact, const struct sheet_options *options,
                         struct error *error)
 {
@@ -163,6 +238,9 @@ static enum status execute(const struct command_line *line, struct error *error)
         status = read_images(&contact, options->images, error);
     }
     if (status == STATUS_OK) {
+        status = options->augment ? alter_rows(&contact, options, error) : STATUS_OK;
+    }
+    if (status == STATUS_OK) {
         status = draw(&contact, options, error);
     }
     if (status == STATUS_OK) {
@@ -179,35 +257,43 @@ static enum status execute(const struct command_line *line, struct error *error)
 
 #define AT(member) offsetof(struct sheet_options, member)
 
-static const struct option_spec options[] = {{.name = "output",
-                                              .short_name = 'o',
-                                              .kind = OPTION_STRING,
-                                              .offset = AT(output),
-                                              .metavar = "FILE.png",
-                                              .help = "where the sheet goes",
-                                              .word = WORD_FILE,
-                                              .endings = ".png"},
-                                             {.name = "identities",
-                                              .kind = OPTION_INT,
-                                              .offset = AT(identities),
-                                              .metavar = "N",
-                                              .help = "draw so many, where none is named",
-                                              .min = 1,
-                                              .max = IDENTITIES_MAX},
-                                             {.name = "images",
-                                              .kind = OPTION_INT,
-                                              .offset = AT(images),
-                                              .metavar = "N",
-                                              .help = "of each, the first ones in the shards",
-                                              .min = 1,
-                                              .max = IMAGES_MAX},
-                                             {.name = "seed",
-                                              .kind = OPTION_UINT64,
-                                              .offset = AT(seed),
-                                              .metavar = "N",
-                                              .help = "of the draw of identities",
-                                              .max = UINT64_MAX},
-                                             {0}};
+static const struct option_spec options[] = {
+    {.name = "output",
+     .short_name = 'o',
+     .kind = OPTION_STRING,
+     .offset = AT(output),
+     .metavar = "FILE.png",
+     .help = "where the sheet goes",
+     .word = WORD_FILE,
+     .endings = ".png"},
+    {.name = "identities",
+     .kind = OPTION_INT,
+     .offset = AT(identities),
+     .metavar = "N",
+     .help = "draw so many, where none is named",
+     .min = 1,
+     .max = IDENTITIES_MAX},
+    {.name = "images",
+     .kind = OPTION_INT,
+     .offset = AT(images),
+     .metavar = "N",
+     .help = "of each, the first ones in the shards",
+     .min = 1,
+     .max = IMAGES_MAX},
+    {.name = "augment",
+     .kind = OPTION_STRING,
+     .offset = AT(augment),
+     .metavar = "PRESET|CONFIG.yaml",
+     .help = "show of each its first image, and how a training alters that",
+     .word = WORD_FILE,
+     .endings = ".yaml"},
+    {.name = "seed",
+     .kind = OPTION_UINT64,
+     .offset = AT(seed),
+     .metavar = "N",
+     .help = "of the draw of identities, and of --augment",
+     .max = UINT64_MAX},
+    {0}};
 
 static const struct operand_spec operands[] = {
     {.name = "MANIFEST", .min = 1, .max = 1, .word = WORD_FILE, .endings = ".yaml"},
@@ -216,6 +302,7 @@ static const struct operand_spec operands[] = {
 
 static const struct command_example examples[] = {
     {"dail sheet data/casia.yaml -o casia.png --seed 3", "sixteen people who are drawn"},
+    {"dail sheet data/casia.yaml --augment adaface -o altered.png", "what AdaFace's recipe makes of images"},
     {"dail sheet data/casia.yaml 0000045 0000099 -o two.png --images 20", "two people who are named"},
     {0}};
 
@@ -227,7 +314,10 @@ const struct command command_sheet = {
     .usage = "dail sheet [OPTIONS] MANIFEST [IDENTITY...] -o FILE.png",
     .description =
         "Draws a row of images for each identity that is named, or for some that are drawn by the seed.\n"
-        "Left of each row stands the identity's number, below it its name.",
+        "Left of each row stands the identity's number, below it its name. With --augment none, adaface, "
+        "dali, or\n"
+        "as a configuration has it for this manifest, a row is one image, and what epochs of a training see "
+        "of it.",
     .options = options,
     .operands = operands,
     .examples = examples,

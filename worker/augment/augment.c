@@ -93,8 +93,8 @@ static void light(const struct alter_image *image, const struct alteration *alte
     }
 }
 
-enum status augment_pixels(struct augmenter *augmenter, const struct alteration *alteration, uint8_t *pixels,
-                           struct error *error)
+static enum status alter_pixels(struct augmenter *augmenter, const struct alteration *alteration,
+                                uint8_t *pixels, struct error *error)
 {
     const struct alter_image image = {.kernels = augmenter->kernels,
                                       .side = augmenter->side,
@@ -135,7 +135,7 @@ enum status augment_image(struct augmenter *augmenter, const struct config_augme
 {
     struct alteration alteration;
     alteration_draw(augment, augmenter->seed, epoch, id, augmenter->side, &alteration);
-    enum status status = augment_pixels(augmenter, &alteration, pixels, error);
+    enum status status = alter_pixels(augmenter, &alteration, pixels, error);
     place(augmenter, &alteration, pixels, values);
     return status;
 }

@@ -15,11 +15,6 @@ enum status augmenter_create(const struct pixel_kernels *kernels, int side, uint
 /* NULL is left alone. */
 void augmenter_free(struct augmenter *augmenter);
 
-/* Alters pixels u8 [side][side][3] as drawn for (epoch, id), but for its place (augment_image): also for people to look
- * at. STATUS_INTERNAL without memory. */
-enum status augment_pixels(struct augmenter *augmenter, const struct alteration *alteration, uint8_t *pixels,
-                           struct error *error);
-
 /* pixels u8 [side][side][3], which are overwritten -> values f32 [side][side][3], (x - 127.5) / 127.5, altered, moved and
  * mirrored as drawn for (epoch, id); what a shift uncovers repeats the edge. STATUS_INTERNAL without memory. */
 enum status augment_image(struct augmenter *augmenter, const struct config_augment *augment, int64_t epoch,
