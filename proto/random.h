@@ -23,7 +23,8 @@ enum random_purpose {
     RANDOM_PACK = 10, /* the order of images in a dataset's shards: (0, 0) */
     RANDOM_SYNTH = 11, /* the generator of synthetic faces: (identity, image) */
     RANDOM_SHEET = 12, /* whom a contact sheet shows: (0, 0) */
-    RANDOM_ALTER = 13 /* what else is done to it: (epoch, sample id and kind): worker/augment/alteration.c */
+    RANDOM_ALTER = 13, /* what else is done to it: (epoch, sample id and kind): worker/augment/alteration.c */
+    RANDOM_MARGIN = 14 /* a sample's margin, where it is drawn: (step, sample id) */
 };
 
 /* One stream of draws. Plain data: copy it freely. */

@@ -113,4 +113,7 @@ void strict_yaml_quote(FILE *stream, const char *text);
 /* The same, without quotes where YAML reads it back as this text anyway. */
 void strict_yaml_print(FILE *stream, const char *text);
 
+/* The shortest decimal that reads back to the same double. */
+void strict_yaml_print_number(FILE *stream, double value);
+
 #endif

@@ -1,6 +1,7 @@
 /* Texts as YAML: what strict_yaml.c reads back. */
 #include "proto/strict_yaml.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The code point at `text`, and in *length its bytes; 0 bytes if it is no UTF-8. */
@@ -74,4 +75,16 @@ void strict_yaml_print(FILE *stream, const char *text)
     } else {
         fputs(text, stream);
     }
+}
+
+void strict_yaml_print_number(FILE *stream, double value)
+{
+    char text[64];
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    fputs(text, stream);
 }

@@ -55,8 +55,9 @@ static enum status share_groups(struct trainer *trainer, const struct parameter_
         if (group->owned_rows) {
             continue;
         }
-        status = tell(trainer, group->weight, group->count * sizeof(float), error);
-        if (status == STATUS_OK && group->momentum) {
+        status =
+            group->count > 0 ? tell(trainer, group->weight, group->count * sizeof(float), error) : STATUS_OK;
+        if (status == STATUS_OK && group->momentum && group->count > 0) {
             status = tell(trainer, group->momentum, group->count * sizeof(float), error);
         }
         if (status == STATUS_OK && group->statistics) {

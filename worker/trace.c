@@ -131,6 +131,17 @@ static void set_hidden(struct attributes *root, const struct trace_step *step)
     root->status = h5_set_ints(root->file, "/", "domain_hidden", hidden, count, root->error);
 }
 
+static void set_margin(struct attributes *root, const struct margin_choice *margin)
+{
+    size_t rows, row = 0;
+    const struct margin_row *margins = config_margins(&rows);
+    while (row + 1 < rows && margins[row].kind != margin->kind) {
+        row++;
+    }
+    set_string(root, "margin_name", config_margin_word(margin->kind));
+    set_doubles(root, "margin", margin->value, config_margin_parameters(&margins[row]));
+}
+
 enum status trace_root(struct trace *trace, const struct trace_step *step, struct error *error)
 {
     struct attributes root = {&trace->file, error, STATUS_OK};
@@ -146,7 +157,8 @@ enum status trace_root(struct trace *trace, const struct trace_step *step, struc
     set_double(&root, "lambda", step->lambda);
     set_double(&root, "lr", step->lr);
     set_double(&root, "scale", step->scale);
-    set_doubles(&root, "margin", step->margin, 3);
+    set_margin(&root, &step->margin);
+    set_int(&root, "seed", (int64_t)step->seed);
     set_string(&root, "scope", step->scope_all ? "all" : "dataset");
     set_double(&root, "crossing_dropout", step->crossing_dropout);
     set_string(&root, "arch", step->network.arch);

@@ -6,7 +6,8 @@
  *   /lane-<l>/        image f32 [b,3,H,W], dataset u32 [b], label u32 [b], sample u64 [b],
  *                     embedding f32 [b,D], domain_logit f32 [b,K], and dropout f32 [b,n] where the step had it
  *   /before/ /momentum/ /grad/ /after/
- *                     backbone/<name> and domain/<name>, in the shapes of the state_dict: written by worker 1;
+ *                     backbone/<name>, domain/<name> and, where the margin has running values, margin/<name>, in the
+ *                     shapes of the state_dict: written by worker 1;
  *                     grad is after the exchange, before clipping and decay
  *   /classifier/<dataset>/{before,momentum,grad,after}
  *                     f32 [rows,D], with attributes row_begin, row_end on the group
@@ -39,7 +40,8 @@ struct trace_step {
     const int *domain_hidden; /* [domain_hidden_count] */
     size_t domain_hidden_count;
     double lambda, lr, scale;
-    double margin[3];
+    struct margin_choice margin; /* attributes margin_name, and margin: its parameters */
+    uint64_t seed;
     bool scope_all; /* attribute scope: "all" or "dataset" */
     double crossing_dropout;
     const uint32_t *home; /* array of the same name [all classes] (worker/loss/identity.h); NULL: none */

@@ -18,7 +18,7 @@
 /* Images used to measure the network's speed: enough to fill the kernels' blocks, few enough to be quick. */
 #define TRAINER_MEASURE_IMAGES 16
 
-/* The order of the groups: that of the arrays in checkpoints and traces. Class rows come last. */
+/* The order of the groups: that of the arrays in checkpoints and traces. Behind the class rows comes what the margin has. */
 enum { BACKBONE_GROUP, DOMAIN_GROUP, CLASS_GROUPS };
 
 static enum status open_datasets(struct trainer *trainer, struct error *error)
@@ -113,20 +113,19 @@ static enum status create_backbone(struct trainer *trainer, int threads, struct 
 static enum status create_losses(struct trainer *trainer, int threads, struct error *error)
 {
     const struct config *config = trainer->config;
-    struct classifier_config classifier = {
-        .embedding = config->model.embedding,
-        .datasets = trainer->datasets,
-        .classes = trainer->classes,
-        .weight = trainer->dataset_weight,
-        .rows_min = (uint32_t)config->classifier.rows_min,
-        .margin = {config->loss.margin[0], config->loss.margin[1], config->loss.margin[2]},
-        .scale = config->loss.scale,
-        .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
-        .crossing_dropout = config->loss.crossing_dropout,
-        .centres = config->identity.unify == CONFIG_UNIFY_DISCOVER,
-        .seed = config->run.seed,
-        .round_max = trainer->exchange->size * config->batch.lane,
-        .threads = threads};
+    struct classifier_config classifier = {.embedding = config->model.embedding,
+                                           .datasets = trainer->datasets,
+                                           .classes = trainer->classes,
+                                           .weight = trainer->dataset_weight,
+                                           .rows_min = (uint32_t)config->classifier.rows_min,
+                                           .margin = config->loss.margin,
+                                           .scale = config->loss.scale,
+                                           .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
+                                           .crossing_dropout = config->loss.crossing_dropout,
+                                           .centres = config->identity.unify == CONFIG_UNIFY_DISCOVER,
+                                           .seed = config->run.seed,
+                                           .round_max = trainer->exchange->size * config->batch.lane,
+                                           .threads = threads};
     enum status status = classifier_create(&classifier, trainer->exchange, &trainer->classifier, error);
     if (status == STATUS_OK) {
         status = classifier_set_groups(trainer->classifier, trainer->identity, error);
@@ -145,7 +144,8 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
 
 static enum status create_groups(struct trainer *trainer, struct error *error)
 {
-    trainer->groups = calloc(CLASS_GROUPS + trainer->datasets, sizeof *trainer->groups);
+    const struct parameter_group margin = classifier_margin_group(trainer->classifier);
+    trainer->groups = calloc(CLASS_GROUPS + trainer->datasets + 1, sizeof *trainer->groups);
     if (!trainer->groups) {
         return error_no_memory(error, "worker");
     }
@@ -155,6 +155,9 @@ static enum status create_groups(struct trainer *trainer, struct error *error)
     for (size_t k = 0; k < trainer->datasets; k++) {
         trainer->groups[CLASS_GROUPS + k] =
             classifier_parameter_group(trainer->classifier, k, trainer->manifests[k].name);
+    }
+    if (margin.parameter_count > 0) {
+        trainer->groups[trainer->group_count++] = margin;
     }
     for (size_t i = 0; i < trainer->group_count; i++) {
         struct parameter_group *group = &trainer->groups[i];

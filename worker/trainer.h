@@ -45,7 +45,7 @@ struct trainer {
     struct domain *domain;
     struct classifier *classifier;
     struct identity_groups *identity; /* the classifier's; NULL: every class alone */
-    /* All that is trained: backbone, domain head, each dataset's class rows. */
+    /* All that is trained: backbone, domain head, each dataset's class rows; and what the margin has. */
     struct parameter_group *groups;
     size_t group_count;
     struct loader *loader;

@@ -22,7 +22,8 @@ enum step_sum {
     SUM_STOP,
     SUM_CHECKPOINT,
     SUM_EVALUATE,
-    SUM_FAILED /* one for each of `failures` */
+    SUM_MARGIN,
+    SUM_FAILED = SUM_MARGIN + MARGIN_SUMS /* one for each of `failures` */
 };
 
 /* What keeps a worker from a step, the gravest first. */
@@ -153,7 +154,7 @@ static enum status start_early_sums(struct trainer *trainer, struct error *error
     enum status status = STATUS_OK;
     for (size_t i = 0; i < trainer->group_count && status == STATUS_OK; i++) {
         const struct parameter_group *group = &trainer->groups[i];
-        if (!group->owned_rows && group->gradient != late) {
+        if (!group->owned_rows && group->count > 0 && group->gradient != late) {
             status = buckets_start(&trainer->buckets, group->gradient, group->count, error);
         }
     }
@@ -260,6 +261,7 @@ static enum status reduce_step(struct step *step, struct step_control *control, 
     sums[SUM_LOSS_DOM] = step->domain.loss;
     sums[SUM_CORRECT] = step->classifier.correct;
     sums[SUM_DOMAIN_CORRECT] = step->domain.correct;
+    memcpy(&sums[SUM_MARGIN], step->classifier.margin, sizeof step->classifier.margin);
     sums[SUM_STOP] = (control->requests & CONTROL_STOP) != 0;
     sums[SUM_CHECKPOINT] = (control->requests & CONTROL_CHECKPOINT) != 0;
     sums[SUM_EVALUATE] = (control->requests & CONTROL_EVALUATE) != 0;
@@ -267,6 +269,7 @@ static enum status reduce_step(struct step *step, struct step_control *control, 
         sums[SUM_FAILED + failure_slot(control->failure)] = 1;
     }
     enum status status = exchange->operations->sum_double(exchange, sums, SUM_COUNT, error);
+    memcpy(step->classifier.margin, &sums[SUM_MARGIN], sizeof step->classifier.margin);
     control->requests = (sums[SUM_STOP] > 0 ? CONTROL_STOP : 0) |
                         (sums[SUM_CHECKPOINT] > 0 ? CONTROL_CHECKPOINT : 0) |
                         (sums[SUM_EVALUATE] > 0 ? CONTROL_EVALUATE : 0);
@@ -281,8 +284,9 @@ static enum status reduce_step(struct step *step, struct step_control *control, 
 }
 
 /* `scale` is what clipping makes of the gradients that it counts. */
-static void update(struct trainer *trainer, const struct step_result *result, double scale)
+static void update(struct step *step, const struct step_result *result, double scale)
 {
+    struct trainer *trainer = step->trainer;
     const struct config *config = trainer->config;
     for (size_t i = 0; i < trainer->group_count; i++) {
         const struct parameter_group *group = &trainer->groups[i];
@@ -293,6 +297,7 @@ static void update(struct trainer *trainer, const struct step_result *result, do
         optimizer_step(group, &update, trainer->threads);
     }
     iresnet_update_statistics(trainer->net, trainer->lanes);
+    classifier_advance_margin(trainer->classifier, step->classifier.margin);
     iresnet_weights_changed(trainer->net);
 }
 
@@ -303,7 +308,7 @@ static double clip_scale(struct trainer *trainer, double *norm)
     double clip = trainer->config->optimizer.clip, squares = 0;
     for (size_t i = 0; i < trainer->group_count; i++) {
         const struct parameter_group *group = &trainer->groups[i];
-        if (!group->owned_rows) {
+        if (!group->owned_rows && group->count > 0) {
             squares += optimizer_square_sum(group->gradient, group->count, trainer->threads);
         }
     }
@@ -361,7 +366,7 @@ static enum status exchange_and_update(struct step *step, struct step_control *c
         step_trace_gradient(step->trace, trainer, result);
     }
     if (!result->skipped && whole) {
-        update(trainer, result, scale);
+        update(step, result, scale);
         if (step->trace) {
             step_trace_after(step->trace, trainer);
         }

@@ -127,7 +127,7 @@ static void print_config_keys(void)
         "--print-config prints all with their values.\n");
     fputs(".SH KEYS\n", stdout);
     for (size_t i = 0; i < count; i++) {
-        char expected[256];
+        char expected[512];
         config_expected(&rows[i], expected, sizeof expected);
         print_group(before, rows[i].key);
         fputs(".TP\n.B ", stdout);

@@ -179,7 +179,7 @@ static void print_command_options(const struct command *command)
 static void print_key(const struct config_row *row)
 {
     size_t count;
-    const struct config_margin *margins = config_margins(&count);
+    const struct margin_row *margins = config_margins(&count);
     printf("    [%s]=\"", row->key);
     if (row->choices) {
         print_words(row->choices);

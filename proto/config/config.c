@@ -196,11 +196,9 @@ static enum status check_rules(const struct config *config, const char *name, st
         return error_set(error, STATUS_USAGE, name, "use 112, 64 or another multiple of 16",
                          "model.input: %d is not a multiple of 16", config->model.input);
     }
-    if (config->loss.margin[0] <= 0) {
-        return error_set(
-            error, STATUS_USAGE, name, "give m1 above 0; 1 is usual",
-            "loss.margin: with m1 %g the loss does not fall as the angle falls: it rewards worse angles",
-            config->loss.margin[0]);
+    if (config_margin_fault(&config->loss.margin)) {
+        return error_set(error, STATUS_USAGE, name, "see loss.margin in the guide", "loss.margin: %s",
+                         config_margin_fault(&config->loss.margin));
     }
     for (size_t k = 0; k < config->data.dataset_count; k++) {
         struct config_augment augment;
@@ -325,6 +323,20 @@ static int print_groups(FILE *stream, const char *previous, const char *key)
     return depth;
 }
 
+/* The names of a margin with their parameters' defaults. */
+static void print_margins(FILE *stream, int depth)
+{
+    size_t count;
+    const struct margin_row *row = config_margins(&count);
+    for (; count > 0; count--, row++) {
+        fprintf(stream, "%*s#   %s {", 2 * depth, "", row->name);
+        for (size_t i = 0; i < config_margin_parameters(row); i++) {
+            fprintf(stream, "%s%s: %g", i > 0 ? ", " : "", row->parameter[i].name, row->parameter[i].initial);
+        }
+        fprintf(stream, "}: %s\n", row->meaning);
+    }
+}
+
 char *config_format(const struct config *config, bool comments)
 {
     char *text = NULL;
@@ -340,6 +352,9 @@ char *config_format(const struct config *config, bool comments)
         const char *dot = strrchr(rows[i].key, '.');
         if (comments) {
             fprintf(stream, "%*s# %s\n", 2 * depth, "", rows[i].meaning);
+            if (rows[i].type == CONFIG_MARGIN) {
+                print_margins(stream, depth);
+            }
         }
         fprintf(stream, "%*s%s: ", 2 * depth, "", dot ? dot + 1 : rows[i].key);
         config_value_print(config, &rows[i], stream);

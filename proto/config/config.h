@@ -8,6 +8,7 @@
 #define DAIL_PROTO_CONFIG_CONFIG_H
 
 #include "proto/config/config_augment.h"
+#include "proto/config/config_margin.h"
 #include "proto/config/network.h"
 #include "proto/error.h"
 
@@ -57,7 +58,7 @@ struct config {
     struct network model; /* its arch is the configuration's */
     char *model_init; /* "random" or a checkpoint directory */
     struct {
-        double margin[3]; /* m1, m2, m3; named ones resolved */
+        struct margin_choice margin;
         double scale;
         enum config_scope scope;
         double crossing_dropout;

@@ -90,7 +90,9 @@ static const struct config_row rows[] = {
     {"model.init", CONFIG_PATH, OFFSET(model_init), 0, 0, 0, NULL, "random", true,
      "random, a checkpoint (backbone and matching class rows), or an iresnet's .safetensors, .onnx or .pth"},
     {"loss.margin", CONFIG_MARGIN, OFFSET(loss.margin), 0, -10, 10, NULL, "cm", true,
-     "softmax, sphereface, arcface, cosface, cm, or [m1, m2, m3] of cos(m1 t + m2) - m3, m1 above 0"},
+     "the margin: its name, {name: adaface, m: 0.5} to change a parameter, or [m1, m2, m3] of cos(m1 t + m2) "
+     "- "
+     "m3, m1 above 0"},
     {"loss.scale", CONFIG_DOUBLE, OFFSET(loss.scale), 0, 1e-3, 1e4, NULL, "64", true,
      "multiplies the cosines"},
     {"loss.scope", CONFIG_CHOICE, OFFSET(loss.scope), 0, 0, 0, "all|dataset", "dataset", true,
@@ -198,12 +200,6 @@ static const struct config_row rows[] = {
      "how the network convolves: the fastest way, by matrix products alone, or by plain loops, which is "
      "slow"}};
 
-static const struct config_margin margins[] = {{"softmax", {1, 0, 0}},
-                                               {"sphereface", {1.35, 0, 0}},
-                                               {"arcface", {1, 0.5, 0}},
-                                               {"cosface", {1, 0, 0.35}},
-                                               {"cm", {0.9, 0.4, 0.15}}};
-
 const struct config_row *config_rows(size_t *count)
 {
     *count = sizeof rows / sizeof rows[0];
@@ -236,12 +232,6 @@ const struct config_row *config_short_row(const char *group)
         }
     }
     return NULL;
-}
-
-const struct config_margin *config_margins(size_t *count)
-{
-    *count = sizeof margins / sizeof margins[0];
-    return margins;
 }
 
 static void list_words(const char *words, char *text, size_t size)
@@ -301,7 +291,7 @@ void config_expected(const struct config_row *row, char *text, size_t size)
         snprintf(text, size, "a list of numbers from %g to %g", row->min, row->max);
         break;
     case CONFIG_MARGIN:
-        snprintf(text, size, "softmax, sphereface, arcface, cosface, cm, or three numbers");
+        config_margin_expected(text, size);
         break;
     case CONFIG_CHOICE:
         break;

@@ -19,7 +19,7 @@ enum config_type {
     CONFIG_INT_LIST, /* int *, size_t */
     CONFIG_DOUBLE_LIST, /* double *, size_t */
     CONFIG_PRESET, /* double: "preset" is not a number */
-    CONFIG_MARGIN /* double[3]: a name or three numbers */
+    CONFIG_MARGIN /* struct margin_choice: config_margin.h */
 };
 
 struct config_row {
@@ -34,17 +34,11 @@ struct config_row {
     const char *meaning; /* one line */
 };
 
-struct config_margin {
-    const char *name;
-    double margin[3];
-};
-
 const struct config_row *config_rows(size_t *count);
 /* The rows of data.augment, which a dataset may have of its own; the first is the preset's. */
 const struct config_row *config_augment_rows(size_t *count);
 /* The key that a single value in the place of a group stands for; NULL: there is none. */
 const struct config_row *config_short_row(const char *group);
-const struct config_margin *config_margins(size_t *count);
 
 /* What a value of this row looks like: "an integer from 1 to 10", "one of poly, step, cosine". */
 void config_expected(const struct config_row *row, char *text, size_t size);

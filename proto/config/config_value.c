@@ -21,7 +21,7 @@ static const void *member_const(const struct config *config, size_t offset)
 static enum status refuse(const struct config_row *row, const struct strict_yaml *yaml,
                           const yaml_node_t *node, struct error *error)
 {
-    char expected[256];
+    char expected[512];
     config_expected(row, expected, sizeof expected);
     return strict_yaml_expected(yaml, node, row->key, expected, error);
 }
@@ -114,32 +114,6 @@ _Static_assert(sizeof(enum config_schedule) == sizeof(unsigned), "choices are st
 _Static_assert(sizeof(enum config_preset) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_filters) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_domain_schedule) == sizeof(unsigned), "choices are stored as unsigned");
-
-static bool set_margin(struct config *config, const struct config_row *row, const struct strict_yaml *yaml,
-                       const yaml_node_t *node)
-{
-    double *margin = member(config, row->offset);
-    double parsed[3];
-    size_t count;
-    const struct config_margin *names = config_margins(&count);
-    const char *text = strict_yaml_text(node);
-    for (size_t i = 0; text && i < count; i++) {
-        if (strcmp(text, names[i].name) == 0) {
-            memcpy(margin, names[i].margin, sizeof names[i].margin);
-            return true;
-        }
-    }
-    if (node->type != YAML_SEQUENCE_NODE || strict_yaml_length(node) != 3) {
-        return false;
-    }
-    for (size_t i = 0; i < 3; i++) {
-        if (!parse_number(strict_yaml_item(yaml, node, i), row->min, row->max, &parsed[i])) {
-            return false;
-        }
-    }
-    memcpy(margin, parsed, sizeof parsed);
-    return true;
-}
 
 static bool set_preset(struct config *config, const struct config_row *row, const yaml_node_t *node)
 {
@@ -304,8 +278,8 @@ enum status config_value_set(struct config *config, const struct config_row *row
         fits = set_preset(config, row, node);
         break;
     case CONFIG_MARGIN:
-        fits = set_margin(config, row, yaml, node);
-        break;
+        return config_margin_read(member(config, row->offset), row->key, row->min, row->max, yaml, node,
+                                  error);
     case CONFIG_DATASETS:
     case CONFIG_PATH_LIST:
     case CONFIG_INT_LIST:
@@ -340,19 +314,6 @@ void config_value_free(struct config *config, const struct config_row *row)
     *count = 0;
 }
 
-/* The shortest decimal that reads back to the same double. */
-static void print_number(FILE *stream, double value)
-{
-    char text[64];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) {
-            break;
-        }
-    }
-    fputs(text, stream);
-}
-
 static void print_choice(FILE *stream, const char *words, unsigned index)
 {
     for (; index > 0; index--) {
@@ -375,7 +336,7 @@ static void print_dataset(FILE *stream, const struct config_dataset *dataset)
     strict_yaml_print(stream, dataset->manifest);
     if (dataset->weight != 1.0) {
         fputs(", weight: ", stream);
-        print_number(stream, dataset->weight);
+        strict_yaml_print_number(stream, dataset->weight);
     }
     for (size_t i = 0; i < count; i++) {
         if (dataset->given >> i & 1) {
@@ -395,26 +356,8 @@ static void print_element(FILE *stream, const struct config_row *row, const void
     } else if (row->type == CONFIG_INT_LIST) {
         fprintf(stream, "%d", ((const int *)list)[i]);
     } else {
-        print_number(stream, ((const double *)list)[i]);
+        strict_yaml_print_number(stream, ((const double *)list)[i]);
     }
-}
-
-static void print_margin(FILE *stream, const double *margin)
-{
-    size_t count;
-    const struct config_margin *names = config_margins(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (memcmp(margin, names[i].margin, sizeof names[i].margin) == 0) {
-            fputs(names[i].name, stream);
-            return;
-        }
-    }
-    fputc('[', stream);
-    for (int i = 0; i < 3; i++) {
-        fputs(i ? ", " : "", stream);
-        print_number(stream, margin[i]);
-    }
-    fputc(']', stream);
 }
 
 void config_value_print(const struct config *config, const struct config_row *row, FILE *stream)
@@ -442,7 +385,7 @@ void config_value_print(const struct config *config, const struct config_row *ro
         fprintf(stream, "%llu", (unsigned long long)*(const uint64_t *)value);
         return;
     case CONFIG_DOUBLE:
-        print_number(stream, *(const double *)value);
+        strict_yaml_print_number(stream, *(const double *)value);
         return;
     case CONFIG_BOOL:
         fputs(*(const bool *)value ? "true" : "false", stream);
@@ -451,14 +394,14 @@ void config_value_print(const struct config *config, const struct config_row *ro
         if (isnan(*(const double *)value)) {
             fputs("preset", stream);
         } else {
-            print_number(stream, *(const double *)value);
+            strict_yaml_print_number(stream, *(const double *)value);
         }
         return;
     case CONFIG_CHOICE:
         print_choice(stream, row->choices, *(const unsigned *)value);
         return;
     case CONFIG_MARGIN:
-        print_margin(stream, value);
+        config_margin_print(value, stream);
         return;
     case CONFIG_DATASETS:
     case CONFIG_PATH_LIST:

@@ -68,7 +68,7 @@ static void build(struct problem *problem)
                                        .classes = &size->classes,
                                        .weight = weight,
                                        .rows_min = 1024,
-                                       .margin = {0.9, 0.4, 0.15},
+                                       .margin = {MARGIN_PLAIN, {0.9, 0.4, 0.15}},
                                        .scale = 64,
                                        .seed = 1,
                                        .round_max = size->samples * problem->exchange->size,

@@ -22,6 +22,7 @@ struct setting {
     double crossing_dropout;
     int threads;
     bool groups; /* people that several datasets share */
+    struct margin_choice margin;
 };
 
 /* One partition of the same problem. */
@@ -61,7 +62,7 @@ static void start(struct run *run, const struct setting *setting, struct exchang
                                        .classes = classes,
                                        .weight = weight,
                                        .rows_min = 15,
-                                       .margin = {1, 0.5, 0},
+                                       .margin = setting->margin,
                                        .scale = 32,
                                        .scope_all = setting->scope_all,
                                        .crossing_dropout = setting->crossing_dropout,
@@ -145,9 +146,13 @@ static uint64_t bytes_of(const struct exchange *exchange)
 }
 
 /* What a worker hands over in a round: what its samples are, own embeddings to whom they concern, gradients of the
- * others' that concern it, and of each of the latter three maxima and a sum where it is not alone with it. */
-static uint64_t expected_bytes(const struct run *run, const struct sample *sample, bool global)
+ * others' that concern it, and of each of the latter four maxima, which are taken twice where rivals may be hard, and a
+ * sum where it is not alone with it. */
+static uint64_t expected_bytes(const struct run *run, const struct sample *sample,
+                               const struct setting *setting)
 {
+    const bool global = setting->scope_all || setting->crossing_dropout > 0 || setting->groups;
+    const uint64_t reduced = setting->margin.kind == MARGIN_CURRICULARFACE ? 9 : 5;
     int rank = run->exchange->rank, workers = run->exchange->size;
     uint64_t bytes = workers > 1 ? (uint64_t)run->count * sizeof *sample : 0;
     for (int w = 0; w < workers; w++) {
@@ -160,8 +165,8 @@ static uint64_t expected_bytes(const struct run *run, const struct sample *sampl
             }
             others += owners;
             bytes += w == rank ? (uint64_t)others * DIMENSION * sizeof(float) : 0;
-            bytes += w != rank && concerns ? (DIMENSION + 2) * sizeof(float) : 0;
-            bytes += concerns && owners > 1 ? 4 * sizeof(float) : 0;
+            bytes += w != rank && concerns ? (DIMENSION + 3) * sizeof(float) : 0;
+            bytes += concerns && owners > 1 ? reduced * sizeof(float) : 0;
         }
     }
     return bytes;
@@ -240,6 +245,13 @@ static void compare(struct run *whole, struct run *part, const struct setting *s
     CHECK(whole->sums.loss > 1 && whole->sums.correct > 0);
     CHECK(fabs(sums[0] - whole->sums.loss) <= TOLERANCE * whole->sums.loss);
     CHECK(sums[1] == whole->sums.correct);
+    double running[MARGIN_SUMS];
+    memcpy(running, part->sums.margin, sizeof running);
+    CHECK(exchange->operations->sum_double(exchange, running, MARGIN_SUMS, &error) == STATUS_OK);
+    CHECK(running[MARGIN_COUNT] == (margin_running_name(setting->margin.kind, 0) ? SAMPLES : 0));
+    for (int i = 0; i < MARGIN_SUMS; i++) {
+        CHECK(fabs(running[i] - whole->sums.margin[i]) <= 1e-9 * (1 + fabs(running[i])));
+    }
     double scale = largest(whole->grad_x, SAMPLES * DIMENSION);
     CHECK(scale > 1e-6);
     for (int i = 0; i < part->count; i++) {
@@ -283,9 +295,7 @@ static void is_that_of_one_worker(struct exchange *exchange, const struct settin
     step(&whole, x, sample);
     uint64_t before = bytes_of(exchange);
     step(&part, x, sample);
-    CHECK(bytes_of(exchange) - before ==
-          expected_bytes(&part, sample,
-                         setting->scope_all || setting->crossing_dropout > 0 || setting->groups));
+    CHECK(bytes_of(exchange) - before == expected_bytes(&part, sample, setting));
     compare(&whole, &part, setting);
     repeat(&part, x, sample);
     finish(&whole);
@@ -295,10 +305,21 @@ static void is_that_of_one_worker(struct exchange *exchange, const struct settin
 
 int main(int argc, char **argv)
 {
-    static const struct setting settings[] = {
-        {true, 0, 1, false},    {false, 0, 1, false},  {false, 0, 2, false}, {false, 0.01, 1, false},
-        {false, 0.3, 2, false}, {false, 1, 1, false},  {true, 0, 2, true},   {false, 0, 1, true},
-        {false, 0, 2, true},    {false, 0.05, 2, true}};
+    const struct margin_choice arcface = {MARGIN_PLAIN, {1, 0.5, 0}};
+    const struct margin_choice adaface = {MARGIN_ADAFACE, {0.4, 0.333, 0.01}};
+    const struct margin_choice magface = {MARGIN_MAGFACE, {0.5, 4, 0.3, 0.8, 20}};
+    const struct margin_choice curricularface = {MARGIN_CURRICULARFACE, {0.9, 0.7}};
+    const struct margin_choice elasticface = {MARGIN_ELASTIC_ARC, {0.5, 0.05}};
+    const struct setting settings[] = {
+        {true, 0, 1, false, arcface},        {false, 0, 1, false, arcface},
+        {false, 0, 2, false, arcface},       {false, 0.01, 1, false, arcface},
+        {false, 0.3, 2, false, arcface},     {false, 1, 1, false, arcface},
+        {true, 0, 2, true, arcface},         {false, 0, 1, true, arcface},
+        {false, 0, 2, true, arcface},        {false, 0.05, 2, true, arcface},
+        {true, 0, 2, false, adaface},        {false, 0, 1, true, adaface},
+        {false, 0, 1, false, magface},       {false, 0.05, 2, true, magface},
+        {true, 0, 1, false, curricularface}, {false, 0.3, 2, false, curricularface},
+        {false, 0, 2, true, curricularface}, {false, 0.3, 1, false, elasticface}};
     struct exchange *exchange;
     exchange_mpi_prepare();
     MPI_Init(&argc, &argv);

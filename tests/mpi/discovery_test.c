@@ -62,7 +62,7 @@ static void start(struct run *run, struct exchange *exchange)
                                              .classes = classes,
                                              .weight = weight,
                                              .rows_min = 60,
-                                             .margin = {1, 0, 0},
+                                             .margin = {MARGIN_PLAIN, {1, 0, 0}},
                                              .scale = 16,
                                              .centres = true,
                                              .seed = 9,

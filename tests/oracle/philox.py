@@ -1,4 +1,6 @@
 """Philox4x32-10 and the streams of proto/random.h, written after the paper (Salmon and others, SC 2011)."""
+import math
+
 MASK = 0xFFFFFFFF
 
 
@@ -24,6 +26,10 @@ class Stream:
             self.words = block(counter, self.key[:2])
             self.counter += 1
         return self.words.pop(0)
+
+    def normal(self):
+        radius = math.sqrt(-2 * math.log(1 - self.uniform()))
+        return radius * math.cos(2 * math.pi * self.uniform())
 
     def uniform(self):
         high = self.word()

@@ -38,12 +38,15 @@ except ImportError as missing:
     print("replay.py: skipped: %s (it needs PyTorch, numpy and h5py)" % missing, file=sys.stderr)
     sys.exit(77)
 
+from philox import Stream
+
 EMBEDDING_TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 1e-4
 BATCH_NORM_EPSILON = 1e-5
 STATISTICS_MOMENTUM = 0.1
 COSINE_CLAMP = 1e-7
 CLIP_EPSILON = 1e-6
+MARGIN = 14  # the purpose of a margin's draw
 # PReLU inputs within so many standard deviations of zero may be of either sign in float32; at most so many are tried.
 KINK = 1e-5
 KINKS_TRIED = 400
@@ -98,12 +101,13 @@ class Trace:
         return torch.from_numpy(np.asarray(array[...], np.float64)).to(self.dtype)
 
     def read_models(self, first):
-        self.backbone, self.domain = {}, {}
+        self.backbone, self.domain, self.margin = {}, {}, {}
         for state in ("before", "momentum", "grad", "after"):
-            for part, into in (("backbone", self.backbone), ("domain", self.domain)):
+            for part, into in (("backbone", self.backbone), ("domain", self.domain), ("margin", self.margin)):
                 group = first.get("%s/%s" % (state, part))
                 if group is not None:
                     into[state] = {name: self.tensor(group[name]) for name in group}
+        self.margin_name = text(self.attributes.get("margin_name", "plain"))
 
     def read_lanes(self, files):
         found = {}
@@ -242,35 +246,92 @@ def domain_logits(parameters, x):
     return x
 
 
-def psi(cosine, margin):
-    m1, m2, m3 = (float(m) for m in margin)
+def psi(cosine, m1, m2, m3):
     angle = m1 * torch.acos(cosine) + m2
     n = torch.floor(angle.detach() / math.pi)
     return (1 - 2 * (n % 2)) * torch.cos(angle) - 2 * n - m3
+
+
+def adaface_norms(norm):
+    return norm.detach().clamp(1e-3, 100)
+
+
+def adaface_psi(trace, cosine, norm):
+    m, h, _ = (float(v) for v in trace["margin"])
+    running = trace.margin["before"]
+    z = h * (adaface_norms(norm) - running["norm_mean"]) / (running["norm_deviation"] + 1e-3)
+    z = z.clamp(-1, 1)
+    return torch.cos((torch.acos(cosine) - m * z).clamp(1e-3, math.pi - 1e-3)) - m * (1 + z)
+
+
+def magface_psi(trace, cosine, norm):
+    low, high, least, most, _ = (float(v) for v in trace["margin"])
+    return psi(cosine, 1, least + (most - least) * (norm.clamp(low, high) - low) / (high - low), 0)
+
+
+def drawn_margins(trace, samples):
+    m, sigma = (float(v) for v in trace["margin"])
+    draws = [Stream(int(trace["seed"]), MARGIN, int(trace["step"]), int(s)).normal() for s in samples]
+    return m + sigma * torch.tensor(draws, dtype=trace.dtype)
+
+
+def target_psi(trace, cosine, norm, samples):
+    """psi of the targets' cosines, for samples of these norms and ids."""
+    margin = trace["margin"]
+    if trace.margin_name == "adaface":
+        return adaface_psi(trace, cosine, norm)
+    if trace.margin_name == "magface":
+        return magface_psi(trace, cosine, norm)
+    if trace.margin_name == "curricularface":
+        return psi(cosine, 1, float(margin[0]), 0)
+    if trace.margin_name == "elasticface-arc":
+        return psi(cosine, 1, drawn_margins(trace, samples), 0)
+    if trace.margin_name == "elasticface-cos":
+        return psi(cosine, 1, 0, drawn_margins(trace, samples))
+    return psi(cosine, *(float(m) for m in margin))
+
+
+def rival_values(trace, cosine, right):
+    """What the cosines of rivals count as, where the target has psi `right`."""
+    if trace.margin_name != "curricularface":
+        return cosine
+    tau = float(trace.margin["before"]["target_cosine"])
+    return torch.where(cosine > right.detach(), cosine * (tau + cosine), cosine)
+
+
+def norm_losses(trace, norm):
+    """What the norm itself costs."""
+    if trace.margin_name != "magface":
+        return torch.zeros_like(norm)
+    low, high, _, _, weight = (float(v) for v in trace["margin"])
+    a = norm.clamp(low, high)
+    return weight * (a / high**2 + 1 / a)
 
 
 def clamp(cosine):
     return cosine.clamp(-1 + COSINE_CLAMP, 1 - COSINE_CLAMP)
 
 
-def crossing_logits(trace, unit, weight, rows):
-    """For the samples `rows`, the scaled cosines of their drawn classes, filled up with -inf."""
+def crossing_logits(trace, unit, weight, rows, right):
+    """For the samples `rows`, the logits of their drawn classes, filled up with -inf."""
     drawn = [trace.drawn.get(int(row), []) for row in rows]
     width = max(len(classes) for classes in drawn)
     filled = []
-    for row, classes in zip(rows, drawn):
+    for row, classes, psi_of_target in zip(rows, drawn, right):
         cosine = clamp(weight[torch.tensor(classes, dtype=torch.int64)] @ unit[row])
-        filled.append(F.pad(float(trace["scale"]) * cosine, (0, width - len(classes)), value=-math.inf))
+        filled.append(F.pad(float(trace["scale"]) * rival_values(trace, cosine, psi_of_target), (0, width - len(classes)), value=-math.inf))
     return torch.stack(filled)
 
 
-def sample_losses(trace, x, weights, dataset, label):
-    """L_i of every sample: x [B, D], weights: the datasets' class rows."""
+def sample_losses(trace, x, weights, dataset, label, samples):
+    """L_i of every sample: x [B, D], weights: the datasets' class rows. Notes the targets' cosines."""
     scale = float(trace["scale"])
     unit = F.normalize(x, dim=1, eps=0)
     units = [F.normalize(w, dim=1, eps=0) for w in weights]
     everything = torch.cat(units)
-    losses = torch.zeros(len(x), dtype=x.dtype)
+    norm = x.norm(dim=1)
+    losses = norm_losses(trace, norm)
+    trace.target_cosines = torch.zeros(len(x), dtype=x.dtype)
     for k in range(len(weights)):
         rows = torch.nonzero(dataset == k).ravel()
         if len(rows) == 0:
@@ -281,11 +342,13 @@ def sample_losses(trace, x, weights, dataset, label):
         target = torch.from_numpy(target)
         cosine = clamp(unit[rows] @ everything[torch.from_numpy(homes)].T)
         place = torch.arange(len(rows))
-        right = scale * psi(cosine[place, target], trace["margin"])
-        logits = (scale * cosine).index_put((place, target), right)
+        trace.target_cosines[rows] = cosine[place, target].detach()
+        right = target_psi(trace, cosine[place, target], norm[rows], samples[rows])
+        logits = scale * rival_values(trace, cosine, right[:, None])
+        logits = logits.index_put((place, target), scale * right)
         if not whole:
-            logits = torch.cat([logits, crossing_logits(trace, unit, everything, rows)], 1)
-        losses = losses.index_put((rows,), torch.logsumexp(logits, 1) - right)
+            logits = torch.cat([logits, crossing_logits(trace, unit, everything, rows, right)], 1)
+        losses = losses.index_put((rows,), torch.logsumexp(logits, 1) - scale * right, accumulate=True)
     return losses
 
 
@@ -378,6 +441,7 @@ def replay(trace):
     r.embeddings, r.statistics = forward(trace)
     dataset = torch.cat([lane["dataset"] for lane in trace.lanes])
     label = torch.cat([lane["label"] for lane in trace.lanes])
+    samples = torch.cat([lane["sample"] for lane in trace.lanes])
     gather_draws(trace, dataset)
     x = torch.cat(r.embeddings).requires_grad_()
     weights = [trace.classifier[name]["before"].clone().requires_grad_() for name in trace.datasets]
@@ -386,7 +450,7 @@ def replay(trace):
     dataset_weight = torch.tensor(np.asarray(trace["dataset_weight"], np.float64)).to(x.dtype)
     domain_weight = torch.tensor(np.asarray(trace["domain_weight"], np.float64)).to(x.dtype)
     count = float(trace["global_batch"])
-    loss_cls = (dataset_weight[dataset] * sample_losses(trace, x, weights, dataset, label)).sum() / count
+    loss_cls = (dataset_weight[dataset] * sample_losses(trace, x, weights, dataset, label, samples)).sum() / count
     r.logits = domain_logits(head, x)
     loss_dom = (domain_weight[dataset] * F.cross_entropy(r.logits, dataset, reduction="none")).sum() / count
 
@@ -397,6 +461,7 @@ def replay(trace):
     r.classifier = dict(zip(trace.datasets, gradients[1:]))
     r.domain = dict(zip(head, reversed_gradients[1:]))
     r.backbone = backward_backbone(trace, gradients[0] - float(trace["lambda"]) * reversed_gradients[0])
+    r.norms = x.detach().norm(dim=1)
     r.loss_cls, r.loss_dom = float(loss_cls), float(loss_dom)
     return r
 
@@ -466,6 +531,22 @@ def compare_update(table, trace, r):
             expected = updated(trace, before, momentum, gradient, factor)
             table.tensor(kind, name, state["after"][name], expected, GRADIENT_TOLERANCE)
     compare_statistics(table, trace, r)
+    compare_running(table, trace, r)
+
+
+def compare_running(table, trace, r):
+    """The margin's running values after the step."""
+    if "before" not in trace.margin or "after" not in trace.margin:
+        return
+    if trace.margin_name == "adaface":
+        norms = adaface_norms(r.norms)
+        now = {"norm_mean": norms.mean(), "norm_deviation": norms.std()}
+    else:
+        now = {"target_cosine": trace.target_cosines.mean()}
+    alpha = float(trace["margin"][-1])
+    for name, value in now.items():
+        expected = (1 - alpha) * trace.margin["before"][name] + alpha * value
+        table.tensor("margin's running values", name, trace.margin["after"][name], expected, GRADIENT_TOLERANCE)
 
 
 def compare_statistics(table, trace, r):

@@ -40,6 +40,16 @@ weights="[{manifest: $work/data/tiny0.yaml, weight: 2}, {manifest: $work/data/ti
         --set debug.kernels=gemm
 }
 
+# The margins that are a sample's own, here and below; the small network's norms are near the root of the embedding's length.
+magface="{name: magface, norm_min: 4, norm_max: 9, lambda: 20}"
+curricularface="{name: curricularface, m: 0.9, alpha: 0.6}"
+# shellcheck disable=SC2086
+{
+    traced adaface 1 --set loss.margin=adaface --set loss.scope=all $adversarial
+    traced magface 2 --set loss.margin="$magface" $adversarial --set data.datasets="$weights"
+    traced curricularface 3 --set loss.margin="$curricularface" --set loss.scope=all --set classifier.rows_min=5
+}
+
 # Identity groups, some of all three datasets, their rows at several owners; both scopes, drawn classes, and workers that
 # own no part of a sample's own dataset.
 awk 'BEGIN {
@@ -51,10 +61,10 @@ awk 'BEGIN {
 groups="--set identity.file=$work/people.tsv --set classifier.rows_min=5 --set domain.lambda=0.5 --set domain.start=0"
 # shellcheck disable=SC2086
 {
-    traced groups 1 --set loss.margin=arcface $groups
-    traced groups-2 2 --set loss.margin=cosface --set loss.scope=all $groups --set data.datasets="$weights"
-    traced groups-3 3 --set loss.margin=arcface $groups --set loss.crossing_dropout=0.3
-    traced groups-4 4 --set loss.margin=arcface $groups --set loss.crossing_dropout=0.3
+    traced groups 1 --set loss.margin="$curricularface" $groups
+    traced groups-2 2 --set loss.margin="{name: adaface, h: 0.9, alpha: 0.9}" --set loss.scope=all $groups --set data.datasets="$weights"
+    traced groups-3 3 --set loss.margin="$curricularface" $groups --set loss.crossing_dropout=0.3
+    traced groups-4 4 --set loss.margin="$magface" $groups --set loss.crossing_dropout=0.3
 }
 
 # Twelve datasets: two people who are in all of them, one in half.
@@ -72,9 +82,9 @@ dozen="--set data.datasets=[$manifests]
     --set identity.file=$work/dozen.tsv --set classifier.rows_min=2"
 # shellcheck disable=SC2086
 {
-    traced dozen 1 --set loss.margin=cosface $dozen --set loss.crossing_dropout=0.1
-    traced dozen-2 2 --set loss.margin=arcface --set loss.scope=all $dozen
-    traced dozen-3 3 --set loss.margin=cm $dozen
+    traced dozen 1 --set loss.margin=elasticface-cos $dozen --set loss.crossing_dropout=0.1
+    traced dozen-2 2 --set loss.margin=elasticface-arc --set loss.scope=all $dozen
+    traced dozen-3 3 --set loss.margin=adaface $dozen
 }
 
 # The replay notices what is wrong: one weight, one label, one drawn class.

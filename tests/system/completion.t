@@ -37,7 +37,7 @@ is "keys by the short option" "$(complete dail run -s schedule.k)" "schedule.kin
 is "a key's choices" "$(complete daild --set schedule.kind = '')" "cosine poly step"
 is "in one word" "$(complete daild --set schedule.kind=p)" "schedule.kind=poly"
 is "true and false" "$(complete dail bench a.yaml --set data.augment.flip = t)" "true"
-is "margins by name" "$(complete daild --set loss.margin = c)" "cm cosface"
+is "margins by name" "$(complete daild --set loss.margin = c)" "cm cosface curricularface"
 is "an architecture" "$(complete daild --set = model.arch = iresnet2)" "iresnet200"
 is "auto" "$(complete daild --set runtime.threads = '')" "auto"
 is "nothing for a number's key" "$(complete daild --set batch.lane = '')" ""

@@ -50,7 +50,7 @@ static void load(struct fixture *fixture)
                                                  .classes = fixture->classes,
                                                  .weight = fixture->weights,
                                                  .rows_min = 2,
-                                                 .margin = {1, 0.5, 0},
+                                                 .margin = {MARGIN_PLAIN, {1, 0.5, 0}},
                                                  .scale = 64,
                                                  .seed = (uint64_t)shape[3],
                                                  .round_max = fixture->count,
@@ -144,7 +144,7 @@ static void compare_case(struct fixture *fixture, const char *key, const struct 
     char name[32];
     snprintf(name, sizeof name, "%s.setting", key);
     double *setting = golden_values(GOLDEN, name, &count);
-    fixture->config.margin = (struct margin){setting[0], setting[1], setting[2]};
+    fixture->config.margin = (struct margin_choice){MARGIN_PLAIN, {setting[0], setting[1], setting[2]}};
     fixture->config.scale = setting[3];
     fixture->config.scope_all = setting[4] > 0;
     fixture->config.crossing_dropout = setting[5];
@@ -342,7 +342,7 @@ static void tiles_that_are_made_again(void **state)
                                        .classes = classes,
                                        .weight = weight,
                                        .rows_min = 1,
-                                       .margin = {1, 0.5, 0},
+                                       .margin = {MARGIN_PLAIN, {1, 0.5, 0}},
                                        .scale = 16,
                                        .round_max = SAMPLES,
                                        .threads = 2};
@@ -517,7 +517,7 @@ static void a_dataset_of_one_class_costs_nothing(void **state)
                                        .classes = classes,
                                        .weight = weight,
                                        .rows_min = 1,
-                                       .margin = {1, 0.5, 0},
+                                       .margin = {MARGIN_PLAIN, {1, 0.5, 0}},
                                        .scale = 64,
                                        .round_max = 2,
                                        .threads = 1};

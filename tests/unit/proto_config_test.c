@@ -38,7 +38,8 @@ static void test_defaults(void **state)
     assert_true(c.model.input == 112 && c.model.embedding == 512 && c.model.width == 1 &&
                 c.model.dropout == 0);
     assert_string_equal(c.model_init, "random");
-    assert_true(c.loss.margin[0] == 0.9 && c.loss.margin[1] == 0.4 && c.loss.margin[2] == 0.15);
+    assert_true(c.loss.margin.kind == MARGIN_PLAIN && c.loss.margin.value[0] == 0.9 &&
+                c.loss.margin.value[1] == 0.4 && c.loss.margin.value[2] == 0.15);
     assert_true(c.loss.scale == 64 && c.loss.scope == CONFIG_SCOPE_DATASET && c.loss.crossing_dropout == 0);
     assert_true(c.domain.lambda == 0.1 && c.domain.start == 0.5);
     assert_true(c.domain.schedule == CONFIG_DOMAIN_CONSTANT && !c.domain.balance);
@@ -77,9 +78,23 @@ static void test_margins_by_name(void **state)
 {
     static const struct {
         const char *text;
-        double margin[3];
-    } cases[] = {{"softmax", {1, 0, 0}},    {"sphereface", {1.35, 0, 0}}, {"arcface", {1, 0.5, 0}},
-                 {"cosface", {1, 0, 0.35}}, {"cm", {0.9, 0.4, 0.15}},     {"[1, 0.3, 0.2]", {1, 0.3, 0.2}}};
+        struct margin_choice margin;
+    } cases[] = {
+        {"softmax", {MARGIN_PLAIN, {1, 0, 0}}},
+        {"sphereface", {MARGIN_PLAIN, {1.35, 0, 0}}},
+        {"arcface", {MARGIN_PLAIN, {1, 0.5, 0}}},
+        {"cosface", {MARGIN_PLAIN, {1, 0, 0.35}}},
+        {"cm", {MARGIN_PLAIN, {0.9, 0.4, 0.15}}},
+        {"[1, 0.3, 0.2]", {MARGIN_PLAIN, {1, 0.3, 0.2}}},
+        {"adaface", {MARGIN_ADAFACE, {0.4, 0.333, 0.01}}},
+        {"{name: adaface, h: 0.5}", {MARGIN_ADAFACE, {0.4, 0.5, 0.01}}},
+        {"{m3: 0.1, name: arcface}", {MARGIN_PLAIN, {1, 0.5, 0.1}}},
+        {"magface", {MARGIN_MAGFACE, {10, 110, 0.45, 0.8, 35}}},
+        {"{name: magface, norm_max: 20.5, lambda: 0}", {MARGIN_MAGFACE, {10, 20.5, 0.45, 0.8, 0}}},
+        {"curricularface", {MARGIN_CURRICULARFACE, {0.5, 0.01}}},
+        {"elasticface-arc", {MARGIN_ELASTIC_ARC, {0.5, 0.05}}},
+        {"{name: elasticface-cos, sigma: 0.02}", {MARGIN_ELASTIC_COS, {0.35, 0.02}}},
+    };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct config c;
@@ -87,7 +102,14 @@ static void test_margins_by_name(void **state)
         char text[256];
         snprintf(text, sizeof text, "loss: {margin: %s}\n" ONE_SET, cases[i].text);
         assert_int_equal(parse(text, &c, &error), STATUS_OK);
-        assert_memory_equal(c.loss.margin, cases[i].margin, sizeof c.loss.margin);
+        assert_memory_equal(&c.loss.margin, &cases[i].margin, sizeof c.loss.margin);
+        /* What is printed reads back to the same. */
+        char *printed = config_format(&c, true);
+        struct config again;
+        assert_int_equal(parse(printed, &again, &error), STATUS_OK);
+        assert_memory_equal(&again.loss.margin, &cases[i].margin, sizeof c.loss.margin);
+        free(printed);
+        config_free(&again);
         config_free(&c);
     }
 }
@@ -149,6 +171,19 @@ static void test_refusals(void **state)
         {ONE_SET "loss: {margin: [1, 2]}\n", "test.yaml:3", {"loss.margin", "three"}},
         {ONE_SET "loss: {margin: [-1, 0.5, 0]}\n", "test.yaml", {"loss.margin", "rewards worse angles"}},
         {ONE_SET "loss: {margin: [0, 0, 0.3]}\n", "test.yaml", {"loss.margin", "m1"}},
+        {ONE_SET "loss: {margin: {m: 0.3}}\n", "test.yaml:3", {"loss.margin", "name"}},
+        {ONE_SET "loss: {margin: {name: adafaces}}\n", "test.yaml:3", {"loss.margin.name", "adaface"}},
+        {ONE_SET "loss: {margin: {name: adaface, lambda: 3}}\n",
+         "test.yaml:3",
+         {"loss.margin.lambda", "unknown"}},
+        {ONE_SET "loss: {margin: {name: adaface, h: many}}\n", "test.yaml:3", {"loss.margin.h", "number"}},
+        {ONE_SET "loss: {margin: {name: adaface, alpha: 1.5}}\n",
+         "test.yaml:3",
+         {"loss.margin.alpha", "from 0 to 1"}},
+        {ONE_SET "loss: {margin: {name: magface, norm_min: 200}}\n", "test.yaml", {"norm_min", "norm_max"}},
+        {ONE_SET "loss: {margin: {name: magface, margin_min: 0.9}}\n",
+         "test.yaml",
+         {"margin_min", "margin_max"}},
         {ONE_SET "schedule: {power: 0}\n", "test.yaml:3", {"schedule.power"}},
         {ONE_SET "loss: {scope: some}\n", "test.yaml:3", {"loss.scope", "all", "dataset"}},
         {ONE_SET "model: {arch: resnet50}\n", "test.yaml:3", {"model.arch", "iresnet50"}},
@@ -266,7 +301,7 @@ static void test_overrides(void **state)
     (void)state;
     assert_int_equal(config_parse(ONE_SET "optimizer: {lr: 1}\n", "test.yaml", overrides, 7, &c, &error),
                      STATUS_OK);
-    assert_true(c.optimizer.lr == 0.25 && c.domain.hidden_count == 0 && c.loss.margin[1] == 0.1);
+    assert_true(c.optimizer.lr == 0.25 && c.domain.hidden_count == 0 && c.loss.margin.value[1] == 0.1);
     assert_int_equal(c.data.dataset_count, 2);
     assert_true(c.data.datasets[1].weight == 2);
     assert_string_equal(c.run.dir, "build/runs/over");
@@ -318,7 +353,7 @@ static void assert_same(const struct config *a, const struct config *b)
     assert_string_equal(a->model_init, b->model_init);
     assert_true(a->run.seed == b->run.seed && a->optimizer.lr == b->optimizer.lr);
     assert_true(a->optimizer.weight_decay == b->optimizer.weight_decay && a->loss.scale == b->loss.scale);
-    assert_memory_equal(a->loss.margin, b->loss.margin, sizeof a->loss.margin);
+    assert_memory_equal(&a->loss.margin, &b->loss.margin, sizeof a->loss.margin);
     assert_int_equal(a->validation.count, b->validation.count);
     for (size_t i = 0; i < a->validation.count; i++) {
         assert_string_equal(a->validation.paths[i], b->validation.paths[i]);

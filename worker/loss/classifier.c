@@ -5,6 +5,7 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,10 +125,16 @@ static bool create_buffers(struct classifier *classifier)
     classifier->outgoing = take(classifier, returned, sizeof(float));
     classifier->incoming = take(classifier, returned / (size_t)classifier->exchange->size + 1, sizeof(float));
     classifier->part = take(classifier, (size_t)classifier->config.threads, sizeof *classifier->part);
+    const bool curricular = classifier->config.margin.kind == MARGIN_CURRICULARFACE;
+    if (curricular) {
+        classifier->nearest = take(classifier, round_max, sizeof(float));
+        classifier->hard = take(classifier, round_max, sizeof(float));
+    }
     if (!classifier->gathered_sample || !classifier->gathered_embedding || !classifier->scored ||
         !classifier->embedding || !classifier->denominator || !classifier->local_sum ||
         !classifier->largest || !classifier->sum || !classifier->factor || !classifier->outgoing ||
-        !classifier->incoming || !classifier->part) {
+        !classifier->incoming || !classifier->part ||
+        (curricular && (!classifier->nearest || !classifier->hard))) {
         return false;
     }
     for (int t = 0; t < classifier->config.threads; t++) {
@@ -137,7 +144,12 @@ static bool create_buffers(struct classifier *classifier)
         part->grad_embedding = take(classifier, values, sizeof(float));
         part->tile = take(classifier, round_max * (size_t)classifier->chunk_rows, sizeof(float));
         part->row_dot = take(classifier, (size_t)classifier->chunk_rows, sizeof(float));
-        if (!part->largest || !part->sum || !part->grad_embedding || !part->tile || !part->row_dot) {
+        if (curricular) {
+            part->nearest = take(classifier, round_max, sizeof(float));
+            part->rival = take(classifier, (size_t)classifier->chunk_rows, sizeof(float));
+        }
+        if (!part->largest || !part->sum || !part->grad_embedding || !part->tile || !part->row_dot ||
+            (curricular && (!part->nearest || !part->rival))) {
             return false;
         }
     }
@@ -161,6 +173,18 @@ static bool create_pairs(struct classifier *classifier)
     return classifier->pair && classifier->draw;
 }
 
+static void create_margin(struct classifier *classifier)
+{
+    const enum margin_kind kind = classifier->config.margin.kind;
+    margin_running_init(kind, classifier->running);
+    for (size_t i = 0; margin_running_name(kind, i); i++) {
+        struct parameter *parameter = &classifier->margin_parameter[i];
+        *parameter =
+            (struct parameter){.kind = PARAMETER_STATISTIC, .rank = 1, .shape = {1}, .count = 1, .offset = i};
+        snprintf(parameter->name, sizeof parameter->name, "%s", margin_running_name(kind, i));
+    }
+}
+
 enum status classifier_create(const struct classifier_config *config, struct exchange *exchange,
                               struct classifier **created, struct error *error)
 {
@@ -182,6 +206,7 @@ enum status classifier_create(const struct classifier_config *config, struct exc
                          "the datasets have more than %u classes together", UINT32_MAX);
     }
     bool whole = copy_config(classifier, config);
+    create_margin(classifier);
     for (size_t k = 0; k < config->datasets && whole; k++) {
         whole = create_block(classifier, k);
     }
@@ -209,6 +234,8 @@ static void free_parts(struct classifier *classifier)
         free(classifier->part[t].grad_embedding);
         free(classifier->part[t].tile);
         free(classifier->part[t].row_dot);
+        free(classifier->part[t].nearest);
+        free(classifier->part[t].rival);
         free(classifier->part[t].packed_weight);
         free(classifier->part[t].packed_gradient);
         free(classifier->part[t].packed_inverse_norm);
@@ -245,7 +272,8 @@ void classifier_free(struct classifier *classifier)
                              classifier->largest,   classifier->sum,          classifier->gathered_embedding,
                              classifier->factor,    classifier->denominator,  classifier->local_sum,
                              classifier->outgoing,  classifier->incoming,     classifier->pair,
-                             classifier->draw,      classifier->meeting_row};
+                             classifier->draw,      classifier->meeting_row,  classifier->nearest,
+                             classifier->hard};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
         free(buffers[i]);
     }
@@ -294,6 +322,24 @@ struct parameter_group classifier_parameter_group(struct classifier *classifier,
                  .all = classifier->classes[dataset],
                  .part = block->part,
                  .parts = block->parts}};
+}
+
+struct parameter_group classifier_margin_group(struct classifier *classifier)
+{
+    size_t count = 0;
+    while (count < MARGIN_RUNNING && margin_running_name(classifier->config.margin.kind, count)) {
+        count++;
+    }
+    return (struct parameter_group){.name = "margin",
+                                    .parameters = classifier->margin_parameter,
+                                    .parameter_count = count,
+                                    .statistics = classifier->running,
+                                    .statistic_count = count};
+}
+
+void classifier_advance_margin(struct classifier *classifier, const double sums[MARGIN_SUMS])
+{
+    margin_running_update(&classifier->config.margin, sums, classifier->running);
 }
 
 void classifier_forget(struct classifier *classifier, double kept)

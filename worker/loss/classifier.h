@@ -15,7 +15,7 @@
 #include "worker/exchange/exchange.h"
 #include "worker/exchange/sample.h"
 #include "worker/loss/identity.h"
-#include "worker/loss/margin.h"
+#include "worker/loss/sample_margin.h"
 #include "worker/parameter/parameter.h"
 
 #include <stdbool.h>
@@ -29,7 +29,7 @@ struct classifier_config {
     const uint32_t *classes; /* C_k [K] */
     const double *weight; /* of each dataset's losses [K] */
     uint32_t rows_min;
-    struct margin margin;
+    struct margin_choice margin;
     double scale;
     bool scope_all; /* denominators run over every dataset's classes */
     double crossing_dropout; /* with scope dataset: probability of each other dataset's class */
@@ -44,6 +44,8 @@ struct classifier;
 struct classifier_sums {
     double loss; /* sum over this worker's own samples of weight * L_i */
     double correct; /* own samples whose target has the largest cosine among the classes compared */
+    double
+        margin[MARGIN_SUMS]; /* for classifier_advance_margin: to be added up over all rounds and workers */
     struct error
         failure; /* this worker's own, with which it went on through the round: nothing of it counts */
 };
@@ -79,6 +81,12 @@ void classifier_layout(const uint32_t *classes, size_t datasets, uint32_t rows_m
                        size_t dataset, int *first, int *count);
 /* Lets what the centres hold so far count for `kept` times as much (0 to 1) as what is added from now on. */
 void classifier_forget(struct classifier *classifier, double kept);
+
+/* The running values that the margin has, the same on every worker, as a group called "margin"; without parameters
+ * where there are none. */
+struct parameter_group classifier_margin_group(struct classifier *classifier);
+/* Takes a step into them: `sums` of all workers' rounds. */
+void classifier_advance_margin(struct classifier *classifier, const double sums[MARGIN_SUMS]);
 
 size_t classifier_memory_bytes(const struct classifier *classifier);
 void classifier_zero_gradient(struct classifier *classifier);

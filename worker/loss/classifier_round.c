@@ -18,6 +18,11 @@ static double inverse_norm(const float *embedding, size_t dimension)
     return norm < TILE_NORM_FLOOR ? 0.0 : 1.0 / norm;
 }
 
+static double norm_of(double inverse_norm)
+{
+    return inverse_norm > 0 ? 1.0 / inverse_norm : 0.0;
+}
+
 static enum status gather(struct classifier *classifier, int count, const float *embedding,
                           const struct sample *sample, struct error *error)
 {
@@ -141,27 +146,68 @@ static enum status reduce(struct classifier *classifier, int count, group_reduct
     return status == STATUS_OK ? exchange->operations->group_wait(exchange, error) : status;
 }
 
-/* Maxima would swallow what is not a number, so that travels in the sums. */
+/* The margins of the samples whose target is owned; adds to *sums what the targets' cosines tell. */
+static void set_margins(struct classifier *classifier, int count, int64_t step, struct classifier_sums *sums)
+{
+    const struct margin_choice *margin = &classifier->config.margin;
+    for (int i = 0; i < count; i++) {
+        struct scored *scored = &classifier->scored[i];
+        if (scored->target_owned) {
+            const struct margin_draw draw = {classifier->config.seed, (uint64_t)step, scored->sample.id};
+            scored->margin =
+                sample_margin_of(margin, classifier->running, norm_of(scored->inverse_norm), &draw);
+            margin_observe_cosine(margin->kind, classifier->running, scored->target_cosine, sums->margin);
+        }
+    }
+}
+
+/* What this worker knows of its targets, `largest` and `nearest` left out. Maxima would swallow what is not a number. */
+static void set_denominators(struct classifier *classifier, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct denominator *denominator = &classifier->denominator[i];
+        const struct scored *scored = &classifier->scored[i];
+        *denominator = (struct denominator){TILE_NO_RIVAL, TILE_NO_RIVAL, -INFINITY, -INFINITY};
+        if (scored->target_owned) {
+            bool finite = isfinite(scored->target_cosine);
+            denominator->psi =
+                finite ? (float)sample_margin_forward(&scored->margin, scored->target_cosine) : 0.0f;
+            denominator->cosine = finite ? (float)scored->target_cosine : 0.0f;
+        }
+    }
+}
+
+static enum status reduce_largest(struct classifier *classifier, int count, struct error *error)
+{
+    return reduce(classifier, count, classifier->exchange->operations->group_max,
+                  &classifier->denominator->largest, DENOMINATOR_FLOATS, error);
+}
+
+/* Which rivals are hard, where that matters, all must know before they score them. */
+static enum status find_hard(struct classifier *classifier, int count, struct error *error)
+{
+    enum status status = classifier->hard ? reduce_largest(classifier, count, error) : STATUS_OK;
+    for (int i = 0; classifier->hard && i < count; i++) {
+        classifier->hard[i] = classifier->denominator[i].psi;
+    }
+    return status;
+}
+
+/* What is not a number travels in the sums. */
 static enum status reduce_denominators(struct classifier *classifier, int count, struct error *error)
 {
     double scale = classifier->config.scale;
     for (int i = 0; i < count; i++) {
         struct denominator *denominator = &classifier->denominator[i];
         const struct scored *scored = &classifier->scored[i];
-        *denominator = (struct denominator){classifier->largest[i], -INFINITY, -INFINITY};
-        if (scored->target_owned) {
-            bool finite = isfinite(scored->target_cosine);
-            denominator->psi =
-                finite ? (float)margin_forward(&classifier->config.margin, scored->target_cosine) : 0.0f;
-            denominator->cosine = finite ? (float)scored->target_cosine : 0.0f;
-            if (!finite) {
-                classifier->local_sum[i] = (double)NAN;
-            }
+        denominator->largest = classifier->largest[i];
+        denominator->nearest = classifier->nearest ? classifier->nearest[i] : classifier->largest[i];
+        if (scored->target_owned && !isfinite(scored->target_cosine)) {
+            classifier->local_sum[i] = (double)NAN;
         }
     }
     const struct exchange_operations *operations = classifier->exchange->operations;
-    enum status status = reduce(classifier, count, operations->group_max, &classifier->denominator->largest,
-                                DENOMINATOR_FLOATS, error);
+    enum status status = reduce_largest(classifier, count, error);
     if (status != STATUS_OK) {
         return status;
     }
@@ -189,9 +235,10 @@ static void finish_sample(struct classifier *classifier, int i)
     }
     if (scored->target_owned) {
         scored->loss = a > 0.0 ? a + log1p(exp(-a)) : log1p(exp(a));
-        scored->correct = denominator->cosine > denominator->largest ? 1.0 : 0.0;
-        scored->target_slope = -scored->share * scale * rivals *
-                               margin_backward(&classifier->config.margin, scored->target_cosine);
+        scored->correct = denominator->cosine > denominator->nearest ? 1.0 : 0.0;
+        double slope = -scored->share * scale * rivals; /* d loss / d psi */
+        scored->target_slope = slope * sample_margin_backward(&scored->margin, scored->target_cosine);
+        scored->norm_slope = slope * sample_margin_norm_backward(&scored->margin, scored->target_cosine);
     }
 }
 
@@ -213,14 +260,18 @@ static enum status send_back(struct classifier *classifier, int count, int prese
         }
         out[dimension + RETURN_LOSS] = (float)scored->loss;
         out[dimension + RETURN_CORRECT] = (float)scored->correct;
+        out[dimension + RETURN_NORM_SLOPE] = (float)scored->norm_slope;
     }
     return delivery_return(classifier, count, each, error);
 }
 
-/* What came back for this worker's own samples, through the normalisation's Jacobian. */
+/* What came back for this worker's own samples, through the normalisation's Jacobian; along the embedding, which that
+ * leaves out, goes what the norm has a part in. */
 static void take_back(struct classifier *classifier, int count, const float *embedding,
-                      const struct sample *sample, float *grad_embedding, struct classifier_sums *sums)
+                      const struct sample *sample, int64_t global_batch, float *grad_embedding,
+                      struct classifier_sums *sums)
 {
+    const struct margin_choice *margin = &classifier->config.margin;
     size_t dimension = (size_t)classifier->config.embedding;
     for (int i = 0; i < count; i++) {
         const float *in = classifier->incoming + (size_t)i * (dimension + RETURN_COUNT);
@@ -230,15 +281,19 @@ static void take_back(struct classifier *classifier, int count, const float *emb
             memset(grad, 0, dimension * sizeof *grad);
             continue;
         }
-        double inverse = inverse_norm(own, dimension);
-        double dot = 0;
+        double inverse = inverse_norm(own, dimension), weight = classifier->weight[sample[i].dataset];
+        double norm = norm_of(inverse), norm_slope, dot = 0;
+        double norm_loss = margin_norm_loss(margin, norm, &norm_slope);
+        norm_slope = norm_slope * weight / (double)global_batch + (double)in[dimension + RETURN_NORM_SLOPE];
+        margin_observe_norm(margin->kind, classifier->running, norm, sums->margin);
         for (size_t j = 0; j < dimension; j++) {
             dot += (double)in[j] * (double)own[j] * inverse;
         }
         for (size_t j = 0; j < dimension; j++) {
-            grad[j] = (float)(((double)in[j] - dot * (double)own[j] * inverse) * inverse);
+            double unit = (double)own[j] * inverse;
+            grad[j] = (float)(((double)in[j] - dot * unit) * inverse + norm_slope * unit);
         }
-        sums->loss += classifier->weight[sample[i].dataset] * (double)in[dimension + RETURN_LOSS];
+        sums->loss += weight * ((double)in[dimension + RETURN_LOSS] + norm_loss);
         sums->correct += (double)in[dimension + RETURN_CORRECT];
     }
 }
@@ -259,6 +314,13 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
     if (failure.status != STATUS_OK) {
         sums->failure = failure; /* the others wait in what follows */
     }
+    score_targets(classifier, present);
+    set_margins(classifier, present, step, sums);
+    set_denominators(classifier, present);
+    status = find_hard(classifier, present, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
     score_forward(classifier, present);
     status = reduce_denominators(classifier, present, error);
     if (status != STATUS_OK) {
@@ -270,7 +332,7 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
     score_backward(classifier);
     status = send_back(classifier, count, present, error);
     if (status == STATUS_OK) {
-        take_back(classifier, count, embedding, sample, grad_embedding, sums);
+        take_back(classifier, count, embedding, sample, global_batch, grad_embedding, sums);
     }
     return status;
 }

@@ -77,6 +77,11 @@ static struct tile tile_of(const struct classifier *classifier, const struct chu
                         .inverse_norm = chunk->inverse_norm,
                         .embedding = embedding_of(classifier, meeting->first),
                         .cosine = meeting->kept ? meeting->kept : part->tile};
+    if (classifier->hard) {
+        tile.hard = classifier->hard + meeting->first;
+        tile.hardness = classifier->running[RUNNING_TARGET_COSINE];
+        tile.rival = part->rival;
+    }
     if (meeting->row) {
         for (int j = 0; j < meeting->rows; j++) {
             size_t row = (size_t)meeting->row[j];
@@ -141,18 +146,21 @@ static double target_cosine(const struct scored *scored, const float *embedding,
     return norm < TILE_NORM_FLOOR ? 0.0 : dot * scored->inverse_norm / norm;
 }
 
-static void find_targets(struct classifier *classifier, const struct chunk *chunk,
-                         const struct meeting *meeting, const struct tile *tile)
+void score_targets(struct classifier *classifier, int count)
 {
-    for (int i = 0; i < tile->samples; i++) {
-        struct scored *scored = &classifier->scored[meeting->first + i];
-        int row = target_row(classifier, chunk, meeting, scored);
-        if (row >= 0) {
-            size_t dimension = (size_t)tile->dimension;
+    const struct identity_groups *identity = classifier->identity;
+    size_t dimension = (size_t)classifier->config.embedding;
+#pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
+    for (int i = 0; i < count; i++) {
+        struct scored *scored = &classifier->scored[i];
+        size_t dataset = identity_groups_dataset(identity, scored->target);
+        const struct classifier_block *block = &classifier->block[dataset];
+        uint32_t row = (uint32_t)(scored->target - identity->first_class[dataset]);
+        if (row >= block->row_begin && row < block->row_end) {
             scored->target_owned = true;
             scored->target_cosine =
                 target_cosine(scored, classifier->gathered_embedding + scored->slot * dimension,
-                              tile->weight + (size_t)row * dimension, tile->dimension);
+                              block->weight + (row - block->row_begin) * dimension, (int)dimension);
         }
     }
 }
@@ -169,10 +177,12 @@ static void forward_chunk(struct classifier *classifier, const struct chunk *chu
         if (meeting->samples > 0) {
             struct tile tile = tile_of(classifier, chunk, meeting, part);
             tile_cosines(&tile);
-            find_targets(classifier, chunk, meeting, &tile);
             mask_targets(classifier, chunk, meeting, &tile);
             tile_accumulate(&tile, (float)classifier->config.scale, part->largest + meeting->first,
                             part->sum + meeting->first);
+            if (part->nearest) {
+                tile_nearest(&tile, part->nearest + meeting->first);
+            }
         }
     }
 }
@@ -183,6 +193,9 @@ static void forward_thread(struct classifier *classifier, int thread, int count)
     for (int i = 0; i < count; i++) {
         part->largest[i] = TILE_NO_RIVAL;
         part->sum[i] = 0;
+        if (part->nearest) {
+            part->nearest[i] = TILE_NO_RIVAL;
+        }
     }
     memset(part->grad_embedding, 0,
            (size_t)count * (size_t)classifier->config.embedding * sizeof *part->grad_embedding);
@@ -210,12 +223,26 @@ static void merge_threads(struct classifier *classifier, int count)
         }
         classifier->largest[i] = largest;
         classifier->local_sum[i] = sum;
+        for (int t = 0; t < classifier->config.threads && classifier->nearest; t++) {
+            float nearest = classifier->part[t].nearest[i];
+            classifier->nearest[i] =
+                t == 0 || nearest > classifier->nearest[i] ? nearest : classifier->nearest[i];
+        }
     }
 }
 
 static const float *pair_weight(const struct classifier *classifier, const struct crossing_pair *pair)
 {
     return pair->block->weight + (size_t)pair->row * (size_t)classifier->config.embedding;
+}
+
+/* What a drawn class's cosine counts as in the sample's denominator; *slope: its derivative. */
+static float counts_as(const struct classifier *classifier, const struct crossing_pair *pair, float *slope)
+{
+    float hardness = classifier->running[RUNNING_TARGET_COSINE];
+    bool hard = classifier->hard && pair->cosine > classifier->hard[pair->scored];
+    *slope = hard ? hardness + 2 * pair->cosine : 1;
+    return hard ? pair->cosine * (hardness + pair->cosine) : pair->cosine;
 }
 
 static void forward_pairs(struct classifier *classifier)
@@ -234,11 +261,15 @@ static void forward_pairs(struct classifier *classifier)
         double *sum = &classifier->local_sum[pair->scored];
         float *largest = &classifier->largest[pair->scored];
         double scale = classifier->config.scale;
-        if (pair->cosine > *largest) {
-            *sum *= exp(scale * ((double)*largest - (double)pair->cosine));
-            *largest = pair->cosine;
+        float slope, rival = counts_as(classifier, pair, &slope);
+        if (rival > *largest) {
+            *sum *= exp(scale * ((double)*largest - (double)rival));
+            *largest = rival;
         }
-        *sum += exp(scale * ((double)pair->cosine - (double)*largest));
+        *sum += exp(scale * ((double)rival - (double)*largest));
+        if (classifier->nearest && pair->cosine > classifier->nearest[pair->scored]) {
+            classifier->nearest[pair->scored] = pair->cosine;
+        }
     }
 }
 
@@ -325,8 +356,10 @@ static void slope_pairs(struct classifier *classifier)
 {
     for (size_t p = 0; p < classifier->pairs; p++) {
         struct crossing_pair *pair = &classifier->pair[p];
-        double behind = (double)pair->cosine - (double)classifier->largest[pair->scored];
-        pair->slope = classifier->factor[pair->scored] * (float)exp(classifier->config.scale * behind);
+        float slope, rival = counts_as(classifier, pair, &slope);
+        double behind = (double)rival - (double)classifier->largest[pair->scored];
+        pair->slope =
+            classifier->factor[pair->scored] * slope * (float)exp(classifier->config.scale * behind);
     }
 }
 

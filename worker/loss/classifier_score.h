@@ -13,7 +13,10 @@
 /* Draws the crossing classes of all `count` samples among the owned rows. */
 enum status score_draw(struct classifier *classifier, int count, int64_t step, struct error *error);
 
-/* First pass: sets largest and local_sum [count], and the targets' cosines of owned classes. */
+/* Sets the targets' cosines of owned classes. */
+void score_targets(struct classifier *classifier, int count);
+
+/* First pass: sets largest and local_sum [count], and nearest where it is kept. */
 void score_forward(struct classifier *classifier, int count);
 
 /* Second pass, from largest and factor [count] over all workers, and target_slope of owned targets: adds to

@@ -52,14 +52,17 @@ struct scored {
     double inverse_norm; /* of the embedding */
     /* Of those whose class is among the owned rows. */
     bool target_owned;
+    struct sample_margin margin;
     double target_cosine;
     double target_slope; /* d loss / d cosine of the target */
+    double norm_slope; /* d loss / d norm of the embedding, through the margin */
     double loss, correct;
 };
 
-/* A sample's denominator; the first three are what workers take the maximum of. */
+/* A sample's denominator, of which workers take the maximum. */
 struct denominator {
-    float largest; /* cosine among the rivals */
+    float largest; /* among what the rivals' cosines count as */
+    float nearest; /* cosine among the rivals: the same, but with CurricularFace */
     float psi; /* of the target: its owner alone has it at first */
     float cosine; /* of the target: the same */
 };
@@ -75,10 +78,12 @@ struct crossing_pair {
 /* What one thread adds up. */
 struct thread_part {
     float *largest; /* [round_max] */
+    float *nearest; /* [round_max]; NULL: as `largest` */
     double *sum; /* [round_max] */
     float *grad_embedding; /* [round_max][D], in order of dataset */
     float *tile; /* [round_max][chunk_rows]: cosines that are not kept */
     float *row_dot; /* [chunk_rows] */
+    float *rival; /* [chunk_rows]: what a sample's rivals count as; NULL: their cosines */
     /* With identity groups, a meeting's rows one behind the other. */
     float *packed_weight, *packed_gradient; /* [chunk_rows][D] */
     float *packed_inverse_norm; /* [chunk_rows] */
@@ -114,10 +119,15 @@ struct classifier {
     struct denominator *denominator;
     double *local_sum; /* over the owned rows */
     float *largest, *sum, *factor;
+    float *nearest,
+        *hard; /* with CurricularFace: the nearest rival, and the cosine above which one is hard */
     float *outgoing; /* [D + RETURN_COUNT] each, by slot */
     float *incoming; /* the same, of one worker's samples, by position */
     struct delivery *delivery; /* classifier_delivery.c */
     int *dataset_first; /* [datasets + 1]: where its samples begin in order of dataset */
+
+    struct parameter margin_parameter[MARGIN_RUNNING]; /* of the running values */
+    float running[MARGIN_RUNNING];
 
     struct crossing_pair *pair;
     struct crossing_draw *draw; /* of the same index */
@@ -126,6 +136,6 @@ struct classifier {
 };
 
 /* What goes back to a sample's worker behind the gradient: each is set by one owner and 0 from the others. */
-enum { RETURN_LOSS, RETURN_CORRECT, RETURN_COUNT };
+enum { RETURN_LOSS, RETURN_CORRECT, RETURN_NORM_SLOPE, RETURN_COUNT };
 
 #endif

@@ -51,15 +51,37 @@ static float largest_of(const float *value, int count, float least)
     return lane[0];
 }
 
+/* What the cosines of one of the samples count as. */
+static const float *rivals_of(const struct tile *tile, int sample)
+{
+    const float *cosine = tile->cosine + (size_t)sample * (size_t)tile->rows;
+    if (!tile->hard) {
+        return cosine;
+    }
+    float hard = tile->hard[sample], hardness = tile->hardness;
+#pragma omp simd
+    for (int j = 0; j < tile->rows; j++) {
+        tile->rival[j] = cosine[j] > hard ? cosine[j] * (hardness + cosine[j]) : cosine[j];
+    }
+    return tile->rival;
+}
+
+void tile_nearest(const struct tile *tile, float *nearest)
+{
+    for (int i = 0; i < tile->samples; i++) {
+        nearest[i] = largest_of(tile->cosine + (size_t)i * (size_t)tile->rows, tile->rows, nearest[i]);
+    }
+}
+
 void tile_accumulate(const struct tile *tile, float scale, float *largest, double *sum)
 {
     for (int i = 0; i < tile->samples; i++) {
-        const float *cosine = tile->cosine + (size_t)i * (size_t)tile->rows;
-        float most = largest_of(cosine, tile->rows, largest[i]);
+        const float *rival = rivals_of(tile, i);
+        float most = largest_of(rival, tile->rows, largest[i]);
         float total = 0.0f;
 #pragma omp simd reduction(+ : total)
         for (int j = 0; j < tile->rows; j++) {
-            total += exponential(scale * (cosine[j] - most));
+            total += exponential(scale * (rival[j] - most));
         }
         sum[i] = sum[i] * exp((double)scale * ((double)largest[i] - (double)most)) + (double)total;
         largest[i] = most;
@@ -76,9 +98,12 @@ void tile_slopes(const struct tile *tile, float scale, const float *largest, con
         float *cosine = tile->cosine + (size_t)i * (size_t)tile->rows;
         float most = largest[i];
         float rate = factor[i];
+        float hard = tile->hard ? tile->hard[i] : 2.0f; /* above every cosine */
+        const float *rival = rivals_of(tile, i);
 #pragma omp simd
         for (int j = 0; j < tile->rows; j++) {
-            float slope = rate * exponential(scale * (cosine[j] - most));
+            float slope = rate * exponential(scale * (rival[j] - most));
+            slope = cosine[j] > hard ? slope * (tile->hardness + 2.0f * cosine[j]) : slope;
             row_dot[j] += slope * cosine[j];
             cosine[j] = slope * tile->inverse_norm[j];
         }

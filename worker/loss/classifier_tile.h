@@ -20,6 +20,10 @@ struct tile {
     const float *inverse_norm; /* [rows], 0 for a zero row */
     const float *embedding; /* [samples][dimension], normalised */
     float *cosine; /* [samples][rows] */
+    /* CurricularFace (sample_margin.h): a cosine c above hard [samples] counts as c (hardness + c). NULL: as it is. */
+    const float *hard;
+    float hardness;
+    float *rival; /* [rows]: room */
 };
 
 /* 1 / |vector|, or 0 below the floor. If the vector is not finite, its products with this are no numbers. */
@@ -28,11 +32,14 @@ float tile_inverse_norm(const float *vector, int dimension);
 /* Fills the cosines. */
 void tile_cosines(const struct tile *tile);
 
-/* Takes the tile into each sample's running maximum and sum of e^{scale (cosine - largest)}:
+/* Takes the tile into each sample's running maximum and sum of e^{scale (what a cosine counts as - largest)}:
  * largest [samples], sum [samples], from TILE_NO_RIVAL and 0. */
 void tile_accumulate(const struct tile *tile, float scale, float *largest, double *sum);
 
-/* Turns cosines into slopes d loss / d cosine = factor e^{scale (cosine - largest)}, each already times the
+/* Takes the cosines into nearest [samples], the largest of each sample. */
+void tile_nearest(const struct tile *tile, float *nearest);
+
+/* Turns cosines into slopes d loss / d cosine = factor e^{scale (cosine - largest)}, or what follows for those that count as more, each already times the
  * row's inverse norm. largest, factor [samples]; row_dot [rows] is set to the sums of
  * slope times cosine, for tile_spread. */
 void tile_slopes(const struct tile *tile, float scale, const float *largest, const float *factor,

@@ -27,13 +27,18 @@ double margin_forward(const struct margin *margin, double cosine)
     return branch_sign(branch) * cos(angle) - 2.0 * branch - margin->m3;
 }
 
+double margin_angle_backward(const struct margin *margin, double cosine)
+{
+    double angle = margin->m1 * acos(clamped(cosine)) + margin->m2;
+    return -branch_sign(floor(angle / pi)) * sin(angle);
+}
+
 double margin_backward(const struct margin *margin, double cosine)
 {
     double inside = clamped(cosine);
     if (inside < cosine || inside > cosine) {
         return 0.0;
     }
-    double angle = margin->m1 * acos(inside) + margin->m2;
-    /* psi'(angle) = -(-1)^n sin(angle), and d theta / d cosine = -1 / sin(theta). */
-    return branch_sign(floor(angle / pi)) * sin(angle) * margin->m1 / sqrt((1.0 - inside) * (1.0 + inside));
+    /* d theta / d cosine = -1 / sin(theta). */
+    return -margin_angle_backward(margin, inside) * margin->m1 / sqrt((1.0 - inside) * (1.0 + inside));
 }

@@ -18,4 +18,7 @@ double margin_forward(const struct margin *margin, double cosine);
 /* d psi / d cosine at the same place; 0 where the clamp holds. */
 double margin_backward(const struct margin *margin, double cosine);
 
+/* d psi / d m2 at the same place. */
+double margin_angle_backward(const struct margin *margin, double cosine);
+
 #endif

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-/* What the owners of a dataset reduce for each sample: three maxima and a sum (worker/loss/README.md). */
-#define REDUCED_BYTES (4 * sizeof(float))
+/* What the owners of a dataset reduce for each sample: four maxima and a sum (worker/loss/README.md). */
+#define REDUCED_BYTES (5 * sizeof(float))
 /* An addition of gradients reads two numbers and writes one. */
 #define ADDITION_TRAFFIC 3
 
