@@ -123,8 +123,7 @@ enum status class_images_read(const struct manifest *manifest, int side, struct 
     return status;
 }
 
-/* The shard and the number that a name means; false where it means none. */
-static bool parse_name(const struct manifest *manifest, const char *name, uint32_t *index, uint32_t *number)
+bool class_images_find(const struct manifest *manifest, const char *name, uint32_t *index, uint32_t *number)
 {
     const char *colon = strrchr(name, ':');
     char *end;
@@ -152,7 +151,7 @@ enum status class_images_named(const struct manifest *manifest, const char *name
     uint32_t index, number;
     struct shard shard = {0};
     struct image image = {0};
-    if (!parse_name(manifest, name, &index, &number)) {
+    if (!class_images_find(manifest, name, &index, &number)) {
         return error_set(error, STATUS_DATA, name, NULL, "%s has no image of that name", manifest->name);
     }
     enum status status = manifest_open_shard(manifest, index, &shard, error);

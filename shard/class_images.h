@@ -5,6 +5,8 @@
 
 #include "shard/manifest.h"
 
+#include <stdbool.h>
+
 struct class_images {
     uint32_t class;
     int wanted; /* so many pictures at most */
@@ -17,6 +19,10 @@ struct class_images {
  * STATUS_DATA names the shard and image that is damaged. */
 enum status class_images_read(const struct manifest *manifest, int side, struct class_images *chosen,
                               size_t count, struct error *error);
+
+/* The shard and the number in it that a name means, "<shard's file>:<number>"; false where it means none. Whether the
+ * shard has so many images is not looked at. */
+bool class_images_find(const struct manifest *manifest, const char *name, uint32_t *index, uint32_t *number);
 
 /* pixels [side][side][3]: the image that is called "<shard's file>:<number>", as image_source.h names it. STATUS_DATA
  * where the dataset has none of that name, or it is damaged. */

@@ -111,11 +111,57 @@ void manifest_close(struct manifest *manifest)
 {
     for (uint32_t i = 0; manifest->shards && i < manifest->shard_count; i++) {
         free(manifest->shards[i].file);
+        free(manifest->shards[i].left_out);
     }
     free(manifest->shards);
     free(manifest->class_names);
     free(manifest->source);
     memset(manifest, 0, sizeof *manifest);
+}
+
+/* How many of those that are left out come before the image. */
+static uint32_t count_before(const struct manifest_shard *shard, uint32_t image)
+{
+    uint32_t low = 0, high = shard->left_out_count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (shard->left_out[middle] < image) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool manifest_shard_lacks(const struct manifest_shard *shard, uint32_t image)
+{
+    const uint32_t before = count_before(shard, image);
+    return before < shard->left_out_count && shard->left_out[before] == image;
+}
+
+uint32_t manifest_shard_image(const struct manifest_shard *shard, uint32_t kept)
+{
+    uint32_t low = 0, high = shard->left_out_count;
+    /* left_out[j] - j images are kept before left_out[j]. */
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (shard->left_out[middle] - middle <= kept) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return kept + low;
+}
+
+uint64_t manifest_kept(const struct manifest *manifest)
+{
+    uint64_t kept = manifest->images;
+    for (uint32_t i = 0; i < manifest->shard_count; i++) {
+        kept -= manifest->shards[i].left_out_count;
+    }
+    return kept;
 }
 
 static enum status check_shard(const struct manifest *manifest, uint32_t index, const struct shard *shard,

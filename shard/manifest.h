@@ -11,6 +11,7 @@
 #include "proto/error.h"
 #include "shard/shard.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define MANIFEST_VERSION 1
@@ -22,7 +23,19 @@ struct manifest_shard {
     uint64_t bytes; /* of the file */
     uint32_t crc; /* of the file */
     uint32_t index; /* shard_index_crc of it; 0: not recorded, as in older manifests */
+    uint32_t *left_out; /* [left_out_count] images that a run leaves out, ascending; owned, or NULL */
+    uint32_t left_out_count; /* in no file: shard/identity/exclusion.h */
 };
+
+static inline uint32_t manifest_shard_kept(const struct manifest_shard *shard)
+{
+    return shard->images - shard->left_out_count;
+}
+
+/* Image `kept` of those that are not left out. */
+uint32_t manifest_shard_image(const struct manifest_shard *shard, uint32_t kept);
+/* Whether an image is left out. */
+bool manifest_shard_lacks(const struct manifest_shard *shard, uint32_t image);
 
 struct manifest {
     char path[1024];
@@ -39,6 +52,9 @@ struct manifest {
     char *source; /* where the images came from, or NULL */
     char fingerprint[MANIFEST_FINGERPRINT_SIZE]; /* as recorded; empty in older manifests */
 };
+
+/* Images that are not left out. */
+uint64_t manifest_kept(const struct manifest *manifest);
 
 /* Strictly read: an unknown key, a missing one, a wrong type is STATUS_DATA with file and line. */
 enum status manifest_open(const char *path, struct manifest *manifest, struct error *error);

@@ -2,6 +2,7 @@
 
 #include "proto/clock.h"
 #include "proto/random.h"
+#include "shard/identity/exclusion.h"
 #include "worker/discovery/discovery.h"
 #include "worker/exchange/lane_share.h"
 #include "worker/identity_file.h"
@@ -34,20 +35,28 @@ static enum status open_datasets(struct trainer *trainer, struct error *error)
         !trainer->augment) {
         return error_no_memory(error, "worker");
     }
+    struct exclusion_counts counts;
     double images = 0;
     for (size_t k = 0; k < count; k++) {
-        enum status status = manifest_open(config->data.datasets[k].manifest, &trainer->manifests[k], error);
-        if (status != STATUS_OK) {
-            return status;
+        enum status opened = manifest_open(config->data.datasets[k].manifest, &trainer->manifests[k], error);
+        if (opened != STATUS_OK) {
+            return opened;
         }
         trainer->datasets = k + 1;
         trainer->classes[k] = trainer->manifests[k].classes;
         trainer->dataset_weight[k] = config->data.datasets[k].weight;
         config_augment_of(config, k, &trainer->augment[k]);
-        images += (double)trainer->manifests[k].images;
+    }
+    enum status status = exclusion_apply(config->data.exclude, config->data.exclude_count, trainer->manifests,
+                                         count, &counts, error);
+    if (status != STATUS_OK) {
+        return status;
     }
     for (size_t k = 0; k < count; k++) {
-        double share = (double)trainer->manifests[k].images / images;
+        images += (double)manifest_kept(&trainer->manifests[k]);
+    }
+    for (size_t k = 0; k < count; k++) {
+        double share = (double)manifest_kept(&trainer->manifests[k]) / images;
         double balance = config->domain.balance ? 1.0 / (share * (double)count) : 1.0;
         trainer->domain_weight[k] = trainer->dataset_weight[k] * balance;
     }

@@ -43,7 +43,7 @@ static enum status show_placement(struct coordinator *coordinator, struct error 
     for (size_t k = 0; k < setup->datasets; k++) {
         datasets[k].name = setup->manifests[k].name;
         datasets[k].classes = setup->classes[k];
-        datasets[k].images = (double)setup->manifests[k].images;
+        datasets[k].images = (double)manifest_kept(&setup->manifests[k]);
         classifier_layout(setup->classes, setup->datasets, (uint32_t)setup->config.classifier.rows_min,
                           setup->workers, k, &datasets[k].first, &datasets[k].owners);
     }
@@ -92,6 +92,11 @@ static void announce(struct coordinator *coordinator)
     journal_line(journal, "parameters: %lld backbone, %lld classifier, %lld domain head",
                  (long long)setup->backbone_parameters, (long long)setup->classifier_parameters,
                  (long long)setup->domain_parameters);
+    if (setup->config.data.exclude_count > 0) {
+        journal_line(journal, "data.exclude: %llu images are left out, %llu identities whole",
+                     (unsigned long long)setup->excluded.images,
+                     (unsigned long long)setup->excluded.identities);
+    }
     if (setup->identity) {
         journal_line(journal, "identity groups: %llu of the classes share another's row, by %s",
                      (unsigned long long)setup->identity->shared, setup->config.identity.file);

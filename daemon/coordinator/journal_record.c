@@ -28,7 +28,7 @@ static void list_datasets(struct status_start *start, const struct setup *setup)
             (struct status_dataset){.name = manifest->name,
                                     .id = (int64_t)k,
                                     .classes = (int64_t)manifest->classes,
-                                    .images = (int64_t)manifest->images,
+                                    .images = (int64_t)manifest_kept(manifest),
                                     .shards = (int64_t)manifest->shard_count};
     }
 }

@@ -25,7 +25,7 @@ enum status lease_assignment_open(const struct coordinator_context *context,
         assignment->datasets[k] =
             (struct plan_dataset){.images = assignment->images + next, .shards = manifest->shard_count};
         for (uint32_t i = 0; i < manifest->shard_count; i++) {
-            assignment->images[next++] = manifest->shards[i].images;
+            assignment->images[next++] = manifest_shard_kept(&manifest->shards[i]);
         }
     }
     return STATUS_OK;

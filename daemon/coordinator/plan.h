@@ -16,7 +16,7 @@
 
 #define PLAN_LEASE_IMAGES 1024
 
-/* One dataset as the plan sees it. */
+/* One dataset as the plan sees it: of each shard the images that are not left out, counted by themselves. */
 struct plan_dataset {
     const uint32_t *images; /* [shards] of each shard */
     uint32_t shards;

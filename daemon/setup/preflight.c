@@ -233,6 +233,11 @@ static void check_all(struct check *check)
     for (size_t k = 0; k < config->data.dataset_count; k++) {
         check_dataset(check, k);
     }
+    if (check->counted && config->data.exclude_count > 0 &&
+        passes(check, setup_exclude(setup, &error), &error)) {
+        tell(check, "data.exclude: %" PRIu64 " images are left out, %" PRIu64 " identities whole",
+             setup->excluded.images, setup->excluded.identities);
+    }
     if (check->counted && config->identity.unify == CONFIG_UNIFY_FILE &&
         strcmp(config->identity.file, "none") != 0 &&
         passes(check, setup_check_identity(setup, &error), &error)) {

@@ -6,6 +6,7 @@
 
 #include "proto/config/config.h"
 #include "proto/error.h"
+#include "shard/identity/exclusion.h"
 #include "shard/manifest.h"
 #include "shard/pairs.h"
 #include "worker/checkpoint/checkpoint.h"
@@ -26,7 +27,8 @@ struct setup {
     struct manifest *manifests; /* [datasets], each with its fingerprint */
     size_t datasets;
     uint32_t *classes; /* [datasets] */
-    int64_t images; /* of all datasets */
+    int64_t images; /* of all datasets, without those that are left out */
+    struct exclusion_counts excluded;
     char (*set_names)
         [PAIRS_NAME_MAX]; /* [validation.count]: of the verification sets opened so far, in their order */
     size_t sets;

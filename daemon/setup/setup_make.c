@@ -130,6 +130,21 @@ static enum status open_datasets(struct setup *setup, struct error *error)
     return status;
 }
 
+enum status setup_exclude(struct setup *setup, struct error *error)
+{
+    const enum status status = exclusion_apply(setup->config.data.exclude, setup->config.data.exclude_count,
+                                               setup->manifests, setup->datasets, &setup->excluded, error);
+    if (status != STATUS_OK) {
+        error_prefix_where(error, "data.exclude");
+        return status;
+    }
+    setup->images -= (int64_t)setup->excluded.images;
+    for (size_t k = 0; k < setup->datasets; k++) {
+        exclusion_mark(&setup->manifests[k]);
+    }
+    return STATUS_OK;
+}
+
 /* A set's scores are told under its name. */
 static enum status check_distinct_set(struct setup *setup, const struct pairs *pairs, struct error *error)
 {
@@ -401,6 +416,9 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
     enum status status = setup_read_config(config_path, overrides, override_count, workers, setup, error);
     if (status == STATUS_OK) {
         status = open_datasets(setup, error);
+    }
+    if (status == STATUS_OK) {
+        status = setup_exclude(setup, error);
     }
     if (status == STATUS_OK) {
         status = setup_check_identity(setup, error);

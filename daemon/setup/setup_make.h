@@ -33,6 +33,9 @@ enum status setup_fingerprint(struct setup *setup, size_t k, struct error *error
 /* Whether a shard's file is there, and of the size that the manifest says. */
 enum status setup_check_shard(const struct manifest *manifest, uint32_t shard, struct error *error);
 
+/* Reads the lists of what is left out, which all datasets are needed for, and counts images and fingerprints anew. */
+enum status setup_exclude(struct setup *setup, struct error *error);
+
 /* Reads the table of identities that share a row, where there is one, and counts the classes that do. */
 enum status setup_check_identity(struct setup *setup, struct error *error);
 

@@ -50,6 +50,8 @@ struct config {
         size_t dataset_count;
         struct config_augment augment; /* of all datasets; resolved for each by config_augment_of */
         int bad_images; /* that may be left out */
+        char **exclude; /* lists of what is left out (shard/identity/exclusion.h) */
+        size_t exclude_count;
     } data;
     struct {
         char **paths; /* pairs files */

@@ -21,7 +21,9 @@ struct lane {
     uint64_t seed;
     int64_t epoch;
     struct random random;
-    struct message_lease *leases;
+    struct message_lease
+        *leases; /* each from the first of its images to the last, with those left out between */
+    uint32_t *kept; /* [lease_count]: images that are not */
     uint32_t lease_count;
     struct lane_dataset *datasets;
     size_t dataset_count;
@@ -54,7 +56,7 @@ static enum status check_lease(const struct message_leases *leases, uint32_t ind
                          "lease %u of lane %d is of shard %u of %u", index, leases->lane, lease->shard,
                          manifest->shard_count);
     }
-    uint32_t images = manifest->shards[lease->shard].images;
+    uint32_t images = manifest_shard_kept(&manifest->shards[lease->shard]);
     if (lease->count == 0 || lease->begin > images || lease->count > images - lease->begin) {
         return error_set(error, STATUS_INTERNAL, manifest->path, next,
                          "lease %u of lane %d holds images %u to %llu of shard %u, which has %u", index,
@@ -88,11 +90,16 @@ static void begin_lease(struct lane *lane, struct lane_dataset *dataset)
 {
     const struct message_lease *lease = &lane->leases[dataset->leases[dataset->lease]];
     dataset->first_id = id_of(&lane->manifests[lease->dataset], lease->dataset, lease->shard, lease->begin);
+    const struct manifest_shard *shard = &lane->manifests[lease->dataset].shards[lease->shard];
+    const uint32_t kept = lane->kept[dataset->leases[dataset->lease]];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < lease->count; i++) {
-        dataset->order[i] = i;
+        if (!manifest_shard_lacks(shard, lease->begin + i)) {
+            dataset->order[count++] = i;
+        }
     }
     struct random random = random_stream(lane->seed, RANDOM_LEASE, (uint64_t)lane->epoch, dataset->first_id);
-    random_shuffle(&random, dataset->order, lease->count);
+    random_shuffle(&random, dataset->order, kept);
     dataset->position = 0;
 }
 
@@ -103,8 +110,8 @@ static enum status fill_dataset(struct lane *lane, uint32_t index)
     for (uint32_t i = 0; i < lane->lease_count; i++) {
         if (lane->leases[i].dataset == index) {
             dataset->lease_count++;
-            dataset->left += lane->leases[i].count;
-            largest = lane->leases[i].count > largest ? lane->leases[i].count : largest;
+            dataset->left += lane->kept[i];
+            largest = lane->kept[i] > largest ? lane->kept[i] : largest;
         }
     }
     if (dataset->lease_count == 0) {
@@ -143,14 +150,20 @@ enum status lane_create(const struct message_leases *leases, const struct manife
     lane->random = random_stream(seed, RANDOM_LANE, (uint64_t)leases->epoch, (uint64_t)leases->lane);
     lane->lease_count = leases->count;
     lane->leases = calloc((size_t)leases->count + 1, sizeof *lane->leases);
+    lane->kept = calloc((size_t)leases->count + 1, sizeof *lane->kept);
     lane->datasets = calloc(datasets, sizeof *lane->datasets);
-    if (!lane->leases || !lane->datasets) {
+    if (!lane->leases || !lane->kept || !lane->datasets) {
         lane_free(lane);
         return error_no_memory(error, "lane");
     }
     lane->dataset_count = datasets;
     for (uint32_t i = 0; i < leases->count; i++) {
-        lane->leases[i] = leases->leases[i];
+        const struct message_lease *given = &leases->leases[i];
+        const struct manifest_shard *shard = &manifests[given->dataset].shards[given->shard];
+        const uint32_t begin = manifest_shard_image(shard, given->begin);
+        const uint32_t last = manifest_shard_image(shard, given->begin + given->count - 1);
+        lane->leases[i] = (struct message_lease){given->dataset, given->shard, begin, last - begin + 1};
+        lane->kept[i] = given->count;
     }
     for (uint32_t k = 0; k < datasets; k++) {
         if (fill_dataset(lane, k) != STATUS_OK) {
@@ -173,6 +186,7 @@ void lane_free(struct lane *lane)
     }
     free(lane->datasets);
     free(lane->leases);
+    free(lane->kept);
     free(lane);
 }
 
@@ -198,7 +212,7 @@ void lane_next(struct lane *lane, struct lane_item *item)
     dataset->position++;
     dataset->left--;
     lane->left--;
-    item->last = dataset->position == lease->count;
+    item->last = dataset->position == lane->kept[item->lease];
     if (item->last && dataset->left > 0) {
         dataset->lease++;
         begin_lease(lane, dataset);

@@ -21,7 +21,7 @@ struct lane_item {
     bool last; /* of its lease */
 };
 
-/* Checks the leases (copied) against the manifests. STATUS_INTERNAL names the first that does not fit. */
+/* Checks the leases (copied) against the manifests. They count the images that are not left out (manifest.h). STATUS_INTERNAL names the first that does not fit. */
 enum status lane_create(const struct message_leases *leases, const struct manifest *manifests,
                         size_t datasets, uint64_t seed, struct lane **lane, struct error *error);
 void lane_free(struct lane *lane);
@@ -32,6 +32,7 @@ uint64_t lane_left(const struct lane *lane);
 /* The next image; lane_left must not be 0. Allocates nothing. */
 void lane_next(struct lane *lane, struct lane_item *item);
 
+/* Counted among all images of the shard: from the first of the lease to the last. */
 const struct message_lease *lane_lease(const struct lane *lane, uint32_t index);
 
 #endif

@@ -136,12 +136,16 @@ static void leave_out(struct loader *loader, uint64_t sample, const struct error
 /* Decodes an image of an open lease; where it cannot be used, and may be left out, the next one of the lease that can.
  * Which that is depends on the bytes alone, so that it is the same after a restart. */
 static enum status decode_usable(struct loader *loader, const struct lease_data *data,
-                                 const struct lane_item *item, struct sample *sample, struct error *error)
+                                 const struct manifest_shard *listed, const struct lane_item *item,
+                                 struct sample *sample, struct error *error)
 {
     uint32_t offset = item->image - data->begin;
     enum status status = STATUS_OK;
     for (uint32_t tried = 0; tried < data->count; tried++) {
         uint32_t image = data->begin + (offset + tried) % data->count;
+        if (manifest_shard_lacks(listed, image)) {
+            continue;
+        }
         sample->id = item->id - item->image + image;
         status = lease_decode(data, image, loader->config.side, loader->pixels, &sample->label, error);
         if (status != STATUS_DATA || !loader->config.leave_out) {
@@ -169,7 +173,8 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
     }
     if (status == STATUS_OK) {
         *sample = (struct sample){.dataset = lease->dataset};
-        status = decode_usable(loader, &open->data, &item, sample, error);
+        status = decode_usable(loader, &open->data, &config->manifests[lease->dataset].shards[lease->shard],
+                               &item, sample, error);
     }
     if (status == STATUS_OK) {
         status = augment_image(loader->augmenter, &config->augment[lease->dataset], epoch->epoch, sample->id,
