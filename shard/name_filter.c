@@ -2,14 +2,18 @@
 
 #include "proto/file.h"
 #include "proto/text.h"
-#include "shard/line_reader.h"
+#include "shard/list/exclusion_table.h"
+#include "shard/list/line_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How the header of a table begins. */
-#define TABLE "dataset\tidentity\timage"
+/* How a list is read of what is left out. */
+struct excluding {
+    bool table;
+    struct exclusion_columns columns;
+};
 
 static int compare(const void *left, const void *right)
 {
@@ -32,29 +36,23 @@ static bool add(struct filter_list *list, const char *name, size_t line)
     return list->lines[list->count].name && ++list->count > 0;
 }
 
-/* A row of a table: dataset, identity, image, and what else there is. */
-static enum status read_row(struct line_reader *reader, char *line, const char *dataset,
-                            struct name_filter *filter, struct error *error)
+/* A row of a table, of which many datasets' may be. */
+static enum status take_row(const struct line_reader *reader, const struct exclusion_row *row,
+                            const char *dataset, struct name_filter *filter, struct error *error)
 {
-    char *fields[4] = {line}, name[PATH_SIZE];
-    int count = 1;
-    for (char *tab = strchr(line, '\t'); tab && count < 4; tab = strchr(tab + 1, '\t')) {
-        *tab = '\0';
-        fields[count++] = tab + 1;
-    }
-    if (count < 2 || fields[1][0] == '\0') {
-        return line_reader_refuse(reader, error,
-                                  "give each row a dataset, an identity and an image or nothing",
-                                  "the row names no identity");
-    }
-    if (strcmp(fields[0], dataset) != 0) {
+    char name[PATH_SIZE];
+    if (strcmp(row->dataset, dataset) != 0) {
         return STATUS_OK;
     }
-    if (count < 3 || fields[2][0] == '\0') {
-        return add(&filter->excluded, fields[1], reader->number) ? STATUS_OK
-                                                                 : error_no_memory(error, reader->path);
+    filter->of_dataset = true;
+    if (!exclusion_row_holds(row)) {
+        return STATUS_OK;
     }
-    if ((size_t)snprintf(name, sizeof name, "%s/%s", fields[1], fields[2]) >= sizeof name) {
+    if (row->image[0] == '\0') {
+        return add(&filter->excluded, row->identity, reader->number) ? STATUS_OK
+                                                                     : error_no_memory(error, reader->path);
+    }
+    if ((size_t)snprintf(name, sizeof name, "%s/%s", row->identity, row->image) >= sizeof name) {
         return line_reader_refuse(reader, error, "correct the row", "the image's name is too long");
     }
     return add(&filter->images, name, reader->number) ? STATUS_OK : error_no_memory(error, reader->path);
@@ -68,15 +66,17 @@ static void sort(struct filter_list *list)
 }
 
 /* A line of what is left out: an identity, an image, or a row where the first line was a table's header. */
-static enum status take_excluded(struct line_reader *reader, char *line, const char *dataset, bool *table,
-                                 struct name_filter *filter, struct error *error)
+static enum status take_excluded(const struct line_reader *reader, char *line, const char *dataset,
+                                 struct excluding *excluding, struct name_filter *filter, struct error *error)
 {
-    if (reader->number == 1 && strncmp(line, TABLE, strlen(TABLE)) == 0) {
-        *table = true;
+    if (reader->number == 1 && exclusion_header(line, &excluding->columns)) {
+        excluding->table = true;
         return STATUS_OK;
     }
-    if (*table) {
-        return read_row(reader, line, dataset, filter, error);
+    if (excluding->table) {
+        struct exclusion_row row;
+        const enum status status = exclusion_row_read(&excluding->columns, reader, line, &row, error);
+        return status == STATUS_OK ? take_row(reader, &row, dataset, filter, error) : status;
     }
     const char *slash = strchr(line, '/'); /* "p1/" is a slip, not an image */
     struct filter_list *list = slash && slash[1] != '\0' ? &filter->images : &filter->excluded;
@@ -87,7 +87,7 @@ static enum status read_list(const char *path, bool exclude, const char *dataset
                              struct error *error)
 {
     struct line_reader reader = {0};
-    bool table = false;
+    struct excluding excluding = {0};
     char *line;
     enum status status = line_reader_open(&reader, path, error);
     while (status == STATUS_OK) {
@@ -96,13 +96,13 @@ static enum status read_list(const char *path, bool exclude, const char *dataset
             break;
         }
         if (exclude) {
-            status = take_excluded(&reader, line, dataset, &table, filter, error);
+            status = take_excluded(&reader, line, dataset, &excluding, filter, error);
         } else if (!add(&filter->included, line, reader.number)) {
             status = error_no_memory(error, path);
         }
     }
     line_reader_close(&reader);
-    if (status == STATUS_OK && table && filter->excluded.count + filter->images.count == 0) {
+    if (status == STATUS_OK && excluding.table && !filter->of_dataset) {
         status = error_set(error, STATUS_DATA, path, "correct --name, or leave out --exclude",
                            "no row of the table is of dataset %.120s", dataset);
     }
@@ -112,7 +112,8 @@ static enum status read_list(const char *path, bool exclude, const char *dataset
 enum status name_filter_read(const char *include, const char *exclude, const char *dataset,
                              struct name_filter *filter, struct error *error)
 {
-    *filter = (struct name_filter){{.path = include}, {.path = exclude}, {.path = exclude}};
+    *filter = (struct name_filter){
+        .included.path = include, .excluded.path = exclude, .images.path = exclude};
     enum status status = include ? read_list(include, false, dataset, filter, error) : STATUS_OK;
     if (status == STATUS_OK && exclude) {
         status = read_list(exclude, true, dataset, filter, error);

@@ -1,8 +1,8 @@
 /* Which identities and images are imported: lists of those that are to be in and of those that are not. Private to shard/.
  *
  * A line is the name of an identity or, where images are left out, <identity>/<image> as the source calls them. A list of
- * those to leave out may also be a table for many datasets, TSV under the header "dataset, identity, image, reason": an
- * empty image is all of the identity's, and rows of other datasets are passed over. */
+ * those to leave out may also be a table for many datasets (shard/list/exclusion_table.h), of which rows of other datasets
+ * are passed over. */
 #ifndef DAIL_SHARD_NAME_FILTER_H
 #define DAIL_SHARD_NAME_FILTER_H
 
@@ -23,6 +23,7 @@ struct filter_list {
 
 struct name_filter {
     struct filter_list included, excluded, images; /* images that are excluded, as <identity>/<image> */
+    bool of_dataset; /* a table has rows of the dataset */
 };
 
 /* Reads both files; either may be NULL. Of a table the rows of `dataset` are taken; STATUS_DATA where it has none. Free it

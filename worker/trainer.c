@@ -2,10 +2,10 @@
 
 #include "proto/clock.h"
 #include "proto/random.h"
-#include "shard/identity/exclusion.h"
 #include "worker/discovery/discovery.h"
 #include "worker/exchange/lane_share.h"
 #include "worker/identity_file.h"
+#include "worker/loader/exclusion_share.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +35,6 @@ static enum status open_datasets(struct trainer *trainer, struct error *error)
         !trainer->augment) {
         return error_no_memory(error, "worker");
     }
-    struct exclusion_counts counts;
     double images = 0;
     for (size_t k = 0; k < count; k++) {
         enum status opened = manifest_open(config->data.datasets[k].manifest, &trainer->manifests[k], error);
@@ -47,8 +46,8 @@ static enum status open_datasets(struct trainer *trainer, struct error *error)
         trainer->dataset_weight[k] = config->data.datasets[k].weight;
         config_augment_of(config, k, &trainer->augment[k]);
     }
-    enum status status = exclusion_apply(config->data.exclude, config->data.exclude_count, trainer->manifests,
-                                         count, &counts, error);
+    enum status status = exclusion_share(config->data.exclude, config->data.exclude_count, trainer->manifests,
+                                         count, trainer->exchange, error);
     if (status != STATUS_OK) {
         return status;
     }

@@ -93,9 +93,9 @@ static void announce(struct coordinator *coordinator)
                  (long long)setup->backbone_parameters, (long long)setup->classifier_parameters,
                  (long long)setup->domain_parameters);
     if (setup->config.data.exclude_count > 0) {
-        journal_line(journal, "data.exclude: %llu images are left out, %llu identities whole",
-                     (unsigned long long)setup->excluded.images,
-                     (unsigned long long)setup->excluded.identities);
+        char text[EXCLUSION_TOLD];
+        exclusion_tell(&setup->excluded, text, sizeof text);
+        journal_line(journal, "%s", text);
     }
     if (setup->identity) {
         journal_line(journal, "identity groups: %llu of the classes share another's row, by %s",

@@ -135,9 +135,8 @@ static enum status take_rows(struct overlap_source *source, struct overlap_again
     }
     if (status == STATUS_OK) {
         class_centre_finish(source->centres + before * width, counts, against->people, width);
-        const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
         char name[128];
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(base, "."), base);
+        embedded_dataset_name(path, name, sizeof name);
         status = add_dataset(source, against, name, error);
     }
     free(values);

@@ -84,9 +84,7 @@ static void name_dataset(const char *embedded, uint32_t classes, struct checkpoi
                          struct checkpoint_data *data)
 {
     struct error error;
-    const char *slash = strrchr(embedded, '/');
-    const char *base = slash ? slash + 1 : embedded;
-    snprintf(dataset->name, sizeof dataset->name, "%.*s", (int)strcspn(base, "."), base);
+    embedded_dataset_name(embedded, dataset->name, sizeof dataset->name);
     dataset->classes = classes;
     if (ends_with(embedded, ".yaml") && manifest_open(embedded, &data->manifest, &error) == STATUS_OK) {
         data->found = data->manifest.classes == classes;

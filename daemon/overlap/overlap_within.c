@@ -3,11 +3,9 @@
 #include "worker/evaluate/class_centres.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE 1024
 /* The median absolute deviation of a normal is so much of its deviation. */
 #define DEVIATION_OF_MEDIAN 0.6744897501960817
 
@@ -147,9 +145,10 @@ static enum status find_twins(struct looking *looking, double min_probability, i
         const uint32_t a = pair->class[0], b = pair->class[1] - classes;
         /* Each pair is there from both sides. */
         if (a < b && (double)pair->probability >= min_probability) {
+            const bool fewer = looking->counts[a] < looking->counts[b];
             status = add(looking,
                          (struct within_finding){.kind = WITHIN_TWIN,
-                                                 .class = {a, b},
+                                                 .class = {fewer ? a : b, fewer ? b : a},
                                                  .cosine = (double)pair->cosine,
                                                  .probability = (double)pair->probability},
                          error);
@@ -239,7 +238,7 @@ static enum status find_duplicates(struct looking *looking, double least, struct
                     status = add(looking,
                                  (struct within_finding){.kind = WITHIN_DUPLICATE,
                                                          .class = {class, class},
-                                                         .image = {looking->row[i], looking->row[j]},
+                                                         .image = {looking->row[j], looking->row[i]},
                                                          .cosine = dot},
                                  error);
                 }
@@ -302,53 +301,4 @@ void within_free(struct within *within)
 {
     free(within->found);
     *within = (struct within){0};
-}
-
-/* What would break a table becomes a blank. */
-static const char *name_class(const struct embeddings_file *file, uint32_t class, char *text, size_t size)
-{
-    if (!file->identities) {
-        snprintf(text, size, "%u", class);
-    } else {
-        snprintf(text, size, "%s", file->identities[class]);
-    }
-    for (char *at = text; *at; at++) {
-        *at = (unsigned char)*at < ' ' ? ' ' : *at;
-    }
-    return text;
-}
-
-static const char *name_image(const struct embeddings_file *file, uint64_t row, char *text, size_t size)
-{
-    embeddings_file_name(file, row, text, size);
-    for (char *at = text; *at; at++) {
-        *at = (unsigned char)*at < ' ' ? ' ' : *at;
-    }
-    return text;
-}
-
-void within_print(const struct within *within, const struct embeddings_file *file, const char *dataset,
-                  FILE *out)
-{
-    static const char *const words[] = {
-        [WITHIN_TWIN] = "twin", [WITHIN_STRANGER] = "stranger", [WITHIN_DUPLICATE] = "duplicate"};
-    for (size_t i = 0; i < within->count; i++) {
-        const struct within_finding *finding = &within->found[i];
-        char identity[NAME_SIZE], image[NAME_SIZE] = "", other[NAME_SIZE] = "";
-        name_class(file, finding->class[0], identity, sizeof identity);
-        if (finding->kind == WITHIN_TWIN) {
-            name_class(file, finding->class[1], other, sizeof other);
-        } else {
-            name_image(file, finding->image[0], image, sizeof image);
-        }
-        if (finding->kind == WITHIN_DUPLICATE) {
-            name_image(file, finding->image[1], other, sizeof other);
-        }
-        fprintf(out, "%s\t%s\t%s\t%s\t%s\t%.4f\t", dataset, words[finding->kind], identity, image, other,
-                finding->cosine);
-        if (finding->kind == WITHIN_TWIN) {
-            fprintf(out, "%.4f", finding->probability);
-        }
-        fputc('\n', out);
-    }
 }

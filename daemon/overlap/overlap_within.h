@@ -7,14 +7,12 @@
 #include "daemon/overlap/overlap_judge.h"
 #include "worker/evaluate/embeddings_file.h"
 
-#include <stdio.h>
-
 enum within_kind { WITHIN_TWIN, WITHIN_STRANGER, WITHIN_DUPLICATE };
 
 struct within_finding {
     enum within_kind kind;
-    uint32_t class[2]; /* both the same but for a twin */
-    uint64_t image[2]; /* rows: of a stranger the first, of a duplicate both */
+    uint32_t class[2]; /* whose images are to be left out, and the twin that stays; else both the same */
+    uint64_t image[2]; /* rows: that is to be left out, and the duplicate that stays */
     double cosine; /* of the centres; of the image and the others' centre; of the images */
     double probability; /* of a twin, that the two are one person */
 };
@@ -30,15 +28,11 @@ struct within {
 /* Looks through one file. A twin is a pair of at least min_probability by the judge, to whom the dataset is two of the
  * same classes. A stranger's cosine with the centre of its class's other images is below the median of all by
  * WITHIN_DEVIATIONS times their spread (median absolute deviation); classes of three images or more are looked at. A
- * duplicate is two images of a class of at least duplicate_cosine. The caller calls within_free in any case. */
+ * duplicate is two images of a class of at least duplicate_cosine. Of twins the class of fewer images is to be left out, of
+ * duplicates the later one, so that one of each person and image stays. The caller calls within_free in any case. */
 #define WITHIN_DEVIATIONS 6.0
 enum status within_find(const struct embeddings_file *file, double min_probability, double duplicate_cosine,
                         int threads, struct within *within, struct error *error);
 void within_free(struct within *within);
-
-/* Rows of a table: dataset, kind, identity, other (identity or image), image, cosine, probability. */
-#define WITHIN_HEADER "dataset\tkind\tidentity\timage\tother\tcosine\tprobability"
-void within_print(const struct within *within, const struct embeddings_file *file, const char *dataset,
-                  FILE *out);
 
 #endif

@@ -1,7 +1,8 @@
 #include "daemon/overlap/overlap_within_report.h"
 
-#include "daemon/overlap/overlap_within.h"
+#include "daemon/overlap/overlap_within_table.h"
 #include "proto/file.h"
+#include "proto/text.h"
 #include "shard/class_images.h"
 #include "shard/image/sheet.h"
 #include "shard/manifest.h"
@@ -24,10 +25,16 @@ struct drawing {
     uint8_t *pixels; /* [2 * count][faces] */
 };
 
+/* By its manifest where that is there, else as the file or folder that was embedded. */
 static void name_dataset(const struct embeddings_file *file, char *name, size_t size)
 {
-    const char *slash = strrchr(file->source, '/'), *base = slash ? slash + 1 : file->source;
-    snprintf(name, size, "%.*s", (int)strcspn(base, "."), base);
+    struct manifest manifest = {0};
+    struct error error;
+    embedded_dataset_name(file->source, name, size);
+    if (text_ends_with(file->source, ".yaml") && manifest_open(file->source, &manifest, &error) == STATUS_OK) {
+        snprintf(name, size, "%s", manifest.name);
+    }
+    manifest_close(&manifest);
 }
 
 /* The dataset's manifest: that which was embedded, or one that is named. */
@@ -180,8 +187,8 @@ static void print_summary(const struct embeddings_file *file, const struct withi
             within->kinds[WITHIN_STRANGER], within->least, within->kinds[WITHIN_DUPLICATE]);
 }
 
-static enum status report_file(const struct within_request *request, const char *path, FILE *table,
-                               struct error *error)
+static enum status report_file(const struct within_request *request, const char *path,
+                               struct within_verdicts *verdicts, FILE *table, struct error *error)
 {
     struct embeddings_file file;
     struct within within = {0};
@@ -197,7 +204,7 @@ static enum status report_file(const struct within_request *request, const char 
                              &within, error);
     }
     if (status == STATUS_OK) {
-        within_print(&within, &file, dataset, table);
+        within_print(&within, &file, dataset, verdicts, table);
         print_summary(&file, &within, request->output ? stdout : stderr);
         status = request->sheet ? draw(request, &file, &within, error) : STATUS_OK;
     }
@@ -213,14 +220,22 @@ enum status within_report(const struct within_request *request, struct error *er
     if (request->sheet && request->count > 1) {
         return error_set(error, STATUS_USAGE, "--sheet", "name one file", "a sheet is of one dataset");
     }
+    struct within_verdicts verdicts = {0};
     FILE *table = open_memstream(&text, &size);
     enum status status = table ? STATUS_OK : error_no_memory(error, "overlap");
+    if (status == STATUS_OK && request->output) {
+        status = within_verdicts_read(request->output, &verdicts, error);
+    }
     if (status == STATUS_OK) {
-        fprintf(table, WITHIN_HEADER "\n");
+        within_print_header(table);
     }
     for (size_t i = 0; i < request->count && status == STATUS_OK; i++) {
-        status = report_file(request, request->files[i], table, error);
+        status = report_file(request, request->files[i], &verdicts, table, error);
     }
+    if (status == STATUS_OK) {
+        within_print_kept(&verdicts, table);
+    }
+    within_verdicts_free(&verdicts);
     if (table && fclose(table) != 0 && status == STATUS_OK) {
         status = error_no_memory(error, "overlap");
     }

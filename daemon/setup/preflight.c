@@ -235,8 +235,9 @@ static void check_all(struct check *check)
     }
     if (check->counted && config->data.exclude_count > 0 &&
         passes(check, setup_exclude(setup, &error), &error)) {
-        tell(check, "data.exclude: %" PRIu64 " images are left out, %" PRIu64 " identities whole",
-             setup->excluded.images, setup->excluded.identities);
+        char text[EXCLUSION_TOLD];
+        exclusion_tell(&setup->excluded, text, sizeof text);
+        tell(check, "%s", text);
     }
     if (check->counted && config->identity.unify == CONFIG_UNIFY_FILE &&
         strcmp(config->identity.file, "none") != 0 &&

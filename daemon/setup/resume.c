@@ -120,8 +120,7 @@ enum status resume_check_people(struct setup *setup, const struct checkpoint_sta
         case MANIFEST_OTHER_IMAGES:
             setup_warn(setup,
                        "dataset %s has been packed anew since the checkpoint, or data.exclude leaves out "
-                       "others: the same "
-                       "people by name, other images (fingerprint %s, was %s)",
+                       "others: the same people by name, other images (fingerprint %s, was %s)",
                        here->name, here->fingerprint, there);
             break;
         case MANIFEST_SAME:

@@ -77,8 +77,8 @@ static const struct config_row rows[] = {
      "lease stands in; one more ends the run"},
     {"data.exclude", CONFIG_PATH_LIST, OFFSET(data.exclude), OFFSET(data.exclude_count), 0, 0, NULL, "[]",
      true,
-     "lists of identities and images that are left out: tables of dataset, identity, image (none: all of "
-     "them), reason, as dail overlap --within writes them"},
+     "tables of identities and images that are left out: dataset, identity, image (none: all of them), reason, "
+     "as dail overlap --within writes them"},
     {"validation", CONFIG_PATH_LIST, OFFSET(validation.paths), OFFSET(validation.count), 0, 0, NULL, "[]",
      false, "verification sets, as pairs files"},
     {"model.arch", CONFIG_STRING, OFFSET(model.arch), 0, 0, 0,

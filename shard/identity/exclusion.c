@@ -1,11 +1,13 @@
 #include "shard/identity/exclusion.h"
 
 #include "proto/file.h"
+#include "proto/text.h"
 #include "shard/class_images.h"
 #include "shard/identity/class_index.h"
-#include "shard/line_reader.h"
+#include "shard/list/exclusion_table.h"
 
 #include <endian.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +15,11 @@
 #include <zlib.h>
 
 #define CORRECT "correct the list, or take the line out"
-#define ANYBODY UINT32_MAX
 
 /* A line that names an image. */
 struct named_image {
     size_t dataset;
-    uint32_t shard, number, identity; /* ANYBODY: not told */
+    uint32_t shard, number, identity;
     const char *path; /* of the list, and where in it */
     size_t line;
 };
@@ -33,6 +34,7 @@ struct excluding {
     bool *any_whole; /* [datasets] */
     struct named_image *images; /* [image_count], of each shard together */
     size_t image_count, capacity;
+    uint64_t rows; /* of the table, that are of these datasets */
     struct exclusion_counts *counts;
 };
 
@@ -94,7 +96,9 @@ static enum status add_image(struct excluding *excluding, const struct line_read
         .dataset = dataset, .identity = identity, .path = reader->path, .line = reader->number};
     if (!class_images_find(manifest, name, &image.shard, &image.number) ||
         image.number >= manifest->shards[image.shard].images) {
-        return line_reader_refuse(reader, error, CORRECT, "%s has no image '%.200s'", manifest->name, name);
+        return line_reader_refuse(reader, error,
+                                  "name it as dail embed names the manifest's images: <shard's file>:<number>",
+                                  "%s has no image '%.200s'", manifest->name, name);
     }
     if (excluding->image_count == excluding->capacity) {
         const size_t capacity = 2 * excluding->capacity + 64;
@@ -109,69 +113,81 @@ static enum status add_image(struct excluding *excluding, const struct line_read
     return STATUS_OK;
 }
 
-static enum status find_dataset(const struct excluding *excluding, const struct line_reader *reader,
-                                const char *name, size_t *dataset, struct error *error)
+static enum status refuse_identity(const struct class_names *dataset, const struct line_reader *reader,
+                                   const char *identity, struct error *error)
 {
-    for (*dataset = 0; *dataset < excluding->datasets; ++*dataset) {
-        if (strcmp(excluding->manifests[*dataset].name, name) == 0) {
-            return STATUS_OK;
-        }
-    }
-    return line_reader_refuse(reader, error, CORRECT, "'%.200s' is none of this run's datasets", name);
+    const char *nearest = dataset->names
+                              ? text_nearest(identity, (const char *const *)dataset->names, dataset->classes,
+                                             sizeof *dataset->names)
+                              : NULL;
+    return line_reader_refuse(reader, error, CORRECT, "%s has no identity '%.200s'%s%.100s%s", dataset->name,
+                              identity, nearest ? "; the nearest is '" : "", nearest ? nearest : "",
+                              nearest ? "'" : "");
 }
 
-static enum status take_line(struct excluding *excluding, const struct line_reader *reader, char *line,
-                             struct error *error)
+static enum status take_row(struct excluding *excluding, const struct line_reader *reader,
+                            const struct exclusion_row *row, struct error *error)
 {
-    const char *field[3] = {"", "", ""};
-    uint32_t identity = ANYBODY;
+    struct exclusion_counts *counts = excluding->counts;
+    uint32_t identity;
     size_t dataset;
-    for (int i = 0; i < 3 && line; i++) {
-        field[i] = line;
-        line = strchr(line, '\t');
-        if (line) {
-            *line++ = 0;
+    switch (class_index_find(&excluding->index, row->dataset, row->identity, &dataset, &identity)) {
+    case CLASS_OF_NO_DATASET:
+        if (counts->elsewhere++ == 0) {
+            snprintf(counts->other, sizeof counts->other, "%s", row->dataset);
         }
+        return STATUS_OK;
+    case CLASS_OF_NO_NAME:
+        return refuse_identity(&excluding->classes[dataset], reader, row->identity, error);
+    case CLASS_FOUND:
+        break;
     }
-    enum status status = find_dataset(excluding, reader, field[0], &dataset, error);
-    if (status != STATUS_OK) {
-        return status;
+    excluding->rows++;
+    if (!exclusion_row_holds(row)) {
+        return STATUS_OK;
     }
-    if (field[1][0] == 0 && field[2][0] == 0) {
-        return line_reader_refuse(reader, error, CORRECT,
-                                  "dataset, identity and image are expected, with a tab between them, and "
-                                  "only one of the latter two may be empty");
+    if (row->image[0] != 0) {
+        return add_image(excluding, reader, dataset, identity, row->image, error);
     }
-    if (field[1][0] != 0 &&
-        class_index_find(&excluding->index, field[0], field[1], &dataset, &identity) != CLASS_FOUND) {
-        return line_reader_refuse(reader, error, CORRECT, "%s has no identity '%.200s'", field[0], field[1]);
-    }
-    if (field[2][0] != 0) {
-        return add_image(excluding, reader, dataset, identity, field[2], error);
-    }
-    excluding->counts->identities += !excluding->whole[dataset][identity];
+    counts->identities += !excluding->whole[dataset][identity];
     excluding->whole[dataset][identity] = true;
     excluding->any_whole[dataset] = true;
     return STATUS_OK;
 }
 
-static enum status read_list(struct excluding *excluding, const char *path, struct error *error)
+static enum status read_table(struct excluding *excluding, const char *path, struct error *error)
 {
     struct line_reader reader = {0};
-    enum status status = line_reader_open(&reader, path, error);
+    struct exclusion_columns columns;
+    struct exclusion_row row;
     char *line = NULL;
-    bool header = true; /* may come yet */
+    const uint64_t before = excluding->rows;
+    enum status status = line_reader_open(&reader, path, error);
+    if (status == STATUS_OK) {
+        status = line_reader_next(&reader, &line, error);
+    }
+    if (status == STATUS_OK && (!line || !exclusion_header(line, &columns))) {
+        status = error_set(error, STATUS_DATA, path,
+                           "name a table as dail overlap --within writes it, or begin yours with these four",
+                           "the first line is not the header dataset, identity, image, reason, with a tab "
+                           "between them");
+    }
     while (status == STATUS_OK) {
         status = line_reader_next(&reader, &line, error);
         if (status != STATUS_OK || !line) {
             break;
         }
-        if (!header || strncmp(line, EXCLUSION_HEADER, strlen(EXCLUSION_HEADER)) != 0) {
-            status = take_line(excluding, &reader, line, error);
+        status = exclusion_row_read(&columns, &reader, line, &row, error);
+        if (status == STATUS_OK) {
+            status = take_row(excluding, &reader, &row, error);
         }
-        header = false;
     }
     line_reader_close(&reader);
+    if (status == STATUS_OK && excluding->rows == before && excluding->counts->elsewhere > 0) {
+        status = error_set(error, STATUS_DATA, path, "correct the names of the datasets, or take the table out",
+                           "no row of the table is of a dataset of this run; there is '%.100s'",
+                           excluding->counts->other);
+    }
     return status;
 }
 
@@ -193,7 +209,7 @@ static enum status check_identity(const struct excluding *excluding, const struc
 {
     const struct class_names *classes = &excluding->classes[image->dataset];
     char where[PATH_SIZE + 32];
-    if (image->identity == ANYBODY || image->identity == label) {
+    if (image->identity == label) {
         return STATUS_OK;
     }
     snprintf(where, sizeof where, "%s:%zu", image->path, image->line);
@@ -240,8 +256,8 @@ static enum status exclude_in_dataset(struct excluding *excluding, size_t datase
     const struct manifest *manifest = &excluding->manifests[dataset];
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < manifest->shard_count && status == STATUS_OK; i++) {
-        const struct named_image *next = &excluding->images[*at];
-        const bool named = *at < excluding->image_count && next->dataset == dataset && next->shard == i;
+        const bool named = *at < excluding->image_count && excluding->images[*at].dataset == dataset &&
+                           excluding->images[*at].shard == i;
         if (named || excluding->any_whole[dataset]) {
             status = exclude_in_shard(excluding, dataset, i, at, error);
         }
@@ -263,7 +279,7 @@ enum status exclusion_apply(char *const *paths, size_t count, struct manifest *m
     }
     enum status status = open_names(&excluding, error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        status = read_list(&excluding, paths[i], error);
+        status = read_table(&excluding, paths[i], error);
     }
     if (excluding.image_count > 1) {
         qsort(excluding.images, excluding.image_count, sizeof *excluding.images, compare_images);
@@ -273,6 +289,17 @@ enum status exclusion_apply(char *const *paths, size_t count, struct manifest *m
     }
     close_names(&excluding);
     return status;
+}
+
+void exclusion_tell(const struct exclusion_counts *counts, char *text, size_t size)
+{
+    char other[SHARD_NAME_MAX + 64] = "";
+    if (counts->elsewhere > 0) {
+        snprintf(other, sizeof other, "; %" PRIu64 " rows are of other datasets, such as %s", counts->elsewhere,
+                 counts->other);
+    }
+    snprintf(text, size, "data.exclude: %" PRIu64 " images are left out, %" PRIu64 " identities whole%s",
+             counts->images, counts->identities, other);
 }
 
 void exclusion_mark(struct manifest *manifest)

@@ -1,6 +1,6 @@
 #include "shard/pack/image_list.h"
 
-#include "shard/line_reader.h"
+#include "shard/list/line_reader.h"
 
 #include <stdlib.h>
 #include <string.h>

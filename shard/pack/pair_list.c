@@ -1,7 +1,7 @@
 #include "shard/pack/pair_list.h"
 
 #include "shard/image/image_format.h"
-#include "shard/line_reader.h"
+#include "shard/list/line_reader.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 #include "shard/pack/record_set.h"
 
 #include "proto/file.h"
-#include "shard/line_reader.h"
+#include "shard/list/line_reader.h"
 #include "shard/pack/pack_image.h"
 #include "shard/pack/recordio.h"
 

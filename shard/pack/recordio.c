@@ -1,7 +1,7 @@
 #include "shard/pack/recordio.h"
 
 #include "proto/file.h"
-#include "shard/line_reader.h"
+#include "shard/list/line_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>

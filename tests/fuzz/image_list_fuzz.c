@@ -1,4 +1,4 @@
-/* Lists of images and their labels to be imported. Covers: shard/pack/image_list.c shard/line_reader.c */
+/* Lists of images and their labels to be imported. Covers: shard/pack/image_list.c shard/list/line_reader.c */
 #include "shard/pack/image_list.h"
 #include "tests/fuzz/fuzz.h"
 

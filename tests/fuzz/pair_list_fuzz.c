@@ -1,5 +1,5 @@
 /* Lists of pairs to be imported: LFW's pairs.txt and TSV.
- * Covers: shard/pack/pair_list.c shard/line_reader.c */
+ * Covers: shard/pack/pair_list.c shard/list/line_reader.c */
 #include "shard/pack/pair_list.h"
 #include "tests/fuzz/fuzz.h"
 

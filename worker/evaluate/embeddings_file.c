@@ -183,3 +183,23 @@ void embeddings_file_name(const struct embeddings_file *file, uint64_t row, char
     snprintf(text, size, "%.*s", (int)(end - begin < size ? end - begin : size),
              (const char *)file->names + begin);
 }
+
+void embedded_dataset_name(const char *path, char *name, size_t size)
+{
+    static const char *const endings[] = {".yaml", ".h5"};
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') {
+        end--;
+    }
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/') {
+        begin--;
+    }
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t length = strlen(endings[i]);
+        if (end - begin > length && strncmp(path + end - length, endings[i], length) == 0) {
+            end -= length;
+        }
+    }
+    snprintf(name, size, "%.*s", (int)(end - begin), path + begin);
+}

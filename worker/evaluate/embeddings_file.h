@@ -35,4 +35,7 @@ enum status embeddings_file_read(const struct embeddings_file *file, uint64_t be
 /* What the image of a row is called, in text[size]. */
 void embeddings_file_name(const struct embeddings_file *file, uint64_t row, char *text, size_t size);
 
+/* What the dataset is called that was embedded from a path: "faces/site0/" and "data/site0.yaml" are site0. */
+void embedded_dataset_name(const char *path, char *name, size_t size);
+
 #endif

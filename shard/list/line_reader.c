@@ -1,4 +1,4 @@
-#include "shard/line_reader.h"
+#include "shard/list/line_reader.h"
 
 #include "proto/file.h"
 
