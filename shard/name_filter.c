@@ -112,8 +112,8 @@ static enum status read_list(const char *path, bool exclude, const char *dataset
 enum status name_filter_read(const char *include, const char *exclude, const char *dataset,
                              struct name_filter *filter, struct error *error)
 {
-    *filter = (struct name_filter){
-        .included.path = include, .excluded.path = exclude, .images.path = exclude};
+    *filter =
+        (struct name_filter){.included.path = include, .excluded.path = exclude, .images.path = exclude};
     enum status status = include ? read_list(include, false, dataset, filter, error) : STATUS_OK;
     if (status == STATUS_OK && exclude) {
         status = read_list(exclude, true, dataset, filter, error);

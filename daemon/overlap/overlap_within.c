@@ -264,8 +264,10 @@ static int compare_findings(const void *first, const void *second)
     if (sure[0] != sure[1]) {
         return sure[0] > sure[1] ? -1 : 1;
     }
-    if (a->class[0] != b->class[0]) {
-        return a->class[0] < b->class[0] ? -1 : 1;
+    const uint32_t lower[2] = {a->class[0] < a -> class[1] ? a -> class[0] : a -> class[1],
+                               b -> class[0] < b -> class[1] ? b -> class[0] : b -> class[1]};
+    if (lower[0] != lower[1]) {
+        return lower[0] < lower[1] ? -1 : 1;
     }
     const int order = (a->image[0] > b->image[0]) - (a->image[0] < b->image[0]);
     return order != 0 ? order : (a->image[1] > b->image[1]) - (a->image[1] < b->image[1]);

@@ -31,7 +31,8 @@ static void name_dataset(const struct embeddings_file *file, char *name, size_t 
     struct manifest manifest = {0};
     struct error error;
     embedded_dataset_name(file->source, name, size);
-    if (text_ends_with(file->source, ".yaml") && manifest_open(file->source, &manifest, &error) == STATUS_OK) {
+    if (text_ends_with(file->source, ".yaml") &&
+        manifest_open(file->source, &manifest, &error) == STATUS_OK) {
         snprintf(name, size, "%s", manifest.name);
     }
     manifest_close(&manifest);

@@ -66,8 +66,7 @@ static enum status read_rows(struct line_reader *reader, struct within_verdicts 
         char *whole = strdup(line);
         status = whole ? exclusion_row_read(&columns, reader, line, &row, error)
                        : error_no_memory(error, reader->path);
-        if (status == STATUS_OK &&
-            (row.verdict == EXCLUSION_ACCEPTED || row.verdict == EXCLUSION_REJECTED)) {
+        if (status == STATUS_OK && (row.verdict == EXCLUSION_ACCEPTED || row.verdict == EXCLUSION_REJECTED)) {
             status = keep_verdict(verdicts, whole, row.verdict == EXCLUSION_ACCEPTED, reader->path, error);
         }
         free(whole);
@@ -147,9 +146,8 @@ static const char *judge(const struct within *within, enum within_kind kind, con
 {
     const struct within_verdict wanted = {.key = (char *)(uintptr_t)key};
     struct within_verdict *known =
-        verdicts->count > 0
-            ? bsearch(&wanted, verdicts->rows, verdicts->count, sizeof wanted, compare_keys)
-            : NULL;
+        verdicts->count > 0 ? bsearch(&wanted, verdicts->rows, verdicts->count, sizeof wanted, compare_keys)
+                            : NULL;
     if (known) {
         known->found = true;
         return exclusion_word(known->accepted ? EXCLUSION_ACCEPTED : EXCLUSION_REJECTED);

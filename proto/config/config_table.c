@@ -77,7 +77,8 @@ static const struct config_row rows[] = {
      "lease stands in; one more ends the run"},
     {"data.exclude", CONFIG_PATH_LIST, OFFSET(data.exclude), OFFSET(data.exclude_count), 0, 0, NULL, "[]",
      true,
-     "tables of identities and images that are left out: dataset, identity, image (none: all of them), reason, "
+     "tables of identities and images that are left out: dataset, identity, image (none: all of them), "
+     "reason, "
      "as dail overlap --within writes them"},
     {"validation", CONFIG_PATH_LIST, OFFSET(validation.paths), OFFSET(validation.count), 0, 0, NULL, "[]",
      false, "verification sets, as pairs files"},

@@ -96,9 +96,9 @@ static enum status add_image(struct excluding *excluding, const struct line_read
         .dataset = dataset, .identity = identity, .path = reader->path, .line = reader->number};
     if (!class_images_find(manifest, name, &image.shard, &image.number) ||
         image.number >= manifest->shards[image.shard].images) {
-        return line_reader_refuse(reader, error,
-                                  "name it as dail embed names the manifest's images: <shard's file>:<number>",
-                                  "%s has no image '%.200s'", manifest->name, name);
+        return line_reader_refuse(
+            reader, error, "name it as dail embed names the manifest's images: <shard's file>:<number>",
+            "%s has no image '%.200s'", manifest->name, name);
     }
     if (excluding->image_count == excluding->capacity) {
         const size_t capacity = 2 * excluding->capacity + 64;
@@ -116,10 +116,9 @@ static enum status add_image(struct excluding *excluding, const struct line_read
 static enum status refuse_identity(const struct class_names *dataset, const struct line_reader *reader,
                                    const char *identity, struct error *error)
 {
-    const char *nearest = dataset->names
-                              ? text_nearest(identity, (const char *const *)dataset->names, dataset->classes,
-                                             sizeof *dataset->names)
-                              : NULL;
+    const char *nearest = dataset->names ? text_nearest(identity, (const char *const *)dataset->names,
+                                                        dataset->classes, sizeof *dataset->names)
+                                         : NULL;
     return line_reader_refuse(reader, error, CORRECT, "%s has no identity '%.200s'%s%.100s%s", dataset->name,
                               identity, nearest ? "; the nearest is '" : "", nearest ? nearest : "",
                               nearest ? "'" : "");
@@ -184,9 +183,9 @@ static enum status read_table(struct excluding *excluding, const char *path, str
     }
     line_reader_close(&reader);
     if (status == STATUS_OK && excluding->rows == before && excluding->counts->elsewhere > 0) {
-        status = error_set(error, STATUS_DATA, path, "correct the names of the datasets, or take the table out",
-                           "no row of the table is of a dataset of this run; there is '%.100s'",
-                           excluding->counts->other);
+        status = error_set(
+            error, STATUS_DATA, path, "correct the names of the datasets, or take the table out",
+            "no row of the table is of a dataset of this run; there is '%.100s'", excluding->counts->other);
     }
     return status;
 }
@@ -295,8 +294,8 @@ void exclusion_tell(const struct exclusion_counts *counts, char *text, size_t si
 {
     char other[SHARD_NAME_MAX + 64] = "";
     if (counts->elsewhere > 0) {
-        snprintf(other, sizeof other, "; %" PRIu64 " rows are of other datasets, such as %s", counts->elsewhere,
-                 counts->other);
+        snprintf(other, sizeof other, "; %" PRIu64 " rows are of other datasets, such as %s",
+                 counts->elsewhere, counts->other);
     }
     snprintf(text, size, "data.exclude: %" PRIu64 " images are left out, %" PRIu64 " identities whole%s",
              counts->images, counts->identities, other);

@@ -69,7 +69,8 @@ enum status exclusion_row_read(const struct exclusion_columns *columns, const st
     }
     if (!read_verdict(verdict, &row->verdict)) {
         return line_reader_refuse(reader, error, "correct the verdict",
-                                  "the verdict '%.100s' is none of accept, reject, unsure and empty", verdict);
+                                  "the verdict '%.100s' is none of accept, reject, unsure and empty",
+                                  verdict);
     }
     return STATUS_OK;
 }

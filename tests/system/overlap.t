@@ -265,13 +265,20 @@ END
 $python "$work/doubt.py" "$work/doubt.h5"
 overlap --within "$work/doubt.h5" -o "$work/doubt.tsv"
 exits "within a dataset" $? 0
-of_kind() { awk -F '\t' -v kind="$1" '$2 == kind' "$work/doubt.tsv"; }
-is "people under two labels, before all others" "$(of_kind twin | head -n 12 | awk -F '\t' '$5 == $3 + 120' | wc -l)" 12
+of_kind() { awk -F '\t' -v kind="$1" '$4 == kind' "$work/doubt.tsv"; }
+is "people under two labels, before all others; the later label is to go" \
+    "$(of_kind twin | head -n 12 | awk -F '\t' '$2 == $5 + 120 && $3 == ""' | wc -l)" 12
 check "and few others" test "$(of_kind twin | wc -l)" -le 18
-is "strangers, by image" "$(of_kind stranger | cut -f 3,4 | sort | tr '\t\n' ': ')" \
+is "strangers, by image" "$(of_kind stranger | cut -f 2,3 | sort | tr '\t\n' ': ')" \
     "20:f.h5:160 21:f.h5:168 22:f.h5:176 23:f.h5:184 24:f.h5:192 25:f.h5:200 "
-is "duplicates" "$(of_kind duplicate | cut -f 4,5 | sort | tr '\t\n' '= ')" \
-    "f.h5:480=f.h5:481 f.h5:488=f.h5:489 f.h5:496=f.h5:497 f.h5:504=f.h5:505 f.h5:512=f.h5:513 "
+is "duplicates, of which the later one is to go" "$(of_kind duplicate | cut -f 3,5 | sort | tr '\t\n' '= ')" \
+    "f.h5:481=f.h5:480 f.h5:489=f.h5:488 f.h5:497=f.h5:496 f.h5:505=f.h5:504 f.h5:513=f.h5:512 "
+# A person's word on the first stranger, and on something that is not found.
+awk -F '\t' -v OFS='\t' '!done && $4 == "stranger" { $8 = "reject"; done = 1 } { print }
+    END { print "made", "7", "f.h5:56", "stranger", "", "0.5", "", "accept" }' "$work/doubt.tsv" >"$work/judged.tsv"
+overlap --within "$work/doubt.h5" -o "$work/judged.tsv"
+is "verdicts stay, also on what is not found again" "$(cut -f 2-4,8 "$work/judged.tsv" | grep -E 'reject|accept')" \
+    "$(printf '%s\treject\n7\tf.h5:56\tstranger\taccept' "$(of_kind stranger | head -n 1 | cut -f 2-4)")"
 overlap --within "$work/synth0.h5" -p 0 --duplicate 0.9 --sheet "$work/doubt.png" --sheet-pairs 6 -o "$work/synth0.tsv"
 exits "a sheet of faces" $? 0
 check "is a PNG" sh -c "head -c 4 '$work/doubt.png' | grep -q PNG"

@@ -67,8 +67,9 @@ static void sound_manifests_are_read(void **state)
 
 static void what_is_written_is_read(void **state)
 {
-    struct manifest_shard shards[2] = {{(char *)"a-b-00000.h5", 1, 10, 7, 0},
-                                       {(char *)"a-b-00001.h5", 2, 20, 8, UINT32_MAX}};
+    struct manifest_shard shards[2] = {
+        {.file = (char *)"a-b-00000.h5", .images = 1, .bytes = 10, .crc = 7, .index = 0},
+        {.file = (char *)"a-b-00001.h5", .images = 2, .bytes = 20, .crc = 8, .index = UINT32_MAX}};
     struct manifest written = {.name = "a-b",
                                .dataset_id = UINT32_MAX,
                                .classes = 2,

@@ -120,6 +120,10 @@ static struct message_lease lane_leases[2][6] = {
 };
 static const int64_t lane_images[2] = {58, 64};
 
+/* The images of shard 0 of dataset 0 that a run leaves out: the lanes' leases are of the eight others. */
+static uint32_t left_out[] = {0, 4, 10};
+static struct message_lease kept_leases[2] = {{0, 0, 0, 5}, {0, 0, 5, 3}};
+
 static struct message_leases leases_of(int64_t epoch, int lane)
 {
     return (struct message_leases){.epoch = epoch, .lane = lane, .count = 4, .leases = lane_leases[lane]};
@@ -178,6 +182,41 @@ static void test_order_holds_each_image_once(void **state)
     }
     qsort(ids, count, sizeof *ids, compare_ids);
     assert_memory_equal(ids, expected, count * sizeof *ids);
+}
+
+static void test_leases_count_what_is_left(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ids[8];
+    static const uint64_t expected[8] = {1, 2, 3, 5, 6, 7, 8, 9};
+    size_t count = 0;
+    struct error error;
+    fixture->shards[0][0].left_out = left_out;
+    fixture->shards[0][0].left_out_count = 3;
+    for (int lane = 0; lane < 2; lane++) {
+        struct message_leases leases = {.epoch = 1, .lane = lane, .count = 1, .leases = &kept_leases[lane]};
+        struct lane *stream;
+        assert_int_equal(lane_create(&leases, fixture->manifests, DATASETS, SEED, &stream, NULL), STATUS_OK);
+        assert_int_equal(lane_left(stream), kept_leases[lane].count);
+        while (lane_left(stream) > 0) {
+            struct lane_item item;
+            lane_next(stream, &item);
+            assert_int_equal(item.last, lane_left(stream) == 0);
+            assert_true(count < 8);
+            ids[count++] = item.id;
+        }
+        lane_free(stream);
+    }
+    struct message_lease beyond = {0, 0, 5, 4};
+    struct message_leases leases = {.epoch = 1, .lane = 0, .count = 1, .leases = &beyond};
+    struct lane *stream;
+    assert_int_equal(lane_create(&leases, fixture->manifests, DATASETS, SEED, &stream, &error),
+                     STATUS_INTERNAL);
+    fixture->shards[0][0].left_out = NULL;
+    fixture->shards[0][0].left_out_count = 0;
+    assert_int_equal(count, 8);
+    qsort(ids, count, sizeof *ids, compare_ids);
+    assert_memory_equal(ids, expected, sizeof expected);
 }
 
 /* A dataset's leases come whole, one after the other. */
@@ -545,6 +584,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order_holds_each_image_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_leases_count_what_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_keeps_leases_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_depends_on_its_key_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_mixes_datasets_evenly, set_up, tear_down),

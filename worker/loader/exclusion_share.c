@@ -15,8 +15,8 @@ static enum status share_shard(struct manifest_shard *shard, struct exchange *ex
     if (!shard->left_out) {
         shard->left_out = calloc(count, sizeof *shard->left_out);
     }
-    status = exchange_agree(exchange,
-                            shard->left_out ? STATUS_OK : error_no_memory(error, "data.exclude"), error);
+    status =
+        exchange_agree(exchange, shard->left_out ? STATUS_OK : error_no_memory(error, "data.exclude"), error);
     if (status == STATUS_OK) {
         shard->left_out_count = count;
         status = operations->broadcast(exchange, shard->left_out, count * sizeof *shard->left_out, error);
@@ -31,9 +31,8 @@ enum status exclusion_share(char *const *tables, size_t count, struct manifest *
     if (count == 0) {
         return STATUS_OK;
     }
-    enum status status = exchange->rank == 0
-                             ? exclusion_apply(tables, count, manifests, datasets, &counts, error)
-                             : STATUS_OK;
+    enum status status =
+        exchange->rank == 0 ? exclusion_apply(tables, count, manifests, datasets, &counts, error) : STATUS_OK;
     status = exchange_agree(exchange, status, error);
     for (size_t k = 0; k < datasets; k++) {
         for (uint32_t i = 0; i < manifests[k].shard_count && status == STATUS_OK; i++) {
