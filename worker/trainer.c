@@ -206,9 +206,9 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
         trainer->absent_sample[i].dataset = SAMPLE_ABSENT;
     }
     bool rounded = config->runtime.exchange_precision == CONFIG_PRECISION_BF16;
-    trainer->exchange->own_sums =
-        rounded || config->runtime.exchange == CONFIG_EXCHANGE_OWN ||
-        (config->runtime.exchange == CONFIG_EXCHANGE_AUTO && trainer->exchange->size <= EXCHANGE_OWN_WORKERS);
+    trainer->exchange->own_sums = rounded || config->runtime.exchange == CONFIG_EXCHANGE_OWN ||
+                                  (config->runtime.exchange == CONFIG_EXCHANGE_AUTO &&
+                                   sum_levels_are_small(&trainer->exchange->levels));
     if (rounded && trainer->exchange->size > 1) {
         trainer->residual = calloc(iresnet_weight_count(trainer->net), sizeof *trainer->residual);
         if (!trainer->residual) {

@@ -1,6 +1,6 @@
 /* dail eval: how well a model, or several, tell people apart. */
 #include "daemon/command/commands.h"
-#include "daemon/command/eval_result.h"
+#include "daemon/judge/eval_result.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/warning.h"
 #include "shard/pairs.h"
@@ -17,6 +17,8 @@ struct eval_options {
     struct option_strings others; /* further models */
     bool json, untrained;
     const char *roc;
+    int bootstrap; /* draws */
+    uint64_t seed;
     int batch, threads; /* threads 0: the cores allowed */
 };
 
@@ -48,21 +50,22 @@ static enum status score_set(struct eval *eval, const struct backbone *backbone,
                              const struct eval_model *model, struct eval_result *result, struct error *error)
 {
     struct pairs pairs;
-    double *distances = NULL;
     enum status status = pairs_open(result->file, &pairs, error);
     if (status != STATUS_OK) {
         return status;
     }
     name_set(model, result, pairs.name);
-    if (eval->options->roc) {
-        distances = malloc(((size_t)pairs.count + 1) * sizeof *distances);
-        status = distances ? STATUS_OK : error_no_memory(error, result->file);
-    }
+    double *distances = malloc(((size_t)pairs.count + 1) * sizeof *distances);
+    status = distances ? STATUS_OK : error_no_memory(error, result->file);
     if (status == STATUS_OK) {
         status = evaluation_run(backbone->net, backbone->state.network.input, eval->use.batch, &pairs,
                                 eval->exchange, NULL, NULL, NULL, &result->score, distances, error);
     }
-    if (status == STATUS_OK && distances) {
+    if (status == STATUS_OK) {
+        status = verification_bootstrap(&pairs, distances, &eval->results.bootstrap, &result->interval, NULL,
+                                        error);
+    }
+    if (status == STATUS_OK && eval->options->roc) {
         status = roc_make(distances, pairs.same, pairs.count, &result->roc, error);
         if (status != STATUS_OK) {
             error_prefix_where(error, result->file);
@@ -112,6 +115,8 @@ static enum status evaluate_all(struct eval *eval, size_t sets, struct error *er
 {
     struct eval_results *results = &eval->results;
     enum status status = eval_results_create(results, eval->options->others.count + 1, sets, error);
+    results->bootstrap = (struct bootstrap){
+        .draws = eval->options->bootstrap, .seed = eval->options->seed, .threads = eval->use.threads};
     if (status == STATUS_OK) {
         status = exchange_local_create(&eval->exchange, error);
     }
@@ -123,6 +128,8 @@ static enum status evaluate_all(struct eval *eval, size_t sets, struct error *er
         status = eval_print_json(results, error);
     } else if (status == STATUS_OK && results->model_count > 1) {
         eval_print_comparison(results);
+    } else if (status == STATUS_OK) {
+        eval_print_footing(results);
     }
     if (status == STATUS_OK && eval->options->roc) {
         status = eval_write_roc(results, eval->options->roc, error);
@@ -170,6 +177,19 @@ static const struct option_spec options[] = {
      .help = "write the ROC curves",
      .word = WORD_FILE,
      .endings = ".csv .svg"},
+    {.name = "bootstrap",
+     .kind = OPTION_INT,
+     .offset = AT(bootstrap),
+     .metavar = "N",
+     .help = "draws of people that the 95% intervals are of; 0: no intervals",
+     .min = 0,
+     .max = BOOTSTRAP_DRAWS_MAX},
+    {.name = "seed",
+     .kind = OPTION_UINT64,
+     .offset = AT(seed),
+     .metavar = "N",
+     .help = "of these draws",
+     .max = INT64_MAX},
     {.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "print one JSON object"},
     {.name = "untrained",
      .kind = OPTION_FLAG,
@@ -190,7 +210,7 @@ static const struct command_example examples[] = {
      "beside a published model, with both ROC curves as a picture"},
     {0}};
 
-static const struct eval_options defaults = {.batch = 32};
+static const struct eval_options defaults = {.bootstrap = BOOTSTRAP_DRAWS, .seed = 1, .batch = 32};
 
 const struct command command_eval = {
     .name = "eval",
@@ -198,9 +218,10 @@ const struct command command_eval = {
     .usage = "dail eval [OPTIONS] MODEL SET...",
     .description = "Embeds the images of verification sets (pairs files) by a model's network and scores "
                    "them: accuracy over\n"
-                   "the folds, area under the ROC curve, and the true accept rate at each false accept rate "
-                   "that a set is large\n"
-                   "enough for. MODEL is a checkpoint, a run's folder (its newest checkpoint), or a "
+                   "the folds, area under the ROC curve, equal error rate, and the true accept rate at each "
+                   "false accept rate\n"
+                   "that a set is large enough for, each with its 95% interval by bootstrap over people. "
+                   "MODEL is a checkpoint, a run's folder (its newest checkpoint), or a "
                    ".safetensors file with the\n"
                    "state_dict of one of InsightFace's iresnets, or the ONNX model of one.",
     .options = options,

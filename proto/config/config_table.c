@@ -176,7 +176,9 @@ static const struct config_row rows[] = {
      "third more time"},
     {"runtime.exchange", CONFIG_CHOICE, OFFSET(runtime.exchange), 0, 0, 0, "auto|mpi|own", "auto", false,
      "who sums gradients: mpi: the MPI library; own: messages straight between the workers, the same bytes "
-     "for each; auto: own on up to 64 workers and where exchange_precision asks for it, else mpi"},
+     "for each, those of a host summed before they leave it; auto: own, but mpi where more than 64 workers "
+     "would "
+     "turn to each other at once (129) and exchange_precision does not ask for own"},
     {"runtime.exchange_precision", CONFIG_CHOICE, OFFSET(runtime.exchange_precision), 0, 0, 0, "float32|bf16",
      "float32", true,
      "bf16: the backbone's gradients travel rounded to half the bytes; what rounding leaves out is added to "

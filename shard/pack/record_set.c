@@ -12,20 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <zlib.h>
-
-#define LABELS_MAX (1 << 24) /* above it a float is no exact label */
 
 struct scan {
-    struct record_set *set;
+    struct stored_images *set;
+    char path[PATH_SIZE]; /* of the .rec */
+    uint64_t taken; /* of its images */
+    bool torn; /* a piece of the file was left out */
     const struct pack_style *style;
     char place[PATH_SIZE]; /* of a record, as it is told */
     char index_path[PATH_SIZE]; /* empty: there is none */
     struct recordio_index index;
     uint64_t listed; /* of the index's offsets, those before the next record */
     uint64_t strays; /* of them, where no record begins */
-    uint64_t capacity; /* of the set's images */
     uint64_t records, images; /* of the file */
     bool has_header;
     float header[2];
@@ -82,30 +80,6 @@ static bool index_path(const char *path, char *index)
 
 /* --- Records --- */
 
-static enum status grow(struct scan *scan, struct error *error)
-{
-    struct record_set *set = scan->set;
-    uint64_t capacity = scan->capacity == 0 ? 4096 : scan->capacity * 2;
-    uint64_t *offset = realloc(set->offset, (size_t)capacity * sizeof *offset);
-    if (offset) {
-        set->offset = offset;
-    }
-    uint32_t *span = realloc(set->span, (size_t)capacity * sizeof *span);
-    if (span) {
-        set->span = span;
-    }
-    uint32_t *label = realloc(set->label, (size_t)capacity * sizeof *label);
-    if (label) {
-        set->label = label;
-    }
-    if (!offset || !span || !label) {
-        return error_set(error, STATUS_INTERNAL, NULL, NULL, "no memory for more than %llu images",
-                         (unsigned long long)set->images);
-    }
-    scan->capacity = capacity;
-    return STATUS_OK;
-}
-
 static void warn(const struct scan *scan, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void warn(const struct scan *scan, const char *format, ...)
@@ -122,32 +96,20 @@ static void warn(const struct scan *scan, const char *format, ...)
 
 static const char *name_place(struct scan *scan, uint64_t offset)
 {
-    snprintf(scan->place, sizeof scan->place, "%.900s, record at byte %llu", scan->set->path,
+    snprintf(scan->place, sizeof scan->place, "%.900s, record at byte %llu", scan->path,
              (unsigned long long)offset);
     return scan->place;
 }
 
 static enum status add_image(struct scan *scan, const struct recordio_record *record, struct error *error)
 {
-    struct record_set *set = scan->set;
-    float label = record->label[0];
-    if (!(label >= 0 && label < LABELS_MAX && label == floorf(label))) {
+    const float label = record->label[0];
+    if (!(label >= 0 && label < STORED_LABELS_MAX && label == floorf(label))) {
         return error_set(error, STATUS_DATA, NULL, "number the identities from 0 on",
                          "the label %g is no number of an identity", (double)label);
     }
-    enum status status = set->images == scan->capacity ? grow(scan, error) : STATUS_OK;
-    if (status != STATUS_OK) {
-        return status;
-    }
-    set->offset[set->images] = record->offset;
-    set->span[set->images] = record->span;
-    set->label[set->images] = (uint32_t)label;
-    if ((uint32_t)label >= set->classes) {
-        set->classes = (uint32_t)label + 1;
-        set->largest = set->images;
-    }
-    set->images++;
-    return STATUS_OK;
+    scan->taken++;
+    return stored_images_add(scan->set, record->offset, record->span, (uint32_t)label, error);
 }
 
 /* Whether the index has it, or there is none; records come in the order of their offsets. */
@@ -169,7 +131,7 @@ static bool is_listed(struct scan *scan, uint64_t offset)
  * far, they are those of two labels: which images they have. */
 static bool is_identity(const struct scan *scan, const struct recordio_record *record)
 {
-    const bool counts = scan->has_header && !scan->set->torn;
+    const bool counts = scan->has_header && !scan->torn;
     return counts ? (double)scan->records >= (double)scan->header[0] : record->labels == 2;
 }
 
@@ -207,9 +169,9 @@ static void pass_torn(void *context, uint64_t begin, uint64_t end, const struct 
 {
     struct scan *scan = context;
     const struct pack_style *style = scan->style;
-    scan->set->torn = true;
+    scan->torn = true;
     left_out_add(style->left_out, LEFT_OUT_TORN, name_place(scan, begin), why->what);
-    warn(scan, "%.900s: bytes %llu to %llu are left out: %.300s", scan->set->path, (unsigned long long)begin,
+    warn(scan, "%.900s: bytes %llu to %llu are left out: %.300s", scan->path, (unsigned long long)begin,
          (unsigned long long)end - 1, why->what);
 }
 
@@ -223,23 +185,22 @@ static bool is_count(float claimed, uint64_t count)
 
 static enum status check_header(const struct scan *scan, struct error *error)
 {
-    const struct record_set *set = scan->set;
     const uint64_t images = scan->images + scan->empty;
     const bool right = !scan->has_header || (is_count(scan->header[0], images + 1) &&
                                              is_count(scan->header[1], images + 1 + scan->identities));
-    if (!right && set->torn) {
-        warn(scan, "%.900s: the header tells of images up to record %.0f; %llu images can be read", set->path,
-             (double)scan->header[0], (unsigned long long)scan->images);
+    if (!right && scan->torn) {
+        warn(scan, "%.900s: the header tells of images up to record %.0f; %llu images can be read",
+             scan->path, (double)scan->header[0], (unsigned long long)scan->images);
     } else if (!right) {
         return error_set(
-            error, STATUS_DATA, set->path, "copy the file again",
+            error, STATUS_DATA, scan->path, "copy the file again",
             "the header tells of images up to record %.0f and identities up to %.0f, but there are "
             "%llu images and %llu identities",
             (double)scan->header[0], (double)scan->header[1], (unsigned long long)images,
             (unsigned long long)scan->identities);
     }
     if (scan->images == 0) {
-        return error_set(error, STATUS_DATA, set->path, "name a file of images",
+        return error_set(error, STATUS_DATA, scan->path, "name a file of images",
                          "there is no image in the file");
     }
     return STATUS_OK;
@@ -247,7 +208,7 @@ static enum status check_header(const struct scan *scan, struct error *error)
 
 static enum status open_index(struct scan *scan, struct error *error)
 {
-    if (!index_path(scan->set->path, scan->index_path)) {
+    if (!index_path(scan->path, scan->index_path)) {
         scan->index_path[0] = 0;
         return STATUS_OK;
     }
@@ -257,8 +218,8 @@ static enum status open_index(struct scan *scan, struct error *error)
 /* A part of the records is a list of what to take; a place where no record begins is another file's. */
 static enum status check_index(const struct scan *scan, struct error *error)
 {
-    const uint64_t strays = scan->strays + (scan->index.count - scan->listed), images = scan->set->images;
-    if (strays > 0 && !scan->set->torn) {
+    const uint64_t strays = scan->strays + (scan->index.count - scan->listed), images = scan->taken;
+    if (strays > 0 && !scan->torn) {
         return error_set(
             error, STATUS_DATA, scan->index_path,
             "copy both again, or remove the index: then all images are taken",
@@ -279,12 +240,13 @@ static enum status check_index(const struct scan *scan, struct error *error)
 }
 
 /* Classes beyond the largest label are there all the same. */
-static enum status read_property(struct record_set *set, struct error *error)
+static enum status read_property(const struct scan *scan, struct error *error)
 {
     char folder[PATH_SIZE], path[PATH_SIZE], *line = NULL;
     struct line_reader reader = {0};
+    struct stored_images *set = scan->set;
     unsigned classes = 0;
-    file_directory(set->path, folder);
+    file_directory(scan->path, folder);
     enum status status = file_join(folder, "property", path, error);
     if (status != STATUS_OK || !file_exists(path)) {
         return status;
@@ -294,7 +256,7 @@ static enum status read_property(struct record_set *set, struct error *error)
         status = line_reader_next(&reader, &line, error);
     }
     const bool read = status == STATUS_OK && line && sscanf(line, "%u,", &classes) == 1 && classes > 0 &&
-                      classes <= LABELS_MAX;
+                      classes <= STORED_LABELS_MAX;
     line_reader_close(&reader);
     if (status != STATUS_OK) {
         return status;
@@ -313,26 +275,25 @@ static enum status read_property(struct record_set *set, struct error *error)
 
 /* --- The whole --- */
 
-static uint32_t digest(const struct record_set *set)
+static enum status unwrap(uint8_t **bytes, size_t span, size_t *size, struct error *error)
 {
-    uLong sum = crc32(0, NULL, 0);
-    sum = crc32_z(sum, (const Bytef *)set->offset, (size_t)set->images * sizeof *set->offset);
-    sum = crc32_z(sum, (const Bytef *)set->span, (size_t)set->images * sizeof *set->span);
-    return (uint32_t)crc32_z(sum, (const Bytef *)set->label, (size_t)set->images * sizeof *set->label);
+    return recordio_image(*bytes, span, size, error);
 }
 
-enum status record_set_open(const char *path, const struct pack_style *style, struct record_set *set,
-                            struct error *error)
+enum status record_set_add(struct stored_images *set, const char *path, const struct pack_style *style,
+                           struct error *error)
 {
     struct scan scan = {.set = set, .style = style};
-    uint64_t bytes;
-    *set = (struct record_set){.descriptor = -1};
-    enum status status = choose_record(path, set->path, error);
+    set->unwrap = unwrap;
+    enum status status = choose_record(path, scan.path, error);
+    if (status == STATUS_OK) {
+        status = stored_images_add_file(set, scan.path, error);
+    }
     if (status == STATUS_OK) {
         status = open_index(&scan, error);
     }
     if (status == STATUS_OK) {
-        status = recordio_scan(set->path, visit, style->skip_bad ? pass_torn : NULL, &scan, error);
+        status = recordio_scan(scan.path, visit, style->skip_bad ? pass_torn : NULL, &scan, error);
     }
     if (status == STATUS_OK) {
         status = check_header(&scan, error);
@@ -341,45 +302,8 @@ enum status record_set_open(const char *path, const struct pack_style *style, st
         status = check_index(&scan, error);
     }
     if (status == STATUS_OK) {
-        status = read_property(set, error);
-    }
-    if (status == STATUS_OK) {
-        set->digest = digest(set);
-        status = file_open(set->path, FILE_LINKS_FOLLOWED, &set->descriptor, &bytes, error);
+        status = read_property(&scan, error);
     }
     free(scan.index.offset);
-    if (status != STATUS_OK) {
-        record_set_close(set);
-    }
     return status;
-}
-
-void record_set_close(struct record_set *set)
-{
-    if (set->descriptor >= 0) {
-        close(set->descriptor);
-    }
-    free(set->offset);
-    free(set->span);
-    free(set->label);
-    *set = (struct record_set){.descriptor = -1};
-}
-
-enum status record_read(int descriptor, uint64_t offset, uint32_t span, uint8_t **bytes, size_t *size,
-                        struct error *error)
-{
-    enum status status = pack_read_part(descriptor, offset, span, bytes, error);
-    if (status == STATUS_OK) {
-        status = recordio_image(*bytes, span, size, error);
-        if (status != STATUS_OK) {
-            free(*bytes);
-        }
-    }
-    return status;
-}
-
-enum status record_set_read(const struct record_set *set, uint64_t number, uint8_t **bytes, size_t *size,
-                            struct error *error)
-{
-    return record_read(set->descriptor, set->offset[number], set->span[number], bytes, size, error);
 }

@@ -3,7 +3,6 @@
 #include "proto/file.h"
 #include "proto/random.h"
 #include "shard/pack/pack_image.h"
-#include "shard/pack/recordio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +14,7 @@
 #include <unistd.h>
 
 #define SAMPLES 64
-#define SMALL ((off_t)256 << 20) /* read at once by any disk */
+#define SMALL ((uint64_t)256 << 20) /* read at once by any disk */
 #define BLOCK ((size_t)8 << 20) /* that is read at once */
 #define BUFFERS ((size_t)64 << 20) /* of all shards together */
 #define BUFFER_MIN ((size_t)1 << 12)
@@ -33,7 +32,7 @@ struct range {
 struct record_spool {
     char path[PATH_SIZE];
     int descriptor;
-    const struct record_set *set;
+    const struct stored_images *set;
     const uint32_t *image, *shard; /* [count], the caller's */
     uint64_t count;
     uint64_t *offset; /* [count]: in the file */
@@ -49,20 +48,23 @@ static bool is_large(uint64_t size)
     return size / (uint64_t)sysconf(_SC_PAGESIZE) > (uint64_t)sysconf(_SC_PHYS_PAGES) / 2;
 }
 
-bool record_spool_is_needed(const struct record_set *set)
+bool record_spool_is_needed(const struct stored_images *set)
 {
     struct random random = random_stream(0, RANDOM_PACK, 0, 1);
     uint8_t byte;
     struct iovec one = {&byte, 1};
-    off_t size = lseek(set->descriptor, 0, SEEK_END);
+    const struct stored_file *last = &set->files[set->file_count - 1];
+    const uint64_t size = last->begin + last->bytes;
     int waits = 0;
     for (int i = 0; i < SAMPLES && size > SMALL; i++) {
-        uint64_t offset = set->offset[random_below(&random, (uint32_t)set->images)];
-        if (preadv2(set->descriptor, &one, 1, (off_t)offset, RWF_NOWAIT) == 1) {
+        const uint64_t offset = set->offset[random_below(&random, (uint32_t)set->images)];
+        uint64_t at;
+        const int descriptor = stored_images_descriptor(set, offset, &at);
+        if (descriptor >= 0 && preadv2(descriptor, &one, 1, (off_t)at, RWF_NOWAIT) == 1) {
             continue;
         }
-        if (errno != EAGAIN) {
-            return is_large((uint64_t)size);
+        if (descriptor < 0 || errno != EAGAIN) {
+            return is_large(size);
         }
         waits++;
     }
@@ -137,24 +139,28 @@ static enum status plan(struct record_spool *spool, struct error *error)
     return STATUS_OK;
 }
 
-/* The set's file from `begin` on, as large a piece as goes in one. */
-static enum status read_block(const struct record_set *set, uint64_t begin, size_t least, uint8_t **block,
+/* A file of the set from `begin` on, as large a piece as goes in one. */
+static enum status read_block(const struct stored_images *set, uint64_t begin, size_t least, uint8_t **block,
                               size_t *size, struct error *error)
 {
-    off_t end = lseek(set->descriptor, 0, SEEK_END);
-    uint64_t left = end > (off_t)begin ? (uint64_t)end - begin : 0;
+    const struct stored_file *file = stored_images_file(set, begin);
+    const uint64_t end = file->begin + file->bytes, left = end > begin ? end - begin : 0;
     *size = left < BLOCK ? (size_t)left : BLOCK;
     *size = *size < least ? least : *size;
-    enum status status = pack_read_part(set->descriptor, begin, *size, block, error);
+    *block = malloc(*size);
+    if (!*block) {
+        return error_no_memory(error, file->path);
+    }
+    enum status status = stored_images_read_part(set, begin, *block, *size, error);
     if (status != STATUS_OK) {
-        error_prefix_where(error, set->path);
+        error_prefix_where(error, file->path);
     }
     return status;
 }
 
 static enum status copy_records(struct record_spool *spool, struct error *error)
 {
-    const struct record_set *set = spool->set;
+    const struct stored_images *set = spool->set;
     enum status status = STATUS_OK;
     uint8_t *block = NULL;
     uint64_t begin = 0;
@@ -209,7 +215,7 @@ static enum status write_spool(struct record_spool *spool, struct error *error)
     return status;
 }
 
-enum status record_spool_create(const char *path, const struct record_set *set, const uint32_t *image,
+enum status record_spool_create(const char *path, const struct stored_images *set, const uint32_t *image,
                                 const uint32_t *shard, uint64_t count, uint32_t shards,
                                 struct record_spool **result, struct error *error)
 {
@@ -285,7 +291,20 @@ static void begin_range(struct record_spool *spool, uint32_t shard)
 enum status record_spool_read(struct record_spool *spool, uint64_t number, uint8_t **bytes, size_t *size,
                               struct error *error)
 {
-    uint32_t span = spool->set->span[spool->image[number]];
+    const struct stored_images *set = spool->set;
+    const uint32_t span = set->span[spool->image[number]];
+    uint8_t *record;
     begin_range(spool, spool->shard[number]);
-    return record_read(spool->descriptor, spool->offset[number], span, bytes, size, error);
+    enum status status = pack_read_part(spool->descriptor, spool->offset[number], span, &record, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *size = span;
+    status = set->unwrap ? set->unwrap(&record, span, size, error) : STATUS_OK;
+    if (status == STATUS_OK) {
+        *bytes = record;
+    } else {
+        free(record);
+    }
+    return status;
 }

@@ -1,6 +1,6 @@
 /* An InsightFace set in RecordIO to be imported: a byte and a word that tell how long the property file and
  * the index are (0: there is none), these two, then train.rec. Covers: shard/pack/recordio.c
- * shard/pack/record_set.c */
+ * shard/pack/record_set.c shard/archive/stored_images.c */
 #include "proto/file.h"
 #include "shard/pack/record_set.h"
 #include "shard/pack/recordio.h"
@@ -51,7 +51,7 @@ static void write_file(const char *name, size_t size, const uint8_t **data, size
     *left -= size;
 }
 
-static void read_images(const struct record_set *set)
+static void read_images(const struct stored_images *set)
 {
     struct error error;
     uint8_t *bytes;
@@ -59,7 +59,7 @@ static void read_images(const struct record_set *set)
     fuzz_require(set->images > 0, "a set that was opened has images");
     for (uint64_t i = 0; i < set->images; i++) {
         fuzz_require(set->label[i] < set->classes, "labels are of classes");
-        fuzz_require(record_set_read(set, i, &bytes, &size, &error) == STATUS_OK && size > 0,
+        fuzz_require(stored_images_read(set, i, &bytes, &size, &error) == STATUS_OK && size > 0,
                      "images of the set are there");
         free(bytes);
     }
@@ -67,7 +67,6 @@ static void read_images(const struct record_set *set)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct record_set set;
     struct error error;
     char path[512];
     if (size < 3) {
@@ -88,10 +87,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                  "every byte of a file is of a record or of a piece that is none");
     for (int skip = 0; skip < 2; skip++) {
         const struct pack_style style = {.skip_bad = skip == 1};
-        if (record_set_open(fuzz_directory(), &style, &set, &error) == STATUS_OK) {
+        struct stored_images set = STORED_IMAGES_EMPTY("record");
+        if (record_set_add(&set, fuzz_directory(), &style, &error) == STATUS_OK) {
             read_images(&set);
-            record_set_close(&set);
         }
+        stored_images_close(&set);
     }
     return 0;
 }

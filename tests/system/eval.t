@@ -69,6 +69,28 @@ is "as JSON" "$(perl -MJSON::PP -0777 -ne '
     $j = decode_json($_); print join " ", map { "$_->{step}:$_->{sets}[0]{set}:$_->{sets}[0]{pairs}" } @{$j->{models}}' "$work/out")" \
     "26:tiny-cross:400 10:tiny-cross:400"
 
+# Who is drawn, how often, and what comes of it: by another program, from the embeddings of the same images.
+if $python -c 'import h5py' 2>/dev/null; then
+    for set in "$within" "$cross"; do
+        evaluate --json "$late" "$set" --bootstrap 30 --seed 5
+        cp "$work/out" "$work/judged.json"
+        "$build/dail" embed --flip --batch 8 --threads 1 "$late" "$set" -o "$work/judged.h5" >"$work/out" 2>&1
+        check "figures and intervals of $(basename "$set") are numpy's" \
+            $python tests/system/judgement.py verification "$work/judged.h5" "$set" "$work/judged.json"
+    done
+else
+    skip "no h5py (etc/install-deps.sh --oracle)"
+fi
+"$build/dail" eval --batch 8 --threads 2 --json "$late" "$within" --bootstrap 30 --seed 5 >"$work/two" 2>&1
+evaluate --json "$late" "$within" --bootstrap 30 --seed 5
+is "intervals do not depend on the threads" "$(tr -d '\n' <"$work/two" | sed 's/.*"interval"//')" \
+    "$(tr -d '\n' <"$work/out" | sed 's/.*"interval"//')"
+evaluate "$late" "$within"
+says "a table tells who was drawn" '^  [0-9]+ people: 95% from +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +- +-$'
+says "and how" 'Intervals of 95%: 1000 draws of as many people'
+evaluate "$late" "$within" --bootstrap 0
+is "or nobody" "$(grep -c 95% "$work/out")" 0
+
 evaluate "$late" "$cross" --roc "$work/roc.pdf"
 exits "another ending" $? 2
 says "which there are" 'csv or .svg' "$work/err"

@@ -179,9 +179,10 @@ static void identities_are_chosen(void **state)
 static void assert_set_is_bad(struct scratch *scratch, const char *where, const char *what)
 {
     const struct pack_style style = small_style();
-    struct record_set set;
+    struct stored_images set = STORED_IMAGES_EMPTY("record");
     struct error error = {0};
-    assert_int_equal(record_set_open(scratch->directory, &style, &set, &error), STATUS_DATA);
+    assert_int_equal(record_set_add(&set, scratch->directory, &style, &error), STATUS_DATA);
+    stored_images_close(&set);
     if (!strstr(error.where, where) || !strstr(error.what, what)) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, what, where);
     }
@@ -286,15 +287,16 @@ static void labels_are_checked(void **state)
 {
     static const float labels[] = {-1, 1.5f, NAN, INFINITY, 16777216};
     const struct pack_style style = small_style();
-    struct record_set set;
     struct error error = {0};
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        struct stored_images set = STORED_IMAGES_EMPTY("record");
         struct output output = {.size = 0};
         put_image(&output, 0, 7, 0, 1, "image", 5);
         put_image(&output, i % 2 == 0 ? 0 : 2, labels[i], 0, 2, "image", 5);
         write_output(&output, scratch_path(*state, "train.rec"));
-        assert_int_equal(record_set_open(((struct scratch *)*state)->directory, &style, &set, &error),
+        assert_int_equal(record_set_add(&set, ((struct scratch *)*state)->directory, &style, &error),
                          STATUS_DATA);
+        stored_images_close(&set);
         assert_non_null(strstr(error.what, "is no number of an identity"));
         assert_non_null(strstr(error.where, "record at byte 40"));
     }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FOLDS_MADE 10
 #define FOLDS_MAX 256
@@ -14,21 +15,42 @@
 #define FAR_STEPS 4000 /* thresholds 0, 0.001, ... */
 #define FAR_STEP 0.001
 
-static const double fars[3] = {1e-2, 1e-3, 1e-4};
+const double verification_fars[VERIFICATION_FARS] = {1e-2, 1e-3, 1e-4};
 
 /* Pairs by fold. */
 struct folds {
     int count;
     uint8_t *of; /* [pairs]: from 0, without holes */
-    size_t same[FOLDS_MAX], different[FOLDS_MAX]; /* pairs of each fold */
+};
+
+/* How many pairs each fold has. */
+struct tally {
+    size_t same[FOLDS_MAX], different[FOLDS_MAX];
     size_t all_same, all_different;
 };
 
-/* How many pairs are accepted at each threshold, of each fold and of all together. */
-struct counts {
+/* A grid of thresholds. */
+struct grid {
     int steps;
     double step;
+};
+
+static const struct grid accuracy_grid = {ACCURACY_STEPS, ACCURACY_STEP}, far_grid = {FAR_STEPS, FAR_STEP};
+
+/* How many pairs are accepted at each threshold, of each fold and of all together. */
+struct counts {
+    struct grid grid;
     size_t *same, *different; /* [folds + 1][steps]; the last row is the sum */
+};
+
+struct verification_scorer {
+    size_t pairs;
+    struct folds folds;
+    struct tally plain; /* every pair once */
+    double *distance; /* [pairs] */
+    uint8_t *same; /* [pairs] */
+    uint16_t *accuracy_bin, *far_bin; /* [pairs]: the first threshold that accepts it */
+    uint32_t *order; /* [pairs]: by rising distance */
 };
 
 /* Folds as sklearn's KFold makes them: contiguous, the first count % 10 one pair longer. */
@@ -63,8 +85,21 @@ static void take_folds(struct folds *folds, const uint8_t *fold, size_t count)
     }
 }
 
-static enum status build_folds(struct folds *folds, const uint8_t *same, const uint8_t *fold, size_t count,
-                               struct error *error)
+/* Weights: how often each pair counts; NULL: once. */
+static struct tally tally_up(const struct folds *folds, const uint8_t *same, const uint32_t *weight,
+                             size_t count)
+{
+    struct tally tally = {.all_same = 0};
+    for (size_t i = 0; i < count; i++) {
+        const size_t times = weight ? weight[i] : 1;
+        (same[i] ? tally.same : tally.different)[folds->of[i]] += times;
+        *(same[i] ? &tally.all_same : &tally.all_different) += times;
+    }
+    return tally;
+}
+
+static enum status build_folds(struct folds *folds, struct tally *tally, const uint8_t *same,
+                               const uint8_t *fold, size_t count, struct error *error)
 {
     *folds = (struct folds){.of = malloc(count + 1)};
     if (!folds->of) {
@@ -78,16 +113,11 @@ static enum status build_folds(struct folds *folds, const uint8_t *same, const u
         }
         make_folds(folds, count);
     }
-    for (size_t i = 0; i < count; i++) {
-        size_t *pairs = same[i] ? folds->same : folds->different;
-        pairs[folds->of[i]]++;
-        folds->all_same += same[i] != 0;
-        folds->all_different += same[i] == 0;
-    }
-    if (folds->all_same == 0 || folds->all_different == 0) {
+    *tally = tally_up(folds, same, NULL, count);
+    if (tally->all_same == 0 || tally->all_different == 0) {
         return error_set(error, STATUS_DATA, NULL, "use a set with pairs of both kinds",
                          "all %zu pairs are of %s", count,
-                         folds->all_same > 0 ? "the same person" : "different people");
+                         tally->all_same > 0 ? "the same person" : "different people");
     }
     return STATUS_OK;
 }
@@ -110,38 +140,46 @@ static double distance(const float *a, const float *b, int embedding)
 }
 
 /* The first threshold above the distance; `steps` when none is. */
-static int first_accepting(double value, int steps, double step)
+static uint16_t first_accepting(double value, struct grid grid)
 {
-    if (!(value < (steps - 1) * step)) {
-        return steps;
+    if (!(value < (grid.steps - 1) * grid.step)) {
+        return (uint16_t)grid.steps;
     }
-    int index = (int)(value / step);
-    while (index > 0 && value < (index - 1) * step) {
+    int index = (int)(value / grid.step);
+    while (index > 0 && value < (index - 1) * grid.step) {
         index--;
     }
-    while (!(value < index * step)) {
+    while (!(value < index * grid.step)) {
         index++;
     }
-    return index;
+    return (uint16_t)index;
 }
 
-static enum status build_counts(struct counts *counts, int steps, double step, const struct folds *folds,
-                                const double *distances, const uint8_t *same, size_t pairs,
-                                struct error *error)
+static enum status counts_create(struct counts *counts, struct grid grid, int folds, struct error *error)
 {
-    size_t width = (size_t)steps;
-    size_t rows = (size_t)folds->count;
-    *counts = (struct counts){.steps = steps,
-                              .step = step,
-                              .same = calloc((rows + 1) * width, sizeof(size_t)),
-                              .different = calloc((rows + 1) * width, sizeof(size_t))};
-    if (!counts->same || !counts->different) {
-        return error_no_memory(error, "verification");
-    }
-    for (size_t i = 0; i < pairs; i++) {
-        int index = first_accepting(distances[i], steps, step);
-        if (index < steps) {
-            (same[i] ? counts->same : counts->different)[folds->of[i] * width + (size_t)index]++;
+    const size_t cells = (size_t)(folds + 1) * (size_t)grid.steps;
+    *counts = (struct counts){
+        .grid = grid, .same = malloc(cells * sizeof(size_t)), .different = malloc(cells * sizeof(size_t))};
+    return counts->same && counts->different ? STATUS_OK : error_no_memory(error, "verification");
+}
+
+static void counts_free(struct counts *counts)
+{
+    free(counts->same);
+    free(counts->different);
+    *counts = (struct counts){.same = NULL};
+}
+
+static void count_pairs(const struct verification_scorer *scorer, const uint16_t *bin, const uint32_t *weight,
+                        struct counts *counts)
+{
+    const size_t width = (size_t)counts->grid.steps, rows = (size_t)scorer->folds.count;
+    memset(counts->same, 0, (rows + 1) * width * sizeof(size_t));
+    memset(counts->different, 0, (rows + 1) * width * sizeof(size_t));
+    for (size_t i = 0; i < scorer->pairs; i++) {
+        if (bin[i] < width) {
+            (scorer->same[i] ? counts->same : counts->different)[scorer->folds.of[i] * width + bin[i]] +=
+                weight ? weight[i] : 1;
         }
     }
     for (size_t k = 0; k < rows; k++) {
@@ -154,22 +192,15 @@ static enum status build_counts(struct counts *counts, int steps, double step, c
             counts->different[rows * width + i] += counts->different[k * width + i];
         }
     }
-    return STATUS_OK;
-}
-
-static void free_counts(struct counts *counts)
-{
-    free(counts->same);
-    free(counts->different);
-    *counts = (struct counts){0};
 }
 
 /* The first threshold that judges most pairs of the other folds rightly. */
-static size_t best_threshold(const struct counts *counts, const struct folds *folds, size_t fold)
+static size_t best_threshold(const struct counts *counts, const struct tally *tally, size_t folds,
+                             size_t fold)
 {
-    size_t width = (size_t)counts->steps;
-    size_t all = (size_t)folds->count * width;
-    size_t different = folds->all_different - folds->different[fold];
+    size_t width = (size_t)counts->grid.steps;
+    size_t all = folds * width;
+    size_t different = tally->all_different - tally->different[fold];
     size_t best = 0, most = 0;
     for (size_t i = 0; i < width; i++) {
         size_t same_accepted = counts->same[all + i] - counts->same[fold * width + i];
@@ -183,36 +214,41 @@ static size_t best_threshold(const struct counts *counts, const struct folds *fo
     return best;
 }
 
-static void score_accuracy(const struct counts *counts, const struct folds *folds,
+/* Over the folds that have pairs: under weights one may have none. */
+static void score_accuracy(const struct counts *counts, const struct tally *tally, size_t folds,
                            struct verification *result)
 {
-    size_t width = (size_t)counts->steps;
+    size_t width = (size_t)counts->grid.steps, counted = 0;
     double accuracy[FOLDS_MAX];
     double sum = 0, squares = 0, thresholds = 0;
-    for (size_t k = 0; k < (size_t)folds->count; k++) {
-        size_t best = best_threshold(counts, folds, k);
+    for (size_t k = 0; k < folds; k++) {
+        if (tally->same[k] + tally->different[k] == 0) {
+            continue;
+        }
+        size_t best = best_threshold(counts, tally, folds, k);
         size_t right =
-            counts->same[k * width + best] + folds->different[k] - counts->different[k * width + best];
-        accuracy[k] = (double)right / (double)(folds->same[k] + folds->different[k]);
-        sum += accuracy[k];
-        thresholds += (double)best * counts->step;
+            counts->same[k * width + best] + tally->different[k] - counts->different[k * width + best];
+        accuracy[counted] = (double)right / (double)(tally->same[k] + tally->different[k]);
+        sum += accuracy[counted++];
+        thresholds += (double)best * counts->grid.step;
     }
-    result->accuracy = sum / folds->count;
-    result->threshold = thresholds / folds->count;
-    for (int k = 0; k < folds->count; k++) {
+    result->accuracy = sum / (double)counted;
+    result->threshold = thresholds / (double)counted;
+    for (size_t k = 0; k < counted; k++) {
         squares += (accuracy[k] - result->accuracy) * (accuracy[k] - result->accuracy);
     }
-    result->accuracy_std = sqrt(squares / folds->count);
+    result->accuracy_std = sqrt(squares / (double)counted);
 }
 
 /* The threshold at which the other folds have the false accept rate asked for, between grid points by a
  * straight line; 0 when they never reach it. */
-static double far_threshold(const struct counts *counts, const struct folds *folds, size_t fold, double far)
+static double far_threshold(const struct counts *counts, const struct tally *tally, size_t folds, size_t fold,
+                            double far)
 {
-    size_t width = (size_t)counts->steps;
-    const size_t *all = counts->different + (size_t)folds->count * width;
+    size_t width = (size_t)counts->grid.steps;
+    const size_t *all = counts->different + folds * width;
     const size_t *own = counts->different + fold * width;
-    double pairs = (double)(folds->all_different - folds->different[fold]);
+    double pairs = (double)(tally->all_different - tally->different[fold]);
     if (!(pairs > 0) || (double)(all[width - 1] - own[width - 1]) / pairs < far) {
         return 0;
     }
@@ -220,45 +256,78 @@ static double far_threshold(const struct counts *counts, const struct folds *fol
     while (below + 1 < width && (double)(all[below + 1] - own[below + 1]) / pairs <= far) {
         below++;
     }
-    double threshold = (double)below * counts->step;
+    double threshold = (double)below * counts->grid.step;
     if (below + 1 == width) {
         return threshold;
     }
     double far_below = (double)(all[below] - own[below]) / pairs;
     double far_above = (double)(all[below + 1] - own[below + 1]) / pairs;
-    double slope = ((double)(below + 1) * counts->step - threshold) / (far_above - far_below);
+    double slope = ((double)(below + 1) * counts->grid.step - threshold) / (far_above - far_below);
     return slope * (far - far_below) + threshold;
 }
 
 /* True accept rate: the mean over the folds that have pairs of the same person. */
-static double score_tar(const struct counts *counts, const struct folds *folds, const double *distances,
-                        const uint8_t *same, size_t pairs, double far)
+static double score_tar(const struct verification_scorer *scorer, const struct counts *counts,
+                        const struct tally *tally, const uint32_t *weight, double far)
 {
+    const struct folds *folds = &scorer->folds;
     double thresholds[FOLDS_MAX];
     size_t accepted[FOLDS_MAX] = {0};
     double sum = 0;
     int counted = 0;
-    if ((double)folds->all_different * far < 1) {
+    if ((double)scorer->plain.all_different * far < 1) {
         return -1;
     }
     for (size_t k = 0; k < (size_t)folds->count; k++) {
-        thresholds[k] = far_threshold(counts, folds, k, far);
+        thresholds[k] = far_threshold(counts, tally, (size_t)folds->count, k, far);
     }
-    for (size_t i = 0; i < pairs; i++) {
-        accepted[folds->of[i]] += same[i] && distances[i] < thresholds[folds->of[i]];
+    for (size_t i = 0; i < scorer->pairs; i++) {
+        if (scorer->same[i] && scorer->distance[i] < thresholds[folds->of[i]]) {
+            accepted[folds->of[i]] += weight ? weight[i] : 1;
+        }
     }
     for (int k = 0; k < folds->count; k++) {
-        if (folds->same[k] > 0) {
-            sum += (double)accepted[k] / (double)folds->same[k];
+        if (tally->same[k] > 0) {
+            sum += (double)accepted[k] / (double)tally->same[k];
             counted++;
         }
     }
     return counted > 0 ? sum / counted : -1;
 }
 
+/* Along the ROC curve: the area below it, as the probability that a same pair is closer than a different one, ties
+ * counting half; and where it crosses the line of equal error rates, by a straight line between its points. */
+static void score_curve(const struct verification_scorer *scorer, const struct tally *tally,
+                        const uint32_t *weight, struct verification *result)
+{
+    const double all_same = (double)tally->all_same, all_different = (double)tally->all_different;
+    double wins = 0, same = 0, different = 0, far = 0, frr = 1;
+    bool crossed = false;
+    for (size_t begin = 0, end; begin < scorer->pairs; begin = end) {
+        const double distance = scorer->distance[scorer->order[begin]];
+        double tied_same = 0, tied_different = 0;
+        for (end = begin; end < scorer->pairs && scorer->distance[scorer->order[end]] == distance; end++) {
+            const uint32_t pair = scorer->order[end];
+            *(scorer->same[pair] ? &tied_same : &tied_different) += weight ? weight[pair] : 1;
+        }
+        wins += tied_different * (same + tied_same / 2);
+        same += tied_same;
+        different += tied_different;
+        const double next_far = different / all_different, next_frr = 1 - same / all_same;
+        if (!crossed && next_far >= next_frr) {
+            const double before = frr - far, after = next_far - next_frr;
+            result->eer = far + before / (before + after) * (next_far - far);
+            crossed = true;
+        }
+        far = next_far;
+        frr = next_frr;
+    }
+    result->auc = wins / (all_same * all_different);
+}
+
 struct scored {
     double distance;
-    bool same;
+    uint32_t pair;
 };
 
 static int compare_scored(const void *a, const void *b)
@@ -268,61 +337,110 @@ static int compare_scored(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Area under the ROC curve as the probability that a same pair is closer than a different one, ties counting
- * half: exact, whatever the thresholds. */
-static enum status score_auc(const double *distances, const uint8_t *same, size_t pairs, double *auc,
-                             struct error *error)
+static enum status sort_pairs(struct verification_scorer *scorer, struct error *error)
 {
-    struct scored *scored = malloc((pairs + 1) * sizeof *scored);
+    struct scored *scored = malloc((scorer->pairs + 1) * sizeof *scored);
     if (!scored) {
         return error_no_memory(error, "verification");
     }
-    for (size_t i = 0; i < pairs; i++) {
-        scored[i] = (struct scored){distances[i], same[i] != 0};
+    for (size_t i = 0; i < scorer->pairs; i++) {
+        scored[i] = (struct scored){scorer->distance[i], (uint32_t)i};
     }
-    qsort(scored, pairs, sizeof *scored, compare_scored);
-    double wins = 0, same_before = 0, different = 0;
-    for (size_t begin = 0; begin < pairs;) {
-        double tied_same = 0, tied_different = 0;
-        size_t end = begin;
-        for (; end < pairs && scored[end].distance == scored[begin].distance; end++) {
-            tied_same += scored[end].same;
-            tied_different += !scored[end].same;
-        }
-        wins += tied_different * (same_before + tied_same / 2);
-        same_before += tied_same;
-        different += tied_different;
-        begin = end;
+    qsort(scored, scorer->pairs, sizeof *scored, compare_scored);
+    for (size_t i = 0; i < scorer->pairs; i++) {
+        scorer->order[i] = scored[i].pair;
     }
-    *auc = same_before > 0 && different > 0 ? wins / (same_before * different) : 0.5;
     free(scored);
     return STATUS_OK;
 }
 
-static enum status score(const struct folds *folds, const double *distances, const uint8_t *same,
-                         size_t pairs, struct verification *result, struct error *error)
+static enum status fill_scorer(struct verification_scorer *scorer, const double *distances,
+                               const uint8_t *same, const uint8_t *fold, struct error *error)
 {
+    const size_t count = scorer->pairs;
+    scorer->distance = malloc((count + 1) * sizeof *scorer->distance);
+    scorer->same = malloc(count + 1);
+    scorer->accuracy_bin = malloc((count + 1) * sizeof *scorer->accuracy_bin);
+    scorer->far_bin = malloc((count + 1) * sizeof *scorer->far_bin);
+    scorer->order = malloc((count + 1) * sizeof *scorer->order);
+    if (!scorer->distance || !scorer->same || !scorer->accuracy_bin || !scorer->far_bin || !scorer->order) {
+        return error_no_memory(error, "verification");
+    }
+    for (size_t i = 0; i < count; i++) {
+        scorer->distance[i] = distances[i];
+        scorer->same[i] = same[i] != 0;
+        scorer->accuracy_bin[i] = first_accepting(distances[i], accuracy_grid);
+        scorer->far_bin[i] = first_accepting(distances[i], far_grid);
+    }
+    enum status status = build_folds(&scorer->folds, &scorer->plain, same, fold, count, error);
+    return status == STATUS_OK ? sort_pairs(scorer, error) : status;
+}
+
+enum status verification_scorer_create(const double *distances, const uint8_t *same, const uint8_t *fold,
+                                       size_t count, struct verification_scorer **result, struct error *error)
+{
+    struct verification_scorer *scorer = calloc(1, sizeof *scorer);
+    *result = NULL;
+    if (!scorer) {
+        return error_no_memory(error, "verification");
+    }
+    scorer->pairs = count;
+    enum status status = fill_scorer(scorer, distances, same, fold, error);
+    if (status != STATUS_OK) {
+        verification_scorer_free(scorer);
+        return status;
+    }
+    *result = scorer;
+    return STATUS_OK;
+}
+
+void verification_scorer_free(struct verification_scorer *scorer)
+{
+    if (!scorer) {
+        return;
+    }
+    free(scorer->folds.of);
+    free(scorer->distance);
+    free(scorer->same);
+    free(scorer->accuracy_bin);
+    free(scorer->far_bin);
+    free(scorer->order);
+    free(scorer);
+}
+
+enum status verification_scorer_run(const struct verification_scorer *scorer, const uint32_t *weight,
+                                    struct verification *result, struct error *error)
+{
+    const struct tally tally =
+        weight ? tally_up(&scorer->folds, scorer->same, weight, scorer->pairs) : scorer->plain;
     struct counts counts;
+    *result = (struct verification){.pairs = scorer->pairs};
+    if (tally.all_same == 0 || tally.all_different == 0) {
+        return error_set(error, STATUS_DATA, NULL, "use a set with pairs of both kinds",
+                         "the weights leave no pair of %s",
+                         tally.all_same == 0 ? "the same person" : "different people");
+    }
     enum status status =
-        build_counts(&counts, ACCURACY_STEPS, ACCURACY_STEP, folds, distances, same, pairs, error);
+        counts_create(&counts, far_grid, scorer->folds.count, error); /* the larger of the two */
     if (status == STATUS_OK) {
-        score_accuracy(&counts, folds, result);
-    }
-    free_counts(&counts);
-    if (status == STATUS_OK) {
-        status = build_counts(&counts, FAR_STEPS, FAR_STEP, folds, distances, same, pairs, error);
-        for (int i = 0; i < 3 && status == STATUS_OK; i++) {
-            result->tar[i] = score_tar(&counts, folds, distances, same, pairs, fars[i]);
+        count_pairs(scorer, scorer->far_bin, weight, &counts);
+        for (int i = 0; i < VERIFICATION_FARS; i++) {
+            result->tar[i] = score_tar(scorer, &counts, &tally, weight, verification_fars[i]);
         }
-        free_counts(&counts);
+        counts.grid = accuracy_grid;
+        count_pairs(scorer, scorer->accuracy_bin, weight, &counts);
+        score_accuracy(&counts, &tally, (size_t)scorer->folds.count, result);
+        score_curve(scorer, &tally, weight, result);
     }
-    return status == STATUS_OK ? score_auc(distances, same, pairs, &result->auc, error) : status;
+    counts_free(&counts);
+    return status;
 }
 
 enum status verification_check(const uint8_t *same, const uint8_t *fold, size_t count, struct error *error)
 {
     struct folds folds;
-    enum status status = build_folds(&folds, same, fold, count, error);
+    struct tally tally;
+    enum status status = build_folds(&folds, &tally, same, fold, count, error);
     free(folds.of);
     return status;
 }
@@ -350,20 +468,24 @@ enum status verification_score(const float *sum, size_t images, int embedding, d
                                const uint32_t *pair, const uint8_t *same, const uint8_t *fold, size_t count,
                                struct verification *result, struct error *error)
 {
-    struct folds folds;
-    *result = (struct verification){.pairs = count, .norm = mean_norm};
+    struct verification_scorer *scorer = NULL;
+    *result = (struct verification){.pairs = count};
     double *distances = malloc((count + 1) * sizeof *distances);
     if (!distances) {
         return error_no_memory(error, "verification");
     }
-    enum status status = build_folds(&folds, same, fold, count, error);
+    enum status status = verification_check(same, fold, count, error);
     if (status == STATUS_OK) {
         status = verification_distances(sum, images, embedding, pair, count, distances, error);
     }
     if (status == STATUS_OK) {
-        status = score(&folds, distances, same, count, result, error);
+        status = verification_scorer_create(distances, same, fold, count, &scorer, error);
     }
-    free(folds.of);
+    if (status == STATUS_OK) {
+        status = verification_scorer_run(scorer, NULL, result, error);
+    }
+    result->norm = mean_norm;
+    verification_scorer_free(scorer);
     free(distances);
     return status;
 }

@@ -9,13 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define VERIFICATION_FARS 3
+
+/* 1e-2, 1e-3, 1e-4 */
+extern const double verification_fars[VERIFICATION_FARS];
+
 struct verification {
     size_t pairs;
     double accuracy, accuracy_std; /* mean and population standard deviation over the folds */
     double threshold; /* mean over the folds of the best squared distance */
     double auc;
+    double
+        eer; /* where the ROC curve, its points joined by straight lines, has as many false accepts as false rejects */
     double norm; /* mean raw norm of the embeddings, before normalising */
-    double tar[3]; /* at far 1e-2, 1e-3, 1e-4; -1 where the set has fewer than 1/far different pairs */
+    double tar[VERIFICATION_FARS]; /* at each far; -1 where the set has fewer than 1/far different pairs */
 };
 
 /* sum f32 [images, D], pair u32 [count][2] -> distances [count]: the squared distance of each pair's
@@ -36,5 +43,21 @@ enum status verification_check(const uint8_t *same, const uint8_t *fold, size_t 
 enum status verification_score(const float *sum, size_t images, int embedding, double mean_norm,
                                const uint32_t *pair, const uint8_t *same, const uint8_t *fold, size_t count,
                                struct verification *result, struct error *error);
+
+/* Pairs made ready to be scored, any number of times. */
+struct verification_scorer;
+
+/* distances [count], same u8 [count], fold u8 [count] as above. STATUS_DATA for pairs that verification_check refuses.
+ * The caller frees it by verification_scorer_free, which leaves NULL alone. */
+enum status verification_scorer_create(const double *distances, const uint8_t *same, const uint8_t *fold,
+                                       size_t count, struct verification_scorer **scorer,
+                                       struct error *error);
+void verification_scorer_free(struct verification_scorer *scorer);
+
+/* Scores the pairs, each as if it were there weight[i] times; NULL: once. Folds that are left without pairs are
+ * passed over; `norm` is left 0. Threads may call it at once. STATUS_DATA where the weights leave no same or no
+ * different pair. */
+enum status verification_scorer_run(const struct verification_scorer *scorer, const uint32_t *weight,
+                                    struct verification *result, struct error *error);
 
 #endif

@@ -5,17 +5,21 @@
 #include <string.h>
 
 /* Sums under way at once: enough to keep a network busy, and memory within so many buckets. Tags tell their messages
- * apart, and those of the stages. */
-enum { UNDER_WAY = 4, STAGES = 2 };
+ * apart, and those of the stages: up the levels slices are scattered, and down again their sums are gathered. */
+enum { UNDER_WAY = 4, STAGES = 2 * SUM_LEVELS_MAX, IDLE = -1 };
+/* Parts are added in blocks that stay in the fastest cache; a tree of so many branches has room for all ranks. */
+enum { BLOCK = 256, BRANCHES = 32 };
 
-enum stage { STAGE_IDLE, STAGE_SCATTER, STAGE_GATHER };
+struct range {
+    size_t begin, count;
+};
 
 struct direct_sum {
-    enum stage stage;
+    int stage; /* IDLE, or from 0 */
     float *values, *residual;
-    size_t count;
+    struct range range[SUM_LEVELS_MAX + 1]; /* what a level sums; behind the last the own slice */
     int tag;
-    MPI_Request *request; /* [2 (size - 1)] */
+    MPI_Request *request; /* [2 (members - 1)] */
     int requests;
     /* What has come of the own slice; and where values are rounded, these as they leave, and the sums that have come. */
     unsigned char *incoming, *outgoing;
@@ -29,7 +33,10 @@ struct waiting {
 
 struct direct_sums {
     MPI_Comm communicator;
-    int rank, size;
+    int size; /* workers */
+    struct sum_levels levels;
+    int base[SUM_LEVELS_MAX], stride[SUM_LEVELS_MAX]; /* member m of a level has rank base + m stride */
+    int position[SUM_LEVELS_MAX]; /* of this worker among them */
     struct direct_sum sum[UNDER_WAY];
     unsigned next; /* which of them the next one takes */
     struct waiting *queue;
@@ -71,20 +78,29 @@ float bfloat16_widen(uint16_t value)
     return widened(value);
 }
 
-struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, int size)
+struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, const struct sum_levels *levels)
 {
     struct direct_sums *sums = calloc(1, sizeof *sums);
     if (!sums) {
         return NULL;
     }
     sums->communicator = communicator;
-    sums->rank = rank;
-    sums->size = size;
-    sums->status = calloc(2 * (size_t)size, sizeof *sums->status);
+    sums->levels = *levels;
+    sums->size = 1;
+    int largest = 1;
+    for (int l = 0; l < levels->count; l++) {
+        sums->stride[l] = sums->size;
+        sums->position[l] = rank / sums->size % levels->size[l];
+        sums->base[l] = rank - sums->position[l] * sums->size;
+        sums->size *= levels->size[l];
+        largest = levels->size[l] > largest ? levels->size[l] : largest;
+    }
+    sums->status = calloc(2 * (size_t)largest, sizeof *sums->status);
     bool whole = sums->status;
     for (int i = 0; i < UNDER_WAY; i++) {
+        sums->sum[i].stage = IDLE;
         sums->sum[i].tag = DIRECT_SUM_TAGS + i * STAGES;
-        sums->sum[i].request = calloc(2 * (size_t)size, sizeof(MPI_Request));
+        sums->sum[i].request = calloc(2 * (size_t)largest, sizeof(MPI_Request));
         whole = whole && sums->sum[i].request;
     }
     if (!whole) {
@@ -108,16 +124,13 @@ void direct_sums_free(struct direct_sums *sums)
     free(sums);
 }
 
-/* Where a worker's slice begins; for the number of workers where all end. */
-static size_t slice(const struct direct_sums *sums, size_t count, int worker)
+/* The slice of a range that one of so many members sums. */
+static struct range slice(struct range range, int members, int member)
 {
-    size_t size = (size_t)sums->size, w = (size_t)worker;
-    return count / size * w + count % size * w / size;
-}
-
-static size_t slice_count(const struct direct_sums *sums, size_t count, int worker)
-{
-    return slice(sums, count, worker + 1) - slice(sums, count, worker);
+    size_t size = (size_t)members, m = (size_t)member;
+    size_t begin = range.count / size * m + range.count % size * m / size;
+    size_t end = range.count / size * (m + 1) + range.count % size * (m + 1) / size;
+    return (struct range){range.begin + begin, end - begin};
 }
 
 static size_t width(const struct direct_sum *sum)
@@ -147,15 +160,7 @@ static void widen(const uint16_t *rounded, size_t count, float *values)
     }
 }
 
-static void add_rounded(const uint16_t *rounded, size_t count, float *sum)
-{
-#pragma omp simd
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += widened(rounded[i]);
-    }
-}
-
-static void add_whole(const float *values, size_t count, float *sum)
+static void add(const float *values, float *sum, size_t count)
 {
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
@@ -183,29 +188,57 @@ static void *place(struct direct_sum *sum, unsigned char *rounded, size_t at)
     return sum->residual ? (void *)(rounded + at * sizeof(uint16_t)) : (void *)(sum->values + at);
 }
 
-/* A message to each other worker and one from it. Each turns to the next rank first, so that not all turn to one. */
+static bool gathers(const struct direct_sums *sums, const struct direct_sum *sum)
+{
+    return sum->stage >= sums->levels.count;
+}
+
+static int level_of(const struct direct_sums *sums, const struct direct_sum *sum)
+{
+    return gathers(sums, sum) ? 2 * sums->levels.count - 1 - sum->stage : sum->stage;
+}
+
+/* A message to each other member of the level and one from it. Each turns to the next first, so that not all turn to
+ * one. */
 static int start_messages(struct direct_sums *sums, struct direct_sum *sum)
 {
-    bool gathers = sum->stage == STAGE_GATHER;
-    size_t bytes = width(sum), own = slice_count(sums, sum->count, sums->rank) * bytes;
-    int code = MPI_SUCCESS, tag = sum->tag + (gathers ? 1 : 0);
+    int level = level_of(sums, sum), members = sums->levels.size[level], here = sums->position[level];
+    struct range whole = sum->range[level], own = sum->range[level + 1];
+    bool gathering = gathers(sums, sum);
+    size_t bytes = width(sum);
+    int code = MPI_SUCCESS, tag = sum->tag + sum->stage;
     sum->requests = 0;
-    for (int step = 1; step < sums->size && code == MPI_SUCCESS; step++) {
-        int from = (sums->rank - step + sums->size) % sums->size;
-        size_t theirs = slice_count(sums, sum->count, from) * bytes;
-        void *at = gathers ? place(sum, sum->incoming, slice(sums, sum->count, from))
-                           : sum->incoming + (size_t)from * own;
-        code = MPI_Irecv(at, (int)(gathers ? theirs : own), MPI_BYTE, from, tag, sums->communicator,
+    for (int step = 1; step < members && code == MPI_SUCCESS; step++) {
+        int from = (here - step + members) % members;
+        struct range theirs = slice(whole, members, from);
+        void *at = gathering ? place(sum, sum->incoming, theirs.begin)
+                             : sum->incoming + (size_t)from * own.count * bytes;
+        code = MPI_Irecv(at, (int)((gathering ? theirs.count : own.count) * bytes), MPI_BYTE,
+                         sums->base[level] + from * sums->stride[level], tag, sums->communicator,
                          &sum->request[sum->requests++]);
     }
-    for (int step = 1; step < sums->size && code == MPI_SUCCESS; step++) {
-        int to = (sums->rank + step) % sums->size;
-        size_t theirs = slice_count(sums, sum->count, to) * bytes;
-        const void *at = place(sum, sum->outgoing, slice(sums, sum->count, gathers ? sums->rank : to));
-        code = MPI_Isend(at, (int)(gathers ? own : theirs), MPI_BYTE, to, tag, sums->communicator,
+    for (int step = 1; step < members && code == MPI_SUCCESS; step++) {
+        int to = (here + step) % members;
+        struct range sent = gathering ? own : slice(whole, members, to);
+        code = MPI_Isend(place(sum, sum->outgoing, sent.begin), (int)(sent.count * bytes), MPI_BYTE,
+                         sums->base[level] + to * sums->stride[level], tag, sums->communicator,
                          &sum->request[sum->requests++]);
     }
     return code;
+}
+
+/* Of what a level sums, the slices of the other members are rounded before they leave. */
+static int scatter(struct direct_sums *sums, struct direct_sum *sum)
+{
+    int level = sum->stage, members = sums->levels.size[level];
+    for (int m = 0; m < members && sum->residual; m++) {
+        struct range sent = slice(sum->range[level], members, m);
+        if (m != sums->position[level]) {
+            round_off(sum->values + sent.begin, sum->residual + sent.begin, sent.count,
+                      place(sum, sum->outgoing, sent.begin));
+        }
+    }
+    return start_messages(sums, sum);
 }
 
 static int begin(struct direct_sums *sums, const struct waiting *waiting)
@@ -213,55 +246,90 @@ static int begin(struct direct_sums *sums, const struct waiting *waiting)
     struct direct_sum *sum = &sums->sum[sums->next++ % UNDER_WAY];
     sum->values = waiting->values;
     sum->residual = waiting->residual;
-    sum->count = waiting->count;
-    sum->stage = STAGE_SCATTER;
-    /* A place for each worker's part of the own slice, which is one longer than the others' at most. */
-    size_t needed = (sum->count + (size_t)sums->size) * width(sum);
+    sum->stage = 0;
+    sum->range[0] = (struct range){0, waiting->count};
+    for (int l = 0; l < sums->levels.count; l++) {
+        sum->range[l + 1] = slice(sum->range[l], sums->levels.size[l], sums->position[l]);
+    }
+    /* A place for each member's part of the own slice, which is one longer than the others' at most. */
+    size_t needed = (waiting->count + (size_t)sums->size) * width(sum);
     int code = needed <= INT_MAX ? reserve(&sum->incoming, &sum->incoming_room, needed) : MPI_ERR_COUNT;
     if (code == MPI_SUCCESS && sum->residual) {
         code = reserve(&sum->outgoing, &sum->outgoing_room, needed);
     }
-    for (int w = 0; w < sums->size && code == MPI_SUCCESS && sum->residual; w++) {
-        size_t at = slice(sums, sum->count, w);
-        if (w != sums->rank) {
-            round_off(sum->values + at, sum->residual + at, slice_count(sums, sum->count, w),
-                      place(sum, sum->outgoing, at));
-        }
-    }
-    return code == MPI_SUCCESS ? start_messages(sums, sum) : code;
+    return code == MPI_SUCCESS ? scatter(sums, sum) : code;
 }
 
-/* The own slice: the own part, then those of the others in order of rank. What the rounding of the sum leaves out is
- * added to the own part of the next one. */
+/* Part `member` of the own slice, values at to at + count of it. */
+static void load_part(const struct direct_sums *sums, const struct direct_sum *sum, int member, size_t at,
+                      size_t count, float *part)
+{
+    struct range own = sum->range[sum->stage + 1];
+    const unsigned char *theirs = sum->incoming + ((size_t)member * own.count + at) * width(sum);
+    if (member == sums->position[sum->stage]) {
+        memcpy(part, sum->values + own.begin + at, count * sizeof *part);
+    } else if (sum->residual) {
+        widen((const uint16_t *)theirs, count, part);
+    } else {
+        memcpy(part, theirs, count * sizeof *part);
+    }
+}
+
+/* A binary tree over the members in order of rank: a branch is added to the one before it as soon as both are as large,
+ * as in a binary counter, and what is left at the end from the smallest on. */
+static void add_block(const struct direct_sums *sums, struct direct_sum *sum, size_t at, size_t count)
+{
+    float branch[BRANCHES][BLOCK], part[BLOCK];
+    unsigned members = (unsigned)sums->levels.size[sum->stage];
+    for (unsigned m = 0; m < members; m++) {
+        int height = 0;
+        load_part(sums, sum, (int)m, at, count, part);
+        for (unsigned rest = m; rest & 1; rest >>= 1) {
+            add(branch[height++], part, count);
+        }
+        memcpy(branch[height], part, count * sizeof *part);
+    }
+    bool begun = false;
+    for (int height = 0; members >> height; height++) {
+        if (members >> height & 1) {
+            if (begun) {
+                add(branch[height], part, count);
+            } else {
+                memcpy(part, branch[height], count * sizeof *part);
+            }
+            begun = true;
+        }
+    }
+    memcpy(sum->values + sum->range[sum->stage + 1].begin + at, part, count * sizeof *part);
+}
+
 static void add_slices(struct direct_sums *sums, struct direct_sum *sum)
 {
-    size_t at = slice(sums, sum->count, sums->rank), count = slice_count(sums, sum->count, sums->rank);
-    float *own = sum->values + at;
-    for (size_t i = 0; i < count && sum->residual; i++) {
-        own[i] += sum->residual[at + i];
-        sum->residual[at + i] = 0.0f;
-    }
-    for (int w = 0; w < sums->size; w++) {
-        const void *theirs = sum->incoming + (size_t)w * count * width(sum);
-        if (w != sums->rank && sum->residual) {
-            add_rounded(theirs, count, own);
-        } else if (w != sums->rank) {
-            add_whole(theirs, count, own);
-        }
-    }
-    if (sum->residual) {
-        uint16_t *rounded = place(sum, sum->outgoing, at);
-        round_off(own, sum->residual + at, count, rounded);
-        widen(rounded, count, own);
+    size_t count = sum->range[sum->stage + 1].count;
+    for (size_t at = 0; at < count; at += BLOCK) {
+        add_block(sums, sum, at, count - at < BLOCK ? count - at : BLOCK);
     }
 }
 
+/* The whole sum of the own slice, as it goes to all, with what its last rounding left out. */
+static void round_sum(struct direct_sums *sums, struct direct_sum *sum)
+{
+    struct range own = sum->range[sums->levels.count];
+    uint16_t *rounded = place(sum, sum->outgoing, own.begin);
+    round_off(sum->values + own.begin, sum->residual + own.begin, own.count, rounded);
+    widen(rounded, own.count, sum->values + own.begin);
+}
+
+/* What came is handed on at the level below as it is. */
 static void take_slices(struct direct_sums *sums, struct direct_sum *sum)
 {
-    for (int w = 0; w < sums->size && sum->residual; w++) {
-        size_t at = slice(sums, sum->count, w);
-        if (w != sums->rank) {
-            widen(place(sum, sum->incoming, at), slice_count(sums, sum->count, w), sum->values + at);
+    int level = level_of(sums, sum), members = sums->levels.size[level];
+    for (int m = 0; m < members && sum->residual; m++) {
+        struct range slice_there = slice(sum->range[level], members, m);
+        if (m != sums->position[level]) {
+            uint16_t *came = place(sum, sum->incoming, slice_there.begin);
+            widen(came, slice_there.count, sum->values + slice_there.begin);
+            memcpy(place(sum, sum->outgoing, slice_there.begin), came, slice_there.count * sizeof *came);
         }
     }
 }
@@ -275,13 +343,22 @@ static int advance(struct direct_sums *sums, struct direct_sum *sum, bool *moved
         return code;
     }
     *moved = true;
-    if (sum->stage == STAGE_SCATTER) {
+    if (gathers(sums, sum)) {
+        take_slices(sums, sum);
+    } else {
         add_slices(sums, sum);
-        sum->stage = STAGE_GATHER;
+    }
+    sum->stage++;
+    if (sum->stage < sums->levels.count) {
+        return scatter(sums, sum);
+    }
+    if (sum->stage == sums->levels.count && sum->residual) {
+        round_sum(sums, sum);
+    }
+    if (sum->stage < 2 * sums->levels.count) {
         return start_messages(sums, sum);
     }
-    take_slices(sums, sum);
-    sum->stage = STAGE_IDLE;
+    sum->stage = IDLE;
     return MPI_SUCCESS;
 }
 
@@ -294,13 +371,13 @@ int direct_sums_progress(struct direct_sums *sums, bool *done)
         *done = true;
         for (int i = 0; i < UNDER_WAY && code == MPI_SUCCESS; i++) {
             struct direct_sum *sum = &sums->sum[(sums->next + (unsigned)i) % UNDER_WAY];
-            if (sum->stage != STAGE_IDLE) {
+            if (sum->stage != IDLE) {
                 code = advance(sums, sum, &moved);
-                *done = *done && sum->stage == STAGE_IDLE;
+                *done = *done && sum->stage == IDLE;
             }
         }
         /* The same sum takes the same slot, and so the same tags, on every worker. */
-        while (sums->first < sums->last && sums->sum[sums->next % UNDER_WAY].stage == STAGE_IDLE &&
+        while (sums->first < sums->last && sums->sum[sums->next % UNDER_WAY].stage == IDLE &&
                code == MPI_SUCCESS) {
             code = begin(sums, &sums->queue[sums->first++]);
             *done = false;
@@ -311,6 +388,18 @@ int direct_sums_progress(struct direct_sums *sums, bool *done)
         sums->first = sums->last = 0;
     }
     return code;
+}
+
+static size_t sent_values(const struct direct_sums *sums, size_t count)
+{
+    struct range whole = {0, count};
+    size_t sent = 0;
+    for (int l = 0; l < sums->levels.count; l++) {
+        struct range own = slice(whole, sums->levels.size[l], sums->position[l]);
+        sent += whole.count - own.count + (size_t)(sums->levels.size[l] - 1) * own.count;
+        whole = own;
+    }
+    return sent;
 }
 
 int direct_sums_start(struct direct_sums *sums, float *values, size_t count, float *residual, uint64_t *bytes)
@@ -329,7 +418,6 @@ int direct_sums_start(struct direct_sums *sums, float *values, size_t count, flo
         sums->capacity = capacity;
     }
     sums->queue[sums->last++] = (struct waiting){values, residual, count};
-    size_t own = slice_count(sums, count, sums->rank);
-    *bytes += (count - own + (size_t)(sums->size - 1) * own) * (residual ? sizeof(uint16_t) : sizeof(float));
+    *bytes += sent_values(sums, count) * (residual ? sizeof(uint16_t) : sizeof(float));
     return direct_sums_progress(sums, &done);
 }

@@ -10,16 +10,13 @@
 #define DAIL_WORKER_EXCHANGE_EXCHANGE_H
 
 #include "proto/error.h"
+#include "worker/exchange/sum_levels.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct exchange;
-/* Up to so many workers sum gradients by messages of their own where they may choose: faster than Open MPI's sums on two
- * and four; each sum takes 2 (W-1) messages of each worker, which with more workers grow many and small. */
-#define EXCHANGE_OWN_WORKERS 64
-
 /* What goes to a worker, or comes from it. */
 struct exchange_piece {
     int worker;
@@ -77,6 +74,7 @@ struct exchange_operations {
 struct exchange {
     int rank; /* of this worker, from 0 */
     int size; /* number of workers */
+    struct sum_levels levels; /* how they stand together in sums of our own */
     const struct exchange_operations *operations;
     /* Buckets are summed by messages of our own (direct_sum.h), not by MPI's reductions: the caller's choice, before the
      * first of them and alike on all workers. */

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* A wait polls without pause for so long, since most reductions of a step take less. After that the peers
@@ -422,7 +423,7 @@ static enum status start_direct(struct exchange_mpi *mpi, float *values, size_t 
                                 struct error *error)
 {
     if (!mpi->direct) {
-        mpi->direct = direct_sums_create(mpi->communicator, mpi->base.rank, mpi->base.size);
+        mpi->direct = direct_sums_create(mpi->communicator, mpi->base.rank, &mpi->base.levels);
     }
     if (!mpi->direct) {
         return error_no_memory(error, "exchange");
@@ -542,6 +543,33 @@ void exchange_mpi_prepare(void)
     setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", rabenseifner, 0);
 }
 
+/* Where the workers stand, by the names of their hosts. */
+static enum status look_around(struct exchange_mpi *mpi, struct error *error)
+{
+    char own[MPI_MAX_PROCESSOR_NAME] = "";
+    int length = 0, size = mpi->base.size;
+    int code = MPI_Get_processor_name(own, &length);
+    if (code != MPI_SUCCESS) {
+        return fail(mpi, code, "asking for the host's name", error);
+    }
+    char *names = calloc((size_t)size, sizeof own);
+    int *host = calloc((size_t)size, sizeof *host);
+    enum status status = names && host ? mpi_allgather(&mpi->base, own, sizeof own, names, error)
+                                       : error_no_memory(error, "exchange");
+    for (int w = 0; w < size && status == STATUS_OK; w++) {
+        while (strcmp(names + (size_t)host[w] * sizeof own, names + (size_t)w * sizeof own) != 0) {
+            host[w]++;
+        }
+    }
+    if (status == STATUS_OK) {
+        mpi->base.levels = sum_levels_choose(size, sum_levels_per_host(host, size));
+        mpi->base.bytes[TRAFFIC_REST] = 0; /* of steps alone */
+    }
+    free(host);
+    free(names);
+    return status;
+}
+
 enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchange, struct error *error)
 {
     *exchange = NULL;
@@ -560,7 +588,8 @@ enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchang
         code = code ? code : MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
         code = code ? code : MPI_Comm_rank(mpi->communicator, &mpi->base.rank);
         code = code ? code : MPI_Comm_size(mpi->communicator, &mpi->base.size);
-        status = code == MPI_SUCCESS ? STATUS_OK : fail(mpi, code, "joining the workers", error);
+        status =
+            code == MPI_SUCCESS ? look_around(mpi, error) : fail(mpi, code, "joining the workers", error);
     }
     if (status != STATUS_OK) {
         mpi_close(&mpi->base);

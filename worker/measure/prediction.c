@@ -111,7 +111,9 @@ static double classifier_exchange(const struct prediction_input *input, int work
 static double buckets_exchange(const struct prediction_input *input, int workers, double *hidden)
 {
     double others = (double)(workers - 1) / workers, end = 0, busy = 0;
-    int messages = workers <= EXCHANGE_OWN_WORKERS ? 2 : 2 * doublings(workers); /* one behind the other */
+    struct sum_levels levels = sum_levels_choose(workers, 1);
+    int messages =
+        2 * (sum_levels_are_small(&levels) ? levels.count : doublings(workers)); /* one behind the other */
     for (size_t i = 0; i < input->buckets; i++) {
         double seconds = 2 * others * input->bucket[i].bytes / input->bandwidth + messages * input->latency;
         end = (end > input->bucket[i].ready ? end : input->bucket[i].ready) + seconds;

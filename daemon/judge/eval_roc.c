@@ -1,5 +1,5 @@
 /* The ROC curves of `dail eval`: as CSV, or drawn. */
-#include "daemon/command/eval_result.h"
+#include "daemon/judge/eval_result.h"
 #include "daemon/report/plot.h"
 #include "proto/file.h"
 #include "proto/text.h"

@@ -1,11 +1,11 @@
 /* What `dail eval` found of one or several models, and how it is shown: tables, JSON, ROC curves.
  */
-#ifndef DAIL_DAEMON_COMMAND_EVAL_RESULT_H
-#define DAIL_DAEMON_COMMAND_EVAL_RESULT_H
+#ifndef DAIL_DAEMON_JUDGE_EVAL_RESULT_H
+#define DAIL_DAEMON_JUDGE_EVAL_RESULT_H
 
 #include "shard/pairs.h"
 #include "worker/evaluate/roc.h"
-#include "worker/evaluate/verification.h"
+#include "worker/evaluate/verification_interval.h"
 #include "worker/interchange/backbone.h"
 
 /* One verification set by one model. */
@@ -14,6 +14,7 @@ struct eval_result {
     char set[PAIRS_NAME_MAX + 16]; /* the same, told apart from others of that name */
     const char *file;
     struct verification score;
+    struct verification_interval interval;
     struct roc roc; /* empty unless it was asked for */
 };
 
@@ -28,6 +29,7 @@ struct eval_model {
 struct eval_results {
     struct eval_model *models; /* [model_count] */
     size_t model_count, sets;
+    struct bootstrap bootstrap; /* of the intervals */
 };
 
 /* STATUS_INTERNAL when memory runs out. The caller calls eval_results_free in any case. */
@@ -38,6 +40,8 @@ void eval_results_free(struct eval_results *results);
 /* The table of one model: its heading, then each row as it comes. */
 void eval_print_heading(const struct eval_model *model);
 void eval_print_row(const struct eval_result *result);
+/* What the intervals are, where there are some. */
+void eval_print_footing(const struct eval_results *results);
 
 /* Several models side by side: accuracy and its deviation, and TAR at each FAR that a set is large enough
  * for. */
