@@ -1,5 +1,6 @@
 /* dail eval: how well a model, or several, tell people apart. */
 #include "daemon/command/commands.h"
+#include "daemon/judge/curve_file.h"
 #include "daemon/judge/eval_result.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/warning.h"
@@ -148,7 +149,7 @@ static enum status execute(const struct command_line *line, struct error *error)
                         .sets = line->operands + 1};
     const size_t sets = line->operand_count - 1;
     enum status status =
-        options->roc ? eval_check_roc(options->roc, (options->others.count + 1) * sets, error) : STATUS_OK;
+        options->roc ? curve_file_check(options->roc, (options->others.count + 1) * sets, error) : STATUS_OK;
     if (status == STATUS_OK) {
         status = evaluate_all(&eval, sets, error);
     }
@@ -177,19 +178,8 @@ static const struct option_spec options[] = {
      .help = "write the ROC curves",
      .word = WORD_FILE,
      .endings = ".csv .svg"},
-    {.name = "bootstrap",
-     .kind = OPTION_INT,
-     .offset = AT(bootstrap),
-     .metavar = "N",
-     .help = "draws of people that the 95% intervals are of; 0: no intervals",
-     .min = 0,
-     .max = BOOTSTRAP_DRAWS_MAX},
-    {.name = "seed",
-     .kind = OPTION_UINT64,
-     .offset = AT(seed),
-     .metavar = "N",
-     .help = "of these draws",
-     .max = INT64_MAX},
+    OPTION_ROW_BOOTSTRAP(AT(bootstrap), BOOTSTRAP_DRAWS_MAX),
+    OPTION_ROW_BOOTSTRAP_SEED(AT(seed)),
     {.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "print one JSON object"},
     {.name = "untrained",
      .kind = OPTION_FLAG,

@@ -7,7 +7,7 @@
 
 extern const struct command command_synth, command_pack, command_unpack, command_verify, command_info,
     command_sheet, command_run, command_tail, command_report, command_bench, command_eval, command_embed,
-    command_compare, command_export, command_overlap, command_manual;
+    command_search, command_compare, command_export, command_overlap, command_manual;
 
 /* All of them, as --help lists them; NULL ends the list. */
 extern const struct command *const commands[];

@@ -50,11 +50,7 @@ void eval_print_comparison(const struct eval_results *results);
 /* One model's object, or {"models": [...]} of several. */
 enum status eval_print_json(const struct eval_results *results, struct error *error);
 
-/* Whether eval_write_roc can write so many curves to `path`: .csv, or .svg and at most PLOT_COLORS.
- * STATUS_USAGE. */
-enum status eval_check_roc(const char *path, size_t curves, struct error *error);
-
-/* Writes the ROC curves of every model and set to `path`, which eval_check_roc has passed, as its ending
+/* Writes the ROC curves of every model and set to `path`, which curve_file_check has passed, as its ending
  * asks: .csv (model, set, far, tar, the squared distance that is the threshold) or .svg (drawn by gnuplot).
  * STATUS_USAGE without gnuplot. */
 enum status eval_write_roc(const struct eval_results *results, const char *path, struct error *error);

@@ -1,50 +1,12 @@
 /* The ROC curves of `dail eval`: as CSV, or drawn. */
+#include "daemon/judge/curve_file.h"
 #include "daemon/judge/eval_result.h"
 #include "daemon/report/plot.h"
 #include "proto/file.h"
-#include "proto/text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* Bytes of a model's path in a title or a legend. */
-#define PATH_SHOWN 64
-
-static bool is_a_file(const char *path, const char *ending)
-{
-    return text_ends_with(path, ending) && strcmp(path, ending) != 0;
-}
-
-enum status eval_check_roc(const char *path, size_t curves, struct error *error)
-{
-    if (is_a_file(path, ".csv")) {
-        return STATUS_OK;
-    }
-    if (!is_a_file(path, ".svg")) {
-        return error_set(error, STATUS_USAGE, path, "name a .csv or .svg file",
-                         "no form of ROC curves ends so");
-    }
-    if (curves > PLOT_COLORS) {
-        return error_set(error, STATUS_USAGE, path, "draw fewer sets or models, or write a .csv",
-                         "%zu curves cannot be told apart by %d colours", curves, PLOT_COLORS);
-    }
-    return STATUS_OK;
-}
-
-/* As CSV wants texts with commas or quotes. */
-static void print_text(FILE *file, const char *text)
-{
-    fputc('"', file);
-    for (; *text != '\0'; text++) {
-        if (*text == '"') {
-            fputc('"', file);
-        }
-        fputc(*text, file);
-    }
-    fputc('"', file);
-}
 
 static enum status write_csv(const struct eval_results *results, const char *path, struct error *error)
 {
@@ -58,9 +20,9 @@ static enum status write_csv(const struct eval_results *results, const char *pat
         const struct eval_model *model = &results->models[i / results->sets];
         const struct eval_result *result = &model->results[i % results->sets];
         for (size_t p = 0; p < result->roc.count; p++) {
-            print_text(file, model->path);
+            curve_file_print_text(file, model->path);
             fputc(',', file);
-            print_text(file, result->set);
+            curve_file_print_text(file, result->set);
             fprintf(file, ",%.9g,%.9g,%.9g\n", result->roc.far[p], result->roc.tar[p],
                     result->roc.threshold[p]);
         }
@@ -68,27 +30,13 @@ static enum status write_csv(const struct eval_results *results, const char *pat
     return file_write_printed(path, file, &text, &size, error);
 }
 
-/* The end of a path, behind an ellipsis where it is long. */
-static void shorten(const char *path, char *text, size_t size)
-{
-    const size_t length = strlen(path);
-    const char *at = path;
-    if (length > PATH_SHOWN) {
-        at = path + length - PATH_SHOWN;
-        while (((unsigned char)*at & 0xc0) == 0x80) { /* within a UTF-8 character */
-            at++;
-        }
-    }
-    snprintf(text, size, "%s%s", at == path ? "" : "…", at);
-}
-
 /* The name of a curve: the set, the model where there are several, and the area below it. */
 static void name_curve(const struct eval_results *results, size_t i, char *name, size_t size)
 {
     const struct eval_model *model = &results->models[i / results->sets];
     const struct eval_result *result = &model->results[i % results->sets];
-    char path[PATH_SHOWN + 8];
-    shorten(model->path, path, sizeof path);
+    char path[CURVE_PATH_SIZE];
+    curve_file_shorten(model->path, path);
     if (results->model_count > 1) {
         snprintf(name, size, "[%zu] %.48s by %s, AUC %.4f", i / results->sets + 1, result->set, path,
                  result->score.auc);
@@ -100,11 +48,11 @@ static void name_curve(const struct eval_results *results, size_t i, char *name,
 /* What is shown: of one model by name, of several the curves name them. */
 static void name_plot(const struct eval_results *results, char *title, size_t size)
 {
-    char path[PATH_SHOWN + 8];
+    char path[CURVE_PATH_SIZE];
     if (results->model_count > 1) {
         snprintf(title, size, "ROC of %zu models", results->model_count);
     } else {
-        shorten(results->models[0].path, path, sizeof path);
+        curve_file_shorten(results->models[0].path, path);
         snprintf(title, size, "ROC of %s", path);
     }
 }
@@ -134,7 +82,7 @@ static enum status write_svg(const struct eval_results *results, const char *pat
     const size_t count = results->model_count * results->sets;
     struct plot_curve curves[PLOT_COLORS] = {0};
     double least = 0.1; /* an axis needs a length */
-    char title[PATH_SHOWN + 32];
+    char title[CURVE_PATH_SHOWN + 32];
     enum status status = STATUS_OK;
     name_plot(results, title, sizeof title);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
@@ -165,5 +113,5 @@ static enum status write_svg(const struct eval_results *results, const char *pat
 
 enum status eval_write_roc(const struct eval_results *results, const char *path, struct error *error)
 {
-    return text_ends_with(path, ".csv") ? write_csv(results, path, error) : write_svg(results, path, error);
+    return curve_file_is_table(path) ? write_csv(results, path, error) : write_svg(results, path, error);
 }

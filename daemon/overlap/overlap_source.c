@@ -133,8 +133,9 @@ static enum status add_file(struct overlap_source *source, const char *path, str
     const size_t k = source->state.dataset_count;
     enum status status = embeddings_file_open(path, &file, error);
     if (status == STATUS_OK && !file.label) {
-        status = error_set(error, STATUS_DATA, path, "embed a dataset, or name it by --against",
-                           "the embeddings have no labels: a verification set's");
+        status = error_set(
+            error, STATUS_DATA, path, "embed a dataset, or name it by --against",
+            "the embeddings have no labels, as those of a verification set or of files by themselves");
     }
     if (status == STATUS_OK && k > 0 && file.embedding != (size_t)source->state.network.embedding) {
         status = error_set(error, STATUS_DATA, path, "embed all datasets by one model",

@@ -196,8 +196,9 @@ static enum status report_file(const struct within_request *request, const char 
     char dataset[128];
     enum status status = embeddings_file_open(path, &file, error);
     if (status == STATUS_OK && !file.label) {
-        status = error_set(error, STATUS_DATA, path, "embed a dataset",
-                           "the embeddings have no labels: a verification set's");
+        status = error_set(
+            error, STATUS_DATA, path, "embed a dataset",
+            "the embeddings have no labels, as those of a verification set or of files by themselves");
     }
     if (status == STATUS_OK) {
         name_dataset(&file, dataset, sizeof dataset);

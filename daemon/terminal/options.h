@@ -75,6 +75,16 @@ struct option_spec {
         .name = "batch", .short_name = 'b', .kind = OPTION_INT, .offset = (at), .metavar = "N",              \
         .help = "images at a time", .min = 1, .max = 4096                                                    \
     }
+#define OPTION_ROW_BOOTSTRAP(at, most)                                                                       \
+    {                                                                                                        \
+        .name = "bootstrap", .kind = OPTION_INT, .offset = (at), .metavar = "N",                             \
+        .help = "draws of people that the 95% intervals are of; 0: no intervals", .min = 0, .max = (most)    \
+    }
+#define OPTION_ROW_BOOTSTRAP_SEED(at)                                                                        \
+    {                                                                                                        \
+        .name = "seed", .kind = OPTION_UINT64, .offset = (at), .metavar = "N",                               \
+        .help = "of the draws of people", .max = INT64_MAX                                                   \
+    }
 #define OPTION_ROW_LANDMARKS(at)                                                                             \
     {                                                                                                        \
         .name = "landmarks", .kind = OPTION_STRING, .offset = (at), .metavar = "TABLE",                      \

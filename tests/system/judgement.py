@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """What the programs tell of a model's judgement, by numpy from the published definitions.
 
+    judgement.py make FOLDER SEED                              random galleries, probes and distractors as dail embed writes them
+    judgement.py search GALLERY PROBES SEARCH.json [DISTRACTORS...]
+                                                               figures of `dail search --json`
     judgement.py verification EMBEDDINGS.h5 SET.h5 EVAL.json   figures of `dail eval --json` of SET, whose images were embedded
                                                                into EMBEDDINGS.h5 by `dail embed --flip`
 """
@@ -146,5 +149,129 @@ def verification(embeddings, path, told):
         near(far, interval["tar"][far], np.percentile([d["tar"][far] for d in draws], [2.5, 97.5]))
 
 
+# --- Search ---
+
+TIE = 1e-9
+RANKS = 100
+
+
+def write_embeddings(path, rows, labels=None, names=None):
+    """As `dail embed` does, with images named by their numbers."""
+    with h5py.File(path, "w") as file:
+        for name, text in (("dail_format", "embeddings"), ("checkpoint", "none"), ("arch", "none"), ("source", path)):
+            file.attrs[name] = np.bytes_(text)
+        for name, value in (("version", 1), ("step", 0), ("input", 112), ("normalized", 0), ("mirrored", 1)):
+            file.attrs[name] = np.uint64(value)
+        file["embedding"] = rows.astype(np.float32)
+
+        def put(name, texts):
+            file[name] = np.frombuffer("".join(texts).encode(), np.uint8)
+            file[name + "_offset"] = np.cumsum([0] + [len(t.encode()) for t in texts]).astype(np.uint64)
+
+        put("name", [str(i) for i in range(len(rows))])
+        if labels is not None:
+            file["label"] = labels.astype(np.uint32)
+        if names:
+            put("identity", names)
+
+
+def make(folder, seed):
+    """40 people, of whom 25 are in the gallery; pictures that are there twice, and rows of nothing."""
+    rng = np.random.default_rng(int(seed))
+    width, names = 24, ["person %d" % i for i in range(40)]
+    centre = rng.normal(size=(40, width))
+
+    def draw(people, spread=1.6):
+        return centre[people] * rng.uniform(0.5, 2, (len(people), 1)) + spread * rng.normal(size=(len(people), width))
+
+    gallery = rng.integers(0, 25, 150)
+    rows = draw(gallery)
+    rows[7] = rows[3]
+    rows[11] = 0
+    order = rng.permutation(25)
+    write_embeddings(folder + "/gallery.h5", rows, np.argsort(order)[gallery], [names[i] for i in order])
+    people = rng.integers(0, 40, 333)
+    probes = draw(people)
+    probes[5] = rows[9]
+    write_embeddings(folder + "/probes.h5", probes, people, names)
+    write_embeddings(folder + "/numbers.h5", probes, people)
+    others = rng.normal(size=(2500, width))
+    others[17] = rows[2]  # as near to everybody as somebody in the gallery
+    write_embeddings(folder + "/others.h5", others)
+    write_embeddings(folder + "/wide.h5", rng.normal(size=(5, width + 1)), np.arange(5))
+    others[2222, 3] = np.nan
+    write_embeddings(folder + "/broken.h5", others)
+
+
+def read_embeddings(path):
+    with h5py.File(path) as file:
+        rows = file["embedding"][...].astype(float)
+        label = file["label"][...] if "label" in file else np.full(len(rows), -1)
+        if "identity" in file:
+            end, text = file["identity_offset"][...], file["identity"][...].tobytes()
+            names = [text[a:b].decode() for a, b in zip(end, end[1:])]
+            label = np.array([names[i] for i in label])
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(length > 0, length, 1), label
+
+
+def identify(before, score, trial_weight, strangers, stranger_weight, ranks, candidates):
+    result = {"rank": {str(k): trial_weight[before < k].sum() / trial_weight.sum() for k in ranks}, "fnir": {}, "threshold": {}}
+    for name, fpir in (("1e-3", 1e-3), ("1e-2", 1e-2), ("1e-1", 1e-1)):
+        if len(strangers) * fpir * (1 + TIE) >= 1 and stranger_weight.sum() > 0:
+            share = [stranger_weight[strangers > v].sum() / stranger_weight.sum() for v in strangers]
+            limit = min(v for v, s in zip(strangers, share) if s <= fpir * (1 + TIE))
+            found = (score > limit) & (before < candidates)
+            result["fnir"][name] = 1 - trial_weight[found].sum() / trial_weight.sum()
+            result["threshold"][name] = limit
+    return result
+
+
+def search(gallery_path, probes_path, told, *distractor_paths):
+    found = json.load(open(told))
+    gallery, gallery_person = read_embeddings(gallery_path)
+    probes, person = read_embeddings(probes_path)
+    others = np.concatenate([read_embeddings(p)[0] for p in distractor_paths] + [np.zeros((0, probes.shape[1]))])
+    each, own = found["mates"] == "each", gallery_path == probes_path
+    before, score, trial_person, strangers, stranger_person = [], [], [], [], []
+    for i, probe in enumerate(probes):
+        mates = gallery_person == person[i]
+        competing = np.append([] if each else gallery[~mates] @ probe, others @ probe)
+        if own:
+            mates[i] = False
+        if mates.any():
+            for mate in gallery[mates] @ probe if each else [np.max(gallery[mates] @ probe)]:
+                before.append(np.sum(competing >= mate - TIE))
+                score.append(mate)
+                trial_person.append(person[i])
+        else:
+            strangers.append(competing.max())
+            stranger_person.append(person[i])
+    before, score, strangers = np.array(before), np.array(score), np.array(strangers)
+    names = list(dict.fromkeys(person.tolist()))
+    trial_person = np.array([names.index(p) for p in trial_person])
+    stranger_person = np.array([names.index(p) for p in stranger_person], int)
+    assert (found["trials"], found["probes"]["people"]) == (len(before), len(names)), found
+    assert found["probes"]["mated"] == len(person) - len(strangers) and found["distractors"] == len(others)
+    near("cmc", found["cmc"], [np.mean(before <= k) for k in range(RANKS)])
+    ranks = [int(k) for k in found["rank"]]
+
+    def figures(times):
+        return identify(before, score, times[trial_person], strangers, times[stranger_person], ranks, found["candidates"])
+
+    expected = figures(np.ones(len(names), int))
+    for kind in ("rank", "fnir", "threshold"):
+        assert set(found[kind]) == set(expected[kind]), (kind, found[kind], expected[kind])
+        for name, value in expected[kind].items():
+            near((kind, name), found[kind][name], value)
+    settings = found["bootstrap"]
+    draws = [figures(draw_people(settings["seed"], d, len(names))) for d in range(settings["draws"])]
+    assert found["interval"]["people"] == len(names)
+    for kind in ("rank", "fnir"):
+        for name in expected[kind]:
+            values = [d[kind][name] for d in draws if name in d[kind]]
+            near((kind, name), found["interval"][kind][name], np.percentile(values, [2.5, 97.5]))
+
+
 if __name__ == "__main__":
-    {"verification": verification}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "search": search, "verification": verification}[sys.argv[1]](*sys.argv[2:])

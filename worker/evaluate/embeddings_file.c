@@ -95,7 +95,8 @@ static enum status read_labels(struct embeddings_file *file, struct error *error
     enum h5_kind kind;
     enum status status = h5_kind_of(&file->file, "/label", &kind, error);
     if (status == STATUS_OK && kind != H5_KIND_ARRAY) {
-        return read_pairs(file, error);
+        status = h5_kind_of(&file->file, "/pair", &kind, error);
+        return status == STATUS_OK && kind == H5_KIND_ARRAY ? read_pairs(file, error) : status;
     }
     if (status == STATUS_OK) {
         file->label = malloc((size_t)(file->rows + 1) * sizeof *file->label);

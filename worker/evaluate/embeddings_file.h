@@ -1,4 +1,4 @@
-/* Reads a file that `dail embed` wrote (worker/evaluate/embeddings.h): of images with labels, or of a verification set. */
+/* Reads a file that `dail embed` wrote (worker/evaluate/embeddings.h): of images with labels or without, or of a verification set. */
 #ifndef DAIL_WORKER_EVALUATE_EMBEDDINGS_FILE_H
 #define DAIL_WORKER_EVALUATE_EMBEDDINGS_FILE_H
 
@@ -12,7 +12,7 @@ struct embeddings_file {
     uint64_t rows;
     size_t embedding; /* D */
     uint32_t classes; /* labels are below */
-    uint32_t *label; /* [rows]; NULL of a verification set */
+    uint32_t *label; /* [rows]; NULL of a verification set, and of files by themselves */
     uint64_t pairs; /* of a verification set */
     uint32_t *pair; /* [pairs][2] rows */
     uint8_t *same; /* [pairs] */
@@ -23,7 +23,7 @@ struct embeddings_file {
     uint64_t *name_offset; /* [rows + 1] */
 };
 
-/* STATUS_DATA for another file, one without labels and pairs, or one whose parts do not fit together. The caller calls
+/* STATUS_DATA for another file, or one whose parts do not fit together. The caller calls
  * embeddings_file_close in any case. */
 enum status embeddings_file_open(const char *path, struct embeddings_file *file, struct error *error);
 void embeddings_file_close(struct embeddings_file *file);
