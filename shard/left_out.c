@@ -30,6 +30,7 @@ static const struct reason {
     [LEFT_OUT_NOT_NAMED] = {"image", "image", "images", "that the table of faces does not name", false},
     [LEFT_OUT_TORN] = {"record", "torn place", "torn places", "in the file", false},
     [LEFT_OUT_NO_IMAGE] = {"record", "record", "records", "without an image", false},
+    [LEFT_OUT_UNLABELLED] = {"image", "image", "images", "without a label that can be read", false},
     [LEFT_OUT_NOT_LISTED] = {"record", "record", "records", "that the index does not list", false},
     [LEFT_OUT_NO_LABEL] = {"label", "label", "labels", "that no image has", false},
     [LEFT_OUT_EMPTY] = {"identity", "identity", "identities", "without an image that is read", true},

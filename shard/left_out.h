@@ -23,7 +23,8 @@ enum left_out_reason {
     LEFT_OUT_DEEPER, /* a folder inside an identity's */
     LEFT_OUT_NOT_NAMED, /* an image that the table of faces does not name */
     LEFT_OUT_TORN, /* a piece of a file that is no record */
-    LEFT_OUT_NO_IMAGE, /* a record without an image */
+    LEFT_OUT_NO_IMAGE, /* a record or a sample without an image */
+    LEFT_OUT_UNLABELLED, /* an image of an archive */
     LEFT_OUT_NOT_LISTED, /* a record that the index does not have */
     LEFT_OUT_NO_LABEL, /* a label of no image; --compact */
     LEFT_OUT_EMPTY, /* an identity without an image */

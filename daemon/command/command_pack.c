@@ -1,6 +1,7 @@
-/* `dail pack`: imports folders of images, RecordIO sets, lists of pairs and verification pickles. */
+/* `dail pack`: imports folders and lists of images, RecordIO sets, archives, lists of pairs and verification pickles. */
 #include "daemon/command/commands.h"
 #include "daemon/terminal/progress.h"
+#include "proto/file.h"
 #include "proto/text.h"
 #include "shard/align/face_table.h"
 #include "shard/pack/pack.h"
@@ -19,7 +20,9 @@ enum { ALIGN_CENTER = 1, ALIGN_PAD, ALIGN_LANDMARKS, ALIGN_NONE };
 struct pack_options {
     int align;
     const char *landmarks;
-    const char *record, *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out;
+    const char *record, *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out,
+        *label_key;
+    struct option_strings archives;
     struct option_numbers folds;
     uint64_t seed, shard_bytes;
     int id, min_images, max_images;
@@ -28,12 +31,13 @@ struct pack_options {
 };
 
 /* What is made of what. */
-enum pack_mode { PACK_FOLDER, PACK_LIST, PACK_RECORDIO, PACK_PAIRS, PACK_PICKLE };
+enum pack_mode { PACK_FOLDER, PACK_LIST, PACK_RECORDIO, PACK_TAR, PACK_PAIRS, PACK_PICKLE };
 
 struct pack_job {
     const struct pack_options *options;
     enum pack_mode mode;
-    const char *source; /* folder, list, RecordIO set or pickle */
+    const char *source; /* folder, list, RecordIO set, archives or pickle */
+    char joined[PATH_SIZE]; /* all sources of one kind, where there are several */
     char name[256], directory[1024]; /* of what is made */
     struct pack_style style;
     struct face_table faces; /* empty without --landmarks */
@@ -60,33 +64,54 @@ static enum status name_set(struct pack_job *job, struct error *error)
     return STATUS_OK;
 }
 
-/* "a/lfw/" -> "lfw"; "a/train.rec" -> "train"; "a/casia.txt" -> "casia". */
-static void name_dataset(struct pack_job *job)
+/* The end of the name that a source's last part, from `begin` to `end`, gives: "train.rec" -> "train"; "casia.txt" ->
+ * "casia"; "ms1mv3-{0000..0099}.tar" and "ms1mv3-0000.tar.gz" -> "ms1mv3", "ms1mv3-0000". */
+static size_t name_end(enum pack_mode mode, const char *source, size_t begin, size_t end)
+{
+    if (mode == PACK_RECORDIO && end - begin > 4 && strcmp(source + end - 4, ".rec") == 0) {
+        return end - 4;
+    }
+    if (mode == PACK_LIST) {
+        for (size_t dot = end; dot > begin + 1; dot--) {
+            if (source[dot - 1] == '.') {
+                return dot - 1;
+            }
+        }
+    }
+    if (mode == PACK_TAR && !file_is_directory(source)) {
+        size_t stop = begin + strcspn(source + begin, ".{*?[ ");
+        while (stop < end && stop > begin && strchr("-_", source[stop - 1]) && source[stop] != '.') {
+            stop--;
+        }
+        return stop;
+    }
+    return end;
+}
+
+/* "a/lfw/" -> "lfw". */
+static enum status name_dataset(struct pack_job *job, struct error *error)
 {
     const struct pack_options *options = job->options;
-    size_t end = strlen(job->source);
-    while (end > 1 && job->source[end - 1] == '/') {
+    const char *source = job->mode == PACK_TAR ? options->archives.values[0] : job->source;
+    size_t end = strlen(source);
+    while (end > 1 && source[end - 1] == '/') {
         end--;
     }
     size_t begin = end;
-    while (begin > 0 && job->source[begin - 1] != '/') {
+    while (begin > 0 && source[begin - 1] != '/') {
         begin--;
     }
-    if (job->mode == PACK_RECORDIO && end - begin > 4 && strcmp(job->source + end - 4, ".rec") == 0) {
-        end -= 4;
-    }
-    for (size_t dot = end; job->mode == PACK_LIST && dot > begin + 1; dot--) {
-        if (job->source[dot - 1] == '.') {
-            end = dot - 1;
-            break;
-        }
-    }
+    end = name_end(job->mode, source, begin, end);
     if (options->name) {
         snprintf(job->name, sizeof job->name, "%s", options->name);
+    } else if (end > begin) {
+        snprintf(job->name, sizeof job->name, "%.*s", (int)(end - begin), source + begin);
     } else {
-        snprintf(job->name, sizeof job->name, "%.*s", (int)(end - begin), job->source + begin);
+        return error_set(error, STATUS_USAGE, source, "give it one by --name",
+                         "the files' names tell no name of the dataset");
     }
     snprintf(job->directory, sizeof job->directory, "%s", options->output ? options->output : ".");
+    return STATUS_OK;
 }
 
 static bool is_set(const struct pack_job *job)
@@ -94,18 +119,33 @@ static bool is_set(const struct pack_job *job)
     return job->mode == PACK_PAIRS || job->mode == PACK_PICKLE;
 }
 
+/* Several sources of one kind, as one text; NULL where there is none. */
+static const char *join_sources(struct pack_job *job, const struct option_strings *sources)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < sources->count && length < sizeof job->joined; i++) {
+        length += (size_t)snprintf(job->joined + length, sizeof job->joined - length, "%s%s",
+                                   i > 0 ? " " : "", sources->values[i]);
+    }
+    return sources->count > 0 ? job->joined : NULL;
+}
+
 /* Exactly one source is named. */
 static enum status choose_mode(struct pack_job *job, const char *folder, struct error *error)
 {
     const struct pack_options *options = job->options;
+    const char *archives = join_sources(job, &options->archives);
+    if (folder && archives) {
+        return error_set(error, STATUS_USAGE, folder,
+                         "put a pattern of several archives in quotes, so that the shell leaves it",
+                         "archives are named by --tar alone");
+    }
     const struct {
         const char *source, *option;
         enum pack_mode mode;
-    } sources[] = {{folder, "FOLDER", PACK_FOLDER},
-                   {options->labelled, "--list", PACK_LIST},
-                   {options->record, "--rec", PACK_RECORDIO},
-                   {options->list, "--pairs", PACK_PAIRS},
-                   {options->pickle, "--bin", PACK_PICKLE}};
+    } sources[] = {{folder, "FOLDER", PACK_FOLDER},           {options->labelled, "--list", PACK_LIST},
+                   {options->record, "--rec", PACK_RECORDIO}, {archives, "--tar", PACK_TAR},
+                   {options->list, "--pairs", PACK_PAIRS},    {options->pickle, "--bin", PACK_PICKLE}};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         if (!sources[i].source) {
             continue;
@@ -137,9 +177,13 @@ static enum status check_mode(const struct pack_job *job, struct error *error)
     if (job->mode != PACK_PAIRS && options->folds.count > 0) {
         return error_set(error, STATUS_USAGE, "--folds", "add --pairs LIST", "folds are of a list of pairs");
     }
-    if (job->mode != PACK_RECORDIO && options->compact) {
+    if (job->mode != PACK_RECORDIO && job->mode != PACK_TAR && options->compact) {
         return error_set(error, STATUS_USAGE, "--compact", "leave out --compact",
-                         "only labels of a RecordIO set can have gaps");
+                         "only labels of records and of archives can have gaps");
+    }
+    if (job->mode != PACK_TAR && options->label_key) {
+        return error_set(error, STATUS_USAGE, "--label-key", "add --tar FILES",
+                         "only samples of archives have labels under a key");
     }
     if (is_set(job) && (options->include || options->exclude)) {
         return error_set(error, STATUS_USAGE, options->include ? "--include" : "--exclude",
@@ -159,7 +203,8 @@ static enum status check_align(const struct pack_job *job, struct error *error)
         return error_set(error, STATUS_USAGE, "--landmarks", "leave out one of them",
                          "--align says that images are not aligned by landmarks");
     }
-    if (options->landmarks && (job->mode == PACK_RECORDIO || job->mode == PACK_PICKLE)) {
+    if (options->landmarks &&
+        (job->mode == PACK_RECORDIO || job->mode == PACK_TAR || job->mode == PACK_PICKLE)) {
         return error_set(error, STATUS_USAGE, "--landmarks",
                          "leave it out, or unpack the images to files first",
                          "a table names images by their files, and these have none");
@@ -179,10 +224,7 @@ static enum status interpret(struct pack_job *job, const char *folder, struct er
     if (status == STATUS_OK && is_set(job)) {
         return name_set(job, error);
     }
-    if (status == STATUS_OK) {
-        name_dataset(job);
-    }
-    return status;
+    return status == STATUS_OK ? name_dataset(job, error) : status;
 }
 
 static enum status run(const struct pack_job *job, struct pack_result *result, struct error *error)
@@ -196,6 +238,9 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
                                      .fold_count = options->folds.count,
                                      .force = options->force};
     const struct pack_dataset dataset = {.source = job->source,
+                                         .sources = options->archives.values,
+                                         .source_count = options->archives.count,
+                                         .label_key = options->label_key,
                                          .folder = options->images,
                                          .directory = job->directory,
                                          .name = job->name,
@@ -217,6 +262,8 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
         return pack_list(&dataset, &job->style, result, error);
     case PACK_RECORDIO:
         return pack_recordio(&dataset, &job->style, result, error);
+    case PACK_TAR:
+        return pack_tar(&dataset, &job->style, result, error);
     case PACK_FOLDER:
         break;
     }
@@ -335,6 +382,18 @@ static const struct option_spec options[] = {
      .help = "make a dataset of this RecordIO set",
      .word = WORD_FILE,
      .endings = ".rec"},
+    {.name = "tar",
+     .kind = OPTION_STRINGS,
+     .offset = AT(archives),
+     .metavar = "FILES",
+     .help = "make a dataset of WebDataset's archives: a pattern in quotes, or a folder (may be repeated)",
+     .word = WORD_FILE,
+     .endings = ".tar .tar.gz .tgz"},
+    {.name = "label-key",
+     .kind = OPTION_STRING,
+     .offset = AT(label_key),
+     .metavar = "KEY",
+     .help = "with --tar: the member of .json, or the ending of the file, that has the label"},
     {.name = "pairs",
      .kind = OPTION_STRING,
      .offset = AT(list),
@@ -419,7 +478,7 @@ static const struct option_spec options[] = {
     {.name = "compact",
      .kind = OPTION_FLAG,
      .offset = AT(compact),
-     .help = "with --rec: leave out labels that no image has; the others move up"},
+     .help = "with --rec or --tar: leave out labels that no image has; the others move up"},
     {.name = "include",
      .kind = OPTION_STRING,
      .offset = AT(include),
@@ -460,7 +519,8 @@ static const struct option_spec options[] = {
     {.name = "spool",
      .kind = OPTION_CHOICE,
      .offset = AT(style.spool),
-     .help = "with --rec: put records in the shards' order first, on disk; auto: what is larger than memory",
+     .help = "with --rec or --tar: put images in the shards' order first, on disk; auto: what is larger than "
+             "memory",
      .min = PACK_SPOOL_AUTO,
      .choices = "auto|always|never"},
     {.name = "threads",
@@ -487,6 +547,7 @@ static const struct operand_spec operands[] = {{.name = "FOLDER", .max = 1, .wor
 static const struct command_example examples[] = {
     {"dail pack faces/casia -o data --skip-bad", "a folder of identities as the dataset casia"},
     {"dail pack --rec faces_ms1mv3 -o data --name ms1mv3", "an InsightFace set"},
+    {"dail pack --tar 'wds/glint360k-{0000..1384}.tar.gz' -o data", "WebDataset's archives"},
     {"dail pack img_celeba -o data --landmarks list_landmarks_celeba.txt", "photographs, aligned"},
     {"dail pack --pairs lfw-pairs.txt --images faces/lfw -o data/lfw.h5", "a verification set"},
     {0}};
@@ -495,10 +556,11 @@ static const struct pack_options defaults = {.shard_bytes = 256 << 20, .style = 
 
 const struct command command_pack = {
     .name = "pack",
-    .summary = "pack images or RecordIO into shards, pairs into a verification set",
+    .summary = "pack images, RecordIO or archives into shards, pairs into a verification set",
     .usage = "dail pack [OPTIONS] FOLDER\n"
              "dail pack [OPTIONS] --list FILE [--images FOLDER]\n"
              "dail pack [OPTIONS] --rec DIR\n"
+             "dail pack [OPTIONS] --tar FILES\n"
              "dail pack --pairs LIST --images FOLDER -o SET.h5 [OPTIONS]\n"
              "dail pack --bin FILE -o SET.h5 [OPTIONS]",
     .description =
@@ -507,7 +569,10 @@ const struct command command_pack = {
         "the images that FILE lists, one a line, each with its label: a number or a name. With --rec, of\n"
         "an InsightFace set: DIR has train.rec (or one other .rec), perhaps its .idx and a "
         "property file. With\n"
-        "--pairs, makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with the "
+        "--tar, of WebDataset's archives, .tar or .tar.gz: files of one key are a sample, <key>.jpg with "
+        "<key>.cls or\n"
+        "<key>.json. With --pairs, makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with "
+        "the "
         "columns fold, image,\n"
         "image, same. With --bin, of a pickle as InsightFace has them, such as lfw.bin.\n"
         "With --landmarks, of photographs whose faces TABLE knows by five points or a box: CelebA's, "

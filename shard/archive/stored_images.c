@@ -62,9 +62,13 @@ enum status stored_images_add_packed(struct stored_images *set, const char *path
     return STATUS_OK;
 }
 
-void stored_images_end_file(struct stored_images *set, uint64_t bytes)
+enum status stored_images_end_packed(struct stored_images *set, uint64_t bytes, struct error *error)
 {
-    set->files[set->file_count - 1].bytes = bytes;
+    struct stored_file *file = &set->files[set->file_count - 1];
+    file->bytes = bytes;
+    return ftruncate(set->unpacked, (off_t)(file->begin + bytes)) == 0
+               ? STATUS_OK
+               : file_storage_error(error, file->path, "unpacking the archive", errno);
 }
 
 enum status stored_images_put(struct stored_images *set, uint64_t offset, const void *bytes, size_t size,

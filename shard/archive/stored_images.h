@@ -54,10 +54,10 @@ struct stored_images {
 /* A further file, the one that stored_images_add is about from now on. STATUS_DATA. */
 enum status stored_images_add_file(struct stored_images *set, const char *path, struct error *error);
 /* Likewise a compressed one, whose images go through stored_images_put: `folder`, which is there, is where they are unpacked
- * to. stored_images_end_file tells how many bytes it has, unpacked. */
+ * to. stored_images_end_packed tells how many bytes it has, unpacked. */
 enum status stored_images_add_packed(struct stored_images *set, const char *path, const char *folder,
                                      struct error *error);
-void stored_images_end_file(struct stored_images *set, uint64_t bytes);
+enum status stored_images_end_packed(struct stored_images *set, uint64_t bytes, struct error *error);
 /* The bytes at `offset` of the last file, unpacked. STATUS_STORAGE. */
 enum status stored_images_put(struct stored_images *set, uint64_t offset, const void *bytes, size_t size,
                               struct error *error);

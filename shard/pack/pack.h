@@ -1,5 +1,5 @@
-/* Importing: folders of images and RecordIO files become datasets, lists of image pairs and verification
- * pickles become verification sets.
+/* Importing: folders and lists of images, RecordIO files and tar archives become datasets, lists of image pairs and
+ * verification pickles become verification sets.
  *
  * An image that already has the wanted size, lies upright and is JPEG or PNG is stored byte for byte (after it was
  * decoded once, to be sure that it can be); any other is decoded, turned as EXIF says, resized and encoded anew. The
@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether what is read in the order of its file is first written in the order of the shards: for RecordIO. */
+/* Whether what is read in the order of its file is first written in the order of the shards: for RecordIO and archives. */
 enum pack_spool {
     PACK_SPOOL_AUTO, /* where memory does not hold the file */
     PACK_SPOOL_ALWAYS,
@@ -73,7 +73,12 @@ struct pack_result {
 /* --- Datasets --- */
 
 struct pack_dataset {
-    const char *source; /* of the images, see the functions below */
+    const char *
+        source; /* of the images, see the functions below; where there are several, all of them as one text */
+    const char *const
+        *sources; /* [source_count] each by itself, where there may be several; NULL: `source` */
+    size_t source_count;
+    const char *label_key; /* of archives: what has the label (shard/pack/tar_set.h); or NULL */
     const char *folder; /* of a list: what its paths are relative to; NULL: the folder of the list */
     const char *directory; /* of the result; made if missing */
     const char *name; /* of the dataset */
@@ -105,6 +110,11 @@ enum status pack_list(const struct pack_dataset *import, const struct pack_style
  * same, which is told. Only where `compact`, `include`, `exclude` or min_images leave some out do the others move up. */
 enum status pack_recordio(const struct pack_dataset *import, const struct pack_style *style,
                           struct pack_result *result, struct error *error);
+
+/* Sources are WebDataset's tar archives, each one or several by a pattern (shard/pack/tar_set.h). Identities are named by
+ * their labels: as of RecordIO where these are numbers, and as of a list where they are names. */
+enum status pack_tar(const struct pack_dataset *import, const struct pack_style *style,
+                     struct pack_result *result, struct error *error);
 
 /* --- Verification sets --- */
 

@@ -1,10 +1,11 @@
-/* Images in large files, with a label each, as a source of a dataset: RecordIO. */
+/* Images in large files, with a label each, as a source of a dataset: RecordIO and tar archives. */
 #include "shard/archive/stored_images.h"
 #include "shard/name_filter.h"
 #include "shard/pack/pack.h"
 #include "shard/pack/pack_source.h"
 #include "shard/pack/record_set.h"
 #include "shard/pack/record_spool.h"
+#include "shard/pack/tar_set.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,21 +88,31 @@ static void choose_identity(struct stored *stored, uint32_t label, uint32_t imag
     }
 }
 
+/* An image is known by its path in the archive, and by the name of its file. */
+static bool takes_image(struct stored *stored, uint32_t image)
+{
+    const struct stored_images *set = &stored->set;
+    if (stored->filter.images.count == 0) {
+        return true;
+    }
+    const char *identity = set->names.names[set->label[image]], *path = set->image_names.names[image];
+    const char *slash = strrchr(path, '/');
+    return name_filter_takes_image(&stored->filter, identity, path) &&
+           (!slash || name_filter_takes_image(&stored->filter, identity, slash + 1));
+}
+
 /* All images but those that are excluded one by one, with the set's labels; how many each identity has goes to `moved` for
  * now. */
 static enum status number_images(struct stored *stored, struct error *error)
 {
     const struct stored_images *set = &stored->set;
-    const bool by_name = stored->filter.images.count > 0;
     for (uint32_t i = 0; i < set->images; i++) {
-        const uint32_t label = set->label[i];
-        if (by_name &&
-            !name_filter_takes_image(&stored->filter, set->names.names[label], set->image_names.names[i])) {
+        if (takes_image(stored, i)) {
+            stored->moved[set->label[i]]++;
+            stored->number[stored->images++] = i;
+        } else {
             left_out_add(stored->style->left_out, LEFT_OUT_EXCLUDED_IMAGE, set->image_names.names[i], NULL);
-            continue;
         }
-        stored->moved[label]++;
-        stored->number[stored->images++] = i;
     }
     return name_filter_check_images(&stored->filter, stored->wanted->source, error);
 }
@@ -206,19 +217,9 @@ static enum status arrange(void *context, const struct pack_arrangement *arrange
                : status;
 }
 
-/* What the set is filled by. */
-typedef enum status filler(const struct pack_dataset *wanted, const struct pack_style *style,
-                           struct stored_images *set, struct error *error);
-
-static enum status pack_stored(struct stored *stored, filler *fill, struct pack_result *result,
-                               struct error *error)
+static enum status write_taken(struct stored *stored, struct pack_result *result, struct error *error)
 {
-    const struct pack_dataset *wanted = stored->wanted;
-    const struct pack_style *style = stored->style;
-    enum status status = fill(wanted, style, &stored->set, error);
-    if (status == STATUS_OK) {
-        status = choose(stored, error);
-    }
+    enum status status = choose(stored, error);
     if (status != STATUS_OK) {
         return status;
     }
@@ -232,7 +233,7 @@ static enum status pack_stored(struct stored *stored, filler *fill, struct pack_
                                        .digest = (uint32_t)digest,
                                        .arrange = arrange,
                                        .arrange_context = stored};
-    return pack_write(wanted, style, &source, result, error);
+    return pack_write(stored->wanted, stored->style, &source, result, error);
 }
 
 static void free_stored(struct stored *stored)
@@ -246,35 +247,55 @@ static void free_stored(struct stored *stored)
     free(stored->names);
 }
 
-/* What can be told before the long reading. */
-static enum status begin(struct stored *stored, struct error *error)
+/* What the set is filled by. */
+typedef enum status filler(struct stored *stored, struct error *error);
+
+static enum status pack(struct stored *stored, filler *fill, struct pack_result *result, struct error *error)
 {
     const struct pack_dataset *wanted = stored->wanted;
+    *result = (struct pack_result){0};
     enum status status = pack_check(wanted, stored->style, error);
-    return status == STATUS_OK
-               ? name_filter_read(wanted->include, wanted->exclude, wanted->name, &stored->filter, error)
-               : status;
+    if (status == STATUS_OK) {
+        status = name_filter_read(wanted->include, wanted->exclude, wanted->name, &stored->filter, error);
+    }
+    if (status == STATUS_OK) {
+        status = fill(stored, error);
+    }
+    if (status == STATUS_OK) {
+        status = write_taken(stored, result, error);
+    }
+    free_stored(stored);
+    return status;
 }
 
-static enum status fill_recordio(const struct pack_dataset *wanted, const struct pack_style *style,
-                                 struct stored_images *set, struct error *error)
+static enum status fill_recordio(struct stored *stored, struct error *error)
 {
-    return record_set_add(set, wanted->source, style, error);
+    if (stored->filter.images.count > 0) {
+        return error_set(error, STATUS_USAGE, stored->wanted->exclude, "list identities alone",
+                         "records have no names by which an image could be excluded");
+    }
+    return record_set_add(&stored->set, stored->wanted->source, stored->style, error);
 }
 
 enum status pack_recordio(const struct pack_dataset *wanted, const struct pack_style *style,
                           struct pack_result *result, struct error *error)
 {
     struct stored stored = {.wanted = wanted, .style = style, .set = STORED_IMAGES_EMPTY("record")};
-    *result = (struct pack_result){0};
-    enum status status = begin(&stored, error);
-    if (status == STATUS_OK && stored.filter.images.count > 0) {
-        status = error_set(error, STATUS_USAGE, wanted->exclude, "list identities alone",
-                           "records have no names by which an image could be excluded");
-    }
-    if (status == STATUS_OK) {
-        status = pack_stored(&stored, fill_recordio, result, error);
-    }
-    free_stored(&stored);
-    return status;
+    return pack(&stored, fill_recordio, result, error);
+}
+
+static enum status fill_tar(struct stored *stored, struct error *error)
+{
+    const struct pack_dataset *wanted = stored->wanted;
+    const size_t count = wanted->sources ? wanted->source_count : 1;
+    return tar_set_fill(&stored->set, wanted->sources ? wanted->sources : &wanted->source, count,
+                        wanted->directory, wanted->label_key, stored->filter.images.count > 0, stored->style,
+                        error);
+}
+
+enum status pack_tar(const struct pack_dataset *wanted, const struct pack_style *style,
+                     struct pack_result *result, struct error *error)
+{
+    struct stored stored = {.wanted = wanted, .style = style, .set = STORED_IMAGES_EMPTY("image")};
+    return pack(&stored, fill_tar, result, error);
 }

@@ -95,6 +95,19 @@ perl -e '
     save("whole", "2,112,112", $index, @records);
     save("images", "", "", @records[1 .. 3])' "$seeds/recordio"
 
+# Archives: a byte that tells whether they are under gzip, then the archive. Samples of one, as small as they can be.
+for archive in tests/oracle/archive/*.tar; do
+    { printf '\0'; head -c 6144 "$archive"; } >"$seeds/tar/$(basename "$archive")"
+    { printf '\1'; head -c 6144 "$archive"; } >"$seeds/tar/packed-$(basename "$archive")"
+done
+printf '%s' '7' >"$work/1.cls"
+printf '%s' '{"label": "ann"}' >"$work/1.json"
+cp tests/oracle/image/grey8.png "$work/1.png"
+for label in cls json; do
+    { printf '\0'; tar -C "$work" -cf - -b 1 "1.$label" 1.png; } >"$seeds/tar/$label"
+done
+printf '"%s"\n' 'ustar\x0000' 'ustar  \x00' .cls .json .jpg path= size= GNU.sparse. label class >"$seeds/tar.dict"
+
 # ONNX models of the smallest network, plain and folded.
 for options in "" --fold-bn; do
     # shellcheck disable=SC2086

@@ -28,15 +28,21 @@ def records(file):
             data, parts = b"", 0
 
 
+def labelled_images(file):
+    """(label, image, parts) of each record that has an image."""
+    for data, parts in records(file):
+        flag, label = struct.unpack_from("<If", data)
+        if flag:
+            label = struct.unpack_from("<f", data, 24)[0]
+        image = data[24 + 4 * flag:]
+        if image:
+            yield int(label), image, parts
+
+
 def list_images(path):
     with open(path, "rb") as file:
-        for data, parts in records(file):
-            flag, label = struct.unpack_from("<If", data)
-            if flag:
-                label = struct.unpack_from("<f", data, 24)[0]
-            image = data[24 + 4 * flag:]
-            if image:
-                print(int(label), hashlib.sha256(image).hexdigest(), parts)
+        for label, image, parts in labelled_images(file):
+            print(label, hashlib.sha256(image).hexdigest(), parts)
 
 
 def encode(data):

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What users hold comes in, whole and unchanged, and goes out again: InsightFace's RecordIO sets and verification
-# pickles, the samples that other programs wrote and large ones made here; a packing that is killed goes on.
+# What users hold comes in, whole and unchanged, and goes out again: InsightFace's RecordIO sets, WebDataset's archives and
+# verification pickles, the samples that other programs wrote and large ones made here; a packing that is killed goes on.
 # DAIL_IMPORT_MB=2000 tells how fast a set of that size is packed (and in how much memory); else it is of 40 MB.
 . "$(dirname "$0")/lib.sh"
 dail=$build/dail
@@ -125,6 +125,21 @@ check "with its records put in order first" peak small --spool always --force
 check "with its records put in order first to the same bytes" same_dataset "$work/data/small.yaml"
 is "and no other file is left" "$(find "$work/data" -name '.*' -o -name records | wc -l | tr -d ' ')" 0
 
+# --- Archives ---
+
+mkdir "$work/wds"
+check "the same images are put in archives" $python tests/oracle/webdataset.py make "$work/small/train.rec" \
+    "$work/wds/small-000.tar" "$work/wds/small-001.tar.gz" "$work/wds/small-002.tar"
+exit_code "they are packed" 0 "$dail" pack --tar "$work/wds/small-{000..001}.tar*" --tar "$work/wds/small-002.tar" -o "$work/tar" --shard-mb 4
+says "under the name that they have" 'tar/small.yaml: [0-9]+ classes'
+says "with nothing left out" '^left out: nothing$'
+check "and unpacked" "$dail" unpack "$work/tar/small.yaml" -o "$work/out-tar"
+check "each image is the source's" same_images "$work/small/train.rec" "$work/out-tar"
+exit_code "an archive that is not there is told" 3 "$dail" pack --tar "$work/wds/small-{000..003}.tar" -o "$work/tar" --force
+says "by its name" 'there is no such file .*small-001.tar'
+exit_code "so is a pattern that the shell has taken" 2 "$dail" pack --tar "$work"/wds/*.tar -o "$work/tar"
+says "with what to do" 'in quotes'
+
 # --- What is not all there ---
 
 cp -r "$work/small" "$work/torn"
@@ -146,19 +161,21 @@ says "and the others are counted" '^left out: 2 records that the index does not 
 use_faults
 out=$work/checkpoints
 
-# killed CALL [OPTION...]: a packing dies in that call, and another one goes on
+# killed CALL [OPTION...]: a packing of $source dies in that call, and another one goes on
+source="--rec $work/small"
+# shellcheck disable=SC2086
 killed() {
     call=$1
     shift
     rm -rf "$out"
     (
         LD_PRELOAD=$fault OMPI_COMM_WORLD_RANK=0 DAIL_FAULT_RANK=0 DAIL_FAULT_AT=$call \
-            "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4 "$@"
+            "$dail" pack $source -o "$out" --shard-mb 4 "$@"
         exit $?
     ) >"$work/out" 2>&1
     code=$?
     [ -e "$out/small.yaml" ] && finished="finished" || finished="not finished"
-    "$dail" pack --rec "$work/small" -o "$out" --shard-mb 4 "$@" >>"$work/out" 2>&1
+    "$dail" pack $source -o "$out" --shard-mb 4 "$@" >>"$work/out" 2>&1
     again=$?
     { echo "exit codes $code ($finished) and $again"; cat "$work/out"; } >"$work/said"
     [ "$code $finished $again" = "137 not finished 0" ] && same_dataset "$out/small.yaml" >>"$work/said" 2>&1 &&
@@ -174,4 +191,9 @@ for call in write:3 fsync:2 rename:1 rename:2 rename:3 rename:4 rename:5 rename:
 done
 killed rename:5 --spool always
 says "with records in order, too" 'going on after [12] of [0-9] shards'
+sed 's/-g[0-9]*\([-.]\)/\1/' "$work/tar/small.yaml" >"$work/by-two"
+source="--tar $work/wds/small-{000..001}.tar* --tar $work/wds/small-002.tar"
+killed rename:5
+says "of archives, too" 'going on after [12] of [0-9] shards'
+is "and what was unpacked is gone" "$(find "$out" -name '.*' | wc -l | tr -d ' ')" 0
 finish
