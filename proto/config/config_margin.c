@@ -41,6 +41,10 @@ static const struct margin_row margins[] = {
      MARGIN_ELASTIC_COS,
      "cosface with a margin drawn for each sample",
      {{"m", 0.35, 0, 1.5}, {"sigma", 0.05, 0, 1}}},
+    {"uniface",
+     MARGIN_UNIFACE,
+     "one learned threshold between all pairs of one person and all others",
+     {{"m", 0.4, 0, 1.5}, {"lambda", 1, 0, 1e6}}},
 };
 
 #define MARGINS (sizeof margins / sizeof margins[0])

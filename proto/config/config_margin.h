@@ -1,5 +1,5 @@
 /* The margins of the softmax: one table of their names, parameters and defaults drives reading, checking, printing,
- * help and completion; worker/loss/sample_margin.h has their equations. The defaults are those of the papers.
+ * help and completion; worker/loss/sample_margin.h and threshold.h have their equations. The defaults are those of the papers.
  */
 #ifndef DAIL_PROTO_CONFIG_CONFIG_MARGIN_H
 #define DAIL_PROTO_CONFIG_CONFIG_MARGIN_H
@@ -15,7 +15,8 @@ enum margin_kind {
     MARGIN_MAGFACE,
     MARGIN_CURRICULARFACE,
     MARGIN_ELASTIC_ARC,
-    MARGIN_ELASTIC_COS
+    MARGIN_ELASTIC_COS,
+    MARGIN_UNIFACE
 };
 
 /* Places of a kind's parameters among its values. */
@@ -24,6 +25,7 @@ enum { ADAFACE_M, ADAFACE_H, ADAFACE_ALPHA };
 enum { MAGFACE_NORM_MIN, MAGFACE_NORM_MAX, MAGFACE_MARGIN_MIN, MAGFACE_MARGIN_MAX, MAGFACE_LAMBDA };
 enum { CURRICULAR_M, CURRICULAR_ALPHA };
 enum { ELASTIC_M, ELASTIC_SIGMA };
+enum { UNIFACE_M, UNIFACE_LAMBDA };
 
 #define MARGIN_VALUES 5
 

@@ -75,6 +75,7 @@ static void start(struct run *run, const struct setting *setting, struct exchang
     run->grad_x = calloc((size_t)run->count * DIMENSION, sizeof *run->grad_x);
     CHECK(classifier_create(&config, exchange, &run->classifier, &error) == STATUS_OK);
     classifier_init(run->classifier);
+    *classifier_margin_group(run->classifier).weight = 28; /* some samples are alone above it */
     CHECK(identity_groups_create(classes, DATASETS, &run->groups, &error) == STATUS_OK);
     if (setting->groups) {
         share_people(run->groups);
@@ -152,7 +153,8 @@ static uint64_t expected_bytes(const struct run *run, const struct sample *sampl
                                const struct setting *setting)
 {
     const bool global = setting->scope_all || setting->crossing_dropout > 0 || setting->groups;
-    const uint64_t reduced = setting->margin.kind == MARGIN_CURRICULARFACE ? 9 : 5;
+    const enum margin_kind kind = setting->margin.kind;
+    const uint64_t reduced = kind == MARGIN_CURRICULARFACE ? 9 : kind == MARGIN_UNIFACE ? 0 : 5;
     int rank = run->exchange->rank, workers = run->exchange->size;
     uint64_t bytes = workers > 1 ? (uint64_t)run->count * sizeof *sample : 0;
     for (int w = 0; w < workers; w++) {
@@ -249,6 +251,13 @@ static void compare(struct run *whole, struct run *part, const struct setting *s
     memcpy(running, part->sums.margin, sizeof running);
     CHECK(exchange->operations->sum_double(exchange, running, MARGIN_SUMS, &error) == STATUS_OK);
     CHECK(running[MARGIN_COUNT] == (margin_running_name(setting->margin.kind, 0) ? SAMPLES : 0));
+    const struct parameter_group all = classifier_margin_group(whole->classifier);
+    if (all.count > 0) {
+        double threshold = (double)*classifier_margin_group(part->classifier).gradient;
+        CHECK(exchange->operations->sum_double(exchange, &threshold, 1, &error) == STATUS_OK);
+        CHECK(fabs(threshold) > 1e-6 &&
+              fabs(threshold - (double)*all.gradient) <= TOLERANCE * fabs(threshold));
+    }
     for (int i = 0; i < MARGIN_SUMS; i++) {
         CHECK(fabs(running[i] - whole->sums.margin[i]) <= 1e-9 * (1 + fabs(running[i])));
     }
@@ -310,6 +319,7 @@ int main(int argc, char **argv)
     const struct margin_choice magface = {MARGIN_MAGFACE, {0.5, 4, 0.3, 0.8, 20}};
     const struct margin_choice curricularface = {MARGIN_CURRICULARFACE, {0.9, 0.7}};
     const struct margin_choice elasticface = {MARGIN_ELASTIC_ARC, {0.5, 0.05}};
+    const struct margin_choice uniface = {MARGIN_UNIFACE, {0.4, 0.7}};
     const struct setting settings[] = {
         {true, 0, 1, false, arcface},        {false, 0, 1, false, arcface},
         {false, 0, 2, false, arcface},       {false, 0.01, 1, false, arcface},
@@ -319,7 +329,9 @@ int main(int argc, char **argv)
         {true, 0, 2, false, adaface},        {false, 0, 1, true, adaface},
         {false, 0, 1, false, magface},       {false, 0.05, 2, true, magface},
         {true, 0, 1, false, curricularface}, {false, 0.3, 2, false, curricularface},
-        {false, 0, 2, true, curricularface}, {false, 0.3, 1, false, elasticface}};
+        {false, 0, 2, true, curricularface}, {false, 0.3, 1, false, elasticface},
+        {true, 0, 1, false, uniface},        {false, 0.3, 2, false, uniface},
+        {false, 0, 2, true, uniface}};
     struct exchange *exchange;
     exchange_mpi_prepare();
     MPI_Init(&argc, &argv);

@@ -286,6 +286,8 @@ def target_psi(trace, cosine, norm, samples):
         return psi(cosine, 1, float(margin[0]), 0)
     if trace.margin_name == "elasticface-arc":
         return psi(cosine, 1, drawn_margins(trace, samples), 0)
+    if trace.margin_name == "uniface":
+        return psi(cosine, 1, 0, float(margin[0]))
     if trace.margin_name == "elasticface-cos":
         return psi(cosine, 1, 0, drawn_margins(trace, samples))
     return psi(cosine, *(float(m) for m in margin))
@@ -297,6 +299,14 @@ def rival_values(trace, cosine, right):
         return cosine
     tau = float(trace.margin["before"]["target_cosine"])
     return torch.where(cosine > right.detach(), cosine * (tau + cosine), cosine)
+
+
+def losses_by_threshold(trace, logits, scaled_right, place, target):
+    """UniFace: what stands in `logits` beside the target is a rival's logit, -inf where there is none."""
+    bias, weight = trace.threshold, float(trace["margin"][1])
+    rivals = F.softplus(logits - bias)
+    rivals = rivals.index_put((place, target), torch.zeros_like(scaled_right))
+    return F.softplus(bias - scaled_right) + weight * rivals.sum(1)
 
 
 def norm_losses(trace, norm):
@@ -348,7 +358,11 @@ def sample_losses(trace, x, weights, dataset, label, samples):
         logits = logits.index_put((place, target), scale * right)
         if not whole:
             logits = torch.cat([logits, crossing_logits(trace, unit, everything, rows, right)], 1)
-        losses = losses.index_put((rows,), torch.logsumexp(logits, 1) - scale * right, accumulate=True)
+        if trace.margin_name == "uniface":
+            own = losses_by_threshold(trace, logits, scale * right, place, target)
+        else:
+            own = torch.logsumexp(logits, 1) - scale * right
+        losses = losses.index_put((rows,), own, accumulate=True)
     return losses
 
 
@@ -447,6 +461,11 @@ def replay(trace):
     weights = [trace.classifier[name]["before"].clone().requires_grad_() for name in trace.datasets]
     head = {name: value.clone().requires_grad_() for name, value in trace.domain["before"].items()}
 
+    trained_margin = []
+    if trace.margin_name == "uniface":
+        trace.threshold = trace.margin["before"]["threshold"].clone().requires_grad_()
+        trained_margin = [trace.threshold]
+
     dataset_weight = torch.tensor(np.asarray(trace["dataset_weight"], np.float64)).to(x.dtype)
     domain_weight = torch.tensor(np.asarray(trace["domain_weight"], np.float64)).to(x.dtype)
     count = float(trace["global_batch"])
@@ -455,10 +474,12 @@ def replay(trace):
     loss_dom = (domain_weight[dataset] * F.cross_entropy(r.logits, dataset, reduction="none")).sum() / count
 
     # A dataset without a sample in the batch has no part in the loss.
-    gradients = torch.autograd.grad(loss_cls, [x] + weights, allow_unused=True)
-    gradients = [g if g is not None else torch.zeros_like(v) for g, v in zip(gradients, [x] + weights)]
+    leaves = [x] + weights + trained_margin
+    gradients = torch.autograd.grad(loss_cls, leaves, allow_unused=True)
+    gradients = [g if g is not None else torch.zeros_like(v) for g, v in zip(gradients, leaves)]
+    r.margin = {"threshold": gradients[-1]} if trained_margin else {}
     reversed_gradients = torch.autograd.grad(loss_dom, [x] + list(head.values()))
-    r.classifier = dict(zip(trace.datasets, gradients[1:]))
+    r.classifier = dict(zip(trace.datasets, gradients[1 : 1 + len(weights)]))
     r.domain = dict(zip(head, reversed_gradients[1:]))
     r.backbone = backward_backbone(trace, gradients[0] - float(trace["lambda"]) * reversed_gradients[0])
     r.norms = x.detach().norm(dim=1)
@@ -516,11 +537,13 @@ def updated(trace, before, momentum, gradient, scale):
 
 def compare_update(table, trace, r):
     first = int(trace["step"]) == 1
-    norm = norm_of(trace.backbone["grad"], trace.domain["grad"])
+    of_margin = trace.margin if r.margin else {}
+    norm = norm_of(trace.backbone["grad"], trace.domain["grad"], of_margin.get("grad", {}))
     clip = float(trace["clip"])
     scale = min(1.0, clip / (norm + CLIP_EPSILON)) if clip > 0 else 1.0
     table.add("gradient norm", "grad_norm", abs(float(trace["grad_norm"]) / norm - 1), GRADIENT_TOLERANCE)
     states = [("update of backbone", trace.backbone, scale), ("update of domain", trace.domain, scale)]
+    states += [("update of threshold", of_margin, scale)] if of_margin else []
     states += [("update of classes", {s: {name: v[s]} for s in v}, 1.0) for name, v in trace.classifier.items()]
     for kind, state, factor in states:
         if "after" not in state or not (first or "momentum" in state):
@@ -536,7 +559,7 @@ def compare_update(table, trace, r):
 
 def compare_running(table, trace, r):
     """The margin's running values after the step."""
-    if "before" not in trace.margin or "after" not in trace.margin:
+    if "before" not in trace.margin or "after" not in trace.margin or r.margin:
         return
     if trace.margin_name == "adaface":
         norms = adaface_norms(r.norms)
@@ -570,7 +593,9 @@ def compare(trace, r):
     for name, value in (("loss_cls", r.loss_cls), ("loss_dom", r.loss_dom), ("loss", r.loss_cls + r.loss_dom)):
         table.add("loss", name, abs(float(trace[name]) - value) / max(abs(value), 1e-12), GRADIENT_TOLERANCE)
     if "grad" in trace.backbone:
-        whole = norm_of(r.backbone, r.domain)
+        whole = norm_of(r.backbone, r.domain, r.margin)
+        if r.margin:
+            compare_gradients(table, "threshold gradient", trace.margin["grad"], r.margin, norm_of(r.margin))
         compare_gradients(table, "backbone gradient", trace.backbone["grad"], r.backbone, whole)
         compare_gradients(table, "domain gradient", trace.domain["grad"], r.domain, whole)
         rows = {name: value["grad"] for name, value in trace.classifier.items()}

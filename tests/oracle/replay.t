@@ -47,6 +47,7 @@ curricularface="{name: curricularface, m: 0.9, alpha: 0.6}"
 {
     traced adaface 1 --set loss.margin=adaface --set loss.scope=all $adversarial
     traced magface 2 --set loss.margin="$magface" $adversarial --set data.datasets="$weights"
+    traced uniface 2 --set loss.margin=uniface --set loss.scope=all --set classifier.rows_min=5 $adversarial
     traced curricularface 3 --set loss.margin="$curricularface" --set loss.scope=all --set classifier.rows_min=5
 }
 
@@ -84,7 +85,7 @@ dozen="--set data.datasets=[$manifests]
 {
     traced dozen 1 --set loss.margin=elasticface-cos $dozen --set loss.crossing_dropout=0.1
     traced dozen-2 2 --set loss.margin=elasticface-arc --set loss.scope=all $dozen
-    traced dozen-3 3 --set loss.margin=adaface $dozen
+    traced dozen-3 3 --set loss.margin="{name: uniface, lambda: 0.7}" --set loss.crossing_dropout=0.1 $dozen
 }
 
 # The replay notices what is wrong: one weight, one label, one drawn class.

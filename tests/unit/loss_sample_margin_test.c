@@ -195,6 +195,22 @@ static void check_direction(struct classifier *classifier, const float *x, const
     assert_true(fabs(numeric - expected) <= 2e-3 * (1 + fabs(expected)));
 }
 
+static void check_threshold(struct classifier *classifier, const struct parameter_group *group,
+                            const float *x)
+{
+    const float h = 2e-3f, middle = *group->weight;
+    float unused[SAMPLES * DIMENSION];
+    assert_near((double)middle, log(10 * 9.0), 0.8); /* of 9 classes, or of 4.5 */
+    double loss[2];
+    for (int side = 0; side < 2; side++) {
+        *group->weight = middle + (side ? h : -h);
+        loss[side] = loss_of(classifier, x, unused);
+    }
+    *group->weight = middle;
+    loss_of(classifier, x, unused);
+    assert_near((double)*group->gradient, (loss[1] - loss[0]) / (2 * (double)h), 1e-3);
+}
+
 static void gradient_is_that_of_finite_differences(void **state)
 {
     (void)state;
@@ -203,7 +219,7 @@ static void gradient_is_that_of_finite_differences(void **state)
     static const struct margin_choice kinds[] = {
         {MARGIN_ADAFACE, {0.4, 0.333, 0.01}}, {MARGIN_MAGFACE, {1, 20, 0.3, 0.9, 3}},
         {MARGIN_CURRICULARFACE, {0.9, 0.01}}, {MARGIN_ELASTIC_ARC, {0.5, 0.05}},
-        {MARGIN_ELASTIC_COS, {0.35, 0.05}},
+        {MARGIN_ELASTIC_COS, {0.35, 0.05}},   {MARGIN_UNIFACE, {0.4, 0.7}},
     };
     struct exchange *exchange;
     struct error error;
@@ -237,6 +253,9 @@ static void gradient_is_that_of_finite_differences(void **state)
         loss_of(classifier, x, grad);
         for (int i = 0; i < SAMPLES; i++) {
             check_direction(classifier, x, grad, i, margin->kind == MARGIN_ADAFACE);
+        }
+        if (running.count > 0) {
+            check_threshold(classifier, &running, x);
         }
         classifier_free(classifier);
     }

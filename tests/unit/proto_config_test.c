@@ -94,6 +94,7 @@ static void test_margins_by_name(void **state)
         {"curricularface", {MARGIN_CURRICULARFACE, {0.5, 0.01}}},
         {"elasticface-arc", {MARGIN_ELASTIC_ARC, {0.5, 0.05}}},
         {"{name: elasticface-cos, sigma: 0.02}", {MARGIN_ELASTIC_COS, {0.35, 0.02}}},
+        {"uniface", {MARGIN_UNIFACE, {0.4, 1}}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -176,7 +176,12 @@ static bool create_pairs(struct classifier *classifier)
 static void create_margin(struct classifier *classifier)
 {
     const enum margin_kind kind = classifier->config.margin.kind;
+    classifier->unified = kind == MARGIN_UNIFACE;
     margin_running_init(kind, classifier->running);
+    if (classifier->unified) {
+        classifier->margin_parameter[0] = (struct parameter){
+            .name = "threshold", .kind = PARAMETER_TRAINED, .rank = 1, .shape = {1}, .count = 1};
+    }
     for (size_t i = 0; margin_running_name(kind, i); i++) {
         struct parameter *parameter = &classifier->margin_parameter[i];
         *parameter =
@@ -301,6 +306,12 @@ void classifier_init(struct classifier *classifier)
             init_row(classifier, k, row);
         }
     }
+    double compared = 0;
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        compared += classifier->classes[k];
+    }
+    compared /= classifier->config.scope_all ? 1 : (double)classifier->config.datasets;
+    classifier->threshold = (float)log(10 * compared);
 }
 
 struct parameter_group classifier_parameter_group(struct classifier *classifier, size_t dataset,
@@ -330,9 +341,13 @@ struct parameter_group classifier_margin_group(struct classifier *classifier)
     while (count < MARGIN_RUNNING && margin_running_name(classifier->config.margin.kind, count)) {
         count++;
     }
+    const size_t trained = classifier->unified;
     return (struct parameter_group){.name = "margin",
                                     .parameters = classifier->margin_parameter,
-                                    .parameter_count = count,
+                                    .parameter_count = count + trained,
+                                    .count = trained,
+                                    .weight = &classifier->threshold,
+                                    .gradient = &classifier->threshold_gradient,
                                     .statistics = classifier->running,
                                     .statistic_count = count};
 }
@@ -360,6 +375,7 @@ size_t classifier_memory_bytes(const struct classifier *classifier)
 
 void classifier_zero_gradient(struct classifier *classifier)
 {
+    classifier->threshold_gradient = 0;
     for (size_t k = 0; k < classifier->config.datasets; k++) {
         size_t values = owned_rows(classifier, k) * (size_t)classifier->config.embedding;
         if (values > 0) {

@@ -43,7 +43,8 @@ struct classifier;
 
 struct classifier_sums {
     double loss; /* sum over this worker's own samples of weight * L_i */
-    double correct; /* own samples whose target has the largest cosine among the classes compared */
+    double
+        correct; /* own samples whose target has the largest cosine among the classes compared; with a unified threshold: is above it, and alone so */
     double
         margin[MARGIN_SUMS]; /* for classifier_advance_margin: to be added up over all rounds and workers */
     struct error
@@ -82,8 +83,8 @@ void classifier_layout(const uint32_t *classes, size_t datasets, uint32_t rows_m
 /* Lets what the centres hold so far count for `kept` times as much (0 to 1) as what is added from now on. */
 void classifier_forget(struct classifier *classifier, double kept);
 
-/* The running values that the margin has, the same on every worker, as a group called "margin"; without parameters
- * where there are none. */
+/* What the margin has, the same on every worker, as a group called "margin": its running values, or a threshold that is
+ * trained (its gradient here: this worker's part). Without parameters where there is nothing. */
 struct parameter_group classifier_margin_group(struct classifier *classifier);
 /* Takes a step into them: `sums` of all workers' rounds. */
 void classifier_advance_margin(struct classifier *classifier, const double sums[MARGIN_SUMS]);

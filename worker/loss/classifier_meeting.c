@@ -113,6 +113,9 @@ static enum status create_exchange_groups(struct classifier *classifier, struct 
     struct exchange *exchange = classifier->exchange;
     const struct exchange_operations *operations = exchange->operations;
     enum status status = STATUS_OK;
+    if (classifier->unified) {
+        return status; /* there is nothing to reduce */
+    }
     if (classifier->global && !classifier->everyone) {
         status = operations->group_create(exchange, 0, exchange->size, &classifier->everyone, error);
     }

@@ -2,6 +2,7 @@
 #include "worker/loss/classifier_delivery.h"
 #include "worker/loss/classifier_score.h"
 #include "worker/loss/classifier_tile.h"
+#include "worker/loss/threshold.h"
 
 #include <math.h>
 #include <string.h>
@@ -242,6 +243,34 @@ static void finish_sample(struct classifier *classifier, int i)
     }
 }
 
+/* The same with a unified threshold, from what this worker alone knows: whoever has a rival above it takes a right answer
+ * back. */
+static void finish_by_threshold(struct classifier *classifier, int i)
+{
+    double scale = classifier->config.scale, threshold = (double)classifier->threshold;
+    double weight = classifier->config.margin.value[UNIFACE_LAMBDA];
+    struct scored *scored = &classifier->scored[i];
+    scored->loss = weight * classifier->local_sum[i];
+    scored->correct = scale * (double)classifier->largest[i] > threshold ? -1.0 : 0.0;
+    classifier->factor[i] = (float)(scored->share * weight * scale);
+    if (scored->target_owned) {
+        double below = threshold - scale * sample_margin_forward(&scored->margin, scored->target_cosine);
+        double slope = -scored->share * scale * threshold_slope(below); /* d loss / d psi */
+        scored->loss += threshold_loss(below);
+        scored->correct += scale * scored->target_cosine > threshold ? 1.0 : 0.0;
+        scored->target_slope = slope * sample_margin_backward(&scored->margin, scored->target_cosine);
+        classifier->threshold_gradient -= (float)(slope / scale);
+    }
+}
+
+static void add_threshold_gradient(struct classifier *classifier)
+{
+    for (int t = 0; t < classifier->config.threads && classifier->unified; t++) {
+        classifier->threshold_gradient -=
+            (float)(classifier->part[t].threshold_slope / classifier->config.scale);
+    }
+}
+
 /* Sends the gradient of each of the `present` scored samples back to the worker it came from, which has `count` in the round. */
 static enum status send_back(struct classifier *classifier, int count, int present, struct error *error)
 {
@@ -294,7 +323,7 @@ static void take_back(struct classifier *classifier, int count, const float *emb
             grad[j] = (float)(((double)in[j] - dot * unit) * inverse + norm_slope * unit);
         }
         sums->loss += weight * ((double)in[dimension + RETURN_LOSS] + norm_loss);
-        sums->correct += (double)in[dimension + RETURN_CORRECT];
+        sums->correct += in[dimension + RETURN_CORRECT] > 0.5f ? 1.0 : 0.0;
     }
 }
 
@@ -322,14 +351,15 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
         return status;
     }
     score_forward(classifier, present);
-    status = reduce_denominators(classifier, present, error);
+    status = classifier->unified ? STATUS_OK : reduce_denominators(classifier, present, error);
     if (status != STATUS_OK) {
         return status;
     }
     for (int i = 0; i < present; i++) {
-        finish_sample(classifier, i);
+        (classifier->unified ? finish_by_threshold : finish_sample)(classifier, i);
     }
     score_backward(classifier);
+    add_threshold_gradient(classifier);
     status = send_back(classifier, count, present, error);
     if (status == STATUS_OK) {
         take_back(classifier, count, embedding, sample, global_batch, grad_embedding, sums);

@@ -2,6 +2,7 @@
 
 #include "worker/loss/classifier_tile.h"
 #include "worker/loss/crossing.h"
+#include "worker/loss/threshold.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -178,6 +179,11 @@ static void forward_chunk(struct classifier *classifier, const struct chunk *chu
             struct tile tile = tile_of(classifier, chunk, meeting, part);
             tile_cosines(&tile);
             mask_targets(classifier, chunk, meeting, &tile);
+            if (classifier->unified) {
+                threshold_accumulate(&tile, (float)classifier->config.scale, classifier->threshold,
+                                     part->largest + meeting->first, part->sum + meeting->first);
+                continue;
+            }
             tile_accumulate(&tile, (float)classifier->config.scale, part->largest + meeting->first,
                             part->sum + meeting->first);
             if (part->nearest) {
@@ -190,6 +196,7 @@ static void forward_chunk(struct classifier *classifier, const struct chunk *chu
 static void forward_thread(struct classifier *classifier, int thread, int count)
 {
     struct thread_part *part = &classifier->part[thread];
+    part->threshold_slope = 0;
     for (int i = 0; i < count; i++) {
         part->largest[i] = TILE_NO_RIVAL;
         part->sum[i] = 0;
@@ -219,7 +226,9 @@ static void merge_threads(struct classifier *classifier, int count)
         }
         for (int t = 0; t < classifier->config.threads; t++) {
             const struct thread_part *part = &classifier->part[t];
-            sum += part->sum[i] * exp(scale * ((double)part->largest[i] - (double)largest));
+            sum += classifier->unified
+                       ? part->sum[i]
+                       : part->sum[i] * exp(scale * ((double)part->largest[i] - (double)largest));
         }
         classifier->largest[i] = largest;
         classifier->local_sum[i] = sum;
@@ -262,6 +271,11 @@ static void forward_pairs(struct classifier *classifier)
         float *largest = &classifier->largest[pair->scored];
         double scale = classifier->config.scale;
         float slope, rival = counts_as(classifier, pair, &slope);
+        if (classifier->unified) {
+            *sum += threshold_loss(scale * (double)pair->cosine - (double)classifier->threshold);
+            *largest = pair->cosine > *largest ? pair->cosine : *largest;
+            continue;
+        }
         if (rival > *largest) {
             *sum *= exp(scale * ((double)*largest - (double)rival));
             *largest = rival;
@@ -287,14 +301,19 @@ void score_forward(struct classifier *classifier, int count)
 
 /* Turns the cosines of a tile into slopes, the targets' too. */
 static void slope_tile(struct classifier *classifier, const struct chunk *chunk,
-                       const struct meeting *meeting, const struct tile *tile, float *row_dot)
+                       const struct meeting *meeting, const struct tile *tile, struct thread_part *part)
 {
+    float *row_dot = part->row_dot, scale = (float)classifier->config.scale;
+    const float *factor = classifier->factor + meeting->first;
     if (!meeting->kept) {
         tile_cosines(tile);
         mask_targets(classifier, chunk, meeting, tile);
     }
-    tile_slopes(tile, (float)classifier->config.scale, classifier->largest + meeting->first,
-                classifier->factor + meeting->first, row_dot);
+    if (classifier->unified) {
+        part->threshold_slope += threshold_slopes(tile, scale, classifier->threshold, factor, row_dot);
+    } else {
+        tile_slopes(tile, scale, classifier->largest + meeting->first, factor, row_dot);
+    }
     for (int i = 0; i < tile->samples; i++) {
         const struct scored *scored = &classifier->scored[meeting->first + i];
         int row = target_row(classifier, chunk, meeting, scored);
@@ -313,7 +332,7 @@ static void backward_meeting(struct classifier *classifier, const struct chunk *
     size_t dimension = (size_t)tile.dimension;
     float *gradient = classifier->block[chunk->dataset].gradient + chunk_offset(classifier, chunk);
     float *grad_embedding = part->grad_embedding + (size_t)meeting->first * dimension;
-    slope_tile(classifier, chunk, meeting, &tile, part->row_dot);
+    slope_tile(classifier, chunk, meeting, &tile, part);
     if (!meeting->row) {
         tile_spread(&tile, part->row_dot, gradient, grad_embedding);
         return;
@@ -356,10 +375,16 @@ static void slope_pairs(struct classifier *classifier)
 {
     for (size_t p = 0; p < classifier->pairs; p++) {
         struct crossing_pair *pair = &classifier->pair[p];
+        float factor = classifier->factor[pair->scored];
+        if (classifier->unified) {
+            double x = classifier->config.scale * (double)pair->cosine - (double)classifier->threshold;
+            pair->slope = factor * (float)threshold_slope(x);
+            classifier->part[0].threshold_slope += (double)pair->slope;
+            continue;
+        }
         float slope, rival = counts_as(classifier, pair, &slope);
         double behind = (double)rival - (double)classifier->largest[pair->scored];
-        pair->slope =
-            classifier->factor[pair->scored] * slope * (float)exp(classifier->config.scale * behind);
+        pair->slope = factor * slope * (float)exp(classifier->config.scale * behind);
     }
 }
 

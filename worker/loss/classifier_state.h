@@ -82,6 +82,7 @@ struct thread_part {
     double *sum; /* [round_max] */
     float *grad_embedding; /* [round_max][D], in order of dataset */
     float *tile; /* [round_max][chunk_rows]: cosines that are not kept */
+    double threshold_slope; /* d loss / d logit, summed over rivals */
     float *row_dot; /* [chunk_rows] */
     float *rival; /* [chunk_rows]: what a sample's rivals count as; NULL: their cosines */
     /* With identity groups, a meeting's rows one behind the other. */
@@ -126,8 +127,10 @@ struct classifier {
     struct delivery *delivery; /* classifier_delivery.c */
     int *dataset_first; /* [datasets + 1]: where its samples begin in order of dataset */
 
-    struct parameter margin_parameter[MARGIN_RUNNING]; /* of the running values */
+    struct parameter margin_parameter[MARGIN_RUNNING]; /* of the running values, or of the threshold */
     float running[MARGIN_RUNNING];
+    bool unified; /* UniFace (threshold.h): nothing is reduced */
+    float threshold, threshold_gradient;
 
     struct crossing_pair *pair;
     struct crossing_draw *draw; /* of the same index */

@@ -112,6 +112,9 @@ struct sample_margin sample_margin_of(const struct margin_choice *choice, const 
     case MARGIN_ELASTIC_ARC:
         margin.margin.m2 = draw_margin(value, draw);
         break;
+    case MARGIN_UNIFACE:
+        margin.margin.m3 = value[UNIFACE_M];
+        break;
     case MARGIN_ELASTIC_COS:
         margin.margin.m3 = draw_margin(value, draw);
         break;
