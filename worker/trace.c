@@ -161,6 +161,7 @@ enum status trace_root(struct trace *trace, const struct trace_step *step, struc
     set_int(&root, "seed", (int64_t)step->seed);
     set_string(&root, "scope", step->scope_all ? "all" : "dataset");
     set_double(&root, "crossing_dropout", step->crossing_dropout);
+    set_double(&root, "filter", step->filter);
     set_string(&root, "arch", step->network.arch);
     set_int(&root, "input", step->network.input);
     set_int(&root, "embedding", step->network.embedding);

@@ -43,7 +43,7 @@ struct trace_step {
     struct margin_choice margin; /* attributes margin_name, and margin: its parameters */
     uint64_t seed;
     bool scope_all; /* attribute scope: "all" or "dataset" */
-    double crossing_dropout;
+    double crossing_dropout, filter;
     const uint32_t *home; /* array of the same name [all classes] (worker/loss/identity.h); NULL: none */
     struct network network; /* attributes arch, input, embedding, width, dropout */
     double momentum, weight_decay, clip;

@@ -130,6 +130,7 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
                                            .scale = config->loss.scale,
                                            .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
                                            .crossing_dropout = config->loss.crossing_dropout,
+                                           .filter = config->loss.filter,
                                            .centres = config->identity.unify == CONFIG_UNIFY_DISCOVER,
                                            .seed = config->run.seed,
                                            .round_max = trainer->exchange->size * config->batch.lane,

@@ -48,6 +48,7 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
                               .margin = config->loss.margin,
                               .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
                               .crossing_dropout = config->loss.crossing_dropout,
+                              .filter = config->loss.filter,
                               .home = trainer->identity ? trainer->identity->home : NULL,
                               .network = config->model,
                               .momentum = config->optimizer.momentum,

@@ -64,6 +64,7 @@ struct config {
         double scale;
         enum config_scope scope;
         double crossing_dropout;
+        double filter; /* 0: none */
     } loss;
     struct {
         enum config_unify unify;

@@ -104,6 +104,10 @@ static const struct config_row rows[] = {
      "classes a sample is compared with: every dataset's, or its own dataset's"},
     {"loss.crossing_dropout", CONFIG_DOUBLE, OFFSET(loss.crossing_dropout), 0, 0, 1, NULL, "0", true,
      "with scope dataset: probability that a class of another dataset is compared with too"},
+    {"loss.filter", CONFIG_DOUBLE, OFFSET(loss.filter), 0, 0, 1, NULL, "0", true,
+     "classes whose cosine with the sample is above this, its own excepted, are left out of its denominator; "
+     "0: "
+     "none"},
     {"identity.unify", CONFIG_CHOICE, OFFSET(identity.unify), 0, 0, 0, "none|file|discover", "file", true,
      "who is one person in several datasets, whose classes share a row: nobody, those of identity.file, or "
      "those "

@@ -322,6 +322,13 @@ def clamp(cosine):
     return cosine.clamp(-1 + COSINE_CLAMP, 1 - COSINE_CLAMP)
 
 
+def left_in(trace, cosine, right):
+    """The logits of rivals, the target having psi `right`; -inf where loss.filter leaves one out."""
+    logits = float(trace["scale"]) * rival_values(trace, cosine, right)
+    threshold = float(trace.attributes.get("filter", 0))
+    return logits.masked_fill(cosine > threshold, -math.inf) if threshold > 0 else logits
+
+
 def crossing_logits(trace, unit, weight, rows, right):
     """For the samples `rows`, the logits of their drawn classes, filled up with -inf."""
     drawn = [trace.drawn.get(int(row), []) for row in rows]
@@ -329,7 +336,7 @@ def crossing_logits(trace, unit, weight, rows, right):
     filled = []
     for row, classes, psi_of_target in zip(rows, drawn, right):
         cosine = clamp(weight[torch.tensor(classes, dtype=torch.int64)] @ unit[row])
-        filled.append(F.pad(float(trace["scale"]) * rival_values(trace, cosine, psi_of_target), (0, width - len(classes)), value=-math.inf))
+        filled.append(F.pad(left_in(trace, cosine, psi_of_target), (0, width - len(classes)), value=-math.inf))
     return torch.stack(filled)
 
 
@@ -354,7 +361,7 @@ def sample_losses(trace, x, weights, dataset, label, samples):
         place = torch.arange(len(rows))
         trace.target_cosines[rows] = cosine[place, target].detach()
         right = target_psi(trace, cosine[place, target], norm[rows], samples[rows])
-        logits = scale * rival_values(trace, cosine, right[:, None])
+        logits = left_in(trace, cosine, right[:, None])
         logits = logits.index_put((place, target), scale * right)
         if not whole:
             logits = torch.cat([logits, crossing_logits(trace, unit, everything, rows, right)], 1)

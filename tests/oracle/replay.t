@@ -88,6 +88,13 @@ dozen="--set data.datasets=[$manifests]
     traced dozen-3 3 --set loss.margin="{name: uniface, lambda: 0.7}" --set loss.crossing_dropout=0.1 $dozen
 }
 
+# Rivals above a threshold left out: of tiles, of drawn classes, of groups.
+# shellcheck disable=SC2086
+{
+    traced filter 2 --set loss.filter=0.05 --set loss.margin=arcface --set loss.scope=all
+    traced filter-3 3 --set loss.filter=0.05 --set loss.margin=cosface $groups --set loss.crossing_dropout=0.3
+}
+
 # The replay notices what is wrong: one weight, one label, one drawn class.
 # spoiled WHAT PYTHON: of the trace of arcface
 spoiled() {
@@ -109,6 +116,8 @@ spoiled "fewer drawn classes" "
         draws = trace['crossing'][...][::2]
         del trace['crossing']
         trace['crossing'] = draws"
+rm -rf "$work/arcface" && mv "$work/filter-3" "$work/arcface"
+spoiled "another filter" "trace.attrs['filter'] = 0.1"
 rm -rf "$work/arcface" && mv "$work/groups-3" "$work/arcface"
 spoiled "a class less in a group" "
         home = trace['home'][...]

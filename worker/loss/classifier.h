@@ -33,6 +33,7 @@ struct classifier_config {
     double scale;
     bool scope_all; /* denominators run over every dataset's classes */
     double crossing_dropout; /* with scope dataset: probability of each other dataset's class */
+    double filter; /* rivals with a larger cosine are left out of the denominator; 0: none */
     bool centres; /* gathers the centres of the owned classes */
     uint64_t seed;
     int round_max; /* samples of one round: workers * lane batch */

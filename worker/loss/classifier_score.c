@@ -122,9 +122,13 @@ static int target_row(const struct classifier *classifier, const struct chunk *c
     return meeting->row[low] == row ? low : -1;
 }
 
-static void mask_targets(const struct classifier *classifier, const struct chunk *chunk,
-                         const struct meeting *meeting, const struct tile *tile)
+/* Leaves as cosines in the tile those of the samples' rivals. */
+static void mask_tile(const struct classifier *classifier, const struct chunk *chunk,
+                      const struct meeting *meeting, const struct tile *tile)
 {
+    if (classifier->config.filter > 0) {
+        tile_filter(tile, (float)classifier->config.filter);
+    }
     for (int i = 0; i < tile->samples; i++) {
         int row = target_row(classifier, chunk, meeting, &classifier->scored[meeting->first + i]);
         if (row >= 0) {
@@ -178,7 +182,7 @@ static void forward_chunk(struct classifier *classifier, const struct chunk *chu
         if (meeting->samples > 0) {
             struct tile tile = tile_of(classifier, chunk, meeting, part);
             tile_cosines(&tile);
-            mask_targets(classifier, chunk, meeting, &tile);
+            mask_tile(classifier, chunk, meeting, &tile);
             if (classifier->unified) {
                 threshold_accumulate(&tile, (float)classifier->config.scale, classifier->threshold,
                                      part->largest + meeting->first, part->sum + meeting->first);
@@ -257,6 +261,7 @@ static float counts_as(const struct classifier *classifier, const struct crossin
 static void forward_pairs(struct classifier *classifier)
 {
     int dimension = classifier->config.embedding;
+    float filter = (float)classifier->config.filter;
 #pragma omp parallel for num_threads(classifier->config.threads) schedule(static)
     for (size_t p = 0; p < classifier->pairs; p++) {
         struct crossing_pair *pair = &classifier->pair[p];
@@ -264,6 +269,9 @@ static void forward_pairs(struct classifier *classifier)
         pair->inverse_norm = tile_inverse_norm(weight, dimension);
         pair->cosine = pair->inverse_norm *
                        cblas_sdot(dimension, weight, 1, embedding_of(classifier, (int)pair->scored), 1);
+        if (filter > 0 && pair->cosine > filter) {
+            pair->cosine = TILE_MASKED;
+        }
     }
     for (size_t p = 0; p < classifier->pairs; p++) {
         const struct crossing_pair *pair = &classifier->pair[p];
@@ -307,7 +315,7 @@ static void slope_tile(struct classifier *classifier, const struct chunk *chunk,
     const float *factor = classifier->factor + meeting->first;
     if (!meeting->kept) {
         tile_cosines(tile);
-        mask_targets(classifier, chunk, meeting, tile);
+        mask_tile(classifier, chunk, meeting, tile);
     }
     if (classifier->unified) {
         part->threshold_slope += threshold_slopes(tile, scale, classifier->threshold, factor, row_dot);

@@ -28,6 +28,15 @@ void tile_cosines(const struct tile *tile)
     }
 }
 
+void tile_filter(const struct tile *tile, float threshold)
+{
+    size_t count = (size_t)tile->samples * (size_t)tile->rows;
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        tile->cosine[i] = tile->cosine[i] > threshold ? TILE_MASKED : tile->cosine[i];
+    }
+}
+
 /* The largest of the values and `least`; those that are not a number are passed over. In lanes, because
  * compilers do not dare to reorder a maximum by themselves. */
 static float largest_of(const float *value, int count, float least)

@@ -32,6 +32,9 @@ float tile_inverse_norm(const float *vector, int dimension);
 /* Fills the cosines. */
 void tile_cosines(const struct tile *tile);
 
+/* Masks what is above the threshold. */
+void tile_filter(const struct tile *tile, float threshold);
+
 /* Takes the tile into each sample's running maximum and sum of e^{scale (what a cosine counts as - largest)}:
  * largest [samples], sum [samples], from TILE_NO_RIVAL and 0. */
 void tile_accumulate(const struct tile *tile, float scale, float *largest, double *sum);
