@@ -60,8 +60,10 @@ static double update_rate(const struct bench *bench)
 static const char *algorithm_name(enum conv_algorithm algorithm)
 {
     switch (algorithm) {
-    case CONV_WINOGRAD:
-        return "winograd";
+    case CONV_WINOGRAD_4:
+        return "winograd-4";
+    case CONV_WINOGRAD_7:
+        return "winograd-7";
     case CONV_GEMM:
         return "gemm";
     case CONV_REFERENCE:

@@ -1,4 +1,4 @@
-/* Milliseconds per image of the network's convolutions, by matrix products and by Winograd's algorithm:
+/* Milliseconds per image of the network's convolutions, by matrix products and by Winograd's algorithms:
  * medians of rounds in which all of them take turns.
  *
  * conv_bench [threads [batch [rounds [width]]]], by default 1, 16, 9, 1: the channels are scaled by the
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PASSES = 3, ALGORITHMS = 2, ROUNDS_MOST = 99 };
+enum { PASSES = 3, ALGORITHMS = 3, ROUNDS_MOST = 99 };
 
 static const struct conv_shape shapes[] = {
     {112, 112, 3, 64, 3, 1},  {112, 112, 64, 64, 3, 1}, {112, 112, 64, 64, 3, 2}, {112, 112, 64, 64, 1, 2},
@@ -20,6 +20,7 @@ static const struct conv_shape shapes[] = {
     {7, 7, 512, 512, 3, 1},   {64, 64, 64, 64, 3, 1},   {32, 32, 64, 64, 3, 1},   {16, 16, 128, 128, 3, 1},
     {8, 8, 256, 256, 3, 1},   {4, 4, 512, 512, 3, 1},
 };
+static const enum conv_algorithm algorithms[ALGORITHMS] = {CONV_GEMM, CONV_WINOGRAD_4, CONV_WINOGRAD_7};
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 struct subject {
@@ -58,8 +59,8 @@ static size_t subject_make(struct subject *subject, const struct conv_shape *sha
     subject->weight = values_make(weight);
     subject->grad_weight = values_make(weight);
     for (int a = 0; a < ALGORITHMS; a++) {
-        enum conv_algorithm algorithm = a == 0 ? CONV_GEMM : CONV_WINOGRAD;
-        if (algorithm == CONV_WINOGRAD && (shape->kernel != 3 || shape->stride != 1)) {
+        enum conv_algorithm algorithm = algorithms[a];
+        if (algorithm != CONV_GEMM && (shape->kernel != 3 || shape->stride != 1)) {
             continue;
         }
         if (isa_detect(&isa, &error) != STATUS_OK || conv_create(shape, algorithm, isa, batch, threads, false,
@@ -112,7 +113,7 @@ static void report(struct subject *subject, int rounds)
             qsort(samples, (size_t)rounds, sizeof *samples, compare);
             printf(" %8.3f", samples[rounds / 2]);
         }
-        printf(a == 0 ? "  |" : "\n");
+        printf(a + 1 < ALGORITHMS ? "  |" : "\n");
     }
 }
 
@@ -142,8 +143,8 @@ int main(int argc, char **argv)
         }
     }
     printf("ms/image, %d threads, batch %d, %d rounds\n", threads, batch, rounds);
-    printf("%-26s %8s %8s %8s  | %8s %8s %8s\n", "input, channels, kernel/stride", "gemm fwd", "data",
-           "weight", "win fwd", "data", "weight");
+    printf("%-26s %8s %8s %8s  | %8s %8s %8s  | %8s %8s %8s\n", "input, channels, kernel/stride", "gemm fwd",
+           "data", "weight", "4x4 fwd", "data", "weight", "7x7 fwd", "data", "weight");
     for (int i = 0; i < SHAPES; i++) {
         report(&subjects[i], rounds);
     }

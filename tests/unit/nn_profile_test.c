@@ -111,7 +111,7 @@ static void winograd_does_with_fewer_operations(void **state)
     (void)state;
     struct conv_shape shape = {56, 56, 64, 64, 3, 1};
     struct conv *conv;
-    assert_int_equal(conv_create(&shape, CONV_WINOGRAD, ISA_GENERIC, BATCH, 1, false, &conv, &error),
+    assert_int_equal(conv_create(&shape, CONV_WINOGRAD_4, ISA_GENERIC, BATCH, 1, false, &conv, &error),
                      STATUS_OK);
     double direct = conv_operations_direct(&shape, BATCH);
     assert_true(direct == 2.0 * 9 * 64 * 64 * 56 * 56 * BATCH);

@@ -33,7 +33,7 @@ struct iresnet_config {
     int micro_batches; /* between two changes of the weights; 0: many. With one, what the convolutions make of
                           the weights is not kept: each pass makes it in the common scratch. */
     bool train; /* false: no memory for gradients and the backward pass */
-    bool recompute; /* keep only what blocks hand on, and no transformed weights; the rest is computed again
+    bool recompute; /* keep only what blocks hand on; the rest is computed again
                        when the backward pass needs it, to the same bits */
     enum iresnet_kernels kernels;
 };

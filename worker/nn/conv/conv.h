@@ -1,8 +1,14 @@
 /* Convolution, 3x3 (padding 1) or 1x1 (padding 0), stride 1 or 2, without bias.
  *
  * Layouts in memory: activations NHWC; weights [kernel][kernel][channels_in][channels_out] (HWIO), whatever
- * the files hold. The algorithm is chosen per shape by a documented rule (conv.c); CONV_REFERENCE, a plain
- * loop nest, is always there and is what the others are tested against.
+ * the files hold. CONV_REFERENCE, a plain loop nest, is always there and is what the others are tested against.
+ *
+ * CONV_AUTO takes, for all three passes (the measurements are with the rule, in conv.c):
+ *   CONV_GEMM        1x1, stride 2, fewer than 16 channels on a side, fewer than 8 tiles of 4x4 in a batch, or
+ *                    images that fill less than a third of their tiles;
+ *   CONV_WINOGRAD_7  where that leaves at most 3/4 of CONV_WINOGRAD_4's products (2/3 without AVX-512) and the batch
+ *                    has 8 tiles of 7x7 or more: 112, 56 and 28 with AVX-512, 14 from two images, 7 from eight;
+ *   CONV_WINOGRAD_4  else, as for 64, 32, 16, 8 and 4.
  *
  * The element by element work before and after a convolution can ride on it: it normalises and activates its
  * input as it reads it (struct conv_input), and lets a visitor see its output while that is in the cache.
@@ -24,7 +30,9 @@ enum conv_algorithm {
     CONV_AUTO,
     CONV_REFERENCE, /* loops, double accumulation */
     CONV_GEMM, /* im2col per block of rows and a matrix product; 1x1 is that alone */
-    CONV_WINOGRAD /* F(4x4,3x3): 3x3 stride 1 (Lavin and Gray, arXiv 1509.09308) */
+    /* For 3x3 of stride 1, by tiles of the output (Lavin and Gray, arXiv 1509.09308): */
+    CONV_WINOGRAD_4, /* F(4x4,3x3): 36 products for 144 multiplications, errors of 1e-6 */
+    CONV_WINOGRAD_7 /* F(7x7,3x3): 81 products for 441, errors of 1e-5 */
 };
 
 struct conv_shape {
@@ -57,22 +65,21 @@ struct conv_visitor {
 
 struct conv;
 
-/* Plans a convolution for micro-batches of up to `batch_max` images on `threads` threads. The plan owns its
- * transformed weights, made once after each change of the weights; or, if `frugal`, makes them in the scratch
- * for each pass that needs them. Scratch is the caller's (conv_scratch_bytes, 64-byte aligned, shared by all
- * plans that do not run at the same time). */
+/* Plans a convolution for micro-batches of up to `batch_max` images on `threads` threads. What a pass makes of
+ * the weights is kept by the plan until they change, if that is no larger than they; or, if `frugal`, made in the
+ * scratch for each pass that needs it, as Winograd's transformed weights always are. Scratch is the caller's
+ * (conv_scratch_bytes, 64-byte aligned, shared by all plans that do not run at the same time). */
 enum status conv_create(const struct conv_shape *shape, enum conv_algorithm algorithm, enum isa isa,
                         int batch_max, int threads, bool frugal, struct conv **conv, struct error *error);
 void conv_free(struct conv *conv);
 size_t conv_scratch_bytes(const struct conv *conv);
-/* What the plan itself holds, transformed weights above all. */
+/* What the plan itself holds. */
 size_t conv_memory_bytes(const struct conv *conv);
 enum conv_algorithm conv_algorithm_of(const struct conv *conv);
 const struct conv_shape *conv_shape_of(const struct conv *conv);
 
 /* Floating-point operations (a multiplication and an addition are two) of one pass over `batch` images: what
- * the definition takes, padding included; and what the plan's algorithm does, its transforms included, those
- * of new weights with the forward pass. */
+ * the definition takes, padding included; and what the plan's algorithm does, its transforms included. */
 double conv_operations_direct(const struct conv_shape *shape, int batch);
 double conv_operations(const struct conv *conv, enum conv_pass pass, int batch);
 

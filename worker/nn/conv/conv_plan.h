@@ -9,7 +9,8 @@
 
 struct conv_methods {
     enum conv_algorithm algorithm;
-    /* Floats of weights in the algorithm's own form that the plan is to own: conv->derived. */
+    int tile; /* the side of Winograd's tiles; 0 */
+    /* Floats of weights in the algorithm's own form that the plan is to own, conv->derived; NULL: none. */
     size_t (*derived_count)(const struct conv *conv);
     size_t (*scratch_bytes)(const struct conv *conv);
     /* Floating-point operations of a pass; NULL: those of the definition. */
@@ -22,7 +23,8 @@ struct conv_methods {
                             const float *grad_output, float *grad_weight, void *scratch);
 };
 
-extern const struct conv_methods conv_reference_methods, conv_gemm_methods, conv_winograd_methods;
+extern const struct conv_methods conv_reference_methods, conv_gemm_methods;
+extern const struct conv_methods conv_winograd_4_methods, conv_winograd_7_methods;
 
 struct conv {
     struct conv_shape shape;

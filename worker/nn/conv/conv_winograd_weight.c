@@ -17,7 +17,7 @@
  * at least: the sums are read and written once a chunk. */
 enum { OWN_CHUNK = 512 << 10, COMMON_CHUNK = 12 << 20, OWN_TILES = 24, COMMON_TILES = 48 };
 /* Rows of a block when going by rows. */
-enum { BLOCK_ROWS = 64 };
+enum { BLOCK_ROWS = 24 };
 
 /* What a thread sees of the pass. */
 struct view {
@@ -40,7 +40,7 @@ static size_t chunk_tiles(const struct conv *conv)
 
 static size_t sums_count(const struct conv *conv)
 {
-    return WINOGRAD_PLANES * winograd_weight_stride(conv);
+    return winograd_planes(conv) * winograd_weight_stride(conv);
 }
 
 static size_t block_stride(const struct conv *conv)
@@ -57,7 +57,8 @@ static void barrier(const struct view *view)
 
 static void transform_chunk(const struct view *view, size_t begin, size_t end)
 {
-    const struct winograd_transforms *transforms = winograd_transforms_of(view->conv->isa);
+    const struct winograd_transforms *transforms =
+        winograd_transforms_of(view->conv->isa, view->conv->methods->tile);
     size_t first = conv_share(end - begin, view->part, view->parts);
     size_t last = conv_share(end - begin, view->part + 1, view->parts);
     transforms->input(&view->in, view->input, begin + first, begin + last, view->zeros,
@@ -67,17 +68,17 @@ static void transform_chunk(const struct view *view, size_t begin, size_t end)
 }
 
 /* Rows [row, row + rows) of a plane's sum. */
-static void multiply(const struct view *view, int plane, size_t row, size_t rows, size_t tiles, bool add,
+static void multiply(const struct view *view, size_t plane, size_t row, size_t rows, size_t tiles, bool add,
                      float *sum)
 {
     const struct product_kernels *products = product_kernels_of(view->conv->isa);
     size_t pitch = winograd_pitch_out(view->conv), panel = products->panel;
     struct product product = {.rows = rows,
                               .depth = tiles,
-                              .left = view->input_planes + (size_t)plane * view->input_stride + row,
+                              .left = view->input_planes + plane * view->input_stride + row,
                               .left_row = 1,
                               .left_depth = winograd_pitch_in(view->conv),
-                              .right = view->output_planes + (size_t)plane * view->output_stride,
+                              .right = view->output_planes + plane * view->output_stride,
                               .right_depth = pitch,
                               .result = sum,
                               .result_row = pitch,
@@ -93,7 +94,8 @@ static void multiply(const struct view *view, int plane, size_t row, size_t rows
 /* Rows [begin, end) of the gradient, back from the transform domain; `sums` begins with row `begin`. */
 static void finish(const struct view *view, const float *sums, size_t stride, size_t begin, size_t end)
 {
-    const struct winograd_transforms *transforms = winograd_transforms_of(view->conv->isa);
+    const struct winograd_transforms *transforms =
+        winograd_transforms_of(view->conv->isa, view->conv->methods->tile);
     size_t rows = (size_t)view->conv->shape.channels_in, channels = (size_t)view->conv->shape.channels_out;
     for (size_t row = begin; row < end; row++, sums += winograd_pitch_out(view->conv)) {
         transforms->weight_gradient(channels, sums, stride, view->grad_weight + row * channels,
@@ -114,10 +116,11 @@ static void accumulate(const struct view *view, size_t begin, size_t end)
         size_t at = conv_share(count, i, chunks), tiles = conv_share(count, i + 1, chunks) - at;
         transform_chunk(view, begin + at, begin + at + tiles);
         barrier(view);
-        int last = (int)conv_share(WINOGRAD_PLANES, view->part + 1, view->parts);
-        for (int plane = (int)conv_share(WINOGRAD_PLANES, view->part, view->parts); plane < last; plane++) {
+        size_t last = conv_share(winograd_planes(conv), view->part + 1, view->parts);
+        for (size_t plane = conv_share(winograd_planes(conv), view->part, view->parts); plane < last;
+             plane++) {
             multiply(view, plane, 0, (size_t)conv->shape.channels_in, tiles, i > 0,
-                     view->sums + (size_t)plane * winograd_weight_stride(conv));
+                     view->sums + plane * winograd_weight_stride(conv));
         }
         barrier(view);
     }
@@ -128,7 +131,7 @@ static void add_threads(const struct conv *conv, float *sums, size_t row, size_t
 {
     size_t pitch = winograd_pitch_out(conv);
     for (int thread = 1; thread < threads; thread++) {
-        for (size_t plane = 0; plane < WINOGRAD_PLANES; plane++) {
+        for (size_t plane = 0; plane < winograd_planes(conv); plane++) {
             float *to = sums + plane * winograd_weight_stride(conv) + row * pitch;
             const float *from = to + (size_t)thread * sums_count(conv);
             for (size_t i = 0; i < rows * pitch; i++) {
@@ -147,8 +150,8 @@ static void by_tiles(struct view view, int batch, int thread, int threads)
     size_t begin = conv_share(rows, thread, threads), end = conv_share(rows, thread + 1, threads);
     view.part = 0;
     view.parts = 1;
-    view.input_planes += (size_t)thread * winograd_planes_count(conv, chunk_tiles(conv));
-    view.output_planes += (size_t)thread * winograd_planes_count(conv, chunk_tiles(conv));
+    view.input_planes += (size_t)thread * winograd_planes_floats(conv, chunk_tiles(conv));
+    view.output_planes += (size_t)thread * winograd_planes_floats(conv, chunk_tiles(conv));
     view.sums += (size_t)thread * sums_count(conv);
     accumulate(&view, conv_share(tiles, thread, threads), conv_share(tiles, thread + 1, threads));
 #pragma omp barrier
@@ -171,14 +174,14 @@ static void by_rows(const struct view *view, int batch)
     const struct conv *conv = view->conv;
     size_t tiles = winograd_batch_tiles(conv, batch), rows = (size_t)conv->shape.channels_in;
     size_t stride = block_stride(conv);
-    float *sums = view->sums + (size_t)view->part * WINOGRAD_PLANES * stride;
+    float *sums = view->sums + (size_t)view->part * winograd_planes(conv) * stride;
     int blocks = (int)winograd_pieces(rows, BLOCK_ROWS);
     transform_chunk(view, 0, tiles);
     barrier(view);
     for (int i = view->part; i < blocks; i += view->parts) {
         size_t row = conv_share(rows, i, blocks), count = conv_share(rows, i + 1, blocks) - row;
-        for (int plane = 0; plane < WINOGRAD_PLANES; plane++) {
-            multiply(view, plane, row, count, tiles, false, sums + (size_t)plane * stride);
+        for (size_t plane = 0; plane < winograd_planes(conv); plane++) {
+            multiply(view, plane, row, count, tiles, false, sums + plane * stride);
         }
         finish(view, sums, stride, row, row + count);
     }
@@ -196,7 +199,7 @@ void conv_winograd_weight(struct conv *conv, int batch, const struct conv_input 
 {
     size_t tiles = chunk_tiles(conv);
     size_t teams = winograd_weights_large(conv) ? 1 : (size_t)conv->threads;
-    float *zeros = scratch, *planes = zeros + winograd_zeros_count(conv);
+    float *zeros = scratch, *planes = zeros + winograd_zeros_floats(conv);
     struct view whole = {.conv = conv,
                          .in = winograd_images_in(conv, batch),
                          .out = winograd_images_out(conv, batch),
@@ -207,9 +210,9 @@ void conv_winograd_weight(struct conv *conv, int batch, const struct conv_input 
                          .input_stride = winograd_plane_stride(tiles * winograd_pitch_in(conv)),
                          .output_stride = winograd_plane_stride(tiles * winograd_pitch_out(conv))};
     whole.input_planes = planes;
-    whole.output_planes = planes + WINOGRAD_PLANES * whole.input_stride;
-    whole.sums = planes + teams * winograd_planes_count(conv, tiles);
-    memset(zeros, 0, winograd_zeros_count(conv) * sizeof *zeros);
+    whole.output_planes = planes + winograd_planes(conv) * whole.input_stride;
+    whole.sums = planes + teams * winograd_planes_floats(conv, tiles);
+    memset(zeros, 0, winograd_zeros_floats(conv) * sizeof *zeros);
 #pragma omp parallel num_threads(conv->threads)
     {
         struct view view = whole;
@@ -227,14 +230,14 @@ void conv_winograd_weight(struct conv *conv, int batch, const struct conv_input 
 
 size_t conv_winograd_weight_scratch(const struct conv *conv)
 {
-    size_t threads = (size_t)conv->threads, planes = winograd_planes_count(conv, chunk_tiles(conv));
+    size_t threads = (size_t)conv->threads, planes = winograd_planes_floats(conv, chunk_tiles(conv));
     if (!winograd_weights_large(conv)) {
-        return winograd_zeros_count(conv) + threads * (planes + sums_count(conv));
+        return winograd_zeros_floats(conv) + threads * (planes + sums_count(conv));
     }
     /* A smaller batch may go by rows where the largest does not. */
-    size_t sums = threads * WINOGRAD_PLANES * block_stride(conv);
+    size_t sums = threads * winograd_planes(conv) * block_stride(conv);
     if (!rows_suffice(conv, conv->batch_max) && sums_count(conv) > sums) {
         sums = sums_count(conv);
     }
-    return winograd_zeros_count(conv) + planes + sums;
+    return winograd_zeros_floats(conv) + planes + sums;
 }

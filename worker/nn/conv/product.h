@@ -39,12 +39,8 @@ struct product_kernels {
     size_t panel; /* columns of a panel: a divisor or a multiple of PRODUCT_PITCH */
     /* `columns`: at most `panel`, a multiple of the vector's length. */
     void (*multiply)(const struct product *product);
-    /* From `matrix` [rows][columns] in panels to one panel of its transpose: rows first, ..., first + width,
-     * as panel [columns][width]. Rows from `rows` on are zero. */
-    void (*transpose)(const float *matrix, size_t rows, size_t columns, size_t first, size_t width,
-                      float *panel);
-    /* The same from a matrix whose rows lie `stride` floats apart: rows 0, ..., width of it, of which there
-     * are `rows`, as panel [columns][width]. */
+    /* From a matrix whose rows lie `stride` floats apart to one panel of its transpose: rows 0, ..., width of
+     * it, of which there are `rows`, as panel [columns][width]. Rows from `rows` on are zero. */
     void (*turn)(const float *matrix, size_t stride, size_t rows, size_t columns, size_t width, float *panel);
 };
 

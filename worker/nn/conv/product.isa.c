@@ -143,19 +143,6 @@ static void transpose_rows(const float *part, size_t rows, size_t width, size_t 
     }
 }
 
-static void transpose(const float *matrix, size_t rows, size_t columns, size_t first, size_t width,
-                      float *panel)
-{
-    size_t padded = product_pitch(columns), group = VECTORS * VECTOR_FLOATS;
-    for (size_t at = 0; at < columns; at += group) {
-        size_t part = padded - at < group ? padded - at : group;
-        size_t used = columns - at < group ? columns - at : group;
-        for (size_t row = 0; row < width; row += 4)
-            transpose_rows(matrix + at * rows, rows, part, first + row, used, panel + at * width + row,
-                           width);
-    }
-}
-
 static void turn(const float *matrix, size_t stride, size_t rows, size_t columns, size_t width, float *panel)
 {
     size_t fours = columns / 4 * 4;
@@ -170,6 +157,5 @@ extern const struct product_kernels ISA_TABLE(product_kernels);
 const struct product_kernels ISA_TABLE(product_kernels) = {
     .panel = VECTORS * VECTOR_FLOATS,
     .multiply = multiply,
-    .transpose = transpose,
     .turn = turn,
 };

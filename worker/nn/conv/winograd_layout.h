@@ -13,6 +13,9 @@ struct winograd_images winograd_images_out(const struct conv *conv, int batch);
 size_t winograd_pitch_in(const struct conv *conv);
 size_t winograd_pitch_out(const struct conv *conv);
 
+/* The planes: products of a tile for a pair of channels. */
+size_t winograd_planes(const struct conv *conv);
+
 /* Tiles of a batch. */
 size_t winograd_batch_tiles(const struct conv *conv, int batch);
 
@@ -25,15 +28,15 @@ size_t winograd_chunk_tiles(const struct conv *conv, size_t bytes, size_t least)
 size_t winograd_plane_stride(size_t floats);
 
 /* Floats of the planes of `tiles` tiles of input and output. */
-size_t winograd_planes_count(const struct conv *conv, size_t tiles);
+size_t winograd_planes_floats(const struct conv *conv, size_t tiles);
 
 /* Floats of zeros that stand for the pixels outside an image. */
-size_t winograd_zeros_count(const struct conv *conv);
+size_t winograd_zeros_floats(const struct conv *conv);
 
-/* The distance between planes [channels_in][pitch_out] of the weights, or of their gradient. */
+/* The distance between planes [channels_in][pitch_out] of the gradient of the weights. */
 size_t winograd_weight_stride(const struct conv *conv);
 
-/* The transformed weights are larger than the cache of a thread. */
+/* The transformed weights are too large for each thread to read them for a few tiles of its own. */
 bool winograd_weights_large(const struct conv *conv);
 
 /* Pieces of at most `most` that make up `count`. */

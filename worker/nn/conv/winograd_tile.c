@@ -2,40 +2,41 @@
 
 #include <limits.h>
 
-enum { SIDE_MOST = WINOGRAD_TILE + 2, MOSAIC_DOWN_MOST = 4 };
+enum { SIDE_MOST = WINOGRAD_TILE_MOST + 2, MOSAIC_DOWN_MOST = 4 };
 
-static size_t tiles_along(size_t pixels)
+static size_t tiles_along(int tile, size_t pixels)
 {
-    return (pixels + WINOGRAD_TILE - 1) / WINOGRAD_TILE;
+    return (pixels + (size_t)tile - 1) / (size_t)tile;
 }
 
 /* A line of zeros behind each image, and still fewer pixels than in tiles of its own. */
-static bool gains(int side)
+static bool gains(int tile, int side)
 {
-    return (size_t)side + 1 < tiles_along((size_t)side) * WINOGRAD_TILE;
+    return (size_t)side + 1 < tiles_along(tile, (size_t)side) * (size_t)tile;
 }
 
-static size_t mosaic_tiles(size_t images, int side)
+static size_t mosaic_tiles(int tile, size_t images, int side)
 {
-    return tiles_along(images * ((size_t)side + 1) - 1);
+    return tiles_along(tile, images * ((size_t)side + 1) - 1);
 }
 
-struct winograd_images winograd_images(int height, int width, size_t channels, size_t count)
+struct winograd_images winograd_images(int tile, int height, int width, size_t channels, size_t count)
 {
-    struct winograd_images best = {.height = height,
+    struct winograd_images best = {.tile = tile,
+                                   .height = height,
                                    .width = width,
                                    .channels = channels,
                                    .count = count,
-                                   .tiles_down = tiles_along((size_t)height),
-                                   .tiles_across = tiles_along((size_t)width)};
-    if (!gains(height) || !gains(width)) {
+                                   .tiles_down = tiles_along(tile, (size_t)height),
+                                   .tiles_across = tiles_along(tile, (size_t)width)};
+    if (!gains(tile, height) || !gains(tile, width)) {
         return best;
     }
     for (int down = 1; down <= MOSAIC_DOWN_MOST; down++) {
         struct winograd_images mosaic = best;
         mosaic.down = down;
-        mosaic.tiles_down = mosaic_tiles((size_t)down, height);
-        mosaic.tiles_across = mosaic_tiles((count + (size_t)down - 1) / (size_t)down, width);
+        mosaic.tiles_down = mosaic_tiles(tile, (size_t)down, height);
+        mosaic.tiles_across = mosaic_tiles(tile, (count + (size_t)down - 1) / (size_t)down, width);
         if (winograd_tiles(&mosaic) < winograd_tiles(&best)) {
             best = mosaic;
         }
@@ -49,11 +50,11 @@ size_t winograd_tiles(const struct winograd_images *images)
     return images->down > 0 ? each : each * images->count;
 }
 
-size_t winograd_tiles_most(int height, int width, size_t count)
+size_t winograd_tiles_most(int tile, int height, int width, size_t count)
 {
     size_t most = 0;
     for (size_t n = count; n > 0 && n + MOSAIC_DOWN_MOST > count; n--) {
-        struct winograd_images images = winograd_images(height, width, 1, n);
+        struct winograd_images images = winograd_images(tile, height, width, 1, n);
         size_t tiles = winograd_tiles(&images);
         most = tiles > most ? tiles : most;
     }
@@ -71,16 +72,17 @@ struct place {
 static struct place place_of(const struct winograd_images *images, size_t tile)
 {
     size_t each = images->tiles_down * images->tiles_across;
+    int side = images->tile;
     if (images->down > 0) {
-        return (struct place){.top = (int)(tile % images->tiles_down) * WINOGRAD_TILE,
-                              .left = (int)(tile / images->tiles_down) * WINOGRAD_TILE,
+        return (struct place){.top = (int)(tile % images->tiles_down) * side,
+                              .left = (int)(tile / images->tiles_down) * side,
                               .images_down = images->down,
                               .period_down = images->height + 1,
                               .period_across = images->width + 1};
     }
     return (struct place){.image = tile / each,
-                          .top = (int)(tile % each / images->tiles_across) * WINOGRAD_TILE,
-                          .left = (int)(tile % images->tiles_across) * WINOGRAD_TILE,
+                          .top = (int)(tile % each / images->tiles_across) * side,
+                          .left = (int)(tile % images->tiles_across) * side,
                           .images_down = 1,
                           .period_down = INT_MAX,
                           .period_across = INT_MAX};
@@ -151,14 +153,16 @@ static void visit_mosaic(const struct winograd_images *images, size_t tile, int 
                          const struct conv_visitor *visitor)
 {
     struct place place = place_of(images, tile);
-    int row_image[WINOGRAD_TILE], row[WINOGRAD_TILE], column_image[WINOGRAD_TILE], column[WINOGRAD_TILE];
-    along(place.top, WINOGRAD_TILE, place.period_down, images->height, place.images_down, row_image, row);
-    along(place.left, WINOGRAD_TILE, place.period_across, images->width, INT_MAX, column_image, column);
-    for (int i = 0; i < WINOGRAD_TILE; i++) {
-        for (int j = 0, next; j < WINOGRAD_TILE; j = next) {
+    int side = images->tile;
+    int row_image[WINOGRAD_TILE_MOST], row[WINOGRAD_TILE_MOST];
+    int column_image[WINOGRAD_TILE_MOST], column[WINOGRAD_TILE_MOST];
+    along(place.top, side, place.period_down, images->height, place.images_down, row_image, row);
+    along(place.left, side, place.period_across, images->width, INT_MAX, column_image, column);
+    for (int i = 0; i < side; i++) {
+        for (int j = 0, next; j < side; j = next) {
             size_t image = (size_t)column_image[j] * (size_t)images->down + (size_t)row_image[i];
             next = j + 1;
-            while (next < WINOGRAD_TILE && column[j] >= 0 && column[next] == column[j] + next - j) {
+            while (next < side && column[j] >= 0 && column[next] == column[j] + next - j) {
                 next++;
             }
             if (row[i] >= 0 && column[j] >= 0 && image < images->count) {
@@ -181,8 +185,8 @@ void winograd_visit(const struct winograd_images *images, size_t begin, size_t e
         struct place place = place_of(images, tile);
         tiles = images->tiles_across - tile % images->tiles_across;
         tiles = tiles < end - tile ? tiles : end - tile;
-        int width = (int)tiles * WINOGRAD_TILE, right = images->width - place.left;
-        for (int y = place.top; y < place.top + WINOGRAD_TILE && y < images->height; y++) {
+        int width = (int)tiles * images->tile, right = images->width - place.left;
+        for (int y = place.top; y < place.top + images->tile && y < images->height; y++) {
             visitor->written(visitor->context, thread, pixel_number(images, place.image, y, place.left),
                              (size_t)(width < right ? width : right));
         }

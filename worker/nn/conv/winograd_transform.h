@@ -1,14 +1,13 @@
-/* The transforms of Winograd's F(4x4,3x3): a 4x4 tile of the output is computed from the 6x6 tile of the
- * input around it by 36 products per pair of channels instead of 144.
+/* The transforms of Winograd's F(4x4,3x3) and F(7x7,3x3): a tile of the output, 4x4 or 7x7, is computed from the
+ * tile of the input around it, two pixels larger, by as many products per pair of channels as that has pixels: 36
+ * instead of 144, 81 instead of 441.
  *
- * Transformed tensors are [36][tiles][product_pitch(channels)], the 36 planes `stride` floats apart, of
- * which the plane 6 i + j belongs to the interpolation points i (rows) and j (columns).
+ * Transformed tensors are [side * side][tiles][product_pitch(channels)], the planes `stride` floats apart, of
+ * which the plane side * i + j belongs to the interpolation points i (rows) and j (columns).
  *
- * The points are 0, 1/sqrt(2), -1/sqrt(2), sqrt(2), -sqrt(2), infinity. In float32 with 256 channels the
- * greatest error relative to the greatest output is 2.9e-6, where the usual 0, 1, -1, 2, -2, infinity give
- * 1.6e-5 (L2: 1.5e-6 and 3.2e-6). And they are closed under p -> 1/p: the transformed kernel turned round is
- * the transformed kernel with its planes permuted (winograd_turned), so that the backward data pass needs no
- * weights of its own.
+ * The points: 0, 1/sqrt(2), -1/sqrt(2), sqrt(2), -sqrt(2), infinity; and +-1/4, +-11/16, +-9/8, +-9/4, infinity. In
+ * float32 with 256 channels their L2 errors are 1.5e-6 and 1.5e-5, or 0.8e-6 and 0.8e-5 where sums of 64 channels are
+ * added; the usual small integers and their inverses give 3.2e-6 and 6e-5.
  */
 #ifndef DAIL_WORKER_NN_CONV_WINOGRAD_TRANSFORM_H
 #define DAIL_WORKER_NN_CONV_WINOGRAD_TRANSFORM_H
@@ -19,8 +18,6 @@
 #include "worker/nn/conv/winograd_tile.h"
 
 #include <stddef.h>
-
-enum { WINOGRAD_PLANES = 36 };
 
 struct winograd_transforms {
     /* Tiles begin to end with the pixels around them, zero outside the images, to planes.
@@ -42,9 +39,18 @@ struct winograd_transforms {
                             size_t weight_stride);
 };
 
-const struct winograd_transforms *winograd_transforms_of(enum isa isa);
+struct winograd_transforms_by_tile {
+    struct winograd_transforms four, seven;
+};
 
-/* The plane of the kernel turned by 180 degrees that plane `plane` of the kernel is. */
-int winograd_turned(int plane);
+/* tile: 4 or 7. */
+const struct winograd_transforms *winograd_transforms_of(enum isa isa, int tile);
+
+/* Floating-point operations of each transform, for a tile and channel, or for a kernel. */
+struct winograd_operations {
+    double input, output, gradient, weight, weight_gradient;
+};
+
+struct winograd_operations winograd_operations_of(int tile);
 
 #endif
