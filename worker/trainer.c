@@ -207,6 +207,7 @@ static enum status create_buffers(struct trainer *trainer, struct error *error)
         trainer->absent_sample[i].dataset = SAMPLE_ABSENT;
     }
     bool rounded = config->runtime.exchange_precision == CONFIG_PRECISION_BF16;
+    trainer->exchange->threads = trainer->threads;
     trainer->exchange->own_sums = rounded || config->runtime.exchange == CONFIG_EXCHANGE_OWN ||
                                   (config->runtime.exchange == CONFIG_EXCHANGE_AUTO &&
                                    sum_levels_are_small(&trainer->exchange->levels));

@@ -127,9 +127,9 @@ static float tree(int begin, int end, size_t i)
 
 /* Two vectors at a time, so that their messages pass each other; the second one shorter than there are workers. */
 static void sum_on(const struct sum_levels *levels, int rank, int size, float *values, size_t count,
-                   float *residual, uint64_t *bytes)
+                   float *residual, int threads, uint64_t *bytes)
 {
-    struct direct_sums *sums = direct_sums_create(MPI_COMM_WORLD, rank, levels);
+    struct direct_sums *sums = direct_sums_create(MPI_COMM_WORLD, rank, levels, threads);
     float few[3] = {1, 2, 3};
     bool done = false;
     CHECK(sums);
@@ -155,7 +155,7 @@ static void checks_levels(const struct sum_levels *levels, int rank, int size)
     for (size_t i = 0; i < COUNT; i++) {
         values[i] = part_of(rank, i);
     }
-    sum_on(levels, rank, size, values, COUNT, NULL, &bytes);
+    sum_on(levels, rank, size, values, COUNT, NULL, 1, &bytes);
     for (size_t i = 0; i < COUNT; i++) {
         CHECK(values[i] == tree(0, size, i));
     }
@@ -165,7 +165,7 @@ static void checks_levels(const struct sum_levels *levels, int rank, int size)
     for (size_t i = 0; i < COUNT; i++) {
         values[i] = part_of(rank, i);
     }
-    sum_on(levels, rank, size, values, COUNT, residual, &bytes);
+    sum_on(levels, rank, size, values, COUNT, residual, 1, &bytes);
     for (size_t i = 0; i < COUNT; i++) {
         double largest = 0;
         for (int r = 0; r < size; r++) {
@@ -197,6 +197,27 @@ static void sums_alike_on_all_levels(struct exchange *exchange)
     CHECK(ways >= 1);
 }
 
+/* A slice that is worth it is added by several threads, with the same bits. */
+static void adds_by_threads(struct exchange *exchange)
+{
+    enum { EACH = 70001 };
+    size_t count = (size_t)EACH * (size_t)exchange->size;
+    float *one = calloc(count, sizeof *one), *two = calloc(count, sizeof *two);
+    struct sum_levels flat = {1, {exchange->size}};
+    uint64_t bytes;
+    for (size_t i = 0; i < count; i++) {
+        one[i] = two[i] = part_of(exchange->rank, i);
+    }
+    sum_on(&flat, exchange->rank, exchange->size, one, count, NULL, 1, &bytes);
+    sum_on(&flat, exchange->rank, exchange->size, two, count, NULL, 3, &bytes);
+    CHECK(memcmp(one, two, count * sizeof *one) == 0);
+    for (size_t i = 0; i < count; i += 1009) {
+        CHECK(one[i] == tree(0, exchange->size, i));
+    }
+    free(one);
+    free(two);
+}
+
 int main(int argc, char **argv)
 {
     struct exchange *exchange;
@@ -207,6 +228,9 @@ int main(int argc, char **argv)
     rounds_to_nearest(exchange);
     feeds_back_what_it_rounds_off(exchange);
     sums_alike_on_all_levels(exchange);
+    if (exchange->size <= 4) { /* many ranks' threads would only wait for cores */
+        adds_by_threads(exchange);
+    }
     exchange->operations->close(exchange);
     MPI_Finalize();
     return 0;

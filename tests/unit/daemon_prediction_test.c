@@ -65,8 +65,8 @@ static void one_worker_is_what_was_measured(void **state)
 
 /* A bucket takes 2 * 4e6 / 2 / 1e8 + 2 * 1e-3 = 0.042 s. The first is ready at 0.05 and gone at 0.092, hidden
  * by the backward pass; the second is ready at its end, and all of it is waited for. A classifier's round:
- * 10 * (2 * 400 + 16) bytes in 81.6 us and three latencies; then twice 320 bytes in 3.2 us and two latencies.
- * The step's own sum: two latencies. A worker adds 4e6 bytes, 12e6 bytes of traffic; it has half of the rows.
+ * 10 * (2 * 400 + 16) bytes in 81.6 us and three latencies; then twice 400 bytes in 4 us and two latencies.
+ * The step's own sum: two latencies. A worker adds 4e6 bytes; it has half of the rows.
  */
 static void two_workers(void **state)
 {
@@ -75,8 +75,8 @@ static void two_workers(void **state)
     struct prediction two = predict(&input, 2);
     assert_int_equal(two.lanes, 2);
     near(two.hidden, 0.042);
-    near(two.exchange, 0.042 + (0.0030816 + 0.0040064) + 0.002);
-    near(two.compute, 0.1 + 0.02 + 0.2 + 0.03 * 2.05 / 2.1 + 0.0012);
+    near(two.exchange, 0.042 + (0.0030816 + 0.004008) + 0.002);
+    near(two.compute, 0.1 + 0.02 + 0.2 + 0.03 * 2.05 / 2.1 + 0.0004);
     near(two.step, two.compute + two.exchange);
     near(two.images_per_second, 20 / two.step);
     assert_int_equal(two.steps_per_epoch, 5000);
@@ -92,10 +92,10 @@ static void two_rounds_and_a_single_owner(void **state)
     input.lanes = 4;
     input.rows_min = 1000;
     struct prediction two = predict(&input, 2);
-    near(two.compute, 2 * (0.1 + 0.02 * 2 + 0.2) + 0.03 + 0.0012);
+    near(two.compute, 2 * (0.1 + 0.02 * 2 + 0.2) + 0.03 + 0.0004);
     near(two.exchange, 2 * 0.0030816 + 0.042 + 0.002);
     assert_int_equal(two.steps_per_epoch, 2500);
-    near(predict(&input, 3).compute, 2 * (0.1 + 0.02 * 3 + 0.2) + 0.03 + 0.0016);
+    near(predict(&input, 3).compute, 2 * (0.1 + 0.02 * 3 + 0.2) + 0.03 + 0.0016 / 3);
     assert_true(predict(&input, 4).possible);
     assert_false(predict(&input, 5).possible);
 }
@@ -111,12 +111,12 @@ static void datasets_apart(void **state)
     input.classes = two_classes;
     input.images = two_images;
     input.datasets = 2;
-    double rest = 0.1 + 0.2 + 0.03 * 2.05 / 2.1 + 0.0012;
+    double rest = 0.1 + 0.2 + 0.03 * 2.05 / 2.1 + 0.0004;
     near(predict(&input, 2).compute, rest + 0.02);
     near(predict(&input, 2).exchange, 0.042 + 0.0030416 + 0.002);
     input.scope_all = true;
     near(predict(&input, 2).compute, rest + 0.02);
-    near(predict(&input, 2).exchange, 0.042 + (0.0030816 + 0.0040064) + 0.002);
+    near(predict(&input, 2).exchange, 0.042 + (0.0030816 + 0.004008) + 0.002);
 }
 
 static void slow_network_is_told(void **state)

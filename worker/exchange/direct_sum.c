@@ -9,6 +9,8 @@
 enum { UNDER_WAY = 4, STAGES = 2 * SUM_LEVELS_MAX, IDLE = -1 };
 /* Parts are added in blocks that stay in the fastest cache; a tree of so many branches has room for all ranks. */
 enum { BLOCK = 256, BRANCHES = 32 };
+/* Values from which on several threads are worth waking. */
+enum { THREADED = 16384 };
 
 struct range {
     size_t begin, count;
@@ -34,6 +36,7 @@ struct waiting {
 struct direct_sums {
     MPI_Comm communicator;
     int size; /* workers */
+    int threads; /* that add */
     struct sum_levels levels;
     int base[SUM_LEVELS_MAX], stride[SUM_LEVELS_MAX]; /* member m of a level has rank base + m stride */
     int position[SUM_LEVELS_MAX]; /* of this worker among them */
@@ -78,7 +81,8 @@ float bfloat16_widen(uint16_t value)
     return widened(value);
 }
 
-struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, const struct sum_levels *levels)
+struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, const struct sum_levels *levels,
+                                       int threads)
 {
     struct direct_sums *sums = calloc(1, sizeof *sums);
     if (!sums) {
@@ -86,6 +90,7 @@ struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, const st
     }
     sums->communicator = communicator;
     sums->levels = *levels;
+    sums->threads = threads;
     sums->size = 1;
     int largest = 1;
     for (int l = 0; l < levels->count; l++) {
@@ -306,6 +311,7 @@ static void add_block(const struct direct_sums *sums, struct direct_sum *sum, si
 static void add_slices(struct direct_sums *sums, struct direct_sum *sum)
 {
     size_t count = sum->range[sum->stage + 1].count;
+#pragma omp parallel for num_threads(sums->threads) schedule(static) if (count >= THREADED)
     for (size_t at = 0; at < count; at += BLOCK) {
         add_block(sums, sum, at, count - at < BLOCK ? count - at : BLOCK);
     }

@@ -22,8 +22,9 @@
 struct direct_sums;
 
 /* On a communicator of the workers, which outlives it and whose tags from DIRECT_SUM_TAGS on it uses; the levels are those
- * of its size, alike on all. NULL: no memory. */
-struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, const struct sum_levels *levels);
+ * of its size, alike on all. Large slices are added by so many threads. NULL: no memory. */
+struct direct_sums *direct_sums_create(MPI_Comm communicator, int rank, const struct sum_levels *levels,
+                                       int threads);
 /* With nothing under way: MPI writes to its memory until then. */
 void direct_sums_free(struct direct_sums *sums);
 

@@ -79,6 +79,8 @@ struct exchange {
     /* Buckets are summed by messages of our own (direct_sum.h), not by MPI's reductions: the caller's choice, before the
      * first of them and alike on all workers. */
     bool own_sums;
+    /* That add in them: 1 unless the caller sets more, before the first. */
+    int threads;
     /* Called while a call waits, at least every few milliseconds; NULL: none. */
     void (*idle)(void *context);
     void *idle_context;

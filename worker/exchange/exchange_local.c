@@ -125,6 +125,7 @@ enum status exchange_local_create(struct exchange **exchange, struct error *erro
         return error_no_memory(error, "exchange");
     }
     (*exchange)->size = 1;
+    (*exchange)->threads = 1;
     (*exchange)->levels = sum_levels_choose(1, 1);
     (*exchange)->operations = &operations;
     return STATUS_OK;

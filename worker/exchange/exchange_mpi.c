@@ -423,7 +423,8 @@ static enum status start_direct(struct exchange_mpi *mpi, float *values, size_t 
                                 struct error *error)
 {
     if (!mpi->direct) {
-        mpi->direct = direct_sums_create(mpi->communicator, mpi->base.rank, &mpi->base.levels);
+        mpi->direct =
+            direct_sums_create(mpi->communicator, mpi->base.rank, &mpi->base.levels, mpi->base.threads);
     }
     if (!mpi->direct) {
         return error_no_memory(error, "exchange");
@@ -579,6 +580,7 @@ enum status exchange_mpi_create(MPI_Comm communicator, struct exchange **exchang
     }
     mpi->communicator = MPI_COMM_NULL;
     mpi->base.operations = mpi_operations();
+    mpi->base.threads = 1;
     MPI_Request request;
     int code = MPI_Comm_idup(communicator, &mpi->communicator, &request);
     enum status status = finish(mpi, code, &request, "joining the workers", error);

@@ -7,8 +7,6 @@
 
 /* What the owners of a dataset reduce for each sample: four maxima and a sum (worker/loss/README.md). */
 #define REDUCED_BYTES (5 * sizeof(float))
-/* An addition of gradients reads two numbers and writes one. */
-#define ADDITION_TRAFFIC 3
 
 double prediction_bytes(int workers, int lanes, int lane_batch, int embedding, double parts,
                         double gradient_bytes)
@@ -125,14 +123,14 @@ static double buckets_exchange(const struct prediction_input *input, int workers
     return waited;
 }
 
-/* Seconds a worker adds up gradients. */
+/* Seconds a worker adds up gradients: what came is read once, and sums stay in the caches. */
 static double additions(const struct prediction_input *input, int workers)
 {
     double bytes = 0;
     for (size_t i = 0; i < input->buckets; i++) {
         bytes += input->bucket[i].bytes;
     }
-    return ADDITION_TRAFFIC * bytes * (workers - 1) / workers / input->memory;
+    return bytes * (workers - 1) / workers / input->memory;
 }
 
 void prediction_make(const struct prediction_input *input, int workers, struct prediction *prediction)

@@ -4,8 +4,8 @@
  * round tells all workers of all samples, takes each embedding to its dataset's owners (with scope `all` to all),
  * reduces over them, and takes their gradients back: nothing hides that. Gradient buckets leave in the last round as the
  * backward pass completes them and go one after the other: 2 (W-1)/W of a bucket's bytes over the bandwidth, two
- * latencies a level (worker/exchange/sum_levels.h; those of MPI's sums 2 log2 W), and the additions, (W-1)/W of its bytes read twice and written once, which the
- * worker's own core does. What has not arrived when the backward pass ends, the step waits for. Reading data is taken to
+ * latencies a level (worker/exchange/sum_levels.h; those of MPI's sums 2 log2 W), and the additions, (W-1)/W of its bytes read once, which the
+ * worker's own cores do. What has not arrived when the backward pass ends, the step waits for. Reading data is taken to
  * be hidden.
  */
 #ifndef DAIL_WORKER_MEASURE_PREDICTION_H
