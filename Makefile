@@ -27,7 +27,7 @@ ROOMS := proto proto/config proto/status shard/hdf5 shard/image shard/align shar
 # etc/install-deps.sh.
 NO_CONFIG := help clean format deps dist uninstall
 # Goals that install what is missing. All others name it.
-INSTALLING := demo check check-% torture fuzz bench lint ablation margins sweeps ablation-real ablation-overlap ablation-deps
+INSTALLING := demo check check-% torture fuzz bench simulation lint ablation margins sweeps ablation-real ablation-overlap ablation-deps
 install_deps = etc/install-deps.sh $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),--if-missing,--names)
 ifeq ($(filter-out $(NO_CONFIG),$(or $(MAKECMDGOALS),all)),)
 else
@@ -68,7 +68,7 @@ UNIT    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c))
 MPITEST := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mpi/*_test.c))
 
 .PHONY: all demo faces ablation ablation-deps margins sweeps ablation-real ablation-overlap check check-deps check-floors check-unit check-mpi check-system check-oracle check-machines check-debian13 check-aarch64 check-asan torture fuzz \
-        fuzz-targets bench lint compiled format install uninstall dist help clean deps
+        fuzz-targets bench simulation simulation-deps lint compiled format install uninstall dist help clean deps
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/daild $(BUILD)/dail ## build both programs
@@ -292,11 +292,30 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_nn) $(LIBS)
 
+# The exchange as it is, compiled by SimGrid's MPI.
+SIMULATED := tests/simulation/exchange_step.c worker/exchange/exchange_mpi.c worker/exchange/direct_sum.c
+$(BUILD)/tests/simulation/exchange_step: $(SIMULATED) $(A_loss) $(wildcard tests/simulation/*.h worker/exchange/*.h)
+	@mkdir -p $(@D)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)smpicc -D_GNU_SOURCE -I. -std=c11 $(OPT) -g -fopenmp $(WARN) -include tests/simulation/scratch.h -o $@ \
+	    $(SIMULATED) $(A_loss) $(LIBS)
+$(BUILD)/tests/simulation/%: $(BUILD)/obj/tests/simulation/%.o $(A_worker)
+	@mkdir -p $(@D)
+	$(if $(QUIET),@echo '  LINK $@')
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_worker) $(LIBS)
+
+SIMULATION := $(patsubst %,$(BUILD)/tests/simulation/%,exchange_step step_describe predict)
+simulation-deps:
+	@etc/install-deps.sh --if-missing --simulation
+$(BUILD)/tests/simulation/exchange_step: | simulation-deps
+simulation: $(SIMULATION) ## steps of 4 to 1024 workers on simulated networks, beside what dail bench predicts; WORKERS=4,16,64
+	tests/simulation/simulate.py --build $(BUILD) $(if $(findstring command,$(origin WORKERS)),--workers $(WORKERS))
+
 bench: all $(BENCH) $(ORACLE) $(MPITEST) ## measure every figure the project holds itself to, here, now
 	@etc/install-deps.sh --if-missing --oracle --bench
 	tests/bench/run.py --build $(BUILD)
 
-SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/fuzz tests/oracle tests/system,$(wildcard $(room)/*.[ch]))
+SOURCES := $(foreach room,$(ROOMS) tests/unit tests/mpi tests/bench tests/fuzz tests/oracle tests/simulation tests/system,$(wildcard $(room)/*.[ch]))
 lint: ## compile clean under gcc and clang, tests too, formatted, and the floors kept apart
 	@etc/install-deps.sh --if-missing --check --lint
 	@clang-format --dry-run -Werror $(SOURCES)

@@ -15,6 +15,7 @@
 #   etc/install-deps.sh --slurm       also the scheduler that slurm/ is tested with
 #   etc/install-deps.sh --fuzz        also the compiler that fuzzes, and what reports its coverage
 #   etc/install-deps.sh --ablation    also what the experiments are driven with
+#   etc/install-deps.sh --simulation  also what simulates networks of many hosts
 #   etc/install-deps.sh --debian13    also what makes a bare Debian in a folder
 #   etc/install-deps.sh --aarch64     also the compiler for 64-bit Arm, and what runs its programs
 set -eu
@@ -37,11 +38,12 @@ for argument in "$@"; do
     --slurm) want="$want slurm" ;;
     --fuzz) want="$want fuzz" ;;
     --ablation) want="$want ablation" ;;
+    --simulation) want="$want simulation" ;;
     --debian13) want="$want debian13" ;;
     --aarch64) want="$want aarch64" ;;
     *)
         echo "install-deps: unknown option $argument" \
-            "(--if-missing, --names, --heif, --plot, --check, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation, --debian13, --aarch64)" >&2
+            "(--if-missing, --names, --heif, --plot, --check, --oracle, --lint, --bench, --hosts, --slurm, --fuzz, --ablation, --simulation, --debian13, --aarch64)" >&2
         exit 2
         ;;
     esac
@@ -106,6 +108,7 @@ fuzz|command llvm-cov|llvm|llvm|llvm
 ablation|python yaml|python3-yaml|py-pyyaml|py-pyyaml
 ablation|command taskset|util-linux|util-linux|util-linux
 ablation|command setpriv|util-linux|util-linux|util-linux
+simulation|command smpicc|libsimgrid-dev|simgrid|simgrid
 debian13|command debootstrap|debootstrap|debootstrap|debootstrap
 debian13|command unshare|util-linux|util-linux|util-linux
 aarch64|command aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|gcc|gcc
