@@ -20,9 +20,9 @@ enum { ALIGN_CENTER = 1, ALIGN_PAD, ALIGN_LANDMARKS, ALIGN_NONE };
 struct pack_options {
     int align;
     const char *landmarks;
-    const char *record, *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out,
-        *label_key;
-    struct option_strings archives;
+    const char *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out, *label_key;
+    struct option_strings records, archives;
+    enum pack_labels labels;
     struct option_numbers folds;
     uint64_t seed, shard_bytes;
     int id, min_images, max_images;
@@ -68,6 +68,14 @@ static enum status name_set(struct pack_job *job, struct error *error)
  * "casia"; "ms1mv3-{0000..0099}.tar" and "ms1mv3-0000.tar.gz" -> "ms1mv3", "ms1mv3-0000". */
 static size_t name_end(enum pack_mode mode, const char *source, size_t begin, size_t end)
 {
+    const bool pattern = mode == PACK_TAR || (mode == PACK_RECORDIO && strpbrk(source, "{*?["));
+    if (pattern && !file_is_directory(source)) {
+        size_t stop = begin + strcspn(source + begin, ".{*?[");
+        while (stop < end && stop > begin && strchr("-_", source[stop - 1]) && source[stop] != '.') {
+            stop--;
+        }
+        return stop;
+    }
     if (mode == PACK_RECORDIO && end - begin > 4 && strcmp(source + end - 4, ".rec") == 0) {
         return end - 4;
     }
@@ -78,21 +86,21 @@ static size_t name_end(enum pack_mode mode, const char *source, size_t begin, si
             }
         }
     }
-    if (mode == PACK_TAR && !file_is_directory(source)) {
-        size_t stop = begin + strcspn(source + begin, ".{*?[ ");
-        while (stop < end && stop > begin && strchr("-_", source[stop - 1]) && source[stop] != '.') {
-            stop--;
-        }
-        return stop;
-    }
     return end;
+}
+
+/* Those that are named where there may be several; none for other sources. */
+static const struct option_strings *sources_of(const struct pack_job *job)
+{
+    return job->mode == PACK_RECORDIO ? &job->options->records : &job->options->archives;
 }
 
 /* "a/lfw/" -> "lfw". */
 static enum status name_dataset(struct pack_job *job, struct error *error)
 {
     const struct pack_options *options = job->options;
-    const char *source = job->mode == PACK_TAR ? options->archives.values[0] : job->source;
+    const struct option_strings *several = sources_of(job);
+    const char *source = several->count > 0 ? several->values[0] : job->source;
     size_t end = strlen(source);
     while (end > 1 && source[end - 1] == '/') {
         end--;
@@ -102,6 +110,10 @@ static enum status name_dataset(struct pack_job *job, struct error *error)
         begin--;
     }
     end = name_end(job->mode, source, begin, end);
+    if (several->count > 1 && job->mode == PACK_RECORDIO && !options->name) {
+        return error_set(error, STATUS_USAGE, "--rec", "give it one by --name",
+                         "a dataset of several sets needs a name of its own");
+    }
     if (options->name) {
         snprintf(job->name, sizeof job->name, "%s", options->name);
     } else if (end > begin) {
@@ -134,18 +146,23 @@ static const char *join_sources(struct pack_job *job, const struct option_string
 static enum status choose_mode(struct pack_job *job, const char *folder, struct error *error)
 {
     const struct pack_options *options = job->options;
-    const char *archives = join_sources(job, &options->archives);
-    if (folder && archives) {
+    const struct option_strings *several =
+        options->records.count > 0 ? &options->records : &options->archives;
+    const char *joined = join_sources(job, several);
+    if (folder && joined) {
         return error_set(error, STATUS_USAGE, folder,
-                         "put a pattern of several archives in quotes, so that the shell leaves it",
-                         "archives are named by --tar alone");
+                         "put a pattern of several files in quotes, so that the shell leaves it",
+                         "a folder of images is named beside --rec or --tar");
     }
     const struct {
         const char *source, *option;
         enum pack_mode mode;
-    } sources[] = {{folder, "FOLDER", PACK_FOLDER},           {options->labelled, "--list", PACK_LIST},
-                   {options->record, "--rec", PACK_RECORDIO}, {archives, "--tar", PACK_TAR},
-                   {options->list, "--pairs", PACK_PAIRS},    {options->pickle, "--bin", PACK_PICKLE}};
+    } sources[] = {{folder, "FOLDER", PACK_FOLDER},
+                   {options->labelled, "--list", PACK_LIST},
+                   {options->records.count > 0 ? joined : NULL, "--rec", PACK_RECORDIO},
+                   {options->archives.count > 0 ? joined : NULL, "--tar", PACK_TAR},
+                   {options->list, "--pairs", PACK_PAIRS},
+                   {options->pickle, "--bin", PACK_PICKLE}};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         if (!sources[i].source) {
             continue;
@@ -180,6 +197,10 @@ static enum status check_mode(const struct pack_job *job, struct error *error)
     if (job->mode != PACK_RECORDIO && job->mode != PACK_TAR && options->compact) {
         return error_set(error, STATUS_USAGE, "--compact", "leave out --compact",
                          "only labels of records and of archives can have gaps");
+    }
+    if (job->mode != PACK_RECORDIO && options->labels != PACK_LABELS_ALONE) {
+        return error_set(error, STATUS_USAGE, "--labels", "leave it out",
+                         "only labels of RecordIO sets are joined");
     }
     if (job->mode != PACK_TAR && options->label_key) {
         return error_set(error, STATUS_USAGE, "--label-key", "add --tar FILES",
@@ -238,8 +259,9 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
                                      .fold_count = options->folds.count,
                                      .force = options->force};
     const struct pack_dataset dataset = {.source = job->source,
-                                         .sources = options->archives.values,
-                                         .source_count = options->archives.count,
+                                         .sources = sources_of(job)->values,
+                                         .source_count = sources_of(job)->count,
+                                         .labels = options->labels,
                                          .label_key = options->label_key,
                                          .folder = options->images,
                                          .directory = job->directory,
@@ -376,12 +398,18 @@ static const struct option_spec options[] = {
      .help = "make a dataset of the images of this list, lines of a path and a label",
      .word = WORD_FILE},
     {.name = "rec",
-     .kind = OPTION_STRING,
-     .offset = AT(record),
+     .kind = OPTION_STRINGS,
+     .offset = AT(records),
      .metavar = "DIR",
-     .help = "make a dataset of this RecordIO set",
+     .help = "make a dataset of this RecordIO set, or of several (may be repeated; a pattern in quotes)",
      .word = WORD_FILE,
      .endings = ".rec"},
+    {.name = "labels",
+     .kind = OPTION_CHOICE,
+     .offset = AT(labels),
+     .help = "of several --rec: one number is one person in all of them, or each set has its own",
+     .min = PACK_LABELS_JOIN,
+     .choices = "join|offset"},
     {.name = "tar",
      .kind = OPTION_STRINGS,
      .offset = AT(archives),
@@ -569,6 +597,7 @@ const struct command command_pack = {
         "the images that FILE lists, one a line, each with its label: a number or a name. With --rec, of\n"
         "an InsightFace set: DIR has train.rec (or one other .rec), perhaps its .idx and a "
         "property file. With\n"
+        "several --rec and --labels, of several such sets. With "
         "--tar, of WebDataset's archives, .tar or .tar.gz: files of one key are a sample, <key>.jpg with "
         "<key>.cls or\n"
         "<key>.json. With --pairs, makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with "

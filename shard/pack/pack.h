@@ -72,12 +72,20 @@ struct pack_result {
 
 /* --- Datasets --- */
 
+/* How labels of several sets go together. */
+enum pack_labels {
+    PACK_LABELS_ALONE, /* there is one set */
+    PACK_LABELS_JOIN, /* one number is one identity */
+    PACK_LABELS_OFFSET /* each set's are counted on from those before */
+};
+
 struct pack_dataset {
     const char *
         source; /* of the images, see the functions below; where there are several, all of them as one text */
     const char *const
         *sources; /* [source_count] each by itself, where there may be several; NULL: `source` */
     size_t source_count;
+    enum pack_labels labels;
     const char *label_key; /* of archives: what has the label (shard/pack/tar_set.h); or NULL */
     const char *folder; /* of a list: what its paths are relative to; NULL: the folder of the list */
     const char *directory; /* of the result; made if missing */
@@ -104,8 +112,8 @@ enum status pack_folder(const struct pack_dataset *import, const struct pack_sty
 enum status pack_list(const struct pack_dataset *import, const struct pack_style *style,
                       struct pack_result *result, struct error *error);
 
-/* `source` is an InsightFace set in RecordIO: a folder with train.rec (or one other .rec), perhaps its index
- * and a property file, or the .rec itself (shard/pack/record_set.h). Labels are the records' own, and
+/* Sources are InsightFace's sets in RecordIO: folders with train.rec (or one other .rec), perhaps its index and a property
+ * file, or .rec files, also several by a pattern (shard/pack/record_set.h). Labels are the records' own, and
  * identities are named by them, as wide as the largest: "0042". Labels that no image has are classes all the
  * same, which is told. Only where `compact`, `include`, `exclude` or min_images leave some out do the others move up. */
 enum status pack_recordio(const struct pack_dataset *import, const struct pack_style *style,

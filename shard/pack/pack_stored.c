@@ -268,13 +268,22 @@ static enum status pack(struct stored *stored, filler *fill, struct pack_result 
     return status;
 }
 
+/* The sources, each by itself. */
+static const char *const *sources_of(const struct pack_dataset *wanted, size_t *count)
+{
+    *count = wanted->sources ? wanted->source_count : 1;
+    return wanted->sources ? wanted->sources : &wanted->source;
+}
+
 static enum status fill_recordio(struct stored *stored, struct error *error)
 {
     if (stored->filter.images.count > 0) {
         return error_set(error, STATUS_USAGE, stored->wanted->exclude, "list identities alone",
                          "records have no names by which an image could be excluded");
     }
-    return record_set_add(&stored->set, stored->wanted->source, stored->style, error);
+    size_t count;
+    const char *const *sources = sources_of(stored->wanted, &count);
+    return record_set_fill(&stored->set, sources, count, stored->wanted->labels, stored->style, error);
 }
 
 enum status pack_recordio(const struct pack_dataset *wanted, const struct pack_style *style,
@@ -287,10 +296,10 @@ enum status pack_recordio(const struct pack_dataset *wanted, const struct pack_s
 static enum status fill_tar(struct stored *stored, struct error *error)
 {
     const struct pack_dataset *wanted = stored->wanted;
-    const size_t count = wanted->sources ? wanted->source_count : 1;
-    return tar_set_fill(&stored->set, wanted->sources ? wanted->sources : &wanted->source, count,
-                        wanted->directory, wanted->label_key, stored->filter.images.count > 0, stored->style,
-                        error);
+    size_t count;
+    const char *const *sources = sources_of(wanted, &count);
+    return tar_set_fill(&stored->set, sources, count, wanted->directory, wanted->label_key,
+                        stored->filter.images.count > 0, stored->style, error);
 }
 
 enum status pack_tar(const struct pack_dataset *wanted, const struct pack_style *style,

@@ -1,6 +1,7 @@
 #include "shard/pack/record_set.h"
 
 #include "proto/file.h"
+#include "shard/archive/file_pattern.h"
 #include "shard/list/line_reader.h"
 #include "shard/pack/pack_image.h"
 #include "shard/pack/recordio.h"
@@ -16,6 +17,8 @@
 struct scan {
     struct stored_images *set;
     char path[PATH_SIZE]; /* of the .rec */
+    uint32_t first; /* is added to its labels */
+    uint32_t classes; /* its own labels are below it */
     uint64_t taken; /* of its images */
     bool torn; /* a piece of the file was left out */
     const struct pack_style *style;
@@ -108,8 +111,14 @@ static enum status add_image(struct scan *scan, const struct recordio_record *re
         return error_set(error, STATUS_DATA, NULL, "number the identities from 0 on",
                          "the label %g is no number of an identity", (double)label);
     }
+    const uint32_t number = (uint32_t)label;
+    if (number >= STORED_LABELS_MAX - scan->first) {
+        return error_set(error, STATUS_DATA, NULL, "make several datasets of them",
+                         "the sets have more than %d labels together", STORED_LABELS_MAX);
+    }
+    scan->classes = number >= scan->classes ? number + 1 : scan->classes;
     scan->taken++;
-    return stored_images_add(scan->set, record->offset, record->span, (uint32_t)label, error);
+    return stored_images_add(scan->set, record->offset, record->span, scan->first + number, error);
 }
 
 /* Whether the index has it, or there is none; records come in the order of their offsets. */
@@ -240,11 +249,10 @@ static enum status check_index(const struct scan *scan, struct error *error)
 }
 
 /* Classes beyond the largest label are there all the same. */
-static enum status read_property(const struct scan *scan, struct error *error)
+static enum status read_property(struct scan *scan, struct error *error)
 {
     char folder[PATH_SIZE], path[PATH_SIZE], *line = NULL;
     struct line_reader reader = {0};
-    struct stored_images *set = scan->set;
     unsigned classes = 0;
     file_directory(scan->path, folder);
     enum status status = file_join(folder, "property", path, error);
@@ -265,11 +273,11 @@ static enum status read_property(const struct scan *scan, struct error *error)
         return error_set(error, STATUS_DATA, path, "remove the file: it is not needed",
                          "classes, height, width are expected, as in 93431,112,112");
     }
-    if (classes < set->classes) {
+    if (classes < scan->classes) {
         return error_set(error, STATUS_DATA, path, "correct the file, or remove it: it is not needed",
-                         "there are %u classes, but a label is %u", classes, set->classes - 1);
+                         "there are %u classes, but a label is %u", classes, scan->classes - 1);
     }
-    set->classes = classes;
+    scan->classes = classes;
     return STATUS_OK;
 }
 
@@ -280,10 +288,10 @@ static enum status unwrap(uint8_t **bytes, size_t span, size_t *size, struct err
     return recordio_image(*bytes, span, size, error);
 }
 
-enum status record_set_add(struct stored_images *set, const char *path, const struct pack_style *style,
-                           struct error *error)
+enum status record_set_add(struct stored_images *set, const char *path, uint32_t first,
+                           const struct pack_style *style, struct error *error)
 {
-    struct scan scan = {.set = set, .style = style};
+    struct scan scan = {.set = set, .style = style, .first = first};
     set->unwrap = unwrap;
     enum status status = choose_record(path, scan.path, error);
     if (status == STATUS_OK) {
@@ -304,6 +312,56 @@ enum status record_set_add(struct stored_images *set, const char *path, const st
     if (status == STATUS_OK) {
         status = read_property(&scan, error);
     }
+    if (status == STATUS_OK && first + scan.classes > set->classes) {
+        set->classes = first + scan.classes;
+    }
     free(scan.index.offset);
+    return status;
+}
+
+/* The .rec files and folders that all patterns name. */
+static enum status expand(const char *const *patterns, size_t count, struct name_list *paths,
+                          struct error *error)
+{
+    static const char *const endings[] = {".rec", NULL};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (!file_is_directory(patterns[i])) {
+            status = file_pattern_expand(patterns[i], endings, paths, error);
+        } else if (!name_list_add(paths, patterns[i])) {
+            status = error_no_memory(error, patterns[i]);
+        }
+    }
+    return status;
+}
+
+static enum status check_labels(size_t sets, enum pack_labels labels, struct error *error)
+{
+    if (sets > 1 && labels == PACK_LABELS_ALONE) {
+        return error_set(
+            error, STATUS_USAGE, "--rec",
+            "give --labels join if a number is one person in all of them, or --labels offset if each set "
+            "has people of its own",
+            "each of the %zu sets numbers its people, and it is not said how these go together", sets);
+    }
+    return sets == 1 && labels != PACK_LABELS_ALONE
+               ? error_set(error, STATUS_USAGE, "--labels", "leave it out",
+                           "there is one set, whose labels stay what they are")
+               : STATUS_OK;
+}
+
+enum status record_set_fill(struct stored_images *set, const char *const *patterns, size_t count,
+                            enum pack_labels labels, const struct pack_style *style, struct error *error)
+{
+    struct name_list paths = {0};
+    enum status status = expand(patterns, count, &paths, error);
+    if (status == STATUS_OK) {
+        status = check_labels(paths.count, labels, error);
+    }
+    for (size_t i = 0; i < paths.count && status == STATUS_OK; i++) {
+        status = record_set_add(set, paths.names[i], labels == PACK_LABELS_OFFSET ? set->classes : 0, style,
+                                error);
+    }
+    name_list_free(&paths);
     return status;
 }

@@ -14,9 +14,15 @@
 
 /* Adds the images of `path`, a .rec or a folder that has train.rec or one other: looks at all of its records, and keeps 16
  * bytes an image in memory, whatever their size. STATUS_DATA where something contradicts something else, such as
- * the index or the property file. Of the style it is whether damage and records without an image are left out, and who is
- * told. */
-enum status record_set_add(struct stored_images *set, const char *path, const struct pack_style *style,
-                           struct error *error);
+ * the index or the property file. `first` is added to its labels. Of the style it is whether damage and records without an
+ * image are left out, and who is told. */
+enum status record_set_add(struct stored_images *set, const char *path, uint32_t first,
+                           const struct pack_style *style, struct error *error);
+
+/* Fills an empty set with those that `patterns`[count] name: each a folder, a .rec, or several by a pattern
+ * (shard/archive/file_pattern.h). STATUS_USAGE where there are several and `labels` does not tell how theirs go together, or
+ * where it does and there is one. */
+enum status record_set_fill(struct stored_images *set, const char *const *patterns, size_t count,
+                            enum pack_labels labels, const struct pack_style *style, struct error *error);
 
 #endif

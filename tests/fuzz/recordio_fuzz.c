@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int skip = 0; skip < 2; skip++) {
         const struct pack_style style = {.skip_bad = skip == 1};
         struct stored_images set = STORED_IMAGES_EMPTY("record");
-        if (record_set_add(&set, fuzz_directory(), &style, &error) == STATUS_OK) {
+        if (record_set_add(&set, fuzz_directory(), 0, &style, &error) == STATUS_OK) {
             read_images(&set);
         }
         stored_images_close(&set);

@@ -125,6 +125,17 @@ check "with its records put in order first" peak small --spool always --force
 check "with its records put in order first to the same bytes" same_dataset "$work/data/small.yaml"
 is "and no other file is left" "$(find "$work/data" -name '.*' -o -name records | wc -l | tr -d ' ')" 0
 
+# --- Several sets ---
+
+exit_code "two sets need to be told how their people go together" 2 "$dail" pack --rec "$work/small" --rec "$work/large" -n both -o "$work/both"
+says "with what to say" 'give --labels join'
+exit_code "and a name" 2 "$dail" pack --rec "$work/small" --rec "$work/large" --labels join -o "$work/both"
+exit_code "they are packed" 0 "$dail" pack --rec "$work/small" --rec "$work/large" --labels offset -n both -o "$work/both"
+is "with the people of both" "$(sed -n 's/^classes: //p' "$work/both/both.yaml")" \
+    $(($(sed -n 's/^classes: //p' "$work/data/small.yaml") + $(sed -n 's/^classes: //p' "$work/data/large.yaml")))
+is "and their images" "$(sed -n 's/^images: //p' "$work/both/both.yaml")" \
+    $(($(sed -n 's/^images: //p' "$work/data/small.yaml") + $(sed -n 's/^images: //p' "$work/data/large.yaml")))
+
 # --- Archives ---
 
 mkdir "$work/wds"

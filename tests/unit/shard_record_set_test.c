@@ -181,7 +181,7 @@ static void assert_set_is_bad(struct scratch *scratch, const char *where, const 
     const struct pack_style style = small_style();
     struct stored_images set = STORED_IMAGES_EMPTY("record");
     struct error error = {0};
-    assert_int_equal(record_set_add(&set, scratch->directory, &style, &error), STATUS_DATA);
+    assert_int_equal(record_set_add(&set, scratch->directory, 0, &style, &error), STATUS_DATA);
     stored_images_close(&set);
     if (!strstr(error.where, where) || !strstr(error.what, what)) {
         fail_msg("'%s' (%s) does not say '%s' (%s)", error.what, error.where, what, where);
@@ -283,6 +283,52 @@ static void what_is_missing_is_told(void **state)
     free_faces(faces);
 }
 
+/* Several sets: their people are the same by number, or others. */
+static void sets_are_joined(void **state)
+{
+    struct numbered_face faces[7];
+    struct pack_dataset import = import_from(*state);
+    const struct pack_style style = small_style();
+    struct pack_result result;
+    struct error error = {0};
+    char path[2][1024];
+    for (int i = 0; i < 2; i++) {
+        struct output output = {.size = 0};
+        write_set(*state, false, faces);
+        for (int k = 0; k < 3; k++) {
+            put_image(&output, 0, (float)(2 * k + i), 0, 1, faces[3 * i + k].bytes, faces[3 * i + k].size);
+        }
+        snprintf(path[i], sizeof path[i], "%s", scratch_path(*state, i == 0 ? "a.rec" : "b.rec"));
+        write_output(&output, path[i]);
+        free_faces(faces);
+    }
+    const char *const sources[] = {path[0], path[1]};
+    import.sources = sources;
+    import.source_count = 2;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_USAGE);
+    assert_non_null(strstr(error.next, "--labels join"));
+    import.labels = PACK_LABELS_JOIN;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 6);
+    assert_int_equal(result.classes, 6);
+    import.labels = PACK_LABELS_OFFSET;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.images, 6);
+    assert_int_equal(result.classes, 5 + 6);
+    snprintf(path[0], sizeof path[0], "%s", scratch_path(*state, "[ab].rec"));
+    import.source_count = 1;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 5 + 6);
+    import.compact = true;
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_OK);
+    assert_int_equal(result.classes, 6);
+    snprintf(path[0], sizeof path[0], "%s", scratch_path(*state, "a.rec"));
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_USAGE);
+    snprintf(path[0], sizeof path[0], "%s", scratch_path(*state, "{a,c}.rec"));
+    assert_int_equal(pack_recordio(&import, &style, &result, &error), STATUS_DATA);
+    assert_non_null(strstr(error.where, "c.rec"));
+}
+
 static void labels_are_checked(void **state)
 {
     static const float labels[] = {-1, 1.5f, NAN, INFINITY, 16777216};
@@ -294,7 +340,7 @@ static void labels_are_checked(void **state)
         put_image(&output, 0, 7, 0, 1, "image", 5);
         put_image(&output, i % 2 == 0 ? 0 : 2, labels[i], 0, 2, "image", 5);
         write_output(&output, scratch_path(*state, "train.rec"));
-        assert_int_equal(record_set_add(&set, ((struct scratch *)*state)->directory, &style, &error),
+        assert_int_equal(record_set_add(&set, ((struct scratch *)*state)->directory, 0, &style, &error),
                          STATUS_DATA);
         stored_images_close(&set);
         assert_non_null(strstr(error.what, "is no number of an identity"));
@@ -308,7 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sets_are_packed),         TEST(identities_are_chosen), TEST(contradictions_are_named),
-        TEST(what_is_missing_is_told), TEST(labels_are_checked),
+        TEST(what_is_missing_is_told), TEST(labels_are_checked),    TEST(sets_are_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
