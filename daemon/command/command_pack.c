@@ -1,4 +1,4 @@
-/* `dail pack`: imports folders and lists of images, RecordIO sets, archives, lists of pairs and verification pickles. */
+/* `dail pack`: imports folders and lists of images, RecordIO sets, archives, databases, lists of pairs and verification pickles. */
 #include "daemon/command/commands.h"
 #include "daemon/terminal/progress.h"
 #include "proto/file.h"
@@ -20,7 +20,8 @@ enum { ALIGN_CENTER = 1, ALIGN_PAD, ALIGN_LANDMARKS, ALIGN_NONE };
 struct pack_options {
     int align;
     const char *landmarks;
-    const char *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out, *label_key;
+    const char *database, *list, *labelled, *pickle, *images, *output, *name, *include, *exclude, *left_out,
+        *label_key;
     struct option_strings records, archives;
     enum pack_labels labels;
     struct option_numbers folds;
@@ -31,7 +32,7 @@ struct pack_options {
 };
 
 /* What is made of what. */
-enum pack_mode { PACK_FOLDER, PACK_LIST, PACK_RECORDIO, PACK_TAR, PACK_PAIRS, PACK_PICKLE };
+enum pack_mode { PACK_FOLDER, PACK_LIST, PACK_RECORDIO, PACK_TAR, PACK_LMDB, PACK_PAIRS, PACK_PICKLE };
 
 struct pack_job {
     const struct pack_options *options;
@@ -126,6 +127,12 @@ static enum status name_dataset(struct pack_job *job, struct error *error)
     return STATUS_OK;
 }
 
+/* Its images lie in large files. */
+static bool is_stored(const struct pack_job *job)
+{
+    return job->mode == PACK_RECORDIO || job->mode == PACK_TAR || job->mode == PACK_LMDB;
+}
+
 static bool is_set(const struct pack_job *job)
 {
     return job->mode == PACK_PAIRS || job->mode == PACK_PICKLE;
@@ -161,6 +168,7 @@ static enum status choose_mode(struct pack_job *job, const char *folder, struct 
                    {options->labelled, "--list", PACK_LIST},
                    {options->records.count > 0 ? joined : NULL, "--rec", PACK_RECORDIO},
                    {options->archives.count > 0 ? joined : NULL, "--tar", PACK_TAR},
+                   {options->database, "--lmdb", PACK_LMDB},
                    {options->list, "--pairs", PACK_PAIRS},
                    {options->pickle, "--bin", PACK_PICKLE}};
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
@@ -194,9 +202,9 @@ static enum status check_mode(const struct pack_job *job, struct error *error)
     if (job->mode != PACK_PAIRS && options->folds.count > 0) {
         return error_set(error, STATUS_USAGE, "--folds", "add --pairs LIST", "folds are of a list of pairs");
     }
-    if (job->mode != PACK_RECORDIO && job->mode != PACK_TAR && options->compact) {
+    if (!is_stored(job) && options->compact) {
         return error_set(error, STATUS_USAGE, "--compact", "leave out --compact",
-                         "only labels of records and of archives can have gaps");
+                         "only labels of records, archives and databases can have gaps");
     }
     if (job->mode != PACK_RECORDIO && options->labels != PACK_LABELS_ALONE) {
         return error_set(error, STATUS_USAGE, "--labels", "leave it out",
@@ -224,8 +232,7 @@ static enum status check_align(const struct pack_job *job, struct error *error)
         return error_set(error, STATUS_USAGE, "--landmarks", "leave out one of them",
                          "--align says that images are not aligned by landmarks");
     }
-    if (options->landmarks &&
-        (job->mode == PACK_RECORDIO || job->mode == PACK_TAR || job->mode == PACK_PICKLE)) {
+    if (options->landmarks && (is_stored(job) || job->mode == PACK_PICKLE)) {
         return error_set(error, STATUS_USAGE, "--landmarks",
                          "leave it out, or unpack the images to files first",
                          "a table names images by their files, and these have none");
@@ -284,6 +291,8 @@ static enum status run(const struct pack_job *job, struct pack_result *result, s
         return pack_list(&dataset, &job->style, result, error);
     case PACK_RECORDIO:
         return pack_recordio(&dataset, &job->style, result, error);
+    case PACK_LMDB:
+        return pack_lmdb(&dataset, &job->style, result, error);
     case PACK_TAR:
         return pack_tar(&dataset, &job->style, result, error);
     case PACK_FOLDER:
@@ -422,6 +431,13 @@ static const struct option_spec options[] = {
      .offset = AT(label_key),
      .metavar = "KEY",
      .help = "with --tar: the member of .json, or the ending of the file, that has the label"},
+    {.name = "lmdb",
+     .kind = OPTION_STRING,
+     .offset = AT(database),
+     .metavar = "DIR",
+     .help = "make a dataset of this LMDB database of images and labels",
+     .word = WORD_FILE,
+     .endings = ".mdb .lmdb"},
     {.name = "pairs",
      .kind = OPTION_STRING,
      .offset = AT(list),
@@ -506,7 +522,7 @@ static const struct option_spec options[] = {
     {.name = "compact",
      .kind = OPTION_FLAG,
      .offset = AT(compact),
-     .help = "with --rec or --tar: leave out labels that no image has; the others move up"},
+     .help = "with --rec, --tar or --lmdb: leave out labels that no image has; the others move up"},
     {.name = "include",
      .kind = OPTION_STRING,
      .offset = AT(include),
@@ -547,7 +563,8 @@ static const struct option_spec options[] = {
     {.name = "spool",
      .kind = OPTION_CHOICE,
      .offset = AT(style.spool),
-     .help = "with --rec or --tar: put images in the shards' order first, on disk; auto: what is larger than "
+     .help = "with --rec, --tar or --lmdb: put images in the shards' order first, on disk; auto: what is "
+             "larger than "
              "memory",
      .min = PACK_SPOOL_AUTO,
      .choices = "auto|always|never"},
@@ -589,6 +606,7 @@ const struct command command_pack = {
              "dail pack [OPTIONS] --list FILE [--images FOLDER]\n"
              "dail pack [OPTIONS] --rec DIR\n"
              "dail pack [OPTIONS] --tar FILES\n"
+             "dail pack [OPTIONS] --lmdb DIR\n"
              "dail pack --pairs LIST --images FOLDER -o SET.h5 [OPTIONS]\n"
              "dail pack --bin FILE -o SET.h5 [OPTIONS]",
     .description =
@@ -600,7 +618,11 @@ const struct command command_pack = {
         "several --rec and --labels, of several such sets. With "
         "--tar, of WebDataset's archives, .tar or .tar.gz: files of one key are a sample, <key>.jpg with "
         "<key>.cls or\n"
-        "<key>.json. With --pairs, makes a verification set of a list of pairs: LFW's pairs.txt, or TSV with "
+        "<key>.json. With --lmdb, of a database whose values are pickles or msgpacks of image and label, "
+        "Caffe's "
+        "Datums, or\n"
+        "images beside their labels. With --pairs, makes a verification set of a list of pairs: LFW's "
+        "pairs.txt, or TSV with "
         "the "
         "columns fold, image,\n"
         "image, same. With --bin, of a pickle as InsightFace has them, such as lfw.bin.\n"

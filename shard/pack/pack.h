@@ -1,4 +1,4 @@
-/* Importing: folders and lists of images, RecordIO files and tar archives become datasets, lists of image pairs and
+/* Importing: folders and lists of images, RecordIO files, tar archives and LMDB databases become datasets, lists of image pairs and
  * verification pickles become verification sets.
  *
  * An image that already has the wanted size, lies upright and is JPEG or PNG is stored byte for byte (after it was
@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether what is read in the order of its file is first written in the order of the shards: for RecordIO and archives. */
+/* Whether what is read in the order of its file is first written in the order of the shards: for all but folders and lists. */
 enum pack_spool {
     PACK_SPOOL_AUTO, /* where memory does not hold the file */
     PACK_SPOOL_ALWAYS,
@@ -123,6 +123,10 @@ enum status pack_recordio(const struct pack_dataset *import, const struct pack_s
  * their labels: as of RecordIO where these are numbers, and as of a list where they are names. */
 enum status pack_tar(const struct pack_dataset *import, const struct pack_style *style,
                      struct pack_result *result, struct error *error);
+
+/* `source` is an LMDB database: a folder that has data.mdb, or the file (shard/pack/lmdb_set.h). Identities as of archives. */
+enum status pack_lmdb(const struct pack_dataset *import, const struct pack_style *style,
+                      struct pack_result *result, struct error *error);
 
 /* --- Verification sets --- */
 

@@ -1,6 +1,7 @@
-/* Images in large files, with a label each, as a source of a dataset: RecordIO and tar archives. */
+/* Images in large files, with a label each, as a source of a dataset: RecordIO, tar archives and LMDB. */
 #include "shard/archive/stored_images.h"
 #include "shard/name_filter.h"
+#include "shard/pack/lmdb_set.h"
 #include "shard/pack/pack.h"
 #include "shard/pack/pack_source.h"
 #include "shard/pack/record_set.h"
@@ -268,6 +269,14 @@ static enum status pack(struct stored *stored, filler *fill, struct pack_result 
     return status;
 }
 
+static enum status refuse_image_names(const struct stored *stored, const char *what, struct error *error)
+{
+    return stored->filter.images.count > 0
+               ? error_set(error, STATUS_USAGE, stored->wanted->exclude, "list identities alone",
+                           "%s have no names by which an image could be excluded", what)
+               : STATUS_OK;
+}
+
 /* The sources, each by itself. */
 static const char *const *sources_of(const struct pack_dataset *wanted, size_t *count)
 {
@@ -277,9 +286,9 @@ static const char *const *sources_of(const struct pack_dataset *wanted, size_t *
 
 static enum status fill_recordio(struct stored *stored, struct error *error)
 {
-    if (stored->filter.images.count > 0) {
-        return error_set(error, STATUS_USAGE, stored->wanted->exclude, "list identities alone",
-                         "records have no names by which an image could be excluded");
+    enum status status = refuse_image_names(stored, "records", error);
+    if (status != STATUS_OK) {
+        return status;
     }
     size_t count;
     const char *const *sources = sources_of(stored->wanted, &count);
@@ -307,4 +316,18 @@ enum status pack_tar(const struct pack_dataset *wanted, const struct pack_style 
 {
     struct stored stored = {.wanted = wanted, .style = style, .set = STORED_IMAGES_EMPTY("image")};
     return pack(&stored, fill_tar, result, error);
+}
+
+static enum status fill_lmdb(struct stored *stored, struct error *error)
+{
+    enum status status = refuse_image_names(stored, "values of a database", error);
+    return status == STATUS_OK ? lmdb_set_fill(&stored->set, stored->wanted->source, stored->style, error)
+                               : status;
+}
+
+enum status pack_lmdb(const struct pack_dataset *wanted, const struct pack_style *style,
+                      struct pack_result *result, struct error *error)
+{
+    struct stored stored = {.wanted = wanted, .style = style, .set = STORED_IMAGES_EMPTY("value")};
+    return pack(&stored, fill_lmdb, result, error);
 }

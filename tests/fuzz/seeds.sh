@@ -108,6 +108,9 @@ for label in cls json; do
 done
 printf '"%s"\n' 'ustar\x0000' 'ustar  \x00' .cls .json .jpg path= size= GNU.sparse. label class >"$seeds/tar.dict"
 
+# Databases.
+cp tests/oracle/lmdb/*.mdb "$seeds/lmdb"
+
 # ONNX models of the smallest network, plain and folded.
 for options in "" --fold-bn; do
     # shellcheck disable=SC2086
