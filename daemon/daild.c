@@ -417,6 +417,7 @@ static int train(int argc, char **argv, const struct command_line *line)
     }
     signals_install();
     exchange_mpi_prepare();
+    host_raise_files();
     struct start_watch *start = watch_start(line);
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

@@ -33,6 +33,7 @@ static const struct field hello_fields[] = {FIELD(TEXT, hello.version),
                                             FIELD(TEXT, hello.interfaces),
                                             FIELD(I64, hello.memory_needed),
                                             FIELD(I64, hello.memory_available),
+                                            FIELD(I64, hello.files),
                                             FIELD(DOUBLE, hello.seconds_per_image)};
 static const struct field heartbeat_fields[] = {
     FIELD(I64, heartbeat.step),  FIELD(U32, heartbeat.phase), FIELD(U32, heartbeat.waiting),

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 #define MESSAGE_SIZE_MAX (1u << 20)
 #define MESSAGE_LEASES_MAX 16384
 
@@ -67,6 +67,7 @@ struct message_hello {
     char interfaces[256]; /* up interfaces that are not loopback: "eth0 10.0.0.3, ib0 10.1.0.3" */
     int64_t memory_needed; /* bytes this rank will use */
     int64_t memory_available; /* bytes the host (or its cgroup) has left */
+    int64_t files; /* that this rank may have open, connections included; 0: no limit known */
     double seconds_per_image; /* measured: one forward and backward of the network, 0 if unknown */
 };
 

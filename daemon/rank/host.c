@@ -9,8 +9,10 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void describe_cores(struct message_hello *hello)
@@ -119,6 +121,22 @@ int64_t host_memory_available(void)
     return group < machine ? group : machine;
 }
 
+void host_raise_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int64_t files_allowed(void)
+{
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return known ? (int64_t)limit.rlim_cur : 0;
+}
+
 void host_describe(struct message_hello *hello)
 {
     snprintf(hello->version, sizeof hello->version, "%s", DAIL_VERSION);
@@ -130,4 +148,5 @@ void host_describe(struct message_hello *hello)
     describe_cores(hello);
     describe_interfaces(hello);
     hello->memory_available = host_memory_available();
+    hello->files = files_allowed();
 }

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* Fills version, host, pid, what there is of cores, interfaces and memory_available; what cannot be found out
+/* Fills version, host, pid, what there is of cores, interfaces, memory_available and files; what cannot be found out
  * stays empty or 0. */
 void host_describe(struct message_hello *hello);
 
@@ -17,6 +17,9 @@ int host_threads(void);
 /* The same for one of `ranks` on this host, which may use `cores_of_all` physical cores together. At least 1.
  */
 int host_share(const struct message_hello *hello, int cores_of_all, int ranks);
+
+/* Lets this process have as many files and connections open as its hard limit grants. */
+void host_raise_files(void);
 
 /* Bytes that a process here may still take: the machine's MemAvailable, or less if a control group says so.
  */

@@ -18,6 +18,8 @@
 /* Of an interface's nominal speed, what a reduction gets. */
 #define NETWORK_EFFICIENCY 0.7
 #define GIGABYTE 1e9
+/* Files of a rank beside its connections: shards, libraries, the launcher's, the run's own. */
+#define FILES_BESIDE 128
 
 /* What the ranks of one host have together. */
 struct host_sum {
@@ -117,6 +119,21 @@ static void check_memory(const struct host_sum *host, struct placement *placemen
              "%s has %.1f GB of memory left and its %d workers need %.1f GB; use a smaller batch.lane, fewer "
              "workers there, or more hosts",
              host->name, (double)host->available / GIGABYTE, host->ranks, (double)host->needed / GIGABYTE);
+    }
+}
+
+/* A rank talks to every other, on other hosts by a connection each. */
+static void check_files(const struct placement_input *input, const struct host_sum *host,
+                        struct placement *placement)
+{
+    int64_t files = input->hello[host->first_rank - 1].files;
+    int64_t needed = input->workers + 1 - host->ranks + FILES_BESIDE;
+    if (files > 0 && files < needed) {
+        warn(
+            placement,
+            "%s lets a rank have %lld files open, and the connections to the ranks of other hosts need %lld; "
+            "raise the hard limit there (ulimit -Hn, LimitNOFILE of slurmd)",
+            host->name, (long long)files, (long long)needed);
     }
 }
 
@@ -303,6 +320,7 @@ enum status placement_describe(const struct placement_input *input, struct place
         check_cores(input, &hosts[h], placement);
         check_memory(&hosts[h], placement);
         check_products(input, &hosts[h], placement);
+        check_files(input, &hosts[h], placement);
         if (placement->hosts > 1) {
             check_interfaces(input, &hosts[h], placement);
         }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -153,6 +154,16 @@ static void warns_of_each_trouble(void **state)
     expect_warning(&example, "n2 has 64.0 GB of memory left and its 2 workers need 65.0 GB");
 
     make_example(&example);
+    example.hello[2].files = 131; /* two ranks and the coordinator on the other host, and 128 files */
+    struct placement enough = describe(&example);
+    assert_int_equal(enough.warnings, 0);
+    placement_free(&enough);
+    example.hello[2].files = 130;
+    expect_warning(
+        &example,
+        "n2 lets a rank have 130 files open, and the connections to the ranks of other hosts need 131");
+
+    make_example(&example);
     example.input.gradient_bytes = 10000000000;
     expect_warning(&example, "the exchange will dominate the step");
 
@@ -247,6 +258,12 @@ static void describes_this_host(void **state)
     assert_int_equal(core_set_count(&set), hello.cores_allowed);
     assert_in_range(hello.cores_allowed, 1, hello.hardware_threads);
     assert_in_range(hello.hardware_threads, 1, sysconf(_SC_NPROCESSORS_ONLN));
+    host_raise_files();
+    host_describe(&hello);
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(limit.rlim_cur, limit.rlim_max);
+    assert_int_equal(hello.files, limit.rlim_max == RLIM_INFINITY ? 0 : (int64_t)limit.rlim_max);
     assert_true(hello.memory_available > 0);
     assert_true(hello.memory_available <= sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
 }

@@ -35,6 +35,7 @@ static struct message example(enum message_kind kind, struct message_lease *leas
         snprintf(message.hello.interfaces, sizeof message.hello.interfaces, "eth0 10.0.0.3");
         message.hello.memory_needed = INT64_MAX;
         message.hello.memory_available = INT64_MIN;
+        message.hello.files = INT64_MAX;
         message.hello.seconds_per_image = 0.125;
         break;
     case MESSAGE_HEARTBEAT:
