@@ -191,7 +191,7 @@ static void test_each_kind_goes_there_and_back(void **state)
 /* The wire itself, written out by hand. */
 static void test_bytes_on_the_wire(void **state)
 {
-    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  5,    0,    16,   0,    12, 0, 0, 0,
+    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  6,    0,    16,   0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
     struct message message = {.kind = MESSAGE_COMMITTED,
                               .committed = {.step = 0x0102030405060708, .status = 5}};
