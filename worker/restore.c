@@ -314,7 +314,7 @@ static enum status take_rows(struct trainer *trainer, const struct source *sourc
         const size_t old = (size_t)source->rows_of[k];
         struct parameter_group rows =
             classifier_parameter_group(trainer->classifier, k, trainer->manifests[k].name);
-        rows.centre = NULL; /* of embeddings that this run will not have */
+        rows.centre = rows.loss_centre = NULL; /* of embeddings that this run will not have */
         status =
             checkpoint_read_classifier(source->path, &source->state.datasets[old], &rows, &progress, error);
         /* Homes are never of a later dataset. */

@@ -69,7 +69,8 @@ int64_t save_memory_bytes(const struct trainer *trainer)
     for (size_t i = 0; i < trainer->group_count; i++) {
         const struct parameter_group *group = &trainer->groups[i];
         if (writes(trainer, group)) {
-            count += 2 * group->count + group->statistic_count + group->centre_count;
+            count += 2 * group->count + group->statistic_count + group->centre_count +
+                     (group->loss_centre ? group->count : 0);
         }
     }
     return (int64_t)(count * sizeof(float));

@@ -162,6 +162,8 @@ enum status trace_root(struct trace *trace, const struct trace_step *step, struc
     set_string(&root, "scope", step->scope_all ? "all" : "dataset");
     set_double(&root, "crossing_dropout", step->crossing_dropout);
     set_double(&root, "filter", step->filter);
+    set_double(&root, "center", step->center);
+    set_double(&root, "center_rate", step->center_rate);
     set_string(&root, "arch", step->network.arch);
     set_int(&root, "input", step->network.input);
     set_int(&root, "embedding", step->network.embedding);
@@ -330,6 +332,10 @@ static enum status write_rows(struct trace *trace, enum trace_state state,
     snprintf(path, sizeof path, "/classifier/%s", group->name);
     snprintf(name, sizeof name, "%s/%s", path, state_name(state));
     enum status status = write_f32(trace, name, 2, dims, vector_of(state, group, parameter), error);
+    if (status == STATUS_OK && group->loss_centre && (state == TRACE_BEFORE || state == TRACE_AFTER)) {
+        snprintf(name, sizeof name, "%s/center_%s", path, state_name(state));
+        status = write_f32(trace, name, 2, dims, group->loss_centre, error);
+    }
     if (status == STATUS_OK) {
         status = h5_set_uint(&trace->file, path, "row_begin", group->rows.begin, error);
     }

@@ -10,7 +10,8 @@
  *                     shapes of the state_dict: written by worker 1;
  *                     grad is after the exchange, before clipping and decay
  *   /classifier/<dataset>/{before,momentum,grad,after}
- *                     f32 [rows,D], with attributes row_begin, row_end on the group
+ *                     f32 [rows,D], with attributes row_begin, row_end on the group; with center loss center_before
+ *                     and center_after too
  *   /crossing         u32 [n,3]: lane, position in the lane's micro-batch, class over all datasets
  *   /home             u32 [classes over all datasets]: whose row each class shares; only with identity groups
  *
@@ -44,6 +45,7 @@ struct trace_step {
     uint64_t seed;
     bool scope_all; /* attribute scope: "all" or "dataset" */
     double crossing_dropout, filter;
+    double center, center_rate; /* of center loss */
     const uint32_t *home; /* array of the same name [all classes] (worker/loss/identity.h); NULL: none */
     struct network network; /* attributes arch, input, embedding, width, dropout */
     double momentum, weight_decay, clip;

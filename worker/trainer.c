@@ -131,6 +131,8 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
                                            .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
                                            .crossing_dropout = config->loss.crossing_dropout,
                                            .filter = config->loss.filter,
+                                           .center = config->loss.center,
+                                           .center_rate = config->loss.center_rate,
                                            .centres = config->identity.unify == CONFIG_UNIFY_DISCOVER,
                                            .seed = config->run.seed,
                                            .round_max = trainer->exchange->size * config->batch.lane,

@@ -297,7 +297,7 @@ static void update(struct step *step, const struct step_result *result, double s
         optimizer_step(group, &update, trainer->threads);
     }
     iresnet_update_statistics(trainer->net, trainer->lanes);
-    classifier_advance_margin(trainer->classifier, step->classifier.margin);
+    classifier_advance(trainer->classifier, step->classifier.margin);
     iresnet_weights_changed(trainer->net);
 }
 

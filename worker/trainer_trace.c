@@ -49,6 +49,8 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
                               .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
                               .crossing_dropout = config->loss.crossing_dropout,
                               .filter = config->loss.filter,
+                              .center = config->loss.center,
+                              .center_rate = config->loss.center_rate,
                               .home = trainer->identity ? trainer->identity->home : NULL,
                               .network = config->model,
                               .momentum = config->optimizer.momentum,

@@ -64,6 +64,7 @@ struct config {
         double scale;
         enum config_scope scope;
         double crossing_dropout;
+        double center, center_rate; /* center loss: its weight, 0: none; how fast the centres move */
         double filter; /* 0: none */
     } loss;
     struct {

@@ -108,6 +108,11 @@ static const struct config_row rows[] = {
      "classes whose cosine with the sample is above this, its own excepted, are left out of its denominator; "
      "0: "
      "none"},
+    {"loss.with.center", CONFIG_DOUBLE, OFFSET(loss.center), 0, 0, 1e3, NULL, "0", true,
+     "weight of center loss beside it, which draws embeddings to their class's centre; 0.003 is usual; 0: "
+     "none"},
+    {"loss.with.center_rate", CONFIG_DOUBLE, OFFSET(loss.center_rate), 0, 0, 1, NULL, "0.5", true,
+     "how far a class's centre goes towards its images in a step"},
     {"identity.unify", CONFIG_CHOICE, OFFSET(identity.unify), 0, 0, 0, "none|file|discover", "file", true,
      "who is one person in several datasets, whose classes share a row: nobody, those of identity.file, or "
      "those "

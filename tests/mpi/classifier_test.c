@@ -23,6 +23,7 @@ struct setting {
     int threads;
     bool groups; /* people that several datasets share */
     struct margin_choice margin;
+    double center; /* weight of center loss */
 };
 
 /* One partition of the same problem. */
@@ -66,6 +67,8 @@ static void start(struct run *run, const struct setting *setting, struct exchang
                                        .scale = 32,
                                        .scope_all = setting->scope_all,
                                        .crossing_dropout = setting->crossing_dropout,
+                                       .center = setting->center,
+                                       .center_rate = 0.5,
                                        .centres = true,
                                        .seed = 77,
                                        .round_max = run->count * exchange->size,
@@ -209,6 +212,9 @@ static void compare_rows(struct run *whole, struct run *part)
             CHECK(difference(own.centre + values, all.centre + all.count + own.rows.begin,
                              own.rows.end - own.rows.begin) == 0);
             CHECK(difference(own.gradient, all.gradient + first, values) <= TOLERANCE * scale);
+            CHECK(!own.loss_centre == !all.loss_centre);
+            CHECK(!own.loss_centre ||
+                  difference(own.loss_centre, all.loss_centre + first, values) <= TOLERANCE);
         }
         rows += own.rows.end - own.rows.begin;
     }
@@ -302,6 +308,11 @@ static void is_that_of_one_worker(struct exchange *exchange, const struct settin
     start(&part, setting, exchange);
     make_samples(&whole, x, sample);
     step(&whole, x, sample);
+    step(&part, x, sample);
+    const double sums[MARGIN_SUMS] = {0};
+    classifier_advance(whole.classifier, sums); /* centres that are not zero */
+    classifier_advance(part.classifier, sums);
+    step(&whole, x, sample);
     uint64_t before = bytes_of(exchange);
     step(&part, x, sample);
     CHECK(bytes_of(exchange) - before == expected_bytes(&part, sample, setting));
@@ -321,17 +332,18 @@ int main(int argc, char **argv)
     const struct margin_choice elasticface = {MARGIN_ELASTIC_ARC, {0.5, 0.05}};
     const struct margin_choice uniface = {MARGIN_UNIFACE, {0.4, 0.7}};
     const struct setting settings[] = {
-        {true, 0, 1, false, arcface},        {false, 0, 1, false, arcface},
-        {false, 0, 2, false, arcface},       {false, 0.01, 1, false, arcface},
-        {false, 0.3, 2, false, arcface},     {false, 1, 1, false, arcface},
-        {true, 0, 2, true, arcface},         {false, 0, 1, true, arcface},
-        {false, 0, 2, true, arcface},        {false, 0.05, 2, true, arcface},
-        {true, 0, 2, false, adaface},        {false, 0, 1, true, adaface},
-        {false, 0, 1, false, magface},       {false, 0.05, 2, true, magface},
-        {true, 0, 1, false, curricularface}, {false, 0.3, 2, false, curricularface},
-        {false, 0, 2, true, curricularface}, {false, 0.3, 1, false, elasticface},
-        {true, 0, 1, false, uniface},        {false, 0.3, 2, false, uniface},
-        {false, 0, 2, true, uniface}};
+        {true, 0, 1, false, arcface, 0},        {false, 0, 1, false, arcface, 0},
+        {false, 0, 2, false, arcface, 0},       {false, 0.01, 1, false, arcface, 0},
+        {false, 0.3, 2, false, arcface, 0},     {false, 1, 1, false, arcface, 0},
+        {true, 0, 2, true, arcface, 0},         {false, 0, 1, true, arcface, 0},
+        {false, 0, 2, true, arcface, 0},        {false, 0.05, 2, true, arcface, 0},
+        {true, 0, 2, false, adaface, 0},        {false, 0, 1, true, adaface, 0},
+        {false, 0, 1, false, magface, 0},       {false, 0.05, 2, true, magface, 0},
+        {true, 0, 1, false, curricularface, 0}, {false, 0.3, 2, false, curricularface, 0},
+        {false, 0, 2, true, curricularface, 0}, {false, 0.3, 1, false, elasticface, 0},
+        {true, 0, 1, false, uniface, 0},        {false, 0.3, 2, false, uniface, 0},
+        {false, 0, 2, true, uniface, 0},        {false, 0, 2, false, arcface, 0.1},
+        {false, 0.3, 1, true, uniface, 0.1},    {true, 0, 1, true, magface, 0.1}};
     struct exchange *exchange;
     exchange_mpi_prepare();
     MPI_Init(&argc, &argv);

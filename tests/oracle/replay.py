@@ -340,6 +340,25 @@ def crossing_logits(trace, unit, weight, rows, right):
     return torch.stack(filled)
 
 
+def centers(trace, state):
+    return torch.cat([trace.classifier[name]["center_" + state] for name in trace.datasets])
+
+
+def center_losses(trace, x, homes):
+    weight = float(trace.attributes.get("center", 0))
+    if weight == 0:
+        return torch.zeros(len(x), dtype=x.dtype)
+    return weight / 2 * ((x - centers(trace, "before")[homes]) ** 2).sum(1)
+
+
+def moved_centers(trace, x, homes):
+    center = centers(trace, "before")
+    pull, count = torch.zeros_like(center), torch.zeros(len(center), dtype=x.dtype)
+    pull.index_add_(0, homes, center[homes] - x)
+    count.index_add_(0, homes, torch.ones(len(x), dtype=x.dtype))
+    return center - float(trace["center_rate"]) * pull / (1 + count)[:, None]
+
+
 def sample_losses(trace, x, weights, dataset, label, samples):
     """L_i of every sample: x [B, D], weights: the datasets' class rows. Notes the targets' cosines."""
     scale = float(trace["scale"])
@@ -359,6 +378,7 @@ def sample_losses(trace, x, weights, dataset, label, samples):
         target = torch.from_numpy(target)
         cosine = clamp(unit[rows] @ everything[torch.from_numpy(homes)].T)
         place = torch.arange(len(rows))
+        losses = losses.index_put((rows,), center_losses(trace, x[rows], homes[target]), accumulate=True)
         trace.target_cosines[rows] = cosine[place, target].detach()
         right = target_psi(trace, cosine[place, target], norm[rows], samples[rows])
         logits = left_in(trace, cosine, right[:, None])
@@ -489,6 +509,8 @@ def replay(trace):
     r.classifier = dict(zip(trace.datasets, gradients[1 : 1 + len(weights)]))
     r.domain = dict(zip(head, reversed_gradients[1:]))
     r.backbone = backward_backbone(trace, gradients[0] - float(trace["lambda"]) * reversed_gradients[0])
+    homes = torch.from_numpy(trace.home[trace.begins[dataset.numpy()] + label.numpy()])
+    r.centers = moved_centers(trace, x.detach(), homes) if float(trace.attributes.get("center", 0)) else None
     r.norms = x.detach().norm(dim=1)
     r.loss_cls, r.loss_dom = float(loss_cls), float(loss_dom)
     return r
@@ -562,6 +584,8 @@ def compare_update(table, trace, r):
             table.tensor(kind, name, state["after"][name], expected, GRADIENT_TOLERANCE)
     compare_statistics(table, trace, r)
     compare_running(table, trace, r)
+    if r.centers is not None and all("center_after" in rows for rows in trace.classifier.values()):
+        table.tensor("centers", "all classes", centers(trace, "after"), r.centers, GRADIENT_TOLERANCE)
 
 
 def compare_running(table, trace, r):

@@ -63,7 +63,7 @@ groups="--set identity.file=$work/people.tsv --set classifier.rows_min=5 --set d
 # shellcheck disable=SC2086
 {
     traced groups 1 --set loss.margin="$curricularface" $groups
-    traced groups-2 2 --set loss.margin="{name: adaface, h: 0.9, alpha: 0.9}" --set loss.scope=all $groups --set data.datasets="$weights"
+    traced groups-2 2 --set loss.with.center=0.5 --set loss.margin="{name: adaface, h: 0.9, alpha: 0.9}" --set loss.scope=all $groups --set data.datasets="$weights"
     traced groups-3 3 --set loss.margin="$curricularface" $groups --set loss.crossing_dropout=0.3
     traced groups-4 4 --set loss.margin="$magface" $groups --set loss.crossing_dropout=0.3
 }
@@ -92,7 +92,7 @@ dozen="--set data.datasets=[$manifests]
 # shellcheck disable=SC2086
 {
     traced filter 2 --set loss.filter=0.05 --set loss.margin=arcface --set loss.scope=all
-    traced filter-3 3 --set loss.filter=0.05 --set loss.margin=cosface $groups --set loss.crossing_dropout=0.3
+    traced filter-3 3 --set loss.with.center=0.1 --set loss.with.center_rate=0.9 --set loss.filter=0.05 --set loss.margin=cosface $groups --set loss.crossing_dropout=0.3
 }
 
 # The replay notices what is wrong: one weight, one label, one drawn class.

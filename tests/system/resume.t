@@ -5,7 +5,7 @@
 make_data
 make_config
 # Everything that draws random numbers or carries state from step to step; class rows of several owners.
-state="--set model.dropout=0.2 --set loss.margin=adaface --set loss.crossing_dropout=0.1 --set data.augment.shift=2 --set classifier.rows_min=5
+state="--set model.dropout=0.2 --set loss.margin=adaface --set loss.with.center=0.01 --set loss.crossing_dropout=0.1 --set data.augment.shift=2 --set classifier.rows_min=5
        --set data.augment.preset=adaface --set data.augment.blur=0.2 --set data.augment.erase=0.2
        --set schedule.epochs=20 --set runtime.liveness_seconds=30 --set debug.stop_after_step=160"
 

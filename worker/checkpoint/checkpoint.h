@@ -66,7 +66,7 @@ enum status checkpoint_write_model(const char *directory, const struct parameter
                                    const struct identity_groups *identity, struct checkpoint_part *part,
                                    struct error *error);
 /* classifier-<dataset>.<part>-of-<parts>.h5 (part from 1) with /weight and /momentum [rows, D], and where the
- * group has centres /centre [rows, D] and /centre_samples [rows, 1]. */
+ * group has centres /centre [rows, D] and /centre_samples [rows, 1], with center loss /loss_centre [rows, D]. */
 enum status checkpoint_write_classifier(const char *directory, const struct parameter_group *group,
                                         struct checkpoint_part *part, struct error *error);
 

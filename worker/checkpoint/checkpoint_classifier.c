@@ -50,6 +50,9 @@ static enum status write_rows(struct h5_file *file, const struct parameter_group
     if (status == STATUS_OK) {
         status = h5_write_array(file, "/momentum", H5_TYPE_F32, 2, dims, group->momentum, error);
     }
+    if (status == STATUS_OK && group->loss_centre) {
+        status = h5_write_array(file, "/loss_centre", H5_TYPE_F32, 2, dims, group->loss_centre, error);
+    }
     return status == STATUS_OK && group->centre ? write_centres(file, group, error) : status;
 }
 
@@ -66,7 +69,9 @@ enum status checkpoint_write_classifier(const char *directory, const struct para
     }
     if (status == STATUS_OK) {
         status = checkpoint_try_space(
-            path, sizeof(float) * (2 * (uint64_t)group->count + group->centre_count), error);
+            path,
+            sizeof(float) * ((group->loss_centre ? 3 : 2) * (uint64_t)group->count + group->centre_count),
+            error);
     }
     if (status != STATUS_OK) {
         return status;
@@ -165,6 +170,10 @@ static enum status read_part(const char *path, const struct checkpoint_dataset *
     }
     if (status == STATUS_OK && group->momentum) {
         status = copy_rows(&file, "/momentum", width, *row, end, group, group->momentum, progress, error);
+    }
+    if (status == STATUS_OK && group->loss_centre) {
+        status =
+            copy_rows(&file, "/loss_centre", width, *row, end, group, group->loss_centre, progress, error);
     }
     if (status == STATUS_OK && group->centre) {
         status = copy_rows(&file, "/centre", width, *row, end, group, group->centre, progress, error);

@@ -1,6 +1,7 @@
 #include "worker/loss/classifier.h"
 
 #include "proto/random.h"
+#include "worker/loss/center_loss.h"
 #include "worker/loss/classifier_delivery.h"
 
 #include <cblas.h>
@@ -62,7 +63,12 @@ static bool create_block(struct classifier *classifier, size_t dataset)
     block->weight = take(classifier, values, sizeof(float));
     block->gradient = take(classifier, values, sizeof(float));
     block->centre = classifier->config.centres ? take(classifier, values + rows, sizeof(float)) : NULL;
-    return block->weight && block->gradient && (block->centre || !classifier->config.centres);
+    bool whole = block->weight && block->gradient && (block->centre || !classifier->config.centres);
+    if (classifier->config.center > 0) {
+        classifier->bytes += 2 * values * sizeof(float) + rows * sizeof(uint32_t);
+        whole = center_loss_create(&block->center, rows, block->parameter.shape[1]) && whole;
+    }
+    return whole;
 }
 
 static size_t owned_rows(const struct classifier *classifier, size_t dataset)
@@ -267,6 +273,7 @@ void classifier_free(struct classifier *classifier)
         free(classifier->block[k].weight);
         free(classifier->block[k].gradient);
         free(classifier->block[k].centre);
+        center_loss_free(&classifier->block[k].center);
     }
     free_parts(classifier);
     delivery_free(classifier);
@@ -327,6 +334,7 @@ struct parameter_group classifier_parameter_group(struct classifier *classifier,
         .weight = block->weight,
         .gradient = block->gradient,
         .centre = block->centre,
+        .loss_centre = block->center.value,
         .centre_count = block->centre ? block->parameter.count + block->parameter.shape[0] : 0,
         .rows = {.begin = block->row_begin,
                  .end = block->row_end,
@@ -352,9 +360,10 @@ struct parameter_group classifier_margin_group(struct classifier *classifier)
                                     .statistic_count = count};
 }
 
-void classifier_advance_margin(struct classifier *classifier, const double sums[MARGIN_SUMS])
+void classifier_advance(struct classifier *classifier, const double sums[MARGIN_SUMS])
 {
     margin_running_update(&classifier->config.margin, sums, classifier->running);
+    center_loss_advance(classifier);
 }
 
 void classifier_forget(struct classifier *classifier, double kept)
@@ -376,6 +385,7 @@ size_t classifier_memory_bytes(const struct classifier *classifier)
 void classifier_zero_gradient(struct classifier *classifier)
 {
     classifier->threshold_gradient = 0;
+    center_loss_begin(classifier);
     for (size_t k = 0; k < classifier->config.datasets; k++) {
         size_t values = owned_rows(classifier, k) * (size_t)classifier->config.embedding;
         if (values > 0) {

@@ -34,6 +34,8 @@ struct classifier_config {
     bool scope_all; /* denominators run over every dataset's classes */
     double crossing_dropout; /* with scope dataset: probability of each other dataset's class */
     double filter; /* rivals with a larger cosine are left out of the denominator; 0: none */
+    double center,
+        center_rate; /* center loss (center_loss.h): its lambda, 0: none; and how fast centres move */
     bool centres; /* gathers the centres of the owned classes */
     uint64_t seed;
     int round_max; /* samples of one round: workers * lane batch */
@@ -46,8 +48,7 @@ struct classifier_sums {
     double loss; /* sum over this worker's own samples of weight * L_i */
     double
         correct; /* own samples whose target has the largest cosine among the classes compared; with a unified threshold: is above it, and alone so */
-    double
-        margin[MARGIN_SUMS]; /* for classifier_advance_margin: to be added up over all rounds and workers */
+    double margin[MARGIN_SUMS]; /* for classifier_advance: to be added up over all rounds and workers */
     struct error
         failure; /* this worker's own, with which it went on through the round: nothing of it counts */
 };
@@ -87,8 +88,9 @@ void classifier_forget(struct classifier *classifier, double kept);
 /* What the margin has, the same on every worker, as a group called "margin": its running values, or a threshold that is
  * trained (its gradient here: this worker's part). Without parameters where there is nothing. */
 struct parameter_group classifier_margin_group(struct classifier *classifier);
-/* Takes a step into them: `sums` of all workers' rounds. */
-void classifier_advance_margin(struct classifier *classifier, const double sums[MARGIN_SUMS]);
+/* What an update does beside that of the parameters: takes a step's sums, of all workers' rounds, into the running values,
+ * and moves the centres of center loss. */
+void classifier_advance(struct classifier *classifier, const double sums[MARGIN_SUMS]);
 
 size_t classifier_memory_bytes(const struct classifier *classifier);
 void classifier_zero_gradient(struct classifier *classifier);

@@ -1,4 +1,5 @@
 /* classifier_step: one round as the numbers flow between the workers. */
+#include "worker/loss/center_loss.h"
 #include "worker/loss/classifier_delivery.h"
 #include "worker/loss/classifier_score.h"
 #include "worker/loss/classifier_tile.h"
@@ -357,6 +358,9 @@ enum status classifier_step(struct classifier *classifier, int count, const floa
     }
     for (int i = 0; i < present; i++) {
         (classifier->unified ? finish_by_threshold : finish_sample)(classifier, i);
+        if (classifier->scored[i].target_owned && classifier->config.center > 0) {
+            center_loss_score(classifier, i);
+        }
     }
     score_backward(classifier);
     add_threshold_gradient(classifier);

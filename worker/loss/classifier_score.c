@@ -163,6 +163,8 @@ void score_targets(struct classifier *classifier, int count)
         uint32_t row = (uint32_t)(scored->target - identity->first_class[dataset]);
         if (row >= block->row_begin && row < block->row_end) {
             scored->target_owned = true;
+            scored->block = block;
+            scored->row = row - block->row_begin;
             scored->target_cosine =
                 target_cosine(scored, classifier->gathered_embedding + scored->slot * dimension,
                               block->weight + (row - block->row_begin) * dimension, (int)dimension);

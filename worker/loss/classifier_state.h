@@ -8,6 +8,13 @@
  * between the products that use them. */
 #define CHUNK_ROWS 256
 
+/* The centres of center_loss.h, beside the class rows. NULL: there are none. */
+struct center_rows {
+    float *value; /* [rows][D] */
+    float *pull; /* [rows][D]: sums of x - c of the step */
+    uint32_t *samples; /* [rows]: of the step */
+};
+
 /* The rows of a dataset that this worker owns: none where row_begin is row_end. */
 struct classifier_block {
     uint32_t row_begin, row_end;
@@ -16,6 +23,7 @@ struct classifier_block {
     float *gradient; /* the same */
     float *
         centre; /* [row_end - row_begin][D] sums of unit embeddings, and [row_end - row_begin] of how many; or NULL */
+    struct center_rows center;
     struct parameter parameter; /* weight and gradient as a group has them */
 };
 
@@ -52,6 +60,8 @@ struct scored {
     double inverse_norm; /* of the embedding */
     /* Of those whose class is among the owned rows. */
     bool target_owned;
+    const struct classifier_block *block; /* the target's row, counted within the block */
+    size_t row;
     struct sample_margin margin;
     double target_cosine;
     double target_slope; /* d loss / d cosine of the target */

@@ -135,8 +135,9 @@ bool parameter_group_create_copy(const struct parameter_group *group, struct par
     copy->momentum = allocate(group->count);
     copy->statistics = group->statistic_count > 0 ? allocate(group->statistic_count) : NULL;
     copy->centre = group->centre_count > 0 ? allocate(group->centre_count) : NULL;
+    copy->loss_centre = group->loss_centre ? allocate(group->count) : NULL;
     return copy->weight && copy->momentum && (group->statistic_count == 0 || copy->statistics) &&
-           (group->centre_count == 0 || copy->centre);
+           (group->centre_count == 0 || copy->centre) && (!group->loss_centre || copy->loss_centre);
 }
 
 static void copy_values(float *target, const float *source, size_t count)
@@ -152,6 +153,7 @@ void parameter_group_copy(const struct parameter_group *group, struct parameter_
     copy_values(copy->momentum, group->momentum, group->count);
     copy_values(copy->statistics, group->statistics, group->statistic_count);
     copy_values(copy->centre, group->centre, group->centre_count);
+    copy_values(copy->loss_centre, group->loss_centre, group->loss_centre ? group->count : 0);
 }
 
 void parameter_group_free_copy(struct parameter_group *copy)
@@ -160,5 +162,6 @@ void parameter_group_free_copy(struct parameter_group *copy)
     free(copy->momentum);
     free(copy->statistics);
     free(copy->centre);
+    free(copy->loss_centre);
     *copy = (struct parameter_group){0};
 }

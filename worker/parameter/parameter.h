@@ -74,6 +74,8 @@ struct parameter_group {
     float *
         centre; /* of class rows alone [centre_count]: each row's [D], then a number for each row; NULL: none */
     size_t centre_count;
+    float *
+        loss_centre; /* of class rows alone [count]: what center loss draws each class's samples to; NULL: none */
     struct parameter_rows rows; /* of class rows alone */
 };
 
