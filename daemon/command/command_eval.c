@@ -1,6 +1,7 @@
 /* dail eval: how well a model, or several, tell people apart. */
 #include "daemon/command/commands.h"
 #include "daemon/judge/curve_file.h"
+#include "daemon/judge/eval_ijb.h"
 #include "daemon/judge/eval_result.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/warning.h"
@@ -17,7 +18,8 @@
 struct eval_options {
     struct option_strings others; /* further models */
     bool json, untrained;
-    const char *roc;
+    const char *roc, *det, *ijb;
+    enum template_weight weight; /* with --ijb */
     int bootstrap; /* draws */
     uint64_t seed;
     int batch, threads; /* threads 0: the cores allowed */
@@ -66,7 +68,7 @@ static enum status score_set(struct eval *eval, const struct backbone *backbone,
         status = verification_bootstrap(&pairs, distances, &eval->results.bootstrap, &result->interval, NULL,
                                         error);
     }
-    if (status == STATUS_OK && eval->options->roc) {
+    if (status == STATUS_OK && (eval->options->roc || eval->options->det)) {
         status = roc_make(distances, pairs.same, pairs.count, &result->roc, error);
         if (status != STATUS_OK) {
             error_prefix_where(error, result->file);
@@ -135,7 +137,41 @@ static enum status evaluate_all(struct eval *eval, size_t sets, struct error *er
     if (status == STATUS_OK && eval->options->roc) {
         status = eval_write_roc(results, eval->options->roc, error);
     }
+    if (status == STATUS_OK && eval->options->det) {
+        status = eval_write_det(results, eval->options->det, error);
+    }
     return status;
+}
+
+static enum status check(const struct eval_options *options, size_t sets, struct error *error)
+{
+    const size_t curves = options->ijb ? 1 : (options->others.count + 1) * sets;
+    if (options->ijb && (sets > 0 || options->others.count > 0 || options->untrained)) {
+        return error_set(error, STATUS_USAGE, "--ijb", "leave out sets, --compare and --untrained",
+                         "one model is scored on the templates of one folder");
+    }
+    if (!options->ijb && sets == 0) {
+        return error_set(error, STATUS_USAGE, NULL, "dail eval --help shows how",
+                         "name a SET, or a folder by --ijb");
+    }
+    enum status status = options->roc ? curve_file_check(options->roc, curves, error) : STATUS_OK;
+    return status == STATUS_OK && options->det ? curve_file_check(options->det, curves, error) : status;
+}
+
+static enum status evaluate_ijb(const struct eval_options *options, const char *model, int threads,
+                                struct error *error)
+{
+    const struct eval_ijb_config config = {
+        .folder = options->ijb,
+        .model = model,
+        .weight = options->weight,
+        .bootstrap = {.draws = options->bootstrap, .seed = options->seed, .threads = threads},
+        .batch = options->batch,
+        .threads = threads,
+        .json = options->json,
+        .roc = options->roc,
+        .det = options->det};
+    return eval_ijb(&config, error);
 }
 
 static enum status execute(const struct command_line *line, struct error *error)
@@ -148,9 +184,10 @@ static enum status execute(const struct command_line *line, struct error *error)
                         .model = line->operands[0],
                         .sets = line->operands + 1};
     const size_t sets = line->operand_count - 1;
-    enum status status =
-        options->roc ? curve_file_check(options->roc, (options->others.count + 1) * sets, error) : STATUS_OK;
-    if (status == STATUS_OK) {
+    enum status status = check(options, sets, error);
+    if (status == STATUS_OK && options->ijb) {
+        status = evaluate_ijb(options, eval.model, eval.use.threads, error);
+    } else if (status == STATUS_OK) {
         status = evaluate_all(&eval, sets, error);
     }
     if (eval.exchange) {
@@ -178,6 +215,26 @@ static const struct option_spec options[] = {
      .help = "write the ROC curves",
      .word = WORD_FILE,
      .endings = ".csv .svg"},
+    {.name = "det",
+     .kind = OPTION_STRING,
+     .offset = AT(det),
+     .metavar = "FILE.csv|.svg",
+     .help = "write the DET curves: false rejects over false accepts",
+     .word = WORD_FILE,
+     .endings = ".csv .svg"},
+    {.name = "ijb",
+     .kind = OPTION_STRING,
+     .offset = AT(ijb),
+     .metavar = "DIR",
+     .help =
+         "the template protocol of IJB-B or IJB-C, of the folder with meta/ and loose_crop/; takes no SET",
+     .word = WORD_FOLDER},
+    {.name = "template-weight",
+     .kind = OPTION_CHOICE,
+     .offset = AT(weight),
+     .choices = "score-norm|score|norm|equal",
+     .help =
+         "with --ijb: what an image counts by, its detector's score, its embedding's norm, both or neither"},
     OPTION_ROW_BOOTSTRAP(AT(bootstrap), BOOTSTRAP_DRAWS_MAX),
     OPTION_ROW_BOOTSTRAP_SEED(AT(seed)),
     {.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "print one JSON object"},
@@ -191,13 +248,14 @@ static const struct option_spec options[] = {
 
 static const struct operand_spec operands[] = {
     {.name = "MODEL", .min = 1, .max = 1, .word = WORD_MODEL, .endings = STATE_DICT_ENDINGS},
-    {.name = "SET", .min = 1, .max = EVAL_SETS_MAX, .word = WORD_FILE, .endings = ".h5"},
+    {.name = "SET", .min = 0, .max = EVAL_SETS_MAX, .word = WORD_FILE, .endings = ".h5"},
     {0}};
 
 static const struct command_example examples[] = {
     {"dail eval runs/first lfw.h5 cfp_fp.h5", "the newest checkpoint of a run on two sets"},
     {"dail eval runs/first lfw.h5 --compare w600k_r50.onnx --roc roc.svg",
      "beside a published model, with both ROC curves as a picture"},
+    {"dail eval w600k_r50.onnx --ijb IJBC", "TAR at FAR 1e-6 to 1e-1 over IJB-C's templates"},
     {0}};
 
 static const struct eval_options defaults = {.bootstrap = BOOTSTRAP_DRAWS, .seed = 1, .batch = 32};
@@ -205,7 +263,7 @@ static const struct eval_options defaults = {.bootstrap = BOOTSTRAP_DRAWS, .seed
 const struct command command_eval = {
     .name = "eval",
     .summary = "score a checkpoint on verification sets",
-    .usage = "dail eval [OPTIONS] MODEL SET...",
+    .usage = "dail eval [OPTIONS] MODEL SET...\ndail eval --ijb DIR [OPTIONS] MODEL|EMBEDDINGS",
     .description = "Embeds the images of verification sets (pairs files) by a model's network and scores "
                    "them: accuracy over\n"
                    "the folds, area under the ROC curve, equal error rate, and the true accept rate at each "

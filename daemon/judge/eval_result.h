@@ -55,4 +55,8 @@ enum status eval_print_json(const struct eval_results *results, struct error *er
  * STATUS_USAGE without gnuplot. */
 enum status eval_write_roc(const struct eval_results *results, const char *path, struct error *error);
 
+/* The same as DET curves: the false reject rate over the false accept rate; .csv has (model, set,
+ * far, frr, threshold). */
+enum status eval_write_det(const struct eval_results *results, const char *path, struct error *error);
+
 #endif

@@ -1,4 +1,4 @@
-/* The ROC curves of `dail eval`: as CSV, or drawn. */
+/* The ROC and DET curves of `dail eval`: as CSV, or drawn. */
 #include "daemon/judge/curve_file.h"
 #include "daemon/judge/eval_result.h"
 #include "daemon/report/plot.h"
@@ -8,13 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum status write_csv(const struct eval_results *results, const char *path, struct error *error)
+/* Of a DET curve the false reject rate stands where of a ROC curve the true accept rate does. */
+enum kind_of_curve { CURVE_ROC, CURVE_DET };
+
+static enum status write_csv(const struct eval_results *results, enum kind_of_curve kind, const char *path,
+                             struct error *error)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
     if (file) {
-        fputs("model,set,far,tar,threshold\n", file);
+        fputs(kind == CURVE_DET ? "model,set,far,frr,threshold\n" : "model,set,far,tar,threshold\n", file);
     }
     for (size_t i = 0; i < results->model_count * results->sets && file; i++) {
         const struct eval_model *model = &results->models[i / results->sets];
@@ -23,7 +27,8 @@ static enum status write_csv(const struct eval_results *results, const char *pat
             curve_file_print_text(file, model->path);
             fputc(',', file);
             curve_file_print_text(file, result->set);
-            fprintf(file, ",%.9g,%.9g,%.9g\n", result->roc.far[p], result->roc.tar[p],
+            fprintf(file, ",%.9g,%.9g,%.9g\n", result->roc.far[p],
+                    kind == CURVE_DET ? 1 - result->roc.tar[p] : result->roc.tar[p],
                     result->roc.threshold[p]);
         }
     }
@@ -46,19 +51,20 @@ static void name_curve(const struct eval_results *results, size_t i, char *name,
 }
 
 /* What is shown: of one model by name, of several the curves name them. */
-static void name_plot(const struct eval_results *results, char *title, size_t size)
+static void name_plot(const struct eval_results *results, enum kind_of_curve kind, char *title, size_t size)
 {
+    const char *what = kind == CURVE_DET ? "DET" : "ROC";
     char path[CURVE_PATH_SIZE];
     if (results->model_count > 1) {
-        snprintf(title, size, "ROC of %zu models", results->model_count);
+        snprintf(title, size, "%s of %zu models", what, results->model_count);
     } else {
         curve_file_shorten(results->models[0].path, path);
-        snprintf(title, size, "ROC of %s", path);
+        snprintf(title, size, "%s of %s", what, path);
     }
 }
 
-static enum status make_curve(const struct eval_results *results, size_t i, struct plot_curve *curve,
-                              struct error *error)
+static enum status make_curve(const struct eval_results *results, enum kind_of_curve kind, size_t i,
+                              struct plot_curve *curve, struct error *error)
 {
     const struct eval_result *result = &results->models[i / results->sets].results[i % results->sets];
     const size_t most = result->roc.count;
@@ -72,32 +78,33 @@ static enum status make_curve(const struct eval_results *results, size_t i, stru
     name_curve(results, i, curve->name, sizeof curve->name);
     curve->count = roc_drawn(&result->roc, curve->x, curve->y);
     for (size_t p = 0; p < curve->count; p++) {
-        curve->y[p] *= 100;
+        curve->y[p] = kind == CURVE_DET ? 100 * (1 - curve->y[p]) : 100 * curve->y[p];
     }
     return STATUS_OK;
 }
 
-static enum status write_svg(const struct eval_results *results, const char *path, struct error *error)
+static enum status write_svg(const struct eval_results *results, enum kind_of_curve kind, const char *path,
+                             struct error *error)
 {
     const size_t count = results->model_count * results->sets;
     struct plot_curve curves[PLOT_COLORS] = {0};
     double least = 0.1; /* an axis needs a length */
     char title[CURVE_PATH_SHOWN + 32];
     enum status status = STATUS_OK;
-    name_plot(results, title, sizeof title);
+    name_plot(results, kind, title, sizeof title);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        status = make_curve(results, i, &curves[i], error);
+        status = make_curve(results, kind, i, &curves[i], error);
         if (curves[i].count > 0) {
             least = fmin(least, curves[i].x[0]);
         }
     }
     struct plot plot = {.title = title,
                         .x_label = "false accept rate",
-                        .y_label = "true accept rate, %",
+                        .y_label = kind == CURVE_DET ? "false reject rate, %" : "true accept rate, %",
                         .x_min = pow(10, floor(log10(least))),
                         .x_max = 1,
                         .y_min = NAN,
-                        .y_max = 100,
+                        .y_max = kind == CURVE_DET ? NAN : 100,
                         .log_x = true,
                         .curves = curves,
                         .count = count};
@@ -111,7 +118,19 @@ static enum status write_svg(const struct eval_results *results, const char *pat
     return status;
 }
 
+static enum status write_curves(const struct eval_results *results, enum kind_of_curve kind, const char *path,
+                                struct error *error)
+{
+    return curve_file_is_table(path) ? write_csv(results, kind, path, error)
+                                     : write_svg(results, kind, path, error);
+}
+
 enum status eval_write_roc(const struct eval_results *results, const char *path, struct error *error)
 {
-    return curve_file_is_table(path) ? write_csv(results, path, error) : write_svg(results, path, error);
+    return write_curves(results, CURVE_ROC, path, error);
+}
+
+enum status eval_write_det(const struct eval_results *results, const char *path, struct error *error)
+{
+    return write_curves(results, CURVE_DET, path, error);
 }

@@ -1,6 +1,6 @@
 /* Text files that people write, line by line: lists of identities, of pairs, of images, indexes. What editors and
  * spreadsheets put in is taken: a byte order mark, ends of lines of any system, blanks at an end of a line, empty lines.
- * Private to shard/. */
+ */
 #ifndef DAIL_SHARD_LIST_LINE_READER_H
 #define DAIL_SHARD_LIST_LINE_READER_H
 

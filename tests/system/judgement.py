@@ -4,6 +4,9 @@
     judgement.py make FOLDER SEED                              random galleries, probes and distractors as dail embed writes them
     judgement.py search GALLERY PROBES SEARCH.json [DISTRACTORS...]
                                                                figures of `dail search --json`
+    judgement.py make-ijb FOLDER SEED [FACES]                  a set in IJB-C's layout: with embeddings, or of the images
+                                                               in FACES/<person>/
+    judgement.py ijb FOLDER EMBEDDINGS.h5 EVAL.json WEIGHT     figures of `dail eval --ijb --json`
     judgement.py verification EMBEDDINGS.h5 SET.h5 EVAL.json   figures of `dail eval --json` of SET, whose images were embedded
                                                                into EMBEDDINGS.h5 by `dail embed --flip`
 """
@@ -155,7 +158,7 @@ TIE = 1e-9
 RANKS = 100
 
 
-def write_embeddings(path, rows, labels=None, names=None):
+def write_embeddings(path, rows, labels=None, names=None, texts=None):
     """As `dail embed` does, with images named by their numbers."""
     with h5py.File(path, "w") as file:
         for name, text in (("dail_format", "embeddings"), ("checkpoint", "none"), ("arch", "none"), ("source", path)):
@@ -168,7 +171,7 @@ def write_embeddings(path, rows, labels=None, names=None):
             file[name] = np.frombuffer("".join(texts).encode(), np.uint8)
             file[name + "_offset"] = np.cumsum([0] + [len(t.encode()) for t in texts]).astype(np.uint64)
 
-        put("name", [str(i) for i in range(len(rows))])
+        put("name", texts or [str(i) for i in range(len(rows))])
         if labels is not None:
             file["label"] = labels.astype(np.uint32)
         if names:
@@ -273,5 +276,94 @@ def search(gallery_path, probes_path, told, *distractor_paths):
             near((kind, name), found["interval"][kind][name], np.percentile(values, [2.5, 97.5]))
 
 
+# --- Templates ---
+
+POINTS = [38.2946, 51.6963, 73.5318, 51.5014, 56.0252, 71.7366, 41.5493, 92.3655, 70.7299, 92.2041]
+
+
+def make_ijb(folder, seed, faces=None):
+    """Templates of one to nine images of one to five media, numbered with holes; a media may be in two templates."""
+    rng = np.random.default_rng(int(seed))
+    os.makedirs(folder + "/meta")
+    os.makedirs(folder + "/loose_crop")
+    people, width, scale = 12, 16, 32 / 112
+    centre = rng.normal(size=(people, width))
+    files = [sorted(os.path.join(faces, p, f) for f in os.listdir(os.path.join(faces, p))) for p in sorted(os.listdir(faces))] if faces else None
+    lines, points, rows, owner = [], [], [], {}
+    for template in range(48):
+        number = 3 * template + 7
+        owner[number] = template % people
+        for _ in range(rng.integers(1, 10)):
+            name = "%d.jpg" % (len(lines) + 1)
+            lines.append("%s %d %d" % (name, number, 100 * (template // 2) + rng.integers(0, 5)))
+            jitter = np.array(POINTS) * scale + rng.normal(size=10) * 0.3
+            points.append("%s %s %.6f" % (name, " ".join("%.3f" % x for x in jitter), rng.uniform(0.1, 1)))
+            rows.append((centre[owner[number]] + 1.5 * rng.normal(size=width)) * rng.uniform(0.2, 3))
+            if faces:
+                images = files[owner[number]]
+                with open(images[rng.integers(len(images))], "rb") as source, open(folder + "/loose_crop/" + name, "wb") as to:
+                    to.write(source.read())
+    order = rng.permutation(len(points))
+    pairs = [(a, b) for a in owner for b in owner if a < b]
+    for name, text in (("face_tid_mid", lines), ("name_5pts_score", [points[i] for i in order]),
+                       ("template_pair_label", ["%d %d %d" % (a, b, owner[a] == owner[b]) for a, b in pairs])):
+        with open(folder + "/meta/made_%s.txt" % name, "w") as file:
+            file.write("\n".join(text) + "\n")
+    if not faces:
+        order = rng.permutation(len(rows))
+        write_embeddings(folder + "/embeddings.h5", np.array(rows)[order], texts=["loose_crop/%d.jpg" % (i + 1) for i in order])
+
+
+def operate(score, same, weight):
+    far, tar = curve(-score, same, weight)
+    result = {"auc": np.trapz(tar, far), "eer": equal_error(far, tar), "tar": {}}
+    for power in range(1, 7):
+        rate = 10.0**-power
+        if np.sum(~same) * rate * (1 + TIE) >= 1:
+            result["tar"]["1e-%d" % power] = tar[far <= rate * (1 + TIE)].max()
+    return result
+
+
+def ijb(folder, embeddings, told, weighted):
+    def table(name):
+        return [line.split() for line in open(folder + "/meta/made_%s.txt" % name)]
+
+    with h5py.File(embeddings) as file:
+        values = file["embedding"][...].astype(float)
+        end, text = file["name_offset"][...], file["name"][...].tobytes()
+        row = {text[a:b].decode().split("/")[-1]: i for i, (a, b) in enumerate(zip(end, end[1:]))}
+    score = {line[0]: float(np.float32(line[11])) for line in table("name_5pts_score")}
+    media = {}
+    for name, template, number in table("face_tid_mid"):
+        vector = values[row[name]]
+        if "norm" not in weighted:
+            vector = vector / np.linalg.norm(vector)
+        if "score" in weighted:
+            vector = vector * score[name]
+        media.setdefault(int(template), {}).setdefault(number, []).append(vector)
+    numbers = sorted(media)
+    templates = np.array([np.sum([np.mean(v, 0) for v in media[t].values()], 0) for t in numbers])
+    templates /= np.linalg.norm(templates, axis=1, keepdims=True)
+    pairs = np.array(table("template_pair_label"), int)
+    pair, same = np.searchsorted(numbers, pairs[:, :2]), pairs[:, 2] == 1
+    scores = np.sum(templates[pair[:, 0]] * templates[pair[:, 1]], 1)
+    found, expected = json.load(open(told)), operate(scores, same, np.ones(len(pair)))
+    assert (found["templates"], found["pairs"], found["images"]) == (len(numbers), len(pair), len(table("face_tid_mid")))
+    people, count = number(components(len(numbers), [tuple(p) for p in pair[same]])[pair])
+    assert found["interval"]["people"] == count == 12, (found, count)
+    settings, draws = found["bootstrap"], []
+    for draw in range(settings["draws"]):
+        weight = pair_weights(people, draw_people(settings["seed"], draw, count)).astype(float)
+        if weight[same].sum() > 0 and weight[~same].sum() > 0:
+            draws.append(operate(scores, same, weight))
+    for name in ("auc", "eer"):
+        near(name, found[name], expected[name])
+        near(name, found["interval"][name], np.percentile([d[name] for d in draws], [2.5, 97.5]))
+    assert set(found["tar"]) == set(expected["tar"]) and len(found["tar"]) == 3, found
+    for far in expected["tar"]:
+        near(far, found["tar"][far], expected["tar"][far])
+        near(far, found["interval"]["tar"][far], np.percentile([d["tar"][far] for d in draws], [2.5, 97.5]))
+
+
 if __name__ == "__main__":
-    {"make": make, "search": search, "verification": verification}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "make-ijb": make_ijb, "ijb": ijb, "search": search, "verification": verification}[sys.argv[1]](*sys.argv[2:])

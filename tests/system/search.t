@@ -79,4 +79,55 @@ done
 "$build/dail" search "$work/data/tiny0.yaml" "$work/data/tiny0.yaml" -d "$work/data/tiny1.yaml" --model "$work/run" >"$work/out" 2>&1
 exits "datasets by a model" $? 0
 is "as their embeddings" "$(grep '^rank' "$work/out")" "$(grep '^rank' "$work/by-files")"
+
+# Templates of images: a set in IJB-C's layout.
+$judgement make-ijb "$work/made" "$seed"
+for weight in score-norm score norm equal; do
+    "$build/dail" eval --ijb "$work/made" "$work/made/embeddings.h5" --template-weight $weight --json --bootstrap 30 --seed 4 >"$work/out" 2>&1
+    exits "templates, weights $weight" $? 0
+    check "as numpy makes them: $weight" $judgement ijb "$work/made" "$work/made/embeddings.h5" "$work/out" $weight
+done
+"$build/dail" eval --ijb "$work/made" "$work/made/embeddings.h5" --det "$work/det.csv" --roc "$work/roc.csv" >"$work/out" 2>&1
+exits "as a table, with curves" $? 0
+says "TAR at FAR, interval and threshold" '^TAR at FAR 1e-3 +[0-9.]+ +[0-9.]+ +[0-9.]+  cosine from [0-9.]+$'
+is "no FAR that pairs are too few for" "$(grep -c '1e-[456]' "$work/out")" 0
+is "a DET curve is the ROC curve's other side" \
+    "$(paste -d , "$work/roc.csv" "$work/det.csv" | awk -F , 'NR > 1 && ($3 != $8 || $4 + $9 < 0.999999 || $4 + $9 > 1.000001)' | wc -l)" 0
+"$build/dail" unpack "$work/data/tiny0.yaml" -o "$work/faces" >/dev/null
+$judgement make-ijb "$work/faces-ijb" "$seed" "$work/faces"
+"$build/dail" embed --flip "$work/run" "$work/faces-ijb/loose_crop" --landmarks "$work/faces-ijb/meta/made_name_5pts_score.txt" \
+    -o "$work/crops.h5" >"$work/out" 2>&1
+exits "crops are aligned and embedded" $? 0
+"$build/dail" eval --ijb "$work/faces-ijb" "$work/run" --json --bootstrap 30 >"$work/out" 2>"$work/err"
+exits "crops by a model" $? 0
+"$build/dail" eval --ijb "$work/faces-ijb" "$work/crops.h5" --json --bootstrap 30 >"$work/by-file" 2>&1
+is "as their embeddings" "$(grep -v '"model"' "$work/out")" "$(grep -v '"model"' "$work/by-file")"
+check "and as numpy has it" $judgement ijb "$work/faces-ijb" "$work/crops.h5" "$work/out" score-norm
+
+# ijb_refused NAME PATTERN FILE SED: after that edit of one of the set's files
+ijb_refused() {
+    cp -r "$work/made" "$work/bad"
+    sed -i "$4" "$work/bad/meta/made_$3.txt"
+    "$build/dail" eval --ijb "$work/bad" "$work/made/embeddings.h5" >"$work/out" 2>&1
+    exits "$1: exit code 3" $? 3
+    says "$1: told" "$2"
+    is "$1: in one line" "$(wc -l <"$work/out")" 1
+    rm -r "$work/bad"
+}
+ijb_refused "a template without images" 'template 8 has no image \(.*label.txt.*5' template_pair_label '5s/[0-9]* /8 /'
+ijb_refused "no pair" 'no two templates and 0 or 1 \(.*label.txt.*3' template_pair_label '3s/$/1/'
+ijb_refused "an image without points" 'image 9.jpg has no points' name_5pts_score '/^9.jpg/d'
+ijb_refused "a score that is none" 'five points and a score \(.*score.txt.*2' name_5pts_score '2s/ [^ ]*$/ nan/'
+ijb_refused "an image that is not embedded" 'image 9999.jpg is not embedded there \(.*embeddings.h5' '*' 's/^9.jpg/9999.jpg/'
+ijb_refused "one kind of pairs" 'are of different people' template_pair_label 's/1$/0/'
+refused_eval() { "$build/dail" eval "$@" >"$work/out" 2>&1; }
+refused_eval --ijb "$work" "$work/made/embeddings.h5"
+exits "a folder that is none: exit code 3" $? 3
+refused_eval --ijb "$work/made" "$work/run"
+exits "images that are missing: exit code 3" $? 3
+says "are named" 'loose_crop/1.jpg'
+refused_eval --ijb "$work/made" "$work/run" "$work/data/tiny-cross.h5"
+exits "with a set: exit code 2" $? 2
+refused_eval "$work/run"
+exits "no set: exit code 2" $? 2
 finish
