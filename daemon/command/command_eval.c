@@ -17,7 +17,7 @@
 
 struct eval_options {
     struct option_strings others; /* further models */
-    bool json, untrained;
+    bool json, untrained, groups;
     const char *roc, *det, *ijb;
     enum template_weight weight; /* with --ijb */
     int bootstrap; /* draws */
@@ -64,9 +64,13 @@ static enum status score_set(struct eval *eval, const struct backbone *backbone,
         status = evaluation_run(backbone->net, backbone->state.network.input, eval->use.batch, &pairs,
                                 eval->exchange, NULL, NULL, NULL, &result->score, distances, error);
     }
+    if (status == STATUS_OK && eval->options->groups) {
+        result->drawn = malloc(((size_t)eval->results.bootstrap.draws + 1) * sizeof *result->drawn);
+        status = result->drawn ? STATUS_OK : error_no_memory(error, result->file);
+    }
     if (status == STATUS_OK) {
-        status = verification_bootstrap(&pairs, distances, &eval->results.bootstrap, &result->interval, NULL,
-                                        error);
+        status = verification_bootstrap(&pairs, distances, &eval->results.bootstrap, &result->interval,
+                                        result->drawn, error);
     }
     if (status == STATUS_OK && (eval->options->roc || eval->options->det)) {
         status = roc_make(distances, pairs.same, pairs.count, &result->roc, error);
@@ -90,6 +94,18 @@ static void describe(const struct backbone *backbone, bool untrained, struct eva
     model->imported = backbone->imported;
 }
 
+static enum status judge_groups(const struct eval *eval, struct eval_model *model, struct error *error)
+{
+    double accuracy[EVAL_SETS_MAX];
+    const double *drawn[EVAL_SETS_MAX];
+    for (size_t k = 0; k < eval->results.sets; k++) {
+        accuracy[k] = model->results[k].score.accuracy;
+        drawn[k] = model->results[k].drawn;
+    }
+    return fairness_judge(accuracy, drawn, eval->results.sets, (size_t)eval->results.bootstrap.draws,
+                          &model->fairness, error);
+}
+
 static enum status score_model(struct eval *eval, const char *path, struct eval_model *model,
                                struct error *error)
 {
@@ -111,13 +127,14 @@ static enum status score_model(struct eval *eval, const char *path, struct eval_
         }
     }
     backbone_free(&backbone);
-    return status;
+    return status == STATUS_OK && eval->options->groups ? judge_groups(eval, model, error) : status;
 }
 
 static enum status evaluate_all(struct eval *eval, size_t sets, struct error *error)
 {
     struct eval_results *results = &eval->results;
     enum status status = eval_results_create(results, eval->options->others.count + 1, sets, error);
+    results->groups = eval->options->groups;
     results->bootstrap = (struct bootstrap){
         .draws = eval->options->bootstrap, .seed = eval->options->seed, .threads = eval->use.threads};
     if (status == STATUS_OK) {
@@ -132,6 +149,7 @@ static enum status evaluate_all(struct eval *eval, size_t sets, struct error *er
     } else if (status == STATUS_OK && results->model_count > 1) {
         eval_print_comparison(results);
     } else if (status == STATUS_OK) {
+        eval_print_fairness(results);
         eval_print_footing(results);
     }
     if (status == STATUS_OK && eval->options->roc) {
@@ -153,6 +171,10 @@ static enum status check(const struct eval_options *options, size_t sets, struct
     if (!options->ijb && sets == 0) {
         return error_set(error, STATUS_USAGE, NULL, "dail eval --help shows how",
                          "name a SET, or a folder by --ijb");
+    }
+    if (options->groups && (options->ijb || sets < 2)) {
+        return error_set(error, STATUS_USAGE, "--groups", "name a SET of each group of people",
+                         "groups are compared, and there are not two");
     }
     enum status status = options->roc ? curve_file_check(options->roc, curves, error) : STATUS_OK;
     return status == STATUS_OK && options->det ? curve_file_check(options->det, curves, error) : status;
@@ -237,6 +259,11 @@ static const struct option_spec options[] = {
          "with --ijb: what an image counts by, its detector's score, its embedding's norm, both or neither"},
     OPTION_ROW_BOOTSTRAP(AT(bootstrap), BOOTSTRAP_DRAWS_MAX),
     OPTION_ROW_BOOTSTRAP_SEED(AT(seed)),
+    {.name = "groups",
+     .short_name = 'g',
+     .kind = OPTION_FLAG,
+     .offset = AT(groups),
+     .help = "each set is a group of people: tell how evenly the model does, as RFW is reported"},
     {.name = "json", .kind = OPTION_FLAG, .offset = AT(json), .help = "print one JSON object"},
     {.name = "untrained",
      .kind = OPTION_FLAG,
@@ -255,6 +282,8 @@ static const struct command_example examples[] = {
     {"dail eval runs/first lfw.h5 cfp_fp.h5", "the newest checkpoint of a run on two sets"},
     {"dail eval runs/first lfw.h5 --compare w600k_r50.onnx --roc roc.svg",
      "beside a published model, with both ROC curves as a picture"},
+    {"dail eval runs/first african.h5 asian.h5 caucasian.h5 indian.h5 --groups",
+     "RFW, with its fairness figures"},
     {"dail eval w600k_r50.onnx --ijb IJBC", "TAR at FAR 1e-6 to 1e-1 over IJB-C's templates"},
     {0}};
 

@@ -7,6 +7,7 @@
 #include "worker/evaluate/roc.h"
 #include "worker/evaluate/verification_interval.h"
 #include "worker/interchange/backbone.h"
+#include "worker/protocol/fairness.h"
 
 /* One verification set by one model. */
 struct eval_result {
@@ -15,6 +16,7 @@ struct eval_result {
     const char *file;
     struct verification score;
     struct verification_interval interval;
+    double *drawn; /* [draws]: with groups, the accuracy of each draw */
     struct roc roc; /* empty unless it was asked for */
 };
 
@@ -24,12 +26,14 @@ struct eval_model {
     int64_t step, steps; /* of a checkpoint */
     bool untrained, imported;
     struct eval_result *results; /* [sets] */
+    struct fairness fairness; /* with groups */
 };
 
 struct eval_results {
     struct eval_model *models; /* [model_count] */
     size_t model_count, sets;
     struct bootstrap bootstrap; /* of the intervals */
+    bool groups; /* each set is a group of people */
 };
 
 /* STATUS_INTERNAL when memory runs out. The caller calls eval_results_free in any case. */
@@ -40,6 +44,8 @@ void eval_results_free(struct eval_results *results);
 /* The table of one model: its heading, then each row as it comes. */
 void eval_print_heading(const struct eval_model *model);
 void eval_print_row(const struct eval_result *result);
+/* How evenly each model does, where sets are groups. */
+void eval_print_fairness(const struct eval_results *results);
 /* What the intervals are, where there are some. */
 void eval_print_footing(const struct eval_results *results);
 

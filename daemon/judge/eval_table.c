@@ -32,6 +32,7 @@ void eval_results_free(struct eval_results *results)
         struct eval_model *model = &results->models[i];
         for (size_t k = 0; k < results->sets && model->results; k++) {
             roc_free(&model->results[k].roc);
+            free(model->results[k].drawn);
         }
         free(model->results);
     }
@@ -114,6 +115,38 @@ void eval_print_row(const struct eval_result *result)
         print_interval(&result->interval);
     }
     fflush(stdout);
+}
+
+static void print_fairness(const char *name, const double *figure)
+{
+    char skew[16];
+    snprintf(skew, sizeof skew, isnan(figure[FAIRNESS_SKEW]) ? "-" : "%.2f", figure[FAIRNESS_SKEW]);
+    printf("%-24s %7s %8.2f %6.2f %9s\n", name, "", 100 * figure[FAIRNESS_MEAN], 100 * figure[FAIRNESS_STD],
+           skew);
+}
+
+void eval_print_fairness(const struct eval_results *results)
+{
+    if (!results->groups) {
+        return;
+    }
+    printf("\n%-24s %7s %8s %6s %9s\n", "groups", "", "mean %", "+-", "skew");
+    for (size_t i = 0; i < results->model_count; i++) {
+        const struct fairness *fairness = &results->models[i].fairness;
+        char name[48];
+        snprintf(name, sizeof name, results->model_count > 1 ? "%zu groups by [%zu]" : "%zu groups",
+                 results->sets, i + 1);
+        print_fairness(name, fairness->figure);
+        if (results->bootstrap.draws > 0) {
+            double low[FAIRNESS_FIGURES], high[FAIRNESS_FIGURES];
+            for (int k = 0; k < FAIRNESS_FIGURES; k++) {
+                low[k] = fairness->interval[k].low;
+                high[k] = fairness->interval[k].high;
+            }
+            print_fairness("  95% from", low);
+            print_fairness("  to", high);
+        }
+    }
 }
 
 void eval_print_footing(const struct eval_results *results)
@@ -207,6 +240,7 @@ void eval_print_comparison(const struct eval_results *results)
     for (int far = 0; far < VERIFICATION_FARS; far++) {
         print_rates(results, far);
     }
+    eval_print_fairness(results);
     eval_print_footing(results);
 }
 
@@ -256,6 +290,25 @@ static json_t *make_set(const struct eval_result *result)
     return object;
 }
 
+/* {"mean": ..., "std": ..., "skewed_error_ratio": ..., "interval": {...}} */
+static json_t *make_fairness(const struct eval_results *results, const struct fairness *fairness)
+{
+    static const char *const names[FAIRNESS_FIGURES] = {"mean", "std", "skewed_error_ratio"};
+    json_t *object = json_object(), *interval = json_object();
+    for (int i = 0; i < FAIRNESS_FIGURES; i++) {
+        json_object_set_new(object, names[i], json_figure(fairness->figure[i]));
+        json_object_set_new(interval, names[i],
+                            json_pack("[o, o]", json_figure(fairness->interval[i].low),
+                                      json_figure(fairness->interval[i].high)));
+    }
+    if (results->bootstrap.draws > 0) {
+        json_object_set_new(object, "interval", interval);
+    } else {
+        json_decref(interval);
+    }
+    return object;
+}
+
 static json_t *make_model(const struct eval_results *results, const struct eval_model *model)
 {
     json_t *array = json_array();
@@ -269,6 +322,9 @@ static json_t *make_model(const struct eval_results *results, const struct eval_
     json_t *object = json_pack("{s:o, s:o, s:I, s:b, s:o}", "checkpoint", json_text(model->path), "arch",
                                json_text(model->network.arch), "step", (json_int_t)model->step, "untrained",
                                (int)model->untrained, "sets", array);
+    if (object && results->groups) {
+        json_object_set_new(object, "groups", make_fairness(results, &model->fairness));
+    }
     if (object && results->bootstrap.draws > 0) {
         json_object_set_new(object, "bootstrap",
                             json_pack("{s:i, s:I}", "draws", results->bootstrap.draws, "seed",

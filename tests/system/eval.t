@@ -78,6 +78,9 @@ if $python -c 'import h5py' 2>/dev/null; then
         check "figures and intervals of $(basename "$set") are numpy's" \
             $python tests/system/judgement.py verification "$work/judged.h5" "$set" "$work/judged.json"
     done
+    evaluate --json "$late" "$within" "$cross" "$work/data/tiny1-within.h5" --groups
+    cp "$work/out" "$work/judged.json"
+    check "how even groups are, by numpy" $python tests/system/judgement.py groups "$work/judged.json"
 else
     skip "no h5py (etc/install-deps.sh --oracle)"
 fi
@@ -91,6 +94,10 @@ says "and how" 'Intervals of 95%: 1000 draws of as many people'
 evaluate "$late" "$within" --bootstrap 0
 is "or nobody" "$(grep -c 95% "$work/out")" 0
 
+evaluate "$late" "$within" "$cross" --groups
+says "groups are told as a table" '^2 groups +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+evaluate "$late" "$cross" --groups
+exits "one group is none" $? 2
 evaluate "$late" "$cross" --roc "$work/roc.pdf"
 exits "another ending" $? 2
 says "which there are" 'csv or .svg' "$work/err"

@@ -7,6 +7,7 @@
     judgement.py make-ijb FOLDER SEED [FACES]                  a set in IJB-C's layout: with embeddings, or of the images
                                                                in FACES/<person>/
     judgement.py ijb FOLDER EMBEDDINGS.h5 EVAL.json WEIGHT     figures of `dail eval --ijb --json`
+    judgement.py groups EVAL.json                              fairness figures from the sets' own
     judgement.py verification EMBEDDINGS.h5 SET.h5 EVAL.json   figures of `dail eval --json` of SET, whose images were embedded
                                                                into EMBEDDINGS.h5 by `dail embed --flip`
 """
@@ -276,6 +277,23 @@ def search(gallery_path, probes_path, told, *distractor_paths):
             near((kind, name), found["interval"][kind][name], np.percentile(values, [2.5, 97.5]))
 
 
+# --- Groups ---
+
+
+def groups(told):
+    """What RFW's papers report of the groups' accuracies; intervals hold the figures."""
+    model = json.load(open(told))
+    accuracy = np.array([s["accuracy"] for s in model["sets"]])
+    found = model["groups"]
+    near("mean", found["mean"], accuracy.mean())
+    near("std", found["std"], np.std(accuracy, ddof=1))
+    near("ratio", found["skewed_error_ratio"], (1 - accuracy).max() / (1 - accuracy).min())
+    for low, high in found["interval"].values():
+        assert 0 <= low <= high, found
+    low, high = found["interval"]["mean"]
+    assert low <= found["mean"] <= high, found
+
+
 # --- Templates ---
 
 POINTS = [38.2946, 51.6963, 73.5318, 51.5014, 56.0252, 71.7366, 41.5493, 92.3655, 70.7299, 92.2041]
@@ -334,13 +352,13 @@ def ijb(folder, embeddings, told, weighted):
         row = {text[a:b].decode().split("/")[-1]: i for i, (a, b) in enumerate(zip(end, end[1:]))}
     score = {line[0]: float(np.float32(line[11])) for line in table("name_5pts_score")}
     media = {}
-    for name, template, number in table("face_tid_mid"):
+    for name, template, source in table("face_tid_mid"):
         vector = values[row[name]]
         if "norm" not in weighted:
             vector = vector / np.linalg.norm(vector)
         if "score" in weighted:
             vector = vector * score[name]
-        media.setdefault(int(template), {}).setdefault(number, []).append(vector)
+        media.setdefault(int(template), {}).setdefault(source, []).append(vector)
     numbers = sorted(media)
     templates = np.array([np.sum([np.mean(v, 0) for v in media[t].values()], 0) for t in numbers])
     templates /= np.linalg.norm(templates, axis=1, keepdims=True)
@@ -366,4 +384,4 @@ def ijb(folder, embeddings, told, weighted):
 
 
 if __name__ == "__main__":
-    {"make": make, "make-ijb": make_ijb, "ijb": ijb, "search": search, "verification": verification}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "make-ijb": make_ijb, "groups": groups, "ijb": ijb, "search": search, "verification": verification}[sys.argv[1]](*sys.argv[2:])

@@ -10,7 +10,7 @@ search_as() {
     name=$1 in=$2 of=$3 among=$4
     shift 4
     # shellcheck disable=SC2046,SC2086
-    "$build/dail" search "$in" "$of" $(printf -- '-d %s ' $among) --json --bootstrap 40 --seed 3 "$@" >"$work/out" 2>"$work/err"
+    "$build/dail" search "$in" "$of" $(printf -- '-d %s ' $among) --json --bootstrap 20 --seed 3 "$@" >"$work/out" 2>"$work/err"
     exits "$name" $? 0
     # shellcheck disable=SC2086
     check "$name: as numpy finds it" $judgement search "$in" "$of" "$work/out" $among
@@ -28,7 +28,7 @@ refused() {
 
 echo "# seed $seed"
 $judgement make "$work" "$seed"
-"$build/dail" search "$gallery" "$probes" --json --bootstrap 40 --seed 3 >"$work/out" 2>"$work/err"
+"$build/dail" search "$gallery" "$probes" --json --bootstrap 20 --seed 3 >"$work/out" 2>"$work/err"
 exits "probes in a gallery" $? 0
 check "as numpy finds them" $judgement search "$gallery" "$probes" "$work/out"
 cp "$work/out" "$work/first"
@@ -83,7 +83,7 @@ is "as their embeddings" "$(grep '^rank' "$work/out")" "$(grep '^rank' "$work/by
 # Templates of images: a set in IJB-C's layout.
 $judgement make-ijb "$work/made" "$seed"
 for weight in score-norm score norm equal; do
-    "$build/dail" eval --ijb "$work/made" "$work/made/embeddings.h5" --template-weight $weight --json --bootstrap 30 --seed 4 >"$work/out" 2>&1
+    "$build/dail" eval --ijb "$work/made" "$work/made/embeddings.h5" --template-weight $weight --json --bootstrap 20 --seed 4 >"$work/out" 2>&1
     exits "templates, weights $weight" $? 0
     check "as numpy makes them: $weight" $judgement ijb "$work/made" "$work/made/embeddings.h5" "$work/out" $weight
 done
@@ -98,16 +98,17 @@ $judgement make-ijb "$work/faces-ijb" "$seed" "$work/faces"
 "$build/dail" embed --flip "$work/run" "$work/faces-ijb/loose_crop" --landmarks "$work/faces-ijb/meta/made_name_5pts_score.txt" \
     -o "$work/crops.h5" >"$work/out" 2>&1
 exits "crops are aligned and embedded" $? 0
-"$build/dail" eval --ijb "$work/faces-ijb" "$work/run" --json --bootstrap 30 >"$work/out" 2>"$work/err"
+"$build/dail" eval --ijb "$work/faces-ijb" "$work/run" --json --bootstrap 20 >"$work/out" 2>"$work/err"
 exits "crops by a model" $? 0
-"$build/dail" eval --ijb "$work/faces-ijb" "$work/crops.h5" --json --bootstrap 30 >"$work/by-file" 2>&1
+"$build/dail" eval --ijb "$work/faces-ijb" "$work/crops.h5" --json --bootstrap 20 >"$work/by-file" 2>&1
 is "as their embeddings" "$(grep -v '"model"' "$work/out")" "$(grep -v '"model"' "$work/by-file")"
 check "and as numpy has it" $judgement ijb "$work/faces-ijb" "$work/crops.h5" "$work/out" score-norm
 
 # ijb_refused NAME PATTERN FILE SED: after that edit of one of the set's files
 ijb_refused() {
     cp -r "$work/made" "$work/bad"
-    sed -i "$4" "$work/bad/meta/made_$3.txt"
+    # shellcheck disable=SC2086
+    sed -i "$4" "$work"/bad/meta/made_$3.txt
     "$build/dail" eval --ijb "$work/bad" "$work/made/embeddings.h5" >"$work/out" 2>&1
     exits "$1: exit code 3" $? 3
     says "$1: told" "$2"
@@ -115,7 +116,7 @@ ijb_refused() {
     rm -r "$work/bad"
 }
 ijb_refused "a template without images" 'template 8 has no image \(.*label.txt.*5' template_pair_label '5s/[0-9]* /8 /'
-ijb_refused "no pair" 'no two templates and 0 or 1 \(.*label.txt.*3' template_pair_label '3s/$/1/'
+ijb_refused "no pair" 'no two templates and 0 or 1 \(.*label.txt.*3' template_pair_label '3s/$/ 1/'
 ijb_refused "an image without points" 'image 9.jpg has no points' name_5pts_score '/^9.jpg/d'
 ijb_refused "a score that is none" 'five points and a score \(.*score.txt.*2' name_5pts_score '2s/ [^ ]*$/ nan/'
 ijb_refused "an image that is not embedded" 'image 9999.jpg is not embedded there \(.*embeddings.h5' '*' 's/^9.jpg/9999.jpg/'
