@@ -65,7 +65,7 @@ static enum status name_set(struct pack_job *job, struct error *error)
     return STATUS_OK;
 }
 
-/* The end of the name that a source's last part, from `begin` to `end`, gives: "train.rec" -> "train"; "casia.txt" ->
+/* The end of the name that a source's last part, from `begin` to `end`, gives: "train.rec" -> "train"; "a.mdb" -> "a"; "casia.txt" ->
  * "casia"; "ms1mv3-{0000..0099}.tar" and "ms1mv3-0000.tar.gz" -> "ms1mv3", "ms1mv3-0000". */
 static size_t name_end(enum pack_mode mode, const char *source, size_t begin, size_t end)
 {
@@ -77,7 +77,8 @@ static size_t name_end(enum pack_mode mode, const char *source, size_t begin, si
         }
         return stop;
     }
-    if (mode == PACK_RECORDIO && end - begin > 4 && strcmp(source + end - 4, ".rec") == 0) {
+    const char *ending = mode == PACK_RECORDIO ? ".rec" : mode == PACK_LMDB ? ".mdb" : NULL;
+    if (ending && end - begin > 4 && strncmp(source + end - 4, ending, 4) == 0) {
         return end - 4;
     }
     if (mode == PACK_LIST) {

@@ -151,6 +151,12 @@ says "by its name" 'there is no such file .*small-001.tar'
 exit_code "so is a pattern that the shell has taken" 2 "$dail" pack --tar "$work"/wds/*.tar -o "$work/tar"
 says "with what to do" 'in quotes'
 
+# --- Databases ---
+
+exit_code "an LMDB database is packed" 0 "$dail" pack --lmdb tests/oracle/lmdb/pickle.mdb -o "$work/db" --size 16 --compact
+says "with its people and images" 'db/pickle.yaml: 5 classes in 1 shards, 40 images'
+exit_code "it is sound" 0 "$dail" verify "$work/db/pickle.yaml"
+
 # --- What is not all there ---
 
 cp -r "$work/small" "$work/torn"
