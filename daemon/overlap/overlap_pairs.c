@@ -1,5 +1,6 @@
 #include "daemon/overlap/overlap_pairs.h"
 
+#include "daemon/overlap/overlap_precision.h"
 #include "daemon/rank/host.h"
 #include "daemon/terminal/warning.h"
 
@@ -172,6 +173,10 @@ enum status overlap_pairs_find(struct overlap *overlap, struct error *error)
     }
     if (status == STATUS_OK) {
         select_pairs(overlap);
+    }
+    if (status == STATUS_OK && overlap->probability) {
+        status = overlap_count_people(overlap->pairs, overlap->count, overlap->source.first_class,
+                                      overlap->source.state.dataset_count, &overlap->people, error);
     }
     return status;
 }

@@ -1,5 +1,6 @@
 #include "daemon/overlap/overlap_report.h"
 
+#include "daemon/overlap/overlap_precision.h"
 #include "daemon/overlap/overlap_sheet.h"
 #include "proto/file.h"
 #include "shard/identity/overlap_list.h"
@@ -7,9 +8,6 @@
 #include <stdlib.h>
 
 #define NAME_SIZE 1024
-
-/* Below it an expected precision is a lower bound. */
-#define PRECISION_TOLD 0.9
 
 static void print_pair(const struct overlap *overlap, size_t i, FILE *file)
 {
@@ -69,12 +67,6 @@ static void print_score(const struct overlap *overlap, size_t found, size_t righ
             right, overlap->truth.count, score.precision, score.recall, score.f1);
 }
 
-/* Where many partners are not found, they lift the ranks by which strangers are measured, and less is promised. */
-static void print_precision(double precision, FILE *file)
-{
-    fprintf(file, "expected precision %s%.2f", precision < PRECISION_TOLD ? "at least " : "", precision);
-}
-
 /* What the pairs were chosen by, and what that promises. */
 static void print_choice(const struct overlap *overlap, FILE *file)
 {
@@ -96,7 +88,9 @@ static void print_choice(const struct overlap *overlap, FILE *file)
     if (!overlap->judgement.known) {
         fprintf(file, "what precision to expect cannot be told");
     } else if (overlap->count > 0) {
-        print_precision(sum / (double)overlap->count, file);
+        const struct overlap_precision precision =
+            overlap_precision_of(sum / (double)overlap->count, overlap->people);
+        overlap_precision_print(&precision, file);
     } else {
         fprintf(file, "none");
     }
@@ -167,8 +161,10 @@ void overlap_report_groups(const struct overlap *overlap)
     const struct overlap_groups *groups = &overlap->groups;
     printf("%s: %zu groups of %zu pairs", overlap->options->groups, groups->groups, groups->within);
     if (groups->within > 0 && overlap->judgement.known) {
+        const struct overlap_precision precision =
+            overlap_precision_of(groups->expected / (double)groups->within, groups->groups);
         printf(", ");
-        print_precision(groups->expected / (double)groups->within, stdout);
+        overlap_precision_print(&precision, stdout);
     }
     if (groups->accepted + groups->rejected + groups->elsewhere > 0) {
         printf("; kept of the table before: %zu accepted, %zu rejected", groups->accepted, groups->rejected);

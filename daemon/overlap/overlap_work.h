@@ -39,6 +39,7 @@ struct overlap {
     double *probability; /* [count], where that is asked for */
     bool *right; /* [count], with a truth */
     size_t count; /* of all nearest; then of those that are shown */
+    size_t people; /* that the pairs shown are of, with probabilities */
     struct judgement judgement;
     struct overlap_groups groups; /* where they are asked for */
     struct overlap_against against; /* likewise */
