@@ -7,8 +7,8 @@ Each seed draws a number of datasets (2 to 12), a share of shared people (0.05 t
 how many people and pictures there are, and how they scatter; the same draws whatever the method is. Without --trained
 the embeddings are drawn too: a vector a person, a mean and a linear map for each dataset's look, a session for each
 person there, noise for each picture, at length 1. With --trained they are a small network's, trained by daild for a few
-minutes on faces of `dail synth`. Asked is: stated within 0.05 of measured, or that it cannot be told, with a range that holds or by a warning; of the pairs, and of the groups that --groups makes.
-Needs numpy and h5py.
+minutes on faces of `dail synth`. Asked is: stated within 0.05 of measured, or that it cannot be told, with a range that
+holds or by a warning; of the pairs, and of the groups that --groups makes. Needs numpy and h5py.
 """
 import argparse
 import json
