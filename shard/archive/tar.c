@@ -420,8 +420,7 @@ static enum status find_header(struct tar_reader *reader, uint64_t from, uint64_
             }
         }
         if (status != STATUS_OK || got < SEARCH) {
-            const uint64_t end = tar_bytes(reader);
-            *found = end > from ? end : from;
+            *found = tar_bytes(reader);
             return STATUS_OK;
         }
         from += SEARCH - BLOCK + 1;

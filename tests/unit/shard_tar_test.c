@@ -218,6 +218,13 @@ static void damage_is_passed_over(void **state)
     assert_int_equal(scan(path, true, &seen, &error), STATUS_OK);
     assert_memory_equal(seen.first, "ab", 2);
     assert_true(seen.torn == 1 && seen.begin == 2048 && seen.end == 2048 + 512 + 3);
+    /* Behind an extended header. */
+    three_files(&archive);
+    put_header(&archive, "long", 'L', 4);
+    put_bytes(&archive, "name", 5);
+    scratch_write(path, archive.bytes, archive.size);
+    assert_int_equal(scan(path, true, &seen, &error), STATUS_OK);
+    assert_true(seen.count == 3 && seen.torn == 1 && seen.begin == 3072 && seen.end == archive.size);
     /* No archive at all. */
     scratch_text(path, "no archive");
     assert_int_equal(scan(path, true, &seen, &error), STATUS_OK);
