@@ -14,7 +14,11 @@ enum { SIDE = 9, TILE = 7, KERNEL = 3, PAIRS = 4 };
 
 /* The next loop, over lines of a tile, unrolled if it is one of 4x4, whose half transformed values are then in
  * registers. Those of 7x7 are too many for that, and for the cache of instructions. */
+#ifdef __SANITIZE_ADDRESS__ /* would check each of the many loads and stores: minutes to compile */
+#define UNROLL_LINES
+#else
 #define UNROLL_LINES _Pragma("GCC unroll 6")
+#endif
 
 /* What is known of a pair of points p, -p. */
 struct pair {
