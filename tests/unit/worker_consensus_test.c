@@ -3,6 +3,8 @@
 #include "worker/identity/whiten.h"
 
 #include "proto/random.h"
+#include "tests/oracle/consensus.h"
+#include "tests/oracle/judge.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -135,6 +137,62 @@ static void chance_helps_mirror_images_as_much_where_opinions_are_apart(void **s
     drop(&fixture);
 }
 
+static double odds_of(const struct fixture *fixture, const struct consensus *consensus, uint32_t a,
+                      uint32_t b)
+{
+    const size_t dataset = centre_dataset(&fixture->space, b);
+    size_t place = neighbour_place(&fixture->lists, a, dataset);
+    const size_t end = place + NEIGHBOUR_WIDTH;
+    while (place < end && fixture->lists.class[NEIGHBOUR_OWN][place] != b) {
+        place++;
+    }
+    assert_true(place < end);
+    return (double)consensus->odds[NEIGHBOUR_OWN][place];
+}
+
+/* Against numpy in float64 (tests/oracle/make_consensus.py), on random centres of unequal datasets. */
+static void odds_are_those_of_the_reference(void **state)
+{
+    enum { SETS = sizeof judge_classes / sizeof *judge_classes };
+    uint64_t first[SETS + 1] = {0}, counts[SETS] = {0}, broken;
+    double sums[SETS * judge_embedding] = {0};
+    struct error error;
+    size_t likely = 0;
+    (void)state;
+    for (size_t k = 0; k < SETS; k++) {
+        first[k + 1] = first[k] + judge_classes[k];
+    }
+    struct fixture fixture = {
+        .space = {.datasets = SETS, .first_class = first, .embedding = judge_embedding}};
+    struct centre_block all = {.rows = malloc(sizeof judge_centres / sizeof *judge_centres * sizeof(float)),
+                               .begin = 0,
+                               .count = (uint32_t)first[SETS]};
+    for (size_t i = 0; i < sizeof judge_centres / sizeof *judge_centres; i++) {
+        all.rows[i] = judge_centres[i];
+    }
+    fixture.rows = all.rows;
+    assert_true(centre_add_to_sums(&fixture.space, &all, sums, counts, &broken));
+    centre_prepare(&fixture.space, sums, counts, &all, 1);
+    assert_int_equal(neighbour_lists_create(&fixture.space, 0, all.count, &fixture.lists, &error), STATUS_OK);
+    assert_int_equal(neighbour_offer(&fixture.lists, &all, &all, 1, &error), STATUS_OK);
+    for (int apart = 0; apart < 2; apart++) {
+        struct consensus consensus;
+        assert_int_equal(consensus_create(&fixture.lists, apart, 1, &consensus, &error), STATUS_OK);
+        for (size_t i = 0; i < consensus_count; i++) {
+            const double odds = odds_of(&fixture, &consensus, consensus_rows[i].a, consensus_rows[i].b);
+            if (!(fabs(odds - consensus_rows[i].odds[apart]) <= 5e-3)) {
+                fail_msg("apart %d, %u and %u: %g instead of %g", apart, consensus_rows[i].a,
+                         consensus_rows[i].b, odds, consensus_rows[i].odds[apart]);
+            }
+            likely +=
+                !apart && odds > 0 && judge_person[consensus_rows[i].a] == judge_person[consensus_rows[i].b];
+        }
+        consensus_free(&consensus);
+    }
+    assert_int_equal(likely, consensus_right);
+    drop(&fixture);
+}
+
 static void threads_change_nothing(void **state)
 {
     struct fixture fixture;
@@ -235,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(third_datasets_tell_who_is_whom),
         cmocka_unit_test(chance_helps_mirror_images_as_much_where_opinions_are_apart),
+        cmocka_unit_test(odds_are_those_of_the_reference),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(whitened_cosines_are_those_of_the_inverse),
         cmocka_unit_test(a_class_without_samples_is_left_out),
