@@ -21,7 +21,7 @@ OPT     ?= -O2
 ROOMS := proto proto/config proto/status shard/hdf5 shard/image shard/align shard/list shard shard/dataset shard/identity shard/pickle shard/archive shard/pack shard/synth \
          worker/parameter worker/nn/conv worker/nn worker/exchange worker/loss worker/identity worker/discovery worker/augment worker/loader worker/checkpoint worker/interchange \
          worker/evaluate worker/protocol worker worker/measure \
-         daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/info daemon/opening daemon/setup daemon/coordinator daemon/overlap daemon/judge daemon/command daemon
+         daemon/terminal daemon/rank daemon/supervisor daemon/tail daemon/report daemon/info daemon/opening daemon/plan daemon/setup daemon/coordinator daemon/overlap daemon/judge daemon/command daemon
 
 # Flags of the dependencies; made anew by etc/configure.sh, which a bare machine reaches through
 # etc/install-deps.sh.

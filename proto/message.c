@@ -1,5 +1,6 @@
 #include "proto/message.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +96,7 @@ static const struct field start_fields[] = {
     FIELD(I64, start.steps),       FIELD(I64, start.steps_per_epoch), FIELD(I32, start.lanes),
     FIELD(I32, start.skips),       FIELD(U32, start.evaluate)};
 static const struct field leases_fields[] = {FIELD(I64, leases.epoch), FIELD(I32, leases.lane),
-                                             FIELD(U32, leases.count)};
+                                             FIELD(U32, leases.count), FIELD(U32, leases.repeat_count)};
 static const struct field control_fields[] = {FIELD(U32, control.requests)};
 static const struct field committed_fields[] = {FIELD(I64, committed.step), FIELD(U32, committed.status)};
 
@@ -119,7 +120,7 @@ static const struct layout layouts[] = {
     [MESSAGE_LEASES] = LAYOUT(leases),       [MESSAGE_CONTROL] = LAYOUT(control),
     [MESSAGE_COMMITTED] = LAYOUT(committed), [MESSAGE_GROUPS] = LAYOUT(groups)};
 
-enum { HEADER_SIZE = 12, LEASE_SIZE = 16 };
+enum { HEADER_SIZE = 12, LEASE_SIZE = 20 };
 static const unsigned char magic[4] = {'D', 'A', 'I', 'L'};
 
 static void put_number(unsigned char *bytes, uint64_t value, size_t size)
@@ -144,7 +145,9 @@ static size_t payload_size(const struct message *message)
     for (size_t i = 0; i < layouts[message->kind].count; i++) {
         size += layouts[message->kind].fields[i].size;
     }
-    return message->kind == MESSAGE_LEASES ? size + (size_t)message->leases.count * LEASE_SIZE : size;
+    return message->kind == MESSAGE_LEASES
+               ? size + (size_t)message->leases.count * LEASE_SIZE + message->leases.repeat_count
+               : size;
 }
 
 static void encode_field(const struct field *field, const struct message *message, unsigned char *bytes)
@@ -209,26 +212,70 @@ static void encode_leases(const struct message_leases *leases, unsigned char *by
         put_number(bytes + 4, leases->leases[i].shard, 4);
         put_number(bytes + 8, leases->leases[i].begin, 4);
         put_number(bytes + 12, leases->leases[i].count, 4);
+        put_number(bytes + 16, leases->leases[i].sampled, 4);
     }
+    if (leases->repeat_count > 0) {
+        memcpy(bytes, leases->repeats, leases->repeat_count);
+    }
+}
+
+static bool has_all_repeats(const struct message_leases *leases)
+{
+    uint64_t sampled = 0;
+    for (uint32_t i = 0; i < leases->count; i++) {
+        sampled += leases->leases[i].sampled ? leases->leases[i].count : 0;
+    }
+    return sampled == leases->repeat_count;
+}
+
+int64_t message_leases_images(const struct message_leases *leases)
+{
+    int64_t images = 0;
+    for (uint32_t i = 0; i < leases->count; i++) {
+        images += leases->leases[i].sampled ? 0 : leases->leases[i].count;
+    }
+    for (uint32_t i = 0; i < leases->repeat_count; i++) {
+        images += leases->repeats[i];
+    }
+    return images;
+}
+
+static void free_leases(struct message_leases *leases)
+{
+    free(leases->leases);
+    free(leases->repeats);
+    leases->leases = NULL;
+    leases->repeats = NULL;
 }
 
 static enum status decode_leases(const unsigned char *bytes, size_t size, struct message_leases *leases,
                                  struct error *error)
 {
     leases->leases = NULL;
-    if (leases->count > MESSAGE_LEASES_MAX || size != (size_t)leases->count * LEASE_SIZE) {
-        return error_set(error, STATUS_LOST, "control message", NULL, "%u leases in %zu bytes", leases->count,
-                         size);
+    leases->repeats = NULL;
+    if (leases->count > MESSAGE_LEASES_MAX || leases->repeat_count > MESSAGE_REPEATS_MAX ||
+        size != (size_t)leases->count * LEASE_SIZE + leases->repeat_count) {
+        return error_set(error, STATUS_LOST, "control message", NULL,
+                         "%u leases with %u repeats in %zu bytes", leases->count, leases->repeat_count, size);
     }
     leases->leases = malloc((leases->count + (size_t)1) * sizeof *leases->leases);
-    if (!leases->leases) {
+    leases->repeats = malloc(leases->repeat_count + (size_t)1);
+    if (!leases->leases || !leases->repeats) {
+        free_leases(leases);
         return error_no_memory(error, "control message");
     }
     for (uint32_t i = 0; i < leases->count; i++, bytes += LEASE_SIZE) {
         leases->leases[i] = (struct message_lease){.dataset = (uint32_t)get_number(bytes, 4),
                                                    .shard = (uint32_t)get_number(bytes + 4, 4),
                                                    .begin = (uint32_t)get_number(bytes + 8, 4),
-                                                   .count = (uint32_t)get_number(bytes + 12, 4)};
+                                                   .count = (uint32_t)get_number(bytes + 12, 4),
+                                                   .sampled = (uint32_t)get_number(bytes + 16, 4)};
+    }
+    memcpy(leases->repeats, bytes, leases->repeat_count);
+    if (!has_all_repeats(leases)) {
+        free_leases(leases);
+        return error_set(error, STATUS_LOST, "control message", NULL,
+                         "%u repeats are not those of its sampled leases", leases->repeat_count);
     }
     return STATUS_OK;
 }
@@ -240,7 +287,8 @@ enum status message_encode(const struct message *message, unsigned char **bytes,
         return error_set(error, STATUS_INTERNAL, "control message", NULL, "no message has kind %d",
                          (int)message->kind);
     }
-    if (message->kind == MESSAGE_LEASES && message->leases.count > MESSAGE_LEASES_MAX) {
+    if (message->kind == MESSAGE_LEASES &&
+        (message->leases.count > MESSAGE_LEASES_MAX || message->leases.repeat_count > MESSAGE_REPEATS_MAX)) {
         return error_set(error, STATUS_INTERNAL, "control message", "pack larger shards",
                          "%u leases are more than a message holds", message->leases.count);
     }
@@ -330,8 +378,7 @@ enum status message_decode(const unsigned char *bytes, size_t size, struct messa
 void message_free(struct message *message)
 {
     if (message->kind == MESSAGE_LEASES) {
-        free(message->leases.leases);
-        message->leases.leases = NULL;
+        free_leases(&message->leases);
     }
 }
 

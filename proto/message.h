@@ -11,9 +11,10 @@
 
 #include <stdint.h>
 
-#define MESSAGE_VERSION 6
-#define MESSAGE_SIZE_MAX (1u << 20)
+#define MESSAGE_VERSION 7
+#define MESSAGE_SIZE_MAX (1u << 25)
 #define MESSAGE_LEASES_MAX 16384
+#define MESSAGE_REPEATS_MAX (1u << 24)
 
 enum message_kind {
     MESSAGE_HELLO = 1, /* worker to coordinator, once: who I am */
@@ -184,14 +185,20 @@ struct message_lease {
     uint32_t shard;
     uint32_t begin; /* first image within the shard */
     uint32_t count;
+    uint32_t sampled; /* 1: how often each comes stands in the repeats; 0: each once */
 };
 
 struct message_leases {
     int64_t epoch;
     int32_t lane;
     uint32_t count; /* of all leases of this lane and epoch: at most MESSAGE_LEASES_MAX */
-    struct message_lease *leases; /* decoded: points into memory that message_free releases */
+    uint32_t repeat_count; /* images of the sampled leases: at most MESSAGE_REPEATS_MAX */
+    struct message_lease *leases; /* decoded: points into memory that message_free releases, as do the: */
+    uint8_t *repeats; /* [repeat_count]: of each sampled lease's images, lease after lease */
 };
+
+/* How many images come of all leases. */
+int64_t message_leases_images(const struct message_leases *leases);
 
 struct message_control {
     uint32_t requests; /* CONTROL_ bits */

@@ -142,10 +142,7 @@ static enum status take_leases(struct worker *worker, const struct message_lease
         epoch->epoch = leases->epoch;
         epoch->lanes = 0;
     }
-    epoch->images[own] = 0;
-    for (uint32_t i = 0; i < leases->count; i++) {
-        epoch->images[own] += leases->leases[i].count;
-    }
+    epoch->images[own] = message_leases_images(leases);
     int64_t use = trainer->steps_per_epoch * trainer->config->batch.lane;
     int64_t done = worker->step - leases->epoch * trainer->steps_per_epoch;
     int64_t skip = done > 0 ? done * trainer->config->batch.lane : 0;

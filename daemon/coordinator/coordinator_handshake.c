@@ -43,7 +43,7 @@ static enum status show_placement(struct coordinator *coordinator, struct error 
     for (size_t k = 0; k < setup->datasets; k++) {
         datasets[k].name = setup->manifests[k].name;
         datasets[k].classes = setup->classes[k];
-        datasets[k].images = (double)manifest_kept(&setup->manifests[k]);
+        datasets[k].images = (double)setup->sampling[k].epoch_images;
         classifier_layout(setup->classes, setup->datasets, (uint32_t)setup->config.classifier.rows_min,
                           setup->workers, k, &datasets[k].first, &datasets[k].owners);
     }
@@ -96,6 +96,13 @@ static void announce(struct coordinator *coordinator)
         char text[EXCLUSION_TOLD];
         exclusion_tell(&setup->excluded, text, sizeof text);
         journal_line(journal, "%s", text);
+    }
+    for (size_t k = 0; k < setup->datasets; k++) {
+        char text[128];
+        sampling_text(&setup->sampling[k], text, sizeof text);
+        if (setup->sampling[k].kind != CONFIG_SAMPLING_NATURAL) {
+            journal_line(journal, "sampling %s: %s", setup->manifests[k].name, text);
+        }
     }
     if (setup->identity) {
         journal_line(journal, "identity groups: %llu of the classes share another's row, by %s",

@@ -29,6 +29,7 @@ static void list_datasets(struct status_start *start, const struct setup *setup)
                                     .id = (int64_t)k,
                                     .classes = (int64_t)manifest->classes,
                                     .images = (int64_t)manifest_kept(manifest),
+                                    .epoch_images = (int64_t)setup->sampling[k].epoch_images,
                                     .shards = (int64_t)manifest->shard_count};
     }
 }
@@ -63,7 +64,7 @@ void journal_plan(struct journal *journal, const struct plan *plan, int workers)
         record.plan.lanes.at[record.plan.lanes.count++] =
             (struct status_lane){.lane = l,
                                  .worker = lane_share_owner(plan->lanes, workers, l) + 1,
-                                 .images = plan_lane_images(&plan->lane[l]),
+                                 .images = message_leases_images(&plan->lane[l]),
                                  .leases = plan->lane[l].count};
     }
     journal_write(journal, &record);

@@ -4,7 +4,7 @@
 #define DAIL_DAEMON_COORDINATOR_JOURNAL_RECORD_H
 
 #include "daemon/coordinator/journal.h"
-#include "daemon/coordinator/plan.h"
+#include "daemon/plan/plan.h"
 #include "daemon/setup/setup.h"
 #include "proto/message.h"
 

@@ -41,6 +41,46 @@ void lease_assignment_close(struct lease_assignment *assignment)
     *assignment = (struct lease_assignment){0};
 }
 
+/* How often each image of a sampled dataset is due; NULL: each once. */
+static enum status draw_repeats(const struct lease_assignment *assignment, size_t k, int64_t epoch,
+                                uint32_t **repeats, struct error *error)
+{
+    const struct setup *setup = assignment->context->setup;
+    const struct sampling *sampling = &setup->sampling[k];
+    *repeats = NULL;
+    if (sampling->kind == CONFIG_SAMPLING_NATURAL) {
+        return STATUS_OK;
+    }
+    *repeats = malloc((size_t)sampling->images * sizeof **repeats + 1);
+    if (!*repeats) {
+        return error_no_memory(error, "lease plan");
+    }
+    sampling_draw(sampling, setup->config.run.seed, epoch, *repeats);
+    return STATUS_OK;
+}
+
+static enum status make_plan(struct lease_assignment *assignment, int64_t epoch, struct plan *plan,
+                             struct error *error)
+{
+    const struct setup *setup = assignment->context->setup;
+    uint32_t **repeats = calloc(setup->datasets + 1, sizeof *repeats);
+    enum status status = repeats ? STATUS_OK : error_no_memory(error, "lease plan");
+    for (size_t k = 0; k < setup->datasets && status == STATUS_OK; k++) {
+        status = draw_repeats(assignment, k, epoch, &repeats[k], error);
+        assignment->datasets[k].repeats = repeats[k];
+    }
+    if (status == STATUS_OK) {
+        status = plan_make(assignment->datasets, setup->datasets, setup->lanes, setup->config.run.seed, epoch,
+                           plan, error);
+    }
+    for (size_t k = 0; repeats && k < setup->datasets; k++) {
+        assignment->datasets[k].repeats = NULL;
+        free(repeats[k]);
+    }
+    free(repeats);
+    return status;
+}
+
 /* The plan of an epoch: made, and recorded, when it is first asked for. */
 static enum status get_plan(struct lease_assignment *assignment, int64_t epoch, const struct plan **plan,
                             struct error *error)
@@ -52,8 +92,7 @@ static enum status get_plan(struct lease_assignment *assignment, int64_t epoch, 
         return STATUS_OK;
     }
     plan_free(slot);
-    enum status status = plan_make(assignment->datasets, setup->datasets, setup->lanes,
-                                   setup->config.run.seed, epoch, slot, error);
+    enum status status = make_plan(assignment, epoch, slot, error);
     if (status == STATUS_OK) {
         journal_plan(assignment->context->journal, slot, setup->workers);
     }

@@ -3,7 +3,7 @@
 #define DAIL_DAEMON_COORDINATOR_LEASE_ASSIGNMENT_H
 
 #include "daemon/coordinator/coordinator_context.h"
-#include "daemon/coordinator/plan.h"
+#include "daemon/plan/plan.h"
 
 /* Epochs whose leases a worker holds: the one it trains on, and the next. */
 #define LEASE_EPOCHS_AHEAD 2

@@ -27,6 +27,17 @@ enum status info_text(const char *path, const char *what, FILE *output, struct e
     return STATUS_OK;
 }
 
+static void print_sampling(const struct config *config, size_t k, FILE *output)
+{
+    static const char *const names[] = {"each image once", "as many of each person", "of a person at most"};
+    int cap;
+    const enum config_sampling sampling = config_sampling_of(config, k, &cap);
+    fputs(names[sampling], output);
+    if (sampling == CONFIG_SAMPLING_CAPPED) {
+        fprintf(output, " %d an epoch", cap);
+    }
+}
+
 enum status info_config(const char *path, FILE *output, struct error *error)
 {
     struct config config;
@@ -44,8 +55,10 @@ enum status info_config(const char *path, FILE *output, struct error *error)
         char altered[512];
         config_augment_of(&config, k, &augment);
         config_augment_text(&augment, altered, sizeof altered);
-        fprintf(output, "%-12s %s, weight %g, augment: %s\n", "dataset", config.data.datasets[k].manifest,
-                config.data.datasets[k].weight, altered);
+        fprintf(output, "%-12s %s, weight %g, ", "dataset", config.data.datasets[k].manifest,
+                config.data.datasets[k].weight);
+        print_sampling(&config, k, output);
+        fprintf(output, ", augment: %s\n", altered);
     }
     for (size_t i = 0; i < config.validation.count; i++) {
         fprintf(output, "%-12s %s\n", "validation", config.validation.paths[i]);

@@ -103,6 +103,26 @@ static void check_dataset(struct check *check, size_t k)
     }
 }
 
+/* How many images come in an epoch, which steps are counted by. Labels that cannot be read were told of before. */
+static void check_sampling(struct check *check)
+{
+    struct setup *setup = &check->setup;
+    struct error error = {0};
+    const int faults = check->faults;
+    for (size_t k = 0; k < setup->datasets; k++) {
+        char text[128];
+        int cap;
+        const bool readable =
+            faults == 0 || config_sampling_of(&setup->config, k, &cap) == CONFIG_SAMPLING_NATURAL;
+        if (!readable || !passes(check, setup_open_sampling(setup, k, &error), &error)) {
+            check->counted = false;
+        } else if (faults == 0) {
+            sampling_text(&setup->sampling[k], text, sizeof text);
+            tell(check, "sampling %s: %s", setup->manifests[k].name, text);
+        }
+    }
+}
+
 static void check_set(struct check *check, const char *path)
 {
     struct error error = {0};
@@ -238,6 +258,9 @@ static void check_all(struct check *check)
         char text[EXCLUSION_TOLD];
         exclusion_tell(&setup->excluded, text, sizeof text);
         tell(check, "%s", text);
+    }
+    if (check->counted) {
+        check_sampling(check);
     }
     if (check->counted && config->identity.unify == CONFIG_UNIFY_FILE &&
         strcmp(config->identity.file, "none") != 0 &&

@@ -25,7 +25,9 @@ void setup_free(struct setup *setup)
 {
     for (size_t k = 0; k < setup->datasets; k++) {
         manifest_close(&setup->manifests[k]);
+        sampling_close(&setup->sampling[k]);
     }
+    free(setup->sampling);
     identity_groups_free(setup->identity);
     free(setup->manifests);
     free(setup->classes);

@@ -4,6 +4,7 @@
 #ifndef DAIL_DAEMON_SETUP_SETUP_H
 #define DAIL_DAEMON_SETUP_SETUP_H
 
+#include "daemon/plan/sampling.h"
 #include "proto/config/config.h"
 #include "proto/error.h"
 #include "shard/identity/exclusion.h"
@@ -27,7 +28,8 @@ struct setup {
     struct manifest *manifests; /* [datasets], each with its fingerprint */
     size_t datasets;
     uint32_t *classes; /* [datasets] */
-    int64_t images; /* of all datasets, without those that are left out */
+    struct sampling *sampling; /* [datasets] */
+    int64_t images; /* that come in an epoch, of all datasets */
     struct exclusion_counts excluded;
     char (*set_names)
         [PAIRS_NAME_MAX]; /* [validation.count]: of the verification sets opened so far, in their order */

@@ -72,9 +72,11 @@ static enum status make_room(struct setup *setup, struct error *error)
     size_t count = setup->config.data.dataset_count;
     setup->manifests = calloc(count + 1, sizeof *setup->manifests);
     setup->classes = calloc(count + 1, sizeof *setup->classes);
+    setup->sampling = calloc(count + 1, sizeof *setup->sampling);
     setup->set_names = calloc(setup->config.validation.count + 1, sizeof *setup->set_names);
-    return setup->manifests && setup->classes && setup->set_names ? STATUS_OK
-                                                                  : error_no_memory(error, "coordinator");
+    return setup->manifests && setup->classes && setup->sampling && setup->set_names
+               ? STATUS_OK
+               : error_no_memory(error, "coordinator");
 }
 
 enum status setup_read_config(const char *path, const char *const *overrides, size_t override_count,
@@ -113,6 +115,18 @@ enum status setup_fingerprint(struct setup *setup, size_t k, struct error *error
 {
     struct manifest *manifest = &setup->manifests[k];
     return manifest_fingerprint(manifest, manifest->fingerprint, error);
+}
+
+enum status setup_open_sampling(struct setup *setup, size_t k, struct error *error)
+{
+    int cap;
+    const enum config_sampling kind = config_sampling_of(&setup->config, k, &cap);
+    enum status status =
+        sampling_open(&setup->manifests[k], kind, (uint32_t)cap, (uint32_t)k, &setup->sampling[k], error);
+    if (status == STATUS_OK) {
+        setup->images += (int64_t)setup->sampling[k].epoch_images - (int64_t)setup->sampling[k].images;
+    }
+    return status;
 }
 
 static enum status open_datasets(struct setup *setup, struct error *error)
@@ -419,6 +433,9 @@ enum status setup_make(const char *config_path, const char *const *overrides, si
     }
     if (status == STATUS_OK) {
         status = setup_exclude(setup, error);
+    }
+    for (size_t k = 0; k < setup->datasets && status == STATUS_OK; k++) {
+        status = setup_open_sampling(setup, k, error);
     }
     if (status == STATUS_OK) {
         status = setup_check_identity(setup, error);

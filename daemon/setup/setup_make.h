@@ -30,6 +30,10 @@ enum status setup_open_dataset(struct setup *setup, const char *path, struct err
 /* Gives dataset k's manifest its fingerprint, where it records none, and checks the one that it records. */
 enum status setup_fingerprint(struct setup *setup, size_t k, struct error *error);
 
+/* How dataset k is sampled, once it is known what is left out, and how many of its images come in an epoch; where people
+ * matter its labels are read. */
+enum status setup_open_sampling(struct setup *setup, size_t k, struct error *error);
+
 /* Whether a shard's file is there, and of the size that the manifest says. */
 enum status setup_check_shard(const struct manifest *manifest, uint32_t shard, struct error *error);
 

@@ -26,18 +26,6 @@ static struct reading reading_of(struct config *config, const char *name, bool h
                                      .next = "daild --print-config lists every key and its form"}};
 }
 
-static const struct config_row *find_row(const char *key)
-{
-    size_t count;
-    const struct config_row *rows = config_rows(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(rows[i].key, key) == 0) {
-            return &rows[i];
-        }
-    }
-    return NULL;
-}
-
 static bool is_group(const char *key)
 {
     size_t count, length = strlen(key);
@@ -68,7 +56,7 @@ static enum status read_mapping(struct reading *reading, const char *prefix, con
 static enum status read_key(struct reading *reading, const char *key, const yaml_node_t *key_node,
                             const yaml_node_t *value, struct error *error)
 {
-    const struct config_row *row = find_row(key);
+    const struct config_row *row = config_row_of(key);
     if (!row && value->type != YAML_MAPPING_NODE) {
         row = config_short_row(key);
     }
@@ -202,7 +190,14 @@ static enum status check_rules(const struct config *config, const char *name, st
     }
     for (size_t k = 0; k < config->data.dataset_count; k++) {
         struct config_augment augment;
+        int cap;
         config_augment_of(config, k, &augment);
+        if (config->domain.balance && config_sampling_of(config, k, &cap) == CONFIG_SAMPLING_CAPPED) {
+            return error_set(
+                error, STATUS_USAGE, name, "set domain.balance to false, or sample by natural or balanced",
+                "domain.balance weighs %s by all of its images, of which data.sampling capped takes a part",
+                config->data.datasets[k].manifest);
+        }
         if (augment.resolution_least > augment.resolution_most) {
             return error_set(error, STATUS_USAGE, name, "set data.augment.resolution_least to less",
                              "data.augment: the least resolution of %s, %g, is above the most, %g",
@@ -293,6 +288,13 @@ enum status config_load(const char *path, const char *const *overrides, size_t o
     }
     free(text);
     return status;
+}
+
+enum config_sampling config_sampling_of(const struct config *config, size_t k, int *cap)
+{
+    const struct config_dataset *dataset = &config->data.datasets[k];
+    *cap = dataset->cap > 0 ? dataset->cap : config->data.cap;
+    return dataset->own_sampling ? dataset->sampling : config->data.sampling;
 }
 
 void config_free(struct config *config)

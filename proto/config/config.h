@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 enum config_unify { CONFIG_UNIFY_NONE, CONFIG_UNIFY_FILE, CONFIG_UNIFY_DISCOVER };
+enum config_sampling { CONFIG_SAMPLING_NATURAL, CONFIG_SAMPLING_BALANCED, CONFIG_SAMPLING_CAPPED };
 enum config_scope { CONFIG_SCOPE_ALL, CONFIG_SCOPE_DATASET };
 enum config_domain_schedule { CONFIG_DOMAIN_CONSTANT, CONFIG_DOMAIN_GANIN };
 enum config_recompute { CONFIG_RECOMPUTE_NONE, CONFIG_RECOMPUTE_BLOCKS };
@@ -34,6 +35,9 @@ enum config_schedule { CONFIG_SCHEDULE_POLY, CONFIG_SCHEDULE_STEP, CONFIG_SCHEDU
 struct config_dataset {
     char *manifest;
     double weight; /* multiplies this dataset's losses; default 1 */
+    bool own_sampling;
+    enum config_sampling sampling; /* where own_sampling; else data.sampling's */
+    int cap; /* 0: data.cap */
     struct config_augment augment; /* this dataset's own */
     uint32_t given; /* bit i: the i-th of config_augment_rows is; the others mean nothing */
 };
@@ -49,6 +53,8 @@ struct config {
         struct config_dataset *datasets;
         size_t dataset_count;
         struct config_augment augment; /* of all datasets; resolved for each by config_augment_of */
+        enum config_sampling sampling;
+        int cap; /* images of a person in an epoch, where sampling is capped */
         int bad_images; /* that may be left out */
         char **exclude; /* lists of what is left out (shard/identity/exclusion.h) */
         size_t exclude_count;
@@ -154,6 +160,9 @@ enum status config_parse(const char *text, const char *name, const char *const *
 /* Every key at its default: what `daild --print-config` prints without a file. It names no dataset, so it is
  * no configuration to run. The caller calls config_free. */
 enum status config_defaults(struct config *config, struct error *error);
+
+/* How dataset k is sampled; *cap: its cap. */
+enum config_sampling config_sampling_of(const struct config *config, size_t k, int *cap);
 
 void config_free(struct config *config);
 

@@ -20,9 +20,8 @@ static const struct config_row rows[] = {
      "workers"},
     {"data.datasets", CONFIG_DATASETS, OFFSET(data.datasets), OFFSET(data.dataset_count), 0, 1e6, NULL, NULL,
      true,
-     "manifests, each a path or {manifest: path, weight: factor of that dataset's losses, augment: its own "
-     "keys of "
-     "data.augment}"},
+     "manifests, each a path or {manifest: path, weight: factor of that dataset's losses, sampling, cap, "
+     "augment: its own keys of data}"},
     {"data.augment.preset", CONFIG_CHOICE, OFFSET(data.augment.preset), 0, 0, 0, "none|adaface|dali", "none",
      true,
      "how images are altered at random, what is not written below: none; adaface: AdaFace's crop, resolution "
@@ -71,6 +70,13 @@ static const struct config_row rows[] = {
      "probability that noise covers a part of the image"},
     {"data.augment.erase_area", CONFIG_PRESET, OFFSET(data.augment.erase_area), 0, 0.02, 1, NULL, "preset",
      true, "of an area from 0.02 of the image's to this, of a ratio from 3:10 to 10:3; 0.4"},
+    {"data.sampling", CONFIG_CHOICE, OFFSET(data.sampling), 0, 0, 0, "natural|balanced|capped", "natural",
+     true,
+     "images of an epoch: natural: each once; balanced: as many of each person, whose images come in turn; "
+     "capped: at most "
+     "data.cap of a person, drawn anew for each epoch"},
+    {"data.cap", CONFIG_INT, OFFSET(data.cap), 0, 1, 1e9, NULL, "50", true,
+     "with sampling capped: images of a person in an epoch at most"},
     {"data.bad_images", CONFIG_INT, OFFSET(data.bad_images), 0, 0, 1e9, NULL, "0", false,
      "images that may be left out, each named once, because they are damaged or cannot be decoded; another "
      "of their "
@@ -222,6 +228,16 @@ const struct config_row *config_rows(size_t *count)
     return rows;
 }
 
+const struct config_row *config_row_of(const char *key)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(rows[i].key, key) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
 const struct config_row *config_augment_rows(size_t *count)
 {
     static const char group[] = "data.augment.";
@@ -241,10 +257,8 @@ const struct config_row *config_short_row(const char *group)
     static const char *const shorts[][2] = {{"checkpoint.keep", "checkpoint.keep.last"},
                                             {"data.augment", "data.augment.preset"}};
     for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++) {
-        for (size_t r = 0; strcmp(shorts[i][0], group) == 0 && r < sizeof rows / sizeof *rows; r++) {
-            if (strcmp(rows[r].key, shorts[i][1]) == 0) {
-                return &rows[r];
-            }
+        if (strcmp(shorts[i][0], group) == 0) {
+            return config_row_of(shorts[i][1]);
         }
     }
     return NULL;
@@ -295,7 +309,8 @@ void config_expected(const struct config_row *row, char *text, size_t size)
         snprintf(text, size, "true or false");
         break;
     case CONFIG_DATASETS:
-        snprintf(text, size, "a list of manifests, each a path or {manifest, weight, augment}");
+        snprintf(text, size,
+                 "a list of manifests, each a path or {manifest, weight, sampling, cap, augment}");
         break;
     case CONFIG_PATH_LIST:
         snprintf(text, size, "a list of paths");

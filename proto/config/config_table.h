@@ -35,6 +35,8 @@ struct config_row {
 };
 
 const struct config_row *config_rows(size_t *count);
+/* The row of a whole key; NULL: there is none. */
+const struct config_row *config_row_of(const char *key);
 /* The rows of data.augment, which a dataset may have of its own; the first is the preset's. */
 const struct config_row *config_augment_rows(size_t *count);
 /* The key that a single value in the place of a group stands for; NULL: there is none. */

@@ -111,6 +111,7 @@ static bool set_choice(struct config *config, const struct config_row *row, cons
 _Static_assert(sizeof(enum config_unify) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_scope) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_schedule) == sizeof(unsigned), "choices are stored as unsigned");
+_Static_assert(sizeof(enum config_sampling) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_preset) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_filters) == sizeof(unsigned), "choices are stored as unsigned");
 _Static_assert(sizeof(enum config_domain_schedule) == sizeof(unsigned), "choices are stored as unsigned");
@@ -166,11 +167,13 @@ static enum status read_dataset(const struct strict_yaml *yaml, const yaml_node_
 {
     const char *text = strict_yaml_text(node);
     char *path = text ? strdup(text) : NULL;
-    const yaml_node_t *augment = NULL;
+    const yaml_node_t *augment = NULL, *sampling = NULL;
     dataset->weight = 1;
     const struct strict_yaml_field fields[] = {
         {"manifest", STRICT_YAML_TEXT, &path, 0, 0, 0, false},
         {"weight", STRICT_YAML_DOUBLE, &dataset->weight, 0, (int64_t)row->min, (uint64_t)row->max, true},
+        {"sampling", STRICT_YAML_NODE, &sampling, 0, 0, 0, true},
+        {"cap", STRICT_YAML_INT, &dataset->cap, 0, 1, 1000000000, true},
         {"augment", STRICT_YAML_NODE, &augment, 0, 0, 0, true},
     };
     enum status status = STATUS_OK;
@@ -178,6 +181,12 @@ static enum status read_dataset(const struct strict_yaml *yaml, const yaml_node_
         struct strict_yaml entry = *yaml;
         entry.within = row->key;
         status = strict_yaml_fields(&entry, node, fields, sizeof fields / sizeof *fields, error);
+    }
+    if (status == STATUS_OK && sampling) {
+        struct config scratch = {.data = {.lanes = 0}};
+        status = config_value_set(&scratch, config_row_of("data.sampling"), yaml, sampling, error);
+        dataset->own_sampling = true;
+        dataset->sampling = scratch.data.sampling;
     }
     if (status == STATUS_OK && augment) {
         status = read_augment(yaml, augment, dataset, error);
@@ -327,8 +336,8 @@ static void print_dataset(FILE *stream, const struct config_dataset *dataset)
 {
     size_t count, printed = 0;
     const struct config_row *rows = config_augment_rows(&count);
-    const struct config scratch = {.data = {.augment = dataset->augment}};
-    if (dataset->weight == 1.0 && dataset->given == 0) {
+    const struct config scratch = {.data = {.augment = dataset->augment, .sampling = dataset->sampling}};
+    if (dataset->weight == 1.0 && dataset->given == 0 && !dataset->own_sampling && dataset->cap == 0) {
         strict_yaml_print(stream, dataset->manifest);
         return;
     }
@@ -337,6 +346,13 @@ static void print_dataset(FILE *stream, const struct config_dataset *dataset)
     if (dataset->weight != 1.0) {
         fputs(", weight: ", stream);
         strict_yaml_print_number(stream, dataset->weight);
+    }
+    if (dataset->own_sampling) {
+        fputs(", sampling: ", stream);
+        config_value_print(&scratch, config_row_of("data.sampling"), stream);
+    }
+    if (dataset->cap > 0) {
+        fprintf(stream, ", cap: %d", dataset->cap);
     }
     for (size_t i = 0; i < count; i++) {
         if (dataset->given >> i & 1) {

@@ -25,7 +25,9 @@ static void write_seed(const char *directory, const char *name, const unsigned c
 
 static void write_messages(const char *directory)
 {
-    struct message_lease leases[2] = {{.dataset = 1, .count = 80}, {.dataset = 2, .begin = 3, .count = 7}};
+    struct message_lease leases[2] = {{.dataset = 1, .count = 80},
+                                      {.dataset = 2, .begin = 3, .count = 7, .sampled = 1}};
+    uint8_t repeats[7] = {1, 0, 2, 0, 0, 255, 1};
     for (int kind = MESSAGE_HELLO; kind <= MESSAGE_COMMITTED; kind++) {
         struct message message = {.kind = (enum message_kind)kind};
         struct error error;
@@ -33,7 +35,8 @@ static void write_messages(const char *directory)
         size_t size;
         char name[32];
         if (kind == MESSAGE_LEASES) {
-            message.leases = (struct message_leases){.count = 2, .leases = leases};
+            message.leases = (struct message_leases){
+                .count = 2, .repeat_count = sizeof repeats, .leases = leases, .repeats = repeats};
         }
         snprintf(name, sizeof name, "kind-%d", kind);
         fuzz_require(message_encode(&message, &bytes, &size, &error) == STATUS_OK, "messages can be made");

@@ -247,9 +247,7 @@ static enum status play_send(void *context, int worker, const struct message *me
         assert_int_equal(message->leases.lane, worker); /* as many lanes as workers */
         assert_true(play->start[worker].steps > 0); /* the start comes first */
         assert_int_equal(play->leased[message->leases.epoch % EPOCHS_MAX][worker], 0);
-        for (uint32_t i = 0; i < message->leases.count; i++) {
-            play->leased[message->leases.epoch % EPOCHS_MAX][worker] += message->leases.leases[i].count;
-        }
+        play->leased[message->leases.epoch % EPOCHS_MAX][worker] = message_leases_images(&message->leases);
         break;
     case MESSAGE_CONTROL:
         play->requests |= message->control.requests;

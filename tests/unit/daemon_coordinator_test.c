@@ -25,6 +25,7 @@ struct fixture {
     char run_dir[200];
     struct setup setup;
     struct manifest manifests[2];
+    struct sampling sampling[2];
     uint32_t classes[2];
     char arch[16], name[8], resume[8];
     struct journal journal;
@@ -58,6 +59,7 @@ static int begin(void **state)
     struct setup *setup = &fixture->setup;
     *setup = (struct setup){.workers = WORKERS,
                             .manifests = fixture->manifests,
+                            .sampling = fixture->sampling,
                             .datasets = 2,
                             .classes = fixture->classes,
                             .images = 614,

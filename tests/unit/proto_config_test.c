@@ -199,6 +199,11 @@ static void test_refusals(void **state)
         {"- a\n- b\n", "test.yaml", {"expected"}},
         {"data:\n  datasets:\n  - {weight: 2}\n", "test.yaml:3", {"data.datasets"}},
         {"data:\n  datasets:\n  - {manifest: a, weight: -1}\n", "test.yaml:3", {"data.datasets"}},
+        {"data: {datasets: [{manifest: a, sampling: even}]}\n", "test.yaml:1", {"data.sampling", "balanced"}},
+        {"data: {datasets: [{manifest: a, cap: 0}]}\n", "test.yaml:1", {"data.datasets.cap"}},
+        {"domain: {balance: true}\ndata: {datasets: [a, {manifest: b, sampling: capped}]}\n",
+         "test.yaml",
+         {"domain.balance weighs b by all of its images"}},
         {"data: {datasets: [{manifest: a, augment: {blurr: 1}}]}\n",
          "test.yaml:1",
          {"unknown key data.datasets.augment.blurr", "did you mean blur?"}},
@@ -403,6 +408,26 @@ static void test_augmentation_of_each_dataset(void **state)
     config_free(&c);
 }
 
+static void test_sampling_of_each_dataset(void **state)
+{
+    static const enum config_sampling expected[] = {CONFIG_SAMPLING_BALANCED, CONFIG_SAMPLING_CAPPED,
+                                                    CONFIG_SAMPLING_NATURAL, CONFIG_SAMPLING_BALANCED};
+    struct config c;
+    struct error error;
+    (void)state;
+    assert_int_equal(
+        parse("data: {datasets: [a, {manifest: b, sampling: capped}, {manifest: c, sampling: natural}, "
+              "{manifest: d, cap: 3}], sampling: balanced, cap: 8}\n",
+              &c, &error),
+        STATUS_OK);
+    for (size_t k = 0; k < 4; k++) {
+        int cap;
+        assert_int_equal(config_sampling_of(&c, k, &cap), expected[k]);
+        assert_int_equal(cap, k == 3 ? 3 : 8);
+    }
+    config_free(&c);
+}
+
 static void test_what_is_printed_reads_back(void **state)
 {
     static const char *const texts[] = {
@@ -418,7 +443,9 @@ static void test_what_is_printed_reads_back(void **state)
         "false, shift: 3}}\nschedule: {kind: step, epochs: 3.5, milestones: [0.1, 0.25]}\n",
         "data: {datasets: [{manifest: a, augment: {preset: dali, shift: 2, blur: preset, grey: 0.25}}, "
         "{manifest: "
-        "b, weight: 2, augment: none}, c], augment: {preset: adaface, erase: 0.1, resolution_filters: "
+        "b, weight: 2, augment: none}, c, {manifest: d, sampling: capped, cap: 7}, {manifest: e, sampling: "
+        "natural}], "
+        "sampling: balanced, cap: 20, augment: {preset: adaface, erase: 0.1, resolution_filters: "
         "linear}}\n",
         "domain: {hidden: [], schedule: ganin, balance: true}\nloss: {scope: all}\nruntime: {threads: "
         "7}\ndebug: "
@@ -691,6 +718,7 @@ int main(void)
                                        cmocka_unit_test(test_overrides),
                                        cmocka_unit_test(test_bad_overrides),
                                        cmocka_unit_test(test_augmentation_of_each_dataset),
+                                       cmocka_unit_test(test_sampling_of_each_dataset),
                                        cmocka_unit_test(test_what_is_printed_reads_back),
                                        cmocka_unit_test(test_comments_tell_each_key),
                                        cmocka_unit_test(test_keep),

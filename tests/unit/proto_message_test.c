@@ -14,6 +14,8 @@
 enum { HEADER = 12 };
 
 /* A message of `kind` with every byte of its payload set, texts filled to their last byte. */
+static uint8_t six[] = {1, 0, 255, 7, 0, 2}; /* of the second lease */
+
 static struct message example(enum message_kind kind, struct message_lease *leases)
 {
     struct message message;
@@ -126,7 +128,8 @@ static struct message example(enum message_kind kind, struct message_lease *leas
                                                .evaluate = 1};
         break;
     case MESSAGE_LEASES:
-        message.leases = (struct message_leases){.epoch = 2, .lane = 1, .count = 3, .leases = leases};
+        message.leases = (struct message_leases){
+            .epoch = 2, .lane = 1, .count = 3, .repeat_count = sizeof six, .leases = leases, .repeats = six};
         break;
     case MESSAGE_CONTROL:
         message.control.requests = CONTROL_STOP | CONTROL_CHECKPOINT | CONTROL_EVALUATE;
@@ -138,7 +141,7 @@ static struct message example(enum message_kind kind, struct message_lease *leas
     return message;
 }
 
-static struct message_lease three[3] = {{0, 1, 2, 3}, {9, 8, 7, 6}, {~0u, ~0u, ~0u, ~0u}};
+static struct message_lease three[3] = {{0, 1, 2, 3, 0}, {9, 8, 7, 6, 1}, {~0u, ~0u, ~0u, ~0u, 0}};
 
 static unsigned char *encode(const struct message *message, size_t *size)
 {
@@ -177,9 +180,14 @@ static void test_each_kind_goes_there_and_back(void **state)
             assert_int_equal(back.leases.count, 3);
             assert_memory_equal(back.leases.leases, three, sizeof three);
             struct message_lease *own = back.leases.leases;
+            uint8_t *repeats = back.leases.repeats;
+            assert_memory_equal(repeats, six, sizeof six);
+            assert_int_equal(message_leases_images(&back.leases), INT64_C(3) + 265 + UINT32_MAX);
             back.leases.leases = three;
+            back.leases.repeats = six;
             assert_memory_equal(&back.leases, &message.leases, sizeof back.leases);
             back.leases.leases = own;
+            back.leases.repeats = repeats;
         } else {
             assert_memory_equal(&back, &message, sizeof back);
         }
@@ -191,7 +199,7 @@ static void test_each_kind_goes_there_and_back(void **state)
 /* The wire itself, written out by hand. */
 static void test_bytes_on_the_wire(void **state)
 {
-    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  6,    0,    16,   0,    12, 0, 0, 0,
+    static const unsigned char wire[] = {'D',  'A',  'I',  'L',  7,    0,    16,   0,    12, 0, 0, 0,
                                          0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 5,  0, 0, 0};
     struct message message = {.kind = MESSAGE_COMMITTED,
                               .committed = {.step = 0x0102030405060708, .status = 5}};
@@ -272,8 +280,8 @@ static void test_text_without_an_end_is_refused(void **state)
 
 static void test_lease_counts(void **state)
 {
-    /* count * 16 overflows 32 bits to what is there; or is simply not there; or is more than allowed. */
-    static const uint32_t counts[] = {0x10000003, 0x80000003, 0xffffffff, 2, 4, MESSAGE_LEASES_MAX + 1};
+    /* count * 20 overflows 32 bits to what is there; or is simply not there; or is more than allowed. */
+    static const uint32_t counts[] = {0x40000003, 0x80000003, 0xffffffff, 2, 4, MESSAGE_LEASES_MAX + 1};
     struct message message = example(MESSAGE_LEASES, three), back;
     size_t size;
     (void)state;
@@ -284,6 +292,16 @@ static void test_lease_counts(void **state)
         }
         assert_int_equal(decode(bytes, size, &back), STATUS_LOST);
         free(bytes);
+    }
+    /* Repeats that are another lease's, or nobody's. */
+    for (int i = 0; i < 2; i++) {
+        struct message_lease leases[3];
+        memcpy(leases, three, sizeof three);
+        leases[i].sampled = i == 0;
+        message.leases.leases = leases;
+        unsigned char *wrong = encode(&message, &size);
+        assert_int_equal(decode(wrong, size, &back), STATUS_LOST);
+        free(wrong);
     }
     struct message none = {.kind = MESSAGE_LEASES, .leases = {.epoch = 1, .lane = 0, .count = 0}};
     unsigned char *bytes = encode(&none, &size);

@@ -115,14 +115,14 @@ static int tear_down(void **state)
 
 /* Two lanes share the shards: lane 0 has the first part of some, lane 1 the rest. */
 static struct message_lease lane_leases[2][6] = {
-    {{0, 2, 0, 9}, {0, 0, 0, 4}, {1, 1, 0, 25}, {1, 0, 10, 20}},
-    {{1, 2, 0, 40}, {0, 0, 4, 7}, {0, 1, 0, 7}, {1, 0, 0, 10}},
+    {{0, 2, 0, 9, 0}, {0, 0, 0, 4, 0}, {1, 1, 0, 25, 0}, {1, 0, 10, 20, 0}},
+    {{1, 2, 0, 40, 0}, {0, 0, 4, 7, 0}, {0, 1, 0, 7, 0}, {1, 0, 0, 10, 0}},
 };
 static const int64_t lane_images[2] = {58, 64};
 
 /* The images of shard 0 of dataset 0 that a run leaves out: the lanes' leases are of the eight others. */
 static uint32_t left_out[] = {0, 4, 10};
-static struct message_lease kept_leases[2] = {{0, 0, 0, 5}, {0, 0, 5, 3}};
+static struct message_lease kept_leases[2] = {{0, 0, 0, 5, 0}, {0, 0, 5, 3, 0}};
 
 static struct message_leases leases_of(int64_t epoch, int lane)
 {
@@ -207,7 +207,7 @@ static void test_leases_count_what_is_left(void **state)
         }
         lane_free(stream);
     }
-    struct message_lease beyond = {0, 0, 5, 4};
+    struct message_lease beyond = {0, 0, 5, 4, 0};
     struct message_leases leases = {.epoch = 1, .lane = 0, .count = 1, .leases = &beyond};
     struct lane *stream;
     assert_int_equal(lane_create(&leases, fixture->manifests, DATASETS, SEED, &stream, &error),
@@ -276,13 +276,52 @@ static void test_order_mixes_datasets_evenly(void **state)
     }
 }
 
+/* A sampled lease gives its images as often as it says, each time numbered, among leases that are not. */
+static void test_sampled_leases_repeat_images(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct message_lease three[] = {{0, 0, 2, 5, 1}, {1, 0, 0, 4, 0}, {0, 1, 1, 3, 1}};
+    uint8_t repeats[] = {1, 0, 3, 0, 200, 2, 0, 1};
+    const struct message_leases leases = {
+        .epoch = 4, .count = 3, .repeat_count = sizeof repeats, .leases = three, .repeats = repeats};
+    struct lane *stream;
+    uint32_t found[2][40][200] = {{{0}}}, last = 0;
+    assert_int_equal(lane_create(&leases, fixture->manifests, DATASETS, SEED, &stream, NULL), STATUS_OK);
+    assert_int_equal(lane_left(stream), 204 + 4 + 3);
+    while (lane_left(stream) > 0) {
+        struct lane_item item;
+        lane_next(stream, &item);
+        assert_true(item.repeat < 200);
+        found[item.id >> 40][(uint32_t)item.id][item.repeat]++;
+        last += item.last;
+    }
+    lane_free(stream);
+    assert_int_equal(last, 3);
+    for (uint32_t id = 0; id < 40; id++) {
+        /* Shard 0 of dataset 0 has 11 images. */
+        const uint32_t due = id >= 2 && id < 7     ? repeats[id - 2]
+                             : id >= 12 && id < 15 ? repeats[id - 12 + 5]
+                                                   : 0;
+        for (uint32_t repeat = 0; repeat < 200; repeat++) {
+            assert_int_equal(found[0][id][repeat], repeat < due);
+            assert_int_equal(found[1][id][repeat], id < 4 && repeat == 0);
+        }
+    }
+}
+
 static void test_bad_leases_are_refused(void **state)
 {
     const struct fixture *fixture = *state;
-    struct message_lease bad[] = {{2, 0, 0, 1},  {0, 3, 0, 1}, {0, 0, 0, 12},
-                                  {0, 0, 12, 1}, {0, 0, 0, 0}, {0, 0, 5, UINT32_MAX}};
+    struct message_lease bad[] = {{2, 0, 0, 1, 0},  {0, 3, 0, 1, 0}, {0, 0, 0, 12, 0},
+                                  {0, 0, 12, 1, 0}, {0, 0, 0, 0, 0}, {0, 0, 5, UINT32_MAX, 0},
+                                  {0, 0, 0, 3, 1}};
+    uint8_t never[3] = {0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct message_leases leases = {.count = 1, .leases = &bad[i]};
+        if (bad[i].sampled) {
+            leases.repeats = never;
+            leases.repeat_count = bad[i].count;
+        }
         struct lane *stream;
         struct error error = {0};
         assert_int_equal(lane_create(&leases, fixture->manifests, DATASETS, SEED, &stream, &error),
@@ -588,6 +627,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_keeps_leases_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_depends_on_its_key_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_mixes_datasets_evenly, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sampled_leases_repeat_images, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_leases_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_loader_delivers_the_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_skip_steps_into_the_stream, set_up, tear_down),

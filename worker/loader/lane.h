@@ -18,6 +18,7 @@ struct lane_item {
     uint32_t lease; /* index among the lane's leases */
     uint32_t image; /* within the lease's shard */
     uint64_t id; /* sample_id */
+    uint32_t repeat; /* how often it came of the lease before, in the plan's count */
     bool last; /* of its lease */
 };
 

@@ -177,7 +177,9 @@ static enum status fill_image(struct loader *loader, struct loader_epoch *epoch,
                                &item, sample, error);
     }
     if (status == STATUS_OK) {
-        status = augment_image(loader->augmenter, &config->augment[lease->dataset], epoch->epoch, sample->id,
+        /* An image that comes again in an epoch is altered otherwise. */
+        const int64_t key = epoch->epoch | (int64_t)item.repeat << 32;
+        status = augment_image(loader->augmenter, &config->augment[lease->dataset], key, sample->id,
                                loader->pixels, values, error);
     }
     if (item.last) {
