@@ -9,7 +9,11 @@
 #define LIKELY 0.5f /* from here on a pair counts as likely */
 /* Likely pairs beyond those of mirror images, in standard deviations of these. */
 #define EVIDENCE_LEAST 5.0
-#define PAIRS_MOST 4 /* that are taken for each that stands out without help */
+/* Real centres lie skewly, with look-alikes that no mirror image has: so large a share of the pairs may stand out of these
+ * and be chance, the less the more third datasets have a say in it. */
+#define SKEW_MOST 0.06
+#define PAIRS_MOST 4 /* that are taken for each that stands out without help, */
+#define PAIRS_THIRD 0.5 /* which by each third dataset that can help are so many more than itself */
 
 /* The likeliest to a class, or to its mirror image, in a dataset. */
 struct nearest {
@@ -159,16 +163,35 @@ static struct judge_pair *find_pair(const struct judgement *judgement, size_t kn
     return bsearch(&key, judgement->pairs, known, sizeof key, compare_pairs);
 }
 
-/* How many likely pairs there are, if they are more than chance makes; otherwise 0. */
-static size_t count_likely(const struct surplus *surplus)
+/* Datasets beside two of the size of the others that a class finds itself among: of one large dataset and four small ones
+ * there are hardly any, since most people of the large one can be in none of the others. */
+static double third_datasets(const struct centre_space *space)
 {
-    size_t own = 0;
-    double mirror = 0;
-    for (size_t i = 0; i < surplus->count && surplus->mutual[i].probability >= LIKELY; i++) {
-        own += !surplus->mutual[i].mirror;
-        mirror += surplus->mutual[i].mirror ? MIRROR_WEIGHT : 0;
+    double all = 0, squares = 0;
+    for (size_t k = 0; k < space->datasets; k++) {
+        const double classes = (double)(space->first_class[k + 1] - space->first_class[k]);
+        all += classes;
+        squares += classes * classes;
     }
-    return (double)own - mirror > EVIDENCE_LEAST * sqrt(2 * mirror + 4) ? own : 0;
+    return squares > 0 ? fmax(all * all / squares - 2, 0) : 0;
+}
+
+/* How many pairs may be taken: of likely ones as many as third datasets can help to, if they are more than chance makes;
+ * otherwise 0. */
+static size_t count_most(const struct surplus *surplus)
+{
+    const double help = 1 + PAIRS_THIRD * third_datasets(&surplus->lists->space);
+    const double each = help < PAIRS_MOST ? help : PAIRS_MOST;
+    double own = 0, mirror = 0, pairs = 0;
+    for (size_t i = 0; i < surplus->count; i++) {
+        const struct mutual *mutual = &surplus->mutual[i];
+        const bool likely = mutual->probability >= LIKELY;
+        pairs += !mutual->mirror;
+        own += !mutual->mirror && likely;
+        mirror += mutual->mirror && likely ? MIRROR_WEIGHT : 0;
+    }
+    const double chance = EVIDENCE_LEAST * sqrt(2 * mirror + 4) + SKEW_MOST / each * pairs;
+    return own - mirror > chance ? (size_t)(each * own) : 0;
 }
 
 /* The first `most` pairs. */
@@ -248,12 +271,12 @@ enum status surplus_add(const struct neighbour_lists *lists, int threads, struct
     if (status == STATUS_OK) {
         status = find_pairs(&surplus, true, threads, error);
     }
-    const size_t stand_out = status == STATUS_OK ? count_likely(&surplus) : 0;
-    if (stand_out > 0) {
+    const size_t most = status == STATUS_OK ? count_most(&surplus) : 0;
+    if (most > 0) {
         status = find_pairs(&surplus, false, threads, error);
     }
-    if (stand_out > 0 && status == STATUS_OK) {
-        status = take(&surplus, PAIRS_MOST * stand_out, judgement, error);
+    if (most > 0 && status == STATUS_OK) {
+        status = take(&surplus, most, judgement, error);
     }
     free(surplus.there);
     free(surplus.back);

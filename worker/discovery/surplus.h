@@ -4,8 +4,10 @@
  * to it is so by chance.
  *
  * First those are counted that stand out without the help that chance gives to classes alone (`apart` in consensus.h). Where
- * they are too few there are none. Otherwise come the likeliest by all support, up to four times as many: even where the
- * judge, who promises no more than it keeps, cannot tell.
+ * they are too few there are none: real centres have look-alikes that mirror images do not have. Otherwise come the
+ * likeliest by all support: for each that stands out up to four, with ten third datasets, as only these can tell the
+ * others; hardly more than one where there are none, or one dataset has most of the people. So it finds pairs even where
+ * the judge, who promises no more than it keeps, cannot tell.
  */
 #ifndef DAIL_WORKER_DISCOVERY_SURPLUS_H
 #define DAIL_WORKER_DISCOVERY_SURPLUS_H
