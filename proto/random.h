@@ -26,7 +26,9 @@ enum random_purpose {
     RANDOM_ALTER = 13, /* what else is done to it: (epoch, sample id and kind): worker/augment/alteration.c */
     RANDOM_MARGIN = 14, /* a sample's margin, where it is drawn: (step, sample id) */
     RANDOM_BOOTSTRAP = 15, /* whom a draw of a bootstrap has: (draw, 0) */
-    RANDOM_SAMPLE = 16 /* which images of a person an epoch takes: (epoch, its number in the dataset) */
+    RANDOM_SAMPLE = 16, /* which images of a person an epoch takes: (epoch, its number in the dataset) */
+    RANDOM_CLASSES =
+        17 /* classes that stand in a step: (step, dataset index and class block): loss/class_draw.h */
 };
 
 /* One stream of draws. Plain data: copy it freely. */

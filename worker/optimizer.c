@@ -9,21 +9,48 @@
 /* Vectors shorter than this are not worth waking threads for. */
 #define PARALLEL_COUNT 65536
 
-void optimizer_step(const struct parameter_group *group, const struct optimizer_update *update, int threads)
+static void update_values(float *weight, float *momentum, const float *gradient, size_t count,
+                          const struct optimizer_update *update)
 {
-    float *weight = group->weight, *momentum = group->momentum;
-    const float *gradient = group->gradient;
-    size_t count = group->count;
     float gradient_scale = (float)update->scale;
     float rate = (float)update->lr;
     float keep = (float)update->momentum;
     float decay = (float)update->weight_decay;
-#pragma omp parallel for simd num_threads(threads)                                                           \
-    schedule(static) if (threads > 1 && count >= PARALLEL_COUNT)
+#pragma omp simd
     for (size_t i = 0; i < count; i++) {
         float velocity = keep * momentum[i] + (gradient_scale * gradient[i] + decay * weight[i]);
         momentum[i] = velocity;
         weight[i] -= rate * velocity;
+    }
+}
+
+static void update_drawn(const struct parameter_group *group, const struct optimizer_update *update,
+                         int threads)
+{
+    const struct parameter_drawn *drawn = group->drawn;
+    size_t dimension = group->parameters[0].shape[1];
+    bool parallel = threads > 1 && drawn->count * dimension >= PARALLEL_COUNT;
+#pragma omp parallel for num_threads(threads) schedule(static) if (parallel)
+    for (size_t i = 0; i < drawn->count; i++) {
+        size_t at = drawn->row[i] * dimension;
+        update_values(group->weight + at, group->momentum + at, drawn->gradient + i * dimension, dimension,
+                      update);
+    }
+}
+
+void optimizer_step(const struct parameter_group *group, const struct optimizer_update *update, int threads)
+{
+    if (group->drawn) {
+        update_drawn(group, update, threads);
+        return;
+    }
+    bool parallel = threads > 1 && group->count >= PARALLEL_COUNT;
+    size_t parts = parallel ? (size_t)threads : 1;
+#pragma omp parallel for num_threads(threads) schedule(static, 1) if (parallel)
+    for (size_t part = 0; part < parts; part++) {
+        size_t begin = group->count * part / parts, end = group->count * (part + 1) / parts;
+        update_values(group->weight + begin, group->momentum + begin, group->gradient + begin, end - begin,
+                      update);
     }
 }
 

@@ -13,7 +13,7 @@ struct optimizer_update {
     double lr, momentum, weight_decay;
 };
 
-/* Updates a group's weights and momenta in place. The first step's momentum is the gradient itself, as
+/* Updates a group's weights and momenta in place: of a group with `drawn` those rows alone. The first step's momentum is the gradient itself, as
  * PyTorch's: the vectors start at zero. */
 void optimizer_step(const struct parameter_group *group, const struct optimizer_update *update, int threads);
 

@@ -164,6 +164,7 @@ enum status trace_root(struct trace *trace, const struct trace_step *step, struc
     set_double(&root, "filter", step->filter);
     set_double(&root, "center", step->center);
     set_double(&root, "center_rate", step->center_rate);
+    set_double(&root, "sample", step->sample);
     set_string(&root, "arch", step->network.arch);
     set_int(&root, "input", step->network.input);
     set_int(&root, "embedding", step->network.embedding);
@@ -320,6 +321,36 @@ static enum status write_whole(struct trace *trace, enum trace_state state,
     return status;
 }
 
+/* Which rows were drawn, and their gradient among zeros. */
+static enum status write_drawn(struct trace *trace, const char *path, const struct parameter_group *group,
+                               const uint64_t dims[2], struct error *error)
+{
+    char name[300];
+    const struct parameter_drawn *drawn = group->drawn;
+    size_t dimension = dims[1];
+    uint32_t *row = malloc((drawn->count + 1) * sizeof *row);
+    float *whole = calloc(group->count, sizeof *whole);
+    if (!row || !whole) {
+        free(row);
+        free(whole);
+        return error_no_memory(error, "trace");
+    }
+    for (size_t i = 0; i < drawn->count; i++) {
+        row[i] = group->rows.begin + drawn->row[i];
+        memcpy(whole + drawn->row[i] * dimension, drawn->gradient + i * dimension, dimension * sizeof *whole);
+    }
+    const uint64_t count = drawn->count;
+    snprintf(name, sizeof name, "%s/drawn", path);
+    enum status status = h5_write_array(&trace->file, name, H5_TYPE_U32, 1, &count, row, error);
+    snprintf(name, sizeof name, "%s/%s", path, state_name(TRACE_GRAD));
+    if (status == STATUS_OK) {
+        status = write_f32(trace, name, 2, dims, whole, error);
+    }
+    free(row);
+    free(whole);
+    return status;
+}
+
 static enum status write_rows(struct trace *trace, enum trace_state state,
                               const struct parameter_group *group, struct error *error)
 {
@@ -330,6 +361,9 @@ static enum status write_rows(struct trace *trace, enum trace_state state,
         return STATUS_OK;
     }
     snprintf(path, sizeof path, "/classifier/%s", group->name);
+    if (state == TRACE_GRAD && group->drawn) {
+        return write_drawn(trace, path, group, dims, error);
+    }
     snprintf(name, sizeof name, "%s/%s", path, state_name(state));
     enum status status = write_f32(trace, name, 2, dims, vector_of(state, group, parameter), error);
     if (status == STATUS_OK && group->loss_centre && (state == TRACE_BEFORE || state == TRACE_AFTER)) {

@@ -12,6 +12,9 @@
  *   /classifier/<dataset>/{before,momentum,grad,after}
  *                     f32 [rows,D], with attributes row_begin, row_end on the group; with center loss center_before
  *                     and center_after too
+ *   /classifier/<dataset>/drawn
+ *                     u32 [n]: the classes, counted over the dataset, that stand in the step's denominators, of the rows
+ *                     above; only where classes are drawn (`sample` is below 1), and then grad is 0 of the others
  *   /crossing         u32 [n,3]: lane, position in the lane's micro-batch, class over all datasets
  *   /home             u32 [classes over all datasets]: whose row each class shares; only with identity groups
  *
@@ -46,6 +49,7 @@ struct trace_step {
     bool scope_all; /* attribute scope: "all" or "dataset" */
     double crossing_dropout, filter;
     double center, center_rate; /* of center loss */
+    double sample; /* share of the classes that is drawn; 1: all stand */
     const uint32_t *home; /* array of the same name [all classes] (worker/loss/identity.h); NULL: none */
     struct network network; /* attributes arch, input, embedding, width, dropout */
     double momentum, weight_decay, clip;

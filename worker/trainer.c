@@ -133,6 +133,10 @@ static enum status create_losses(struct trainer *trainer, int threads, struct er
                                            .filter = config->loss.filter,
                                            .center = config->loss.center,
                                            .center_rate = config->loss.center_rate,
+                                           .sample = config->classifier.sample,
+                                           .step_max = (size_t)lanes_expected(trainer) *
+                                                       (size_t)trainer->exchange->size *
+                                                       (size_t)config->batch.lane,
                                            .centres = config->identity.unify == CONFIG_UNIFY_DISCOVER,
                                            .seed = config->run.seed,
                                            .round_max = trainer->exchange->size * config->batch.lane,
@@ -304,6 +308,8 @@ void trainer_free(struct trainer *trainer)
     free(trainer->empty_image);
     free(trainer->empty_sample);
     free(trainer->absent_sample);
+    free(trainer->ahead);
+    free(trainer->ahead_sample);
     free(trainer->residual);
     free(trainer->blamed);
     *trainer = (struct trainer){0};
@@ -336,21 +342,36 @@ const struct parameter_group *trainer_class_rows(const struct trainer *trainer)
     return trainer->groups + CLASS_GROUPS;
 }
 
-static void take_plan(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch)
+static enum status take_plan(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,
+                             struct error *error)
 {
+    size_t rounds = (size_t)lane_share_rounds(lanes, trainer->exchange->size);
+    size_t samples = rounds * (size_t)trainer->config->batch.lane;
     trainer->lanes = lanes;
     trainer->own_lanes = lane_share_count(lanes, trainer->exchange->size, trainer->exchange->rank);
     trainer->first_lane = lane_share_first(lanes, trainer->exchange->size, trainer->exchange->rank);
     trainer->global_batch = (int64_t)lanes * trainer->config->batch.lane;
     trainer->steps = steps;
     trainer->steps_per_epoch = steps_per_epoch;
+    if (trainer->config->classifier.sample >= 1) {
+        return STATUS_OK;
+    }
+    trainer->ahead = calloc(rounds, sizeof *trainer->ahead);
+    trainer->ahead_sample = calloc(samples, sizeof *trainer->ahead_sample);
+    if (!trainer->ahead || !trainer->ahead_sample) {
+        return error_no_memory(error, "worker");
+    }
+    return classifier_reserve(trainer->classifier, samples * (size_t)trainer->exchange->size, error);
 }
 
 enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int64_t steps_per_epoch,
                           struct error *error)
 {
     const struct config *config = trainer->config;
-    take_plan(trainer, lanes, steps, steps_per_epoch);
+    enum status status = take_plan(trainer, lanes, steps, steps_per_epoch, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct loader_config loader = {.manifests = trainer->manifests,
                                    .datasets = trainer->datasets,
                                    .seed = config->run.seed,
@@ -375,11 +396,11 @@ static void fill_with_noise(struct trainer *trainer, size_t images)
     }
 }
 
-void trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps)
+enum status trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps, struct error *error)
 {
     int batch = trainer->config->batch.lane;
     double images = 0;
-    take_plan(trainer, lanes, steps, steps);
+    enum status status = take_plan(trainer, lanes, steps, steps, error);
     fill_with_noise(trainer, (size_t)batch);
     for (size_t k = 0; k < trainer->datasets; k++) {
         images += (double)trainer->manifests[k].images;
@@ -397,6 +418,7 @@ void trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps)
                                                    .label = (uint32_t)(place * trainer->classes[dataset]),
                                                    .id = sample_id((uint32_t)dataset, number)};
     }
+    return status;
 }
 
 int64_t trainer_memory_bytes(const struct trainer *trainer)

@@ -17,6 +17,12 @@
 #include "worker/loss/domain.h"
 #include "worker/nn/iresnet.h"
 
+/* A micro-batch that is held ahead of its round. */
+struct round_ahead {
+    struct micro_batch stand_in;
+    const struct micro_batch *batch;
+};
+
 /* Who is told how a step goes on. */
 struct trainer_observer {
     void (*phase)(void *context, enum message_phase phase); /* between layers */
@@ -59,6 +65,9 @@ struct trainer {
     float *empty_image; /* a micro-batch of zeros, or noise: stands in when the loader failed or is absent */
     struct sample *empty_sample;
     struct sample *absent_sample; /* [batch.lane]: of a round without a lane of this worker's */
+    /* Where classes are drawn for each step, whose samples have to be known before its first round; else NULL. */
+    struct round_ahead *ahead; /* [rounds] */
+    struct sample *ahead_sample; /* [rounds * batch.lane] */
     double *blamed; /* [workers]: lanes of each that brought what is not finite */
 
     struct trainer_observer observer;
@@ -120,7 +129,7 @@ enum status trainer_start(struct trainer *trainer, int lanes, int64_t steps, int
 
 /* Instead of trainer_start, for measuring: there is no loader, and every lane has the same micro-batch of
  * noise in every step, its samples spread over the datasets as their images are. */
-void trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps);
+enum status trainer_start_on_noise(struct trainer *trainer, int lanes, int64_t steps, struct error *error);
 
 /* Bytes that the trainer holds, the loader's queue and open leases estimated. */
 int64_t trainer_memory_bytes(const struct trainer *trainer);

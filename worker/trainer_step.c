@@ -100,6 +100,15 @@ static bool wait_for_data(void *context)
                                                                clock_monotonic() - trainer->waited_since);
 }
 
+/* A failure of this worker's own, with which it goes on through the step's collectives. */
+static void fail(struct step *step, const struct error *failure)
+{
+    if (step->failure == STATUS_OK && failure->status != STATUS_OK) {
+        step->failure = failure->status;
+        *step->error = *failure;
+    }
+}
+
 /* The next micro-batch of a lane. A failure is kept and zeros stand in: this worker has to go on through the
  * step's collectives until it can tell the others. */
 static const struct micro_batch *next_micro_batch(struct step *step, int lane, struct micro_batch *stand_in)
@@ -173,6 +182,30 @@ static enum status score(struct step *step, const struct sample *sample, struct 
                                          sample, trainer->global_batch, step->number, trainer->grad_embedding,
                                          &step->classifier, error);
     step->seconds_classifier += clock_monotonic() - begin;
+    fail(step, &step->classifier.failure);
+    return status;
+}
+
+/* Where classes are drawn, all workers have to know all samples of the step before its first round. */
+static enum status draw_classes(struct step *step, int rounds, struct error *error)
+{
+    struct trainer *trainer = step->trainer;
+    int count = trainer->config->batch.lane;
+    for (int round = 0; round < rounds; round++) {
+        int lane = lane_share_lane(trainer->lanes, trainer->exchange->size, trainer->exchange->rank, round);
+        struct round_ahead *ahead = &trainer->ahead[round];
+        const struct sample *sample = trainer->absent_sample;
+        if (lane >= 0) {
+            ahead->batch = next_micro_batch(step, lane, &ahead->stand_in);
+            sample = ahead->batch->sample;
+        }
+        memcpy(trainer->ahead_sample + (size_t)round * (size_t)count, sample, (size_t)count * sizeof *sample);
+    }
+    set_phase(trainer, PHASE_CLASSIFIER);
+    double begin = clock_monotonic();
+    enum status status =
+        classifier_draw(trainer->classifier, rounds * count, trainer->ahead_sample, step->number, error);
+    step->seconds_classifier += clock_monotonic() - begin;
     return status;
 }
 
@@ -195,7 +228,8 @@ static enum status run_round(struct step *step, int round, int lane, struct erro
     int count = config->batch.lane;
     struct iresnet_hooks hooks = {between_layers, gradient_ready, step};
     struct micro_batch stand_in;
-    const struct micro_batch *batch = next_micro_batch(step, lane, &stand_in);
+    const struct micro_batch *batch =
+        trainer->ahead ? trainer->ahead[round].batch : next_micro_batch(step, lane, &stand_in);
     size_t pixels = (size_t)config->model.input * (size_t)config->model.input * 3;
     size_t width = (size_t)config->model.embedding;
     step->batch = batch;
@@ -224,7 +258,7 @@ static enum status run_round(struct step *step, int round, int lane, struct erro
         set_phase(trainer, PHASE_BACKWARD);
         iresnet_backward(trainer->net, count, trainer->grad_embedding, &hooks);
     }
-    if (batch != &stand_in) {
+    if (batch->image != trainer->empty_image) {
         loader_release(trainer->loader, batch);
     }
     return status;
@@ -403,6 +437,9 @@ enum status trainer_step(struct trainer *trainer, int64_t number, struct step_co
     }
     int workers = trainer->exchange->size;
     int rounds = lane_share_rounds(trainer->lanes, workers);
+    if (trainer->ahead) {
+        status = draw_classes(&step, rounds, error);
+    }
     for (int round = 0; round < rounds && status == STATUS_OK; round++) {
         int lane = lane_share_lane(trainer->lanes, workers, trainer->exchange->rank, round);
         trainer->last_round = round == rounds - 1;

@@ -51,6 +51,7 @@ static enum status write_root(struct step_trace *trace, const struct trainer *tr
                               .filter = config->loss.filter,
                               .center = config->loss.center,
                               .center_rate = config->loss.center_rate,
+                              .sample = config->classifier.sample,
                               .home = trainer->identity ? trainer->identity->home : NULL,
                               .network = config->model,
                               .momentum = config->optimizer.momentum,

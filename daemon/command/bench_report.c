@@ -109,13 +109,16 @@ void bench_print(const struct bench *bench, const struct config *config, const s
                  FILE *out)
 {
     struct rate rate = convolution_rate(bench);
-    fprintf(
-        out,
-        "%s, input %d, width %g, embedding %d: %lld parameters; batch %d, %lld classes in %zu dataset%s\n",
-        config->model.arch, config->model.input, config->model.width, config->model.embedding,
-        (long long)bench->parameters, bench->batch, (long long)classes_of(bench), bench->datasets,
-        bench->datasets == 1 ? "" : "s");
-    fprintf(out, "%d thread%s, %s: %d step%s after a first one\n\n", bench->threads,
+    fprintf(out,
+            "%s, input %d, width %g, embedding %d: %lld parameters; batch %d, %lld classes in %zu dataset%s",
+            config->model.arch, config->model.input, config->model.width, config->model.embedding,
+            (long long)bench->parameters, bench->batch, (long long)classes_of(bench), bench->datasets,
+            bench->datasets == 1 ? "" : "s");
+    if (config->classifier.sample < 1) {
+        fprintf(out, ", of which %lld stand in a step",
+                (long long)(bench->classifier_weights / config->model.embedding));
+    }
+    fprintf(out, "\n%d thread%s, %s: %d step%s after a first one\n\n", bench->threads,
             bench->threads == 1 ? "" : "s", bench->isa, bench->steps, bench->steps == 1 ? "" : "s");
     fprintf(out, "images/s    %.3f (%.3f to %.3f)\n", bench->batch / bench->seconds.median,
             bench->batch / bench->seconds.most, bench->batch / bench->seconds.least);
@@ -248,12 +251,12 @@ json_t *bench_json(const struct bench *bench, const struct config *config,
                    const struct bench_machine *machine, bool layers)
 {
     struct rate rate = convolution_rate(bench);
-    json_t *object =
-        json_pack("{s:s, s:i, s:f, s:i, s:I, s:i, s:I, s:I, s:i, s:s, s:i}", "arch", config->model.arch,
-                  "input", config->model.input, "width", config->model.width, "embedding",
-                  config->model.embedding, "parameters", (json_int_t)bench->parameters, "batch", bench->batch,
-                  "classes", (json_int_t)classes_of(bench), "datasets", (json_int_t)bench->datasets,
-                  "threads", bench->threads, "isa", bench->isa, "steps", bench->steps);
+    json_t *object = json_pack(
+        "{s:s, s:i, s:f, s:i, s:I, s:i, s:I, s:f, s:I, s:i, s:s, s:i}", "arch", config->model.arch, "input",
+        config->model.input, "width", config->model.width, "embedding", config->model.embedding, "parameters",
+        (json_int_t)bench->parameters, "batch", bench->batch, "classes", (json_int_t)classes_of(bench),
+        "sample", config->classifier.sample, "datasets", (json_int_t)bench->datasets, "threads",
+        bench->threads, "isa", bench->isa, "steps", bench->steps);
     double batch = bench->batch;
     json_object_set_new(object, "images_per_second",
                         spread_json(batch / bench->seconds.median, batch / bench->seconds.most,

@@ -12,7 +12,7 @@
 struct bench_options {
     const char *arch, *scope;
     int input, embedding, batch, classes, datasets;
-    double width;
+    double width, sample;
     int threads, steps, workers; /* threads 0: the configuration's, or the cores allowed */
     double bandwidth, latency;
     bool layers, json;
@@ -28,6 +28,7 @@ static const struct bench_options defaults = {.arch = "iresnet50",
                                               .classes = 10000,
                                               .datasets = 1,
                                               .width = 1,
+                                              .sample = 1,
                                               .steps = 5,
                                               .bandwidth = 1,
                                               .latency = 20};
@@ -39,7 +40,7 @@ static enum status check(const struct bench_options *options, const char *config
                      options->input != defaults.input || options->embedding != defaults.embedding ||
                      options->batch != defaults.batch || options->classes != defaults.classes ||
                      options->datasets != defaults.datasets || options->width < defaults.width ||
-                     options->width > defaults.width;
+                     options->width > defaults.width || options->sample < defaults.sample;
     if (config_path && describes) {
         return error_set(error, STATUS_USAGE, config_path, "override its keys with --set KEY=VALUE",
                          "the configuration says what the options of the network say");
@@ -68,6 +69,7 @@ static enum status make_config(const struct bench_options *options, struct confi
     snprintf(text[count++], sizeof text[0], "model.embedding=%d", options->embedding);
     snprintf(text[count++], sizeof text[0], "model.width=%.17g", options->width);
     snprintf(text[count++], sizeof text[0], "batch.lane=%d", options->batch);
+    snprintf(text[count++], sizeof text[0], "classifier.sample=%.17g", options->sample);
     for (size_t i = 0; i < count; i++) {
         settings[i] = text[i];
     }
@@ -130,6 +132,7 @@ static enum status predict(const struct bench_options *options, const struct con
                                        .datasets = bench->datasets,
                                        .rows_min = (uint32_t)config->classifier.rows_min,
                                        .scope_all = config->loss.scope == CONFIG_SCOPE_ALL,
+                                       .sample = config->classifier.sample,
                                        .bandwidth = options->bandwidth * 1e9,
                                        .latency = options->latency * 1e-6,
                                        .memory = machine->copy};
@@ -256,6 +259,13 @@ static const struct option_spec options[] = {
      .offset = AT(scope),
      .help = "classes that a sample is compared with",
      .key = "loss.scope"},
+    {.name = "sample",
+     .kind = OPTION_DOUBLE,
+     .offset = AT(sample),
+     .metavar = "RATE",
+     .help = "share of the classes that is drawn for a step",
+     .low = 1e-6,
+     .high = 1},
     {.name = "threads",
      .short_name = 't',
      .kind = OPTION_INT,

@@ -90,6 +90,7 @@ struct config {
     } domain;
     struct {
         int rows_min;
+        double sample; /* 1: every class stands in every step */
     } classifier;
     struct {
         int lane; /* images of one lane's micro-batch */

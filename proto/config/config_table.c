@@ -146,6 +146,9 @@ static const struct config_row rows[] = {
      "weigh each dataset's samples in the domain loss by the inverse of its share"},
     {"classifier.rows_min", CONFIG_INT, OFFSET(classifier.rows_min), 0, 1, 1e9, NULL, "1024", false,
      "class rows that make another owner worth while: a dataset has ceil(classes / rows_min) owners"},
+    {"classifier.sample", CONFIG_DOUBLE, OFFSET(classifier.sample), 0, 1e-6, 1, NULL, "1", true,
+     "share of each dataset's classes that is drawn for a step and, with those of its samples, stands in its "
+     "denominators; only their rows are updated"},
     {"batch.lane", CONFIG_INT, OFFSET(batch.lane), 0, 2, 65536, NULL, "16", true,
      "images of one lane's micro-batch; the global batch is lanes times this"},
     {"optimizer.lr", CONFIG_DOUBLE, OFFSET(optimizer.lr), 0, 0, 1e3, NULL, "0.1", true, "peak learning rate"},

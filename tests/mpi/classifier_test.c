@@ -24,6 +24,7 @@ struct setting {
     bool groups; /* people that several datasets share */
     struct margin_choice margin;
     double center; /* weight of center loss */
+    double sample; /* share of the classes drawn for a step; 0: all stand */
 };
 
 /* One partition of the same problem. */
@@ -69,6 +70,8 @@ static void start(struct run *run, const struct setting *setting, struct exchang
                                        .crossing_dropout = setting->crossing_dropout,
                                        .center = setting->center,
                                        .center_rate = 0.5,
+                                       .sample = setting->sample,
+                                       .step_max = (size_t)(run->count * exchange->size),
                                        .centres = true,
                                        .seed = 77,
                                        .round_max = run->count * exchange->size,
@@ -103,6 +106,7 @@ static void step(struct run *run, const float *x, const struct sample *sample)
     }
     run->sums = (struct classifier_sums){0};
     classifier_zero_gradient(run->classifier);
+    CHECK(classifier_draw(run->classifier, run->count, run->sample, 5, &error) == STATUS_OK);
     CHECK(classifier_step(run->classifier, run->count, run->x, run->sample, SAMPLES, 5, run->grad_x,
                           &run->sums, &error) == STATUS_OK);
 }
@@ -149,7 +153,7 @@ static uint64_t bytes_of(const struct exchange *exchange)
     return bytes;
 }
 
-/* What a worker hands over in a round: what its samples are, own embeddings to whom they concern, gradients of the
+/* What a worker hands over in a round: what its samples are, twice where classes are drawn by them, own embeddings to whom they concern, gradients of the
  * others' that concern it, and of each of the latter four maxima, which are taken twice where rivals may be hard, and a
  * sum where it is not alone with it. */
 static uint64_t expected_bytes(const struct run *run, const struct sample *sample,
@@ -159,7 +163,8 @@ static uint64_t expected_bytes(const struct run *run, const struct sample *sampl
     const enum margin_kind kind = setting->margin.kind;
     const uint64_t reduced = kind == MARGIN_CURRICULARFACE ? 9 : kind == MARGIN_UNIFACE ? 0 : 5;
     int rank = run->exchange->rank, workers = run->exchange->size;
-    uint64_t bytes = workers > 1 ? (uint64_t)run->count * sizeof *sample : 0;
+    uint64_t told = (uint64_t)run->count * sizeof *sample;
+    uint64_t bytes = workers == 1 ? 0 : setting->sample > 0 ? 2 * told : told;
     for (int w = 0; w < workers; w++) {
         for (int i = 0; i < lane_share_count(SAMPLES, workers, w); i++) {
             uint32_t dataset = sample[lane_share_first(SAMPLES, workers, w) + i].dataset;
@@ -196,31 +201,67 @@ static double largest(const float *a, size_t count)
     return most;
 }
 
+/* The gradient of all rows of a group, 0 of those that do not stand in the step, whose number is added to *stand. The
+ * caller frees it. */
+static float *gradient_of(const struct parameter_group *group, double *stand)
+{
+    float *gradient = calloc(group->count + 1, sizeof *gradient);
+    if (!group->drawn) {
+        memcpy(gradient, group->gradient, group->count * sizeof *gradient);
+        return gradient;
+    }
+    for (size_t i = 0; i < group->drawn->count; i++) {
+        memcpy(gradient + group->drawn->row[i] * DIMENSION, group->drawn->gradient + i * DIMENSION,
+               DIMENSION * sizeof *gradient);
+    }
+    *stand += (double)group->drawn->count;
+    return gradient;
+}
+
+/* Each row that stands is one of the whole's. */
+static void compare_drawn(const struct parameter_group *all, const struct parameter_group *own)
+{
+    size_t at = 0;
+    for (size_t i = 0; own->drawn && i < own->drawn->count; i++) {
+        uint32_t row = own->rows.begin + own->drawn->row[i];
+        while (at < all->drawn->count && all->drawn->row[at] < row) {
+            at++;
+        }
+        CHECK(at < all->drawn->count && all->drawn->row[at] == row);
+    }
+}
+
 static void compare_rows(struct run *whole, struct run *part)
 {
-    double rows = 0;
+    double rows = 0, stand[2] = {0, 0};
     for (size_t k = 0; k < DATASETS; k++) {
         const struct parameter_group all = classifier_parameter_group(whole->classifier, k, "rows");
         const struct parameter_group own = classifier_parameter_group(part->classifier, k, "rows");
         size_t first = own.rows.begin * DIMENSION;
         size_t values = (own.rows.end - own.rows.begin) * DIMENSION;
-        double scale = largest(all.gradient, classes[k] * DIMENSION);
+        float *all_gradient = gradient_of(&all, &stand[0]), *own_gradient = gradient_of(&own, &stand[1]);
+        double scale = largest(all_gradient, classes[k] * DIMENSION);
+        compare_drawn(&all, &own);
         CHECK(scale > 1e-6);
         if (values > 0) {
             CHECK(memcmp(own.weight, all.weight + first, values * sizeof(float)) == 0);
             CHECK(difference(own.centre, all.centre + first, values) <= TOLERANCE);
             CHECK(difference(own.centre + values, all.centre + all.count + own.rows.begin,
                              own.rows.end - own.rows.begin) == 0);
-            CHECK(difference(own.gradient, all.gradient + first, values) <= TOLERANCE * scale);
+            CHECK(difference(own_gradient, all_gradient + first, values) <= TOLERANCE * scale);
             CHECK(!own.loss_centre == !all.loss_centre);
             CHECK(!own.loss_centre ||
                   difference(own.loss_centre, all.loss_centre + first, values) <= TOLERANCE);
         }
+        free(all_gradient);
+        free(own_gradient);
         rows += own.rows.end - own.rows.begin;
     }
     struct exchange *exchange = part->exchange;
     CHECK(exchange->operations->sum_double(exchange, &rows, 1, &error) == STATUS_OK);
     CHECK(rows == classes[0] + classes[1] + classes[2] + classes[3]);
+    CHECK(exchange->operations->sum_double(exchange, &stand[1], 1, &error) == STATUS_OK);
+    CHECK(stand[0] == stand[1]);
 }
 
 /* Each owned draw is one of the whole's; together they are as many. */
@@ -332,18 +373,21 @@ int main(int argc, char **argv)
     const struct margin_choice elasticface = {MARGIN_ELASTIC_ARC, {0.5, 0.05}};
     const struct margin_choice uniface = {MARGIN_UNIFACE, {0.4, 0.7}};
     const struct setting settings[] = {
-        {true, 0, 1, false, arcface, 0},        {false, 0, 1, false, arcface, 0},
-        {false, 0, 2, false, arcface, 0},       {false, 0.01, 1, false, arcface, 0},
-        {false, 0.3, 2, false, arcface, 0},     {false, 1, 1, false, arcface, 0},
-        {true, 0, 2, true, arcface, 0},         {false, 0, 1, true, arcface, 0},
-        {false, 0, 2, true, arcface, 0},        {false, 0.05, 2, true, arcface, 0},
-        {true, 0, 2, false, adaface, 0},        {false, 0, 1, true, adaface, 0},
-        {false, 0, 1, false, magface, 0},       {false, 0.05, 2, true, magface, 0},
-        {true, 0, 1, false, curricularface, 0}, {false, 0.3, 2, false, curricularface, 0},
-        {false, 0, 2, true, curricularface, 0}, {false, 0.3, 1, false, elasticface, 0},
-        {true, 0, 1, false, uniface, 0},        {false, 0.3, 2, false, uniface, 0},
-        {false, 0, 2, true, uniface, 0},        {false, 0, 2, false, arcface, 0.1},
-        {false, 0.3, 1, true, uniface, 0.1},    {true, 0, 1, true, magface, 0.1}};
+        {true, 0, 1, false, arcface, 0, 0},        {false, 0, 1, false, arcface, 0, 0},
+        {false, 0, 2, false, arcface, 0, 0},       {false, 0.01, 1, false, arcface, 0, 0},
+        {false, 0.3, 2, false, arcface, 0, 0},     {false, 1, 1, false, arcface, 0, 0},
+        {true, 0, 2, true, arcface, 0, 0},         {false, 0, 1, true, arcface, 0, 0},
+        {false, 0, 2, true, arcface, 0, 0},        {false, 0.05, 2, true, arcface, 0, 0},
+        {true, 0, 2, false, adaface, 0, 0},        {false, 0, 1, true, adaface, 0, 0},
+        {false, 0, 1, false, magface, 0, 0},       {false, 0.05, 2, true, magface, 0, 0},
+        {true, 0, 1, false, curricularface, 0, 0}, {false, 0.3, 2, false, curricularface, 0, 0},
+        {false, 0, 2, true, curricularface, 0, 0}, {false, 0.3, 1, false, elasticface, 0, 0},
+        {true, 0, 1, false, uniface, 0, 0},        {false, 0.3, 2, false, uniface, 0, 0},
+        {false, 0, 2, true, uniface, 0, 0},        {false, 0, 2, false, arcface, 0.1, 0},
+        {false, 0.3, 1, true, uniface, 0.1, 0},    {true, 0, 1, true, magface, 0.1, 0},
+        {true, 0, 1, false, arcface, 0, 0.1},      {false, 0, 2, false, arcface, 0, 0.3},
+        {false, 0.05, 2, true, adaface, 0, 0.25},  {true, 0, 2, true, curricularface, 0, 0.5},
+        {false, 0.3, 1, false, uniface, 0.1, 0.3}};
     struct exchange *exchange;
     exchange_mpi_prepare();
     MPI_Init(&argc, &argv);

@@ -89,6 +89,7 @@ class Trace:
         self.read_lanes(files)
         self.read_classifiers(files)
         self.read_groups(first)
+        self.read_drawn(files)
         draws = [f["crossing"][...].astype(np.int64) for f in files if "crossing" in f]
         self.draws = np.concatenate(draws) if draws else np.zeros((0, 3), np.int64)
         for f in files:
@@ -136,11 +137,22 @@ class Trace:
             begins = [int(block.attrs["row_begin"]) for block in blocks] + [int(classes)]
             if begins != ends:
                 raise BadTrace("the rows of %s have a hole: they begin at %s and end at %s" % (name, begins, ends))
-            states = set.intersection(*(set(block) for block in blocks))
+            states = set.intersection(*(set(block) for block in blocks)) - {"drawn"}
             self.classifier[name] = {
                 state: torch.cat([self.tensor(block[state]) for block in blocks]) for state in states
             }
 
+
+    def read_drawn(self, files):
+        """stands: for each class over all datasets, whether its row stands in the step; None: all do."""
+        self.stands = None
+        if float(self.attributes.get("sample", 1)) >= 1:
+            return
+        self.stands = np.zeros(self.begins[-1], bool)
+        for k, name in enumerate(self.datasets):
+            for f in files:
+                if "drawn" in f.get("classifier/" + name, {}):
+                    self.stands[self.begins[k] + f["classifier"][name]["drawn"][...].astype(np.int64)] = True
 
     def read_groups(self, first):
         """home [classes]: the class whose row each one shares; datasets_of: a home -> the datasets in its group."""
@@ -373,7 +385,8 @@ def sample_losses(trace, x, weights, dataset, label, samples):
         if len(rows) == 0:
             continue
         whole = text(trace["scope"]) == "all"
-        homes = np.array(sorted(h for h, members in trace.datasets_of.items() if whole or k in members))
+        homes = np.array(sorted(h for h, members in trace.datasets_of.items()
+                                if (whole or k in members) and (trace.stands is None or trace.stands[h])))
         target = np.searchsorted(homes, trace.home[trace.begins[k] + label[rows].numpy()])
         target = torch.from_numpy(target)
         cosine = clamp(unit[rows] @ everything[torch.from_numpy(homes)].T)
@@ -402,9 +415,29 @@ def gather_draws(trace, dataset):
         row = int(lane) * batch + int(position)
         classes = trace.drawn.setdefault(row, [])
         own = int(dataset[row])
-        if own in trace.datasets_of.get(int(drawn), [own]) or drawn in classes:
+        out = trace.stands is not None and not trace.stands[int(drawn)]
+        if own in trace.datasets_of.get(int(drawn), [own]) or drawn in classes or out:
             raise BadTrace("class %d cannot have been drawn for lane %d, position %d" % (drawn, lane, position))
         classes.append(int(drawn))
+
+
+def check_drawn(trace, dataset, label):
+    """The samples' own classes stand, homes alone do, and of the rest about as many as the rate says."""
+    if trace.stands is None:
+        return
+    own = trace.home[trace.begins[dataset.numpy()] + label.numpy()]
+    homes = trace.home == np.arange(len(trace.home))
+    if not trace.stands[own].all():
+        raise BadTrace("class %d of a sample does not stand in the step" % own[~trace.stands[own]][0])
+    if trace.stands[~homes].any():
+        raise BadTrace("class %d stands, which has no row of its own" % np.nonzero(trace.stands & ~homes)[0][0])
+    rest = homes.copy()
+    rest[own] = False
+    rate, drawn = float(trace["sample"]), int(trace.stands[rest].sum())
+    # Within one of each dataset's classes at the rate, less those that are samples' or no homes.
+    left_out = len(homes) - int(rest.sum()) + len(trace.datasets)
+    if not rate * len(homes) - left_out <= drawn <= rate * len(homes) + len(trace.datasets):
+        raise BadTrace("%d classes were drawn of %d at a rate of %g" % (drawn, len(homes), rate))
 
 
 # --- The step ---
@@ -484,6 +517,7 @@ def replay(trace):
     label = torch.cat([lane["label"] for lane in trace.lanes])
     samples = torch.cat([lane["sample"] for lane in trace.lanes])
     gather_draws(trace, dataset)
+    check_drawn(trace, dataset, label)
     x = torch.cat(r.embeddings).requires_grad_()
     weights = [trace.classifier[name]["before"].clone().requires_grad_() for name in trace.datasets]
     head = {name: value.clone().requires_grad_() for name, value in trace.domain["before"].items()}
@@ -581,6 +615,11 @@ def compare_update(table, trace, r):
             before = state["before"][name]
             momentum = state["momentum"][name] if "momentum" in state else torch.zeros_like(before)
             expected = updated(trace, before, momentum, gradient, factor)
+            if trace.stands is not None and name in trace.datasets:
+                k = trace.datasets.index(name)
+                idle = torch.from_numpy(~trace.stands[trace.begins[k] : trace.begins[k + 1]])
+                expected = torch.where(idle[:, None], before, expected)
+                table.add("rows left alone", name, float((state["after"][name] - before)[idle].abs().sum()), 0.0)
             table.tensor(kind, name, state["after"][name], expected, GRADIENT_TOLERANCE)
     compare_statistics(table, trace, r)
     compare_running(table, trace, r)
@@ -647,7 +686,9 @@ def main():
             trace = Trace(directory, getattr(torch, arguments.dtype))
             print("%s: step %d, %d lanes, %d images, %s, scope %s, crossing %d draws, lambda %g"
                   % (directory, trace["step"], trace["lanes"], trace["global_batch"], text(trace["arch"]),
-                     text(trace["scope"]), len(trace.draws), trace["lambda"]))
+                     text(trace["scope"]), len(trace.draws), trace["lambda"])
+                  + (", %d of %d classes stand" % (trace.stands.sum(), len(trace.stands))
+                     if trace.stands is not None else ""))
             good = compare(trace, replay(trace)).report(arguments.worst) and good
         except (BadTrace, OSError, KeyError) as fault:
             print("replay.py: %s: %s" % (directory, fault), file=sys.stderr)

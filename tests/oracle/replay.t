@@ -88,11 +88,21 @@ dozen="--set data.datasets=[$manifests]
     traced dozen-3 3 --set loss.margin="{name: uniface, lambda: 0.7}" --set loss.crossing_dropout=0.1 $dozen
 }
 
-# Rivals above a threshold left out: of tiles, of drawn classes, of groups.
+# More people than samples of a step.
+"$build/dail" synth -o "$work/crowd" --datasets 2 --identities 120 --images 3 --size 32 --pairs 0 --name crowd --seed "$seed" \
+    >"$work/out" 2>&1 || { cat "$work/out"; exit 1; }
+awk 'BEGIN { for (i = 0; i < 120; i += 3) printf "crowd0\tcrowd0-%06d\tcrowd1\tcrowd1-%06d\n", i, (i + 50) % 120 }' \
+    >"$work/crowd.tsv"
+crowd="--set data.datasets=[$work/crowd/crowd0.yaml,$work/crowd/crowd1.yaml] --set classifier.rows_min=30"
+
+# Rivals above a threshold left out, and classes drawn for the step: of tiles, of crossing classes, of groups.
 # shellcheck disable=SC2086
 {
-    traced filter 2 --set loss.filter=0.05 --set loss.margin=arcface --set loss.scope=all
     traced filter-3 3 --set loss.with.center=0.1 --set loss.with.center_rate=0.9 --set loss.filter=0.05 --set loss.margin=cosface $groups --set loss.crossing_dropout=0.3
+    traced sample 1 --set classifier.sample=0.3 --set loss.margin=arcface --set loss.scope=all $crowd
+    traced sample-2 2 --set classifier.sample=0.3 --set loss.margin=cm $crowd --set loss.filter=0.05 \
+        --set identity.file="$work/crowd.tsv" --set loss.crossing_dropout=0.3
+    traced sample-3 3 --set classifier.sample=0.1 --set loss.margin=arcface $crowd $adversarial
 }
 
 # The replay notices what is wrong: one weight, one label, one drawn class.
@@ -118,6 +128,15 @@ spoiled "fewer drawn classes" "
         trace['crossing'] = draws"
 rm -rf "$work/arcface" && mv "$work/filter-3" "$work/arcface"
 spoiled "another filter" "trace.attrs['filter'] = 0.1"
+rm -rf "$work/arcface" && mv "$work/sample-2" "$work/arcface"
+spoiled "a row that is said to stand and does not" "
+        for name in trace['classifier']:
+            rows = trace['classifier'][name]
+            drawn = list(rows['drawn'][...])
+            left = [c for c in range(rows.attrs['row_begin'], rows.attrs['row_end']) if c not in drawn]
+            if name == 'crowd0' and left:
+                del rows['drawn']
+                rows['drawn'] = sorted(drawn + left[:1])"
 rm -rf "$work/arcface" && mv "$work/groups-3" "$work/arcface"
 spoiled "a class less in a group" "
         home = trace['home'][...]

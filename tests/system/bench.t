@@ -65,6 +65,13 @@ is "the peak holds the network" "$(json '$r->{memory}{peak_bytes} > $r->{memory}
 bench 0 "ten datasets, compared with all classes" $small --steps 1 --datasets 10 --scope all --json
 is "there are ten" "$(json '"$r->{datasets} $r->{classes}"')" "10 300"
 
+# shellcheck disable=SC2086
+bench 0 "a tenth of the classes drawn" $small --steps 1 --sample 0.1
+says "so many stand" 'of which [34][0-9] stand in a step'
+# shellcheck disable=SC2086
+bench 0 "the same as JSON" $small --steps 1 --sample 0.1 --json
+is "with the rate" "$(json '$r->{sample}')" 0.1
+
 make_data
 make_config
 bench 0 "a configuration" "$work/config.yaml" --steps 1 --json

@@ -164,10 +164,29 @@ static void few_images_make_no_step(void **state)
     assert_false(predict(&input, 2).possible);
 }
 
+/* Half of the classes, and the ten samples of each lane; 16 bytes of each sample told ahead. */
+static void drawn_classes_are_counted(void **state)
+{
+    (void)state;
+    struct prediction_input input = example();
+    input.lanes = 4;
+    struct prediction full = predict(&input, 4);
+    input.sample = 0.5;
+    struct prediction drawn = predict(&input, 4);
+    double all = classes[0], one = 0.5 * all + 5, four = 0.5 * all + 20;
+    double embedding = input.embedding, exchanged = (double)input.exchanged_weights;
+    near(predict(&input, 1).step, 4 * (0.1 + 0.02 * four / one + 0.2) +
+                                      0.03 * (exchanged + four * embedding) / (exchanged + one * embedding));
+    near(drawn.exchange - full.exchange, 1e-3 + 3 * 10 * 16 / 1e8);
+    input.sample = 1;
+    near(predict(&input, 4).step, full.step);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_worker_is_what_was_measured),
+        cmocka_unit_test(drawn_classes_are_counted),
         cmocka_unit_test(two_workers),
         cmocka_unit_test(two_rounds_and_a_single_owner),
         cmocka_unit_test(datasets_apart),

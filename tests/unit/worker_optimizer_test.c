@@ -60,6 +60,41 @@ static void threads_change_nothing(void **state)
     free(a);
 }
 
+/* Rows that are not drawn keep weight and momentum; those that are get the bits of a whole update. */
+static void only_drawn_rows_are_touched(void **state)
+{
+    (void)state;
+    enum { ROWS = 7, DIMENSION = 33 };
+    static const uint32_t rows[] = {0, 3, 6};
+    static float weight[2][ROWS * DIMENSION], momentum[2][ROWS * DIMENSION], gradient[ROWS * DIMENSION];
+    float compact[3 * DIMENSION];
+    for (size_t i = 0; i < ROWS * DIMENSION; i++) {
+        weight[0][i] = weight[1][i] = 0.1f + (float)i * 1e-3f;
+        momentum[0][i] = momentum[1][i] = 0.7f - (float)i * 2e-3f;
+        gradient[i] = (float)(i % 11) * 0.03f;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(compact + i * DIMENSION, gradient + rows[i] * DIMENSION, DIMENSION * sizeof *compact);
+    }
+    const struct parameter_drawn drawn = {.row = rows, .count = 3, .gradient = compact};
+    const struct parameter parameter = {.rank = 2, .shape = {ROWS, DIMENSION}, .count = ROWS * DIMENSION};
+    const struct parameter_group whole = {
+        .count = ROWS * DIMENSION, .weight = weight[0], .gradient = gradient, .momentum = momentum[0]};
+    const struct parameter_group part = {.parameters = &parameter,
+                                         .count = ROWS * DIMENSION,
+                                         .weight = weight[1],
+                                         .drawn = &drawn,
+                                         .momentum = momentum[1]};
+    const struct optimizer_update update = {.scale = 1, .lr = 0.1, .momentum = 0.9, .weight_decay = 5e-4};
+    optimizer_step(&whole, &update, 1);
+    optimizer_step(&part, &update, 2);
+    for (size_t i = 0; i < ROWS * DIMENSION; i++) {
+        bool touched = i / DIMENSION % 3 == 0;
+        assert_true(weight[1][i] == (touched ? weight[0][i] : 0.1f + (float)i * 1e-3f));
+        assert_true(momentum[1][i] == (touched ? momentum[0][i] : 0.7f - (float)i * 2e-3f));
+    }
+}
+
 /* A sum whose terms float32 would lose, over a count that is no multiple of anything. */
 static void squares_are_summed_in_double(void **state)
 {
@@ -121,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_pytorch),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(only_drawn_rows_are_touched),
         cmocka_unit_test(squares_are_summed_in_double),
         cmocka_unit_test(schedules_equal_pytorch),
     };

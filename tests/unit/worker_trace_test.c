@@ -177,6 +177,7 @@ static void write_root(struct step *step, double lr)
         .margin = {MARGIN_PLAIN, {variant->margin[0], variant->margin[1], variant->margin[2]}},
         .scope_all = variant->scope_all,
         .crossing_dropout = variant->crossing,
+        .sample = 1,
         .network = {.arch = variant->arch,
                     .input = SIDE,
                     .embedding = EMBEDDING,

@@ -3,6 +3,7 @@
 #include "proto/random.h"
 #include "worker/loss/center_loss.h"
 #include "worker/loss/classifier_delivery.h"
+#include "worker/loss/classifier_drawn.h"
 
 #include <cblas.h>
 #include <math.h>
@@ -17,6 +18,14 @@ static void *take(struct classifier *classifier, size_t count, size_t size)
 {
     classifier->bytes += count * size;
     return calloc(count > 0 ? count : 1, size);
+}
+
+/* The same in place of what was there. */
+static void *take_again(struct classifier *classifier, void *old, size_t old_count, size_t count, size_t size)
+{
+    classifier->bytes -= old_count * size;
+    free(old);
+    return take(classifier, count, size);
 }
 
 static bool copy_config(struct classifier *classifier, const struct classifier_config *config)
@@ -37,6 +46,11 @@ static bool copy_config(struct classifier *classifier, const struct classifier_c
     classifier->config.classes = classifier->classes;
     classifier->config.weight = classifier->weight;
     return true;
+}
+
+static bool draws_classes(const struct classifier *classifier)
+{
+    return classifier->config.sample > 0 && classifier->config.sample < 1;
 }
 
 static bool create_block(struct classifier *classifier, size_t dataset)
@@ -61,9 +75,11 @@ static bool create_block(struct classifier *classifier, size_t dataset)
     block->parameter.shape[0] = rows;
     block->parameter.count = values;
     block->weight = take(classifier, values, sizeof(float));
-    block->gradient = take(classifier, values, sizeof(float));
+    bool drawn = draws_classes(classifier);
+    block->gradient = drawn ? NULL : take(classifier, values, sizeof(float));
     block->centre = classifier->config.centres ? take(classifier, values + rows, sizeof(float)) : NULL;
-    bool whole = block->weight && block->gradient && (block->centre || !classifier->config.centres);
+    bool whole =
+        block->weight && (block->gradient || drawn) && (block->centre || !classifier->config.centres);
     if (classifier->config.center > 0) {
         classifier->bytes += 2 * values * sizeof(float) + rows * sizeof(uint32_t);
         whole = center_loss_create(&block->center, rows, block->parameter.shape[1]) && whole;
@@ -76,40 +92,56 @@ static size_t owned_rows(const struct classifier *classifier, size_t dataset)
     return classifier->block[dataset].row_end - classifier->block[dataset].row_begin;
 }
 
-/* Cuts the owned blocks into chunks. */
-static bool create_chunks(struct classifier *classifier)
+/* Room to score so many rows in so many chunks. */
+static bool make_room(struct classifier *classifier, size_t rows, size_t chunks)
 {
-    size_t round_max = (size_t)classifier->config.round_max;
-    size_t fitting = CLASSIFIER_TILE_BYTES / sizeof(float) / round_max;
-    size_t rows_max = fitting < 1 ? 1 : fitting < CHUNK_ROWS ? fitting : CHUNK_ROWS;
-    size_t rows = 0;
-    for (size_t k = 0; k < classifier->config.datasets; k++) {
-        rows += owned_rows(classifier, k);
-        classifier->chunks += (owned_rows(classifier, k) + rows_max - 1) / rows_max;
-    }
-    classifier->chunk_rows = (int)rows_max;
-    classifier->chunk = take(classifier, classifier->chunks, sizeof *classifier->chunk);
-    classifier->inverse_norm = take(classifier, rows, sizeof(float));
-    classifier->arena_count = CLASSIFIER_TILE_BYTES / sizeof(float);
-    if (rows * round_max < classifier->arena_count) {
-        classifier->arena_count = rows * round_max;
-    }
-    classifier->arena = take(classifier, classifier->arena_count, sizeof(float));
-    if (!classifier->chunk || !classifier->inverse_norm || !classifier->arena) {
+    size_t round_max = (size_t)classifier->config.round_max, cosines = CLASSIFIER_TILE_BYTES / sizeof(float);
+    cosines = rows * round_max < cosines ? rows * round_max : cosines;
+    classifier->chunk =
+        take_again(classifier, classifier->chunk, classifier->chunk_capacity, chunks, sizeof(struct chunk));
+    classifier->inverse_norm =
+        take_again(classifier, classifier->inverse_norm, classifier->row_capacity, rows, sizeof(float));
+    classifier->arena =
+        take_again(classifier, classifier->arena, classifier->arena_count, cosines, sizeof(float));
+    classifier->chunk_capacity = chunks;
+    classifier->row_capacity = rows;
+    classifier->arena_count = cosines;
+    classifier->chunks = 0;
+    return classifier->chunk && classifier->inverse_norm && classifier->arena;
+}
+
+static bool make_room_for_drawn(struct classifier *classifier, size_t samples)
+{
+    if (!drawn_reserve(classifier, samples)) {
         return false;
     }
-    struct chunk *chunk = classifier->chunk;
-    float *inverse_norm = classifier->inverse_norm;
+    size_t rows = drawn_most(classifier);
+    return (classifier->chunk && rows <= classifier->row_capacity) ||
+           make_room(classifier, rows, rows / (size_t)classifier->chunk_rows + classifier->config.datasets);
+}
+
+/* Cuts the owned blocks into chunks; where classes are drawn each step does so with its own. */
+static bool create_chunks(struct classifier *classifier)
+{
+    size_t fitting = CLASSIFIER_TILE_BYTES / sizeof(float) / (size_t)classifier->config.round_max;
+    size_t rows_max = fitting < 1 ? 1 : fitting < CHUNK_ROWS ? fitting : CHUNK_ROWS;
+    size_t rows = 0, chunks = 0;
+    classifier->chunk_rows = (int)rows_max;
+    if (draws_classes(classifier)) {
+        return make_room_for_drawn(classifier, classifier->config.step_max);
+    }
     for (size_t k = 0; k < classifier->config.datasets; k++) {
-        size_t owned = owned_rows(classifier, k);
-        for (size_t begin = 0; begin < owned; begin += rows_max, chunk++) {
-            size_t left = owned - begin;
-            *chunk = (struct chunk){.dataset = k,
-                                    .begin = (uint32_t)begin,
-                                    .rows = (int)(left < rows_max ? left : rows_max),
-                                    .inverse_norm = inverse_norm};
-            inverse_norm += chunk->rows;
-        }
+        rows += owned_rows(classifier, k);
+        chunks += (owned_rows(classifier, k) + rows_max - 1) / rows_max;
+    }
+    if (!make_room(classifier, rows, chunks)) {
+        return false;
+    }
+    uint64_t first_class = 0;
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        meeting_cut_chunks(classifier, k, owned_rows(classifier, k),
+                           first_class + classifier->block[k].row_begin);
+        first_class += classifier->classes[k];
     }
     return true;
 }
@@ -172,6 +204,7 @@ static bool create_pairs(struct classifier *classifier)
     for (size_t k = 0; k < classifier->config.datasets; k++) {
         rows += (double)owned_rows(classifier, k);
     }
+    rows *= draws_classes(classifier) ? classifier->config.sample : 1;
     double expected = classifier->config.crossing_dropout * rows * (double)classifier->config.round_max;
     classifier->pair_capacity = (size_t)(expected + 8 * sqrt(expected)) + 64;
     classifier->pair = take(classifier, classifier->pair_capacity, sizeof *classifier->pair);
@@ -237,6 +270,15 @@ enum status classifier_create(const struct classifier_config *config, struct exc
     return STATUS_OK;
 }
 
+enum status classifier_reserve(struct classifier *classifier, size_t samples, struct error *error)
+{
+    if (!classifier->drawn) {
+        return STATUS_OK;
+    }
+    return make_room_for_drawn(classifier, samples) ? meeting_plan(classifier, error)
+                                                    : error_no_memory(error, "classifier");
+}
+
 static void free_parts(struct classifier *classifier)
 {
     for (int t = 0; classifier->part && t < classifier->config.threads; t++) {
@@ -271,12 +313,13 @@ void classifier_free(struct classifier *classifier)
     identity_groups_free(classifier->alone);
     for (size_t k = 0; classifier->block && k < classifier->config.datasets; k++) {
         free(classifier->block[k].weight);
-        free(classifier->block[k].gradient);
+        free(classifier->drawn ? NULL : classifier->block[k].gradient);
         free(classifier->block[k].centre);
         center_loss_free(&classifier->block[k].center);
     }
     free_parts(classifier);
     delivery_free(classifier);
+    drawn_free(classifier);
     void *const buffers[] = {classifier->classes,   classifier->weight,       classifier->meeting,
                              classifier->block,     classifier->owners,       classifier->dataset_first,
                              classifier->chunk,     classifier->inverse_norm, classifier->arena,
@@ -332,7 +375,8 @@ struct parameter_group classifier_parameter_group(struct classifier *classifier,
         .parameter_count = 1,
         .count = block->parameter.count,
         .weight = block->weight,
-        .gradient = block->gradient,
+        .gradient = classifier->drawn ? NULL : block->gradient,
+        .drawn = classifier->drawn ? &block->drawn : NULL,
         .centre = block->centre,
         .loss_centre = block->center.value,
         .centre_count = block->centre ? block->parameter.count + block->parameter.shape[0] : 0,
@@ -388,7 +432,7 @@ void classifier_zero_gradient(struct classifier *classifier)
     center_loss_begin(classifier);
     for (size_t k = 0; k < classifier->config.datasets; k++) {
         size_t values = owned_rows(classifier, k) * (size_t)classifier->config.embedding;
-        if (values > 0) {
+        if (values > 0 && !classifier->drawn) {
             memset(classifier->block[k].gradient, 0, values * sizeof(float));
         }
     }

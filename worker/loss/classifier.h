@@ -36,6 +36,8 @@ struct classifier_config {
     double filter; /* rivals with a larger cosine are left out of the denominator; 0: none */
     double center,
         center_rate; /* center loss (center_loss.h): its lambda, 0: none; and how fast centres move */
+    double sample; /* share of the classes that is drawn for each step (class_draw.h); 0 or 1: all stand */
+    size_t step_max; /* where they are drawn: samples of a step of all workers, until classifier_reserve */
     bool centres; /* gathers the centres of the owned classes */
     uint64_t seed;
     int round_max; /* samples of one round: workers * lane batch */
@@ -73,7 +75,8 @@ enum status classifier_set_groups(struct classifier *classifier, const struct id
                                   struct error *error);
 
 /* The rows of dataset k that this worker owns as a group called `name`, without momenta: its vectors are the
- * classifier's own. With config->centres its centres are the sums of the unit embeddings of each class's samples since
+ * classifier's own. Where classes are drawn `drawn` has their rows and gradient of the step under way. With
+ * config->centres its centres are the sums of the unit embeddings of each class's samples since
  * the start, or since classifier_forget, whichever row they share, and then how many they are. */
 struct parameter_group classifier_parameter_group(struct classifier *classifier, size_t dataset,
                                                   const char *name);
@@ -91,6 +94,18 @@ struct parameter_group classifier_margin_group(struct classifier *classifier);
 /* What an update does beside that of the parameters: takes a step's sums, of all workers' rounds, into the running values,
  * and moves the centres of center loss. */
 void classifier_advance(struct classifier *classifier, const double sums[MARGIN_SUMS]);
+
+/* Makes room for steps of so many samples of all workers, which only counts where classes are drawn. Not within a
+ * step. */
+enum status classifier_reserve(struct classifier *classifier, size_t samples, struct error *error);
+
+/* Where classes are drawn, before the first round of a step, collective, and else nothing: draws those that stand in it.
+ * `sample` [count]: this worker's of all rounds of the step, SAMPLE_ABSENT where there is none; the same count for each.
+ * The rest of the step is that of a classifier that has no other classes: scope, identity groups (which are drawn with
+ * their home) and crossing dropout choose among these, and the gradient, set to 0, and the update are of their rows
+ * alone. Which they are depends on seed and step, and on the step's samples, whatever the partition. */
+enum status classifier_draw(struct classifier *classifier, int count, const struct sample *sample,
+                            int64_t step, struct error *error);
 
 size_t classifier_memory_bytes(const struct classifier *classifier);
 void classifier_zero_gradient(struct classifier *classifier);

@@ -189,6 +189,21 @@ static void number_slots(struct classifier *classifier, int count)
     }
 }
 
+enum status delivery_check(const struct classifier *classifier, const struct sample *sample, size_t count,
+                           struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sample *seen = &sample[i];
+        if (seen->dataset != SAMPLE_ABSENT && (seen->dataset >= classifier->config.datasets ||
+                                               seen->label >= classifier->classes[seen->dataset])) {
+            return error_set(error, STATUS_INTERNAL, "classifier", NULL,
+                             "a sample with label %u of dataset %u reached the loss", seen->label,
+                             seen->dataset);
+        }
+    }
+    return STATUS_OK;
+}
+
 enum status delivery_send(struct classifier *classifier, int count, const float *embedding,
                           const struct sample *sample, struct error *error)
 {

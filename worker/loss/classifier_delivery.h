@@ -17,6 +17,10 @@ void delivery_free(struct classifier *classifier);
 /* Who has a part in which dataset's samples, as the identity groups and the scope say: after each change of them. */
 void delivery_plan(struct classifier *classifier);
 
+/* Whether samples that all workers know are of this classifier's datasets and classes; so all turn back or none. */
+enum status delivery_check(const struct classifier *classifier, const struct sample *sample, size_t count,
+                           struct error *error);
+
 /* Collective. Takes the round to all: sets gathered_sample, and of the samples that this worker has a part in
  * gathered_embedding, by slot. Arguments as classifier_step's. */
 enum status delivery_send(struct classifier *classifier, int count, const float *embedding,

@@ -1,6 +1,7 @@
 /* Who meets whom: which samples are scored against which rows of a chunk, and which workers have a part in a
  * sample's denominator. Both follow from the identity groups. */
 #include "worker/loss/classifier_delivery.h"
+#include "worker/loss/classifier_drawn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,10 @@
 /* The class that a chunk's row is of. */
 static uint32_t class_of(const struct classifier *classifier, const struct chunk *chunk, int row)
 {
-    uint64_t first = classifier->identity->first_class[chunk->dataset];
-    return (uint32_t)(first + classifier->block[chunk->dataset].row_begin + chunk->begin + (uint64_t)row);
+    const struct classifier_block *block = &classifier->block[chunk->dataset];
+    uint64_t at = chunk->begin + (uint64_t)row;
+    return (uint32_t)(classifier->identity->first_class[chunk->dataset] + block->row_begin +
+                      (classifier->drawn ? block->drawn.row[at] : at));
 }
 
 /* The rows of a chunk that samples of a dataset are scored against; row [chunk->rows] may be NULL: counts them. */
@@ -17,6 +20,9 @@ static int list_rows(const struct classifier *classifier, const struct chunk *ch
 {
     const struct identity_groups *identity = classifier->identity;
     int rows = 0;
+    if (identity->shared == 0) {
+        return chunk->rows; /* all: they are of the dataset */
+    }
     for (int j = 0; j < chunk->rows; j++) {
         uint32_t class_index = class_of(classifier, chunk, j);
         bool home = identity->home[class_index] == class_index;
@@ -57,13 +63,63 @@ static void list_meetings(const struct classifier *classifier, const struct chun
     }
 }
 
-static enum status plan_meetings(struct classifier *classifier, struct error *error)
+void meeting_cut_chunks(struct classifier *classifier, size_t dataset, size_t rows, uint64_t first)
+{
+    size_t rows_max = (size_t)classifier->chunk_rows;
+    float *inverse_norm = classifier->inverse_norm;
+    if (classifier->chunks > 0) {
+        const struct chunk *last = &classifier->chunk[classifier->chunks - 1];
+        inverse_norm = last->inverse_norm + last->rows;
+    }
+    for (size_t begin = 0; begin < rows; begin += rows_max) {
+        size_t left = rows - begin;
+        struct chunk *chunk = &classifier->chunk[classifier->chunks++];
+        *chunk = (struct chunk){.dataset = dataset,
+                                .begin = (uint32_t)begin,
+                                .first = first + begin,
+                                .rows = (int)(left < rows_max ? left : rows_max),
+                                .inverse_norm = inverse_norm};
+        inverse_norm += chunk->rows;
+    }
+}
+
+/* How many meetings the chunks have, and rows that these name; where classes are drawn, at most in any step. */
+static void count_meetings(const struct classifier *classifier, size_t *meetings, size_t *named)
+{
+    const struct identity_groups *identity = classifier->identity;
+    size_t datasets = classifier->config.datasets;
+    *meetings = 0;
+    *named = 0;
+    if (!classifier->drawn) {
+        for (size_t c = 0; c < classifier->chunks; c++) {
+            list_meetings(classifier, &classifier->chunk[c], NULL, NULL, meetings, named);
+        }
+        return;
+    }
+    bool shared = identity->shared > 0;
+    uint64_t each = drawn_most(classifier) * datasets, all = identity->first_class[datasets];
+    *meetings = classifier->chunk_capacity * (shared ? datasets : 1);
+    *named = !shared ? 0 : each < all ? each : all; /* a class is in one group */
+}
+
+static void fill_meetings(struct classifier *classifier)
 {
     size_t meetings = 0;
     size_t named = 0;
     for (size_t c = 0; c < classifier->chunks; c++) {
-        list_meetings(classifier, &classifier->chunk[c], NULL, NULL, &meetings, &named);
+        struct chunk *chunk = &classifier->chunk[c];
+        size_t before = meetings;
+        list_meetings(classifier, chunk, classifier->meeting, classifier->meeting_row, &meetings, &named);
+        chunk->meeting = classifier->meeting + before;
+        chunk->meetings = meetings - before;
     }
+}
+
+enum status meeting_plan(struct classifier *classifier, struct error *error)
+{
+    size_t meetings;
+    size_t named;
+    count_meetings(classifier, &meetings, &named);
     struct meeting *meeting = calloc(meetings + 1, sizeof *meeting);
     int *row = calloc(named + 1, sizeof *row);
     if (!meeting || !row) {
@@ -75,16 +131,37 @@ static enum status plan_meetings(struct classifier *classifier, struct error *er
     free(classifier->meeting_row);
     classifier->meeting = meeting;
     classifier->meeting_row = row;
-    meetings = 0;
-    named = 0;
-    for (size_t c = 0; c < classifier->chunks; c++) {
-        struct chunk *chunk = &classifier->chunk[c];
-        size_t before = meetings;
-        list_meetings(classifier, chunk, meeting, row, &meetings, &named);
-        chunk->meeting = meeting + before;
-        chunk->meetings = meetings - before;
+    if (classifier->drawn) {
+        classifier->chunks = 0; /* until the next draw */
     }
+    fill_meetings(classifier);
     return STATUS_OK;
+}
+
+/* Chunks and meetings of the rows that are drawn. */
+static void plan_drawn(struct classifier *classifier)
+{
+    uint64_t place = 0;
+    classifier->chunks = 0;
+    for (size_t k = 0; k < classifier->config.datasets; k++) {
+        size_t rows = classifier->block[k].drawn.count;
+        meeting_cut_chunks(classifier, k, rows, place);
+        place += rows;
+    }
+    fill_meetings(classifier);
+}
+
+enum status classifier_draw(struct classifier *classifier, int count, const struct sample *sample,
+                            int64_t step, struct error *error)
+{
+    if (!classifier->drawn) {
+        return STATUS_OK;
+    }
+    enum status status = drawn_draw(classifier, count, sample, step, error);
+    if (status == STATUS_OK) {
+        plan_drawn(classifier);
+    }
+    return status;
 }
 
 /* Room for rows that do not lie side by side. */
@@ -137,9 +214,9 @@ enum status classifier_set_groups(struct classifier *classifier, const struct id
     bool shared = classifier->identity->shared > 0;
     classifier->global = config->scope_all || config->crossing_dropout > 0 || shared;
     delivery_plan(classifier);
-    enum status status = shared ? create_packed(classifier, error) : STATUS_OK;
+    enum status status = shared || classifier->drawn ? create_packed(classifier, error) : STATUS_OK;
     if (status == STATUS_OK) {
-        status = plan_meetings(classifier, error);
+        status = meeting_plan(classifier, error);
     }
     return status == STATUS_OK ? create_exchange_groups(classifier, error) : status;
 }

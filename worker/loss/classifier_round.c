@@ -1,6 +1,7 @@
 /* classifier_step: one round as the numbers flow between the workers. */
 #include "worker/loss/center_loss.h"
 #include "worker/loss/classifier_delivery.h"
+#include "worker/loss/classifier_drawn.h"
 #include "worker/loss/classifier_score.h"
 #include "worker/loss/classifier_tile.h"
 #include "worker/loss/threshold.h"
@@ -37,15 +38,9 @@ static enum status gather(struct classifier *classifier, int count, const float 
     }
     enum status status = exchange->operations->allgather(exchange, sample, samples * sizeof *sample,
                                                          classifier->gathered_sample, error);
-    /* All workers look at the same samples, so all turn back here or none. */
-    for (int i = 0; i < count * exchange->size && status == STATUS_OK; i++) {
-        const struct sample *seen = &classifier->gathered_sample[i];
-        if (seen->dataset != SAMPLE_ABSENT && (seen->dataset >= classifier->config.datasets ||
-                                               seen->label >= classifier->classes[seen->dataset])) {
-            status = error_set(error, STATUS_INTERNAL, "classifier", NULL,
-                               "a sample with label %u of dataset %u reached the loss", seen->label,
-                               seen->dataset);
-        }
+    if (status == STATUS_OK) {
+        status =
+            delivery_check(classifier, classifier->gathered_sample, samples * (size_t)exchange->size, error);
     }
     return status == STATUS_OK ? delivery_send(classifier, count, embedding, sample, error) : status;
 }
@@ -84,9 +79,11 @@ static int sort_samples(struct classifier *classifier, int count, int64_t global
             continue;
         }
         int at = next[sample->dataset]++;
+        uint32_t home = identity->home[identity->first_class[sample->dataset] + sample->label];
         classifier->scored[at] =
             (struct scored){.sample = *sample,
-                            .target = identity->home[identity->first_class[sample->dataset] + sample->label],
+                            .target = home,
+                            .target_at = classifier->drawn ? drawn_place(classifier, home) : home,
                             .place = (uint32_t)i,
                             .slot = (uint32_t)slot[i],
                             .share = classifier->weight[sample->dataset] / (double)global_batch};

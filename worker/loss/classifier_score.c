@@ -1,5 +1,6 @@
 #include "worker/loss/classifier_score.h"
 
+#include "worker/loss/classifier_drawn.h"
 #include "worker/loss/classifier_tile.h"
 #include "worker/loss/crossing.h"
 #include "worker/loss/threshold.h"
@@ -14,10 +15,12 @@ static float *embedding_of(const struct classifier *classifier, int scored)
     return classifier->embedding + (size_t)scored * (size_t)classifier->config.embedding;
 }
 
-/* Where chunk rows lie in the block's arrays. */
-static size_t chunk_offset(const struct classifier *classifier, const struct chunk *chunk)
+/* Where a chunk's row lies in the block's weights. */
+static size_t weight_offset(const struct classifier *classifier, const struct chunk *chunk, int row)
 {
-    return (size_t)chunk->begin * (size_t)classifier->config.embedding;
+    size_t at = chunk->begin + (size_t)row;
+    at = classifier->drawn ? classifier->block[chunk->dataset].drawn.row[at] : at;
+    return at * (size_t)classifier->config.embedding;
 }
 
 static size_t meeting_size(const struct meeting *meeting)
@@ -70,11 +73,10 @@ static struct tile tile_of(const struct classifier *classifier, const struct chu
                            const struct meeting *meeting, const struct thread_part *part)
 {
     size_t dimension = (size_t)classifier->config.embedding;
-    const float *weight = classifier->block[chunk->dataset].weight + chunk_offset(classifier, chunk);
+    const float *weight = classifier->block[chunk->dataset].weight;
     struct tile tile = {.rows = meeting->rows,
                         .samples = meeting->samples,
                         .dimension = classifier->config.embedding,
-                        .weight = weight,
                         .inverse_norm = chunk->inverse_norm,
                         .embedding = embedding_of(classifier, meeting->first),
                         .cosine = meeting->kept ? meeting->kept : part->tile};
@@ -83,29 +85,28 @@ static struct tile tile_of(const struct classifier *classifier, const struct chu
         tile.hardness = classifier->running[RUNNING_TARGET_COSINE];
         tile.rival = part->rival;
     }
-    if (meeting->row) {
-        for (int j = 0; j < meeting->rows; j++) {
-            size_t row = (size_t)meeting->row[j];
-            memcpy(part->packed_weight + (size_t)j * dimension, weight + row * dimension,
-                   dimension * sizeof *weight);
-            part->packed_inverse_norm[j] = chunk->inverse_norm[row];
-        }
-        tile.weight = part->packed_weight;
-        tile.inverse_norm = part->packed_inverse_norm;
+    if (!meeting->row && !classifier->drawn) {
+        tile.weight = weight + weight_offset(classifier, chunk, 0);
+        return tile;
     }
+    for (int j = 0; j < meeting->rows; j++) {
+        int row = meeting->row ? meeting->row[j] : j;
+        memcpy(part->packed_weight + (size_t)j * dimension, weight + weight_offset(classifier, chunk, row),
+               dimension * sizeof *weight);
+        part->packed_inverse_norm[j] = chunk->inverse_norm[row];
+    }
+    tile.weight = part->packed_weight;
+    tile.inverse_norm = part->packed_inverse_norm;
     return tile;
 }
 
 /* Which of the meeting's rows is the sample's target, or -1. */
-static int target_row(const struct classifier *classifier, const struct chunk *chunk,
-                      const struct meeting *meeting, const struct scored *scored)
+static int target_row(const struct chunk *chunk, const struct meeting *meeting, const struct scored *scored)
 {
-    uint64_t begin = classifier->identity->first_class[chunk->dataset] +
-                     classifier->block[chunk->dataset].row_begin + chunk->begin;
-    if (scored->target < begin || scored->target >= begin + (uint64_t)chunk->rows) {
+    if (scored->target_at < chunk->first || scored->target_at >= chunk->first + (uint64_t)chunk->rows) {
         return -1;
     }
-    int row = (int)(scored->target - begin);
+    int row = (int)(scored->target_at - chunk->first);
     if (!meeting->row) {
         return row;
     }
@@ -130,7 +131,7 @@ static void mask_tile(const struct classifier *classifier, const struct chunk *c
         tile_filter(tile, (float)classifier->config.filter);
     }
     for (int i = 0; i < tile->samples; i++) {
-        int row = target_row(classifier, chunk, meeting, &classifier->scored[meeting->first + i]);
+        int row = target_row(chunk, meeting, &classifier->scored[meeting->first + i]);
         if (row >= 0) {
             tile->cosine[(size_t)i * (size_t)tile->rows + (size_t)row] = TILE_MASKED;
         }
@@ -175,9 +176,9 @@ void score_targets(struct classifier *classifier, int count)
 static void forward_chunk(struct classifier *classifier, const struct chunk *chunk, struct thread_part *part)
 {
     int dimension = classifier->config.embedding;
-    const float *weight = classifier->block[chunk->dataset].weight + chunk_offset(classifier, chunk);
+    const float *weight = classifier->block[chunk->dataset].weight;
     for (int j = 0; j < chunk->rows; j++) {
-        chunk->inverse_norm[j] = tile_inverse_norm(weight + (size_t)j * (size_t)dimension, dimension);
+        chunk->inverse_norm[j] = tile_inverse_norm(weight + weight_offset(classifier, chunk, j), dimension);
     }
     for (size_t m = 0; m < chunk->meetings; m++) {
         const struct meeting *meeting = &chunk->meeting[m];
@@ -326,7 +327,7 @@ static void slope_tile(struct classifier *classifier, const struct chunk *chunk,
     }
     for (int i = 0; i < tile->samples; i++) {
         const struct scored *scored = &classifier->scored[meeting->first + i];
-        int row = target_row(classifier, chunk, meeting, scored);
+        int row = target_row(chunk, meeting, scored);
         if (row >= 0) {
             tile->cosine[(size_t)i * (size_t)tile->rows + (size_t)row] =
                 (float)(scored->target_slope * (double)tile->inverse_norm[row]);
@@ -340,7 +341,7 @@ static void backward_meeting(struct classifier *classifier, const struct chunk *
 {
     struct tile tile = tile_of(classifier, chunk, meeting, part);
     size_t dimension = (size_t)tile.dimension;
-    float *gradient = classifier->block[chunk->dataset].gradient + chunk_offset(classifier, chunk);
+    float *gradient = classifier->block[chunk->dataset].gradient + chunk->begin * dimension;
     float *grad_embedding = part->grad_embedding + (size_t)meeting->first * dimension;
     slope_tile(classifier, chunk, meeting, &tile, part);
     if (!meeting->row) {
@@ -373,7 +374,7 @@ static void backward_pairs(struct classifier *classifier, int thread)
                         grad_embedding + (size_t)pair->scored * (size_t)dimension, 1);
         }
         if (pair->row % threads == (size_t)thread) {
-            float *gradient = pair->block->gradient + (size_t)pair->row * (size_t)dimension;
+            float *gradient = pair->block->gradient + (size_t)pair->place * (size_t)dimension;
             cblas_saxpy(dimension, pair->slope * inverse, embedding_of(classifier, (int)pair->scored), 1,
                         gradient, 1);
             cblas_saxpy(dimension, -pair->slope * pair->cosine * inverse * inverse, weight, 1, gradient, 1);
@@ -454,14 +455,16 @@ static enum status draw_from_block(struct classifier *classifier, int scored, si
             identity_groups_has(identity, (uint32_t)class_index, classifier->scored[scored].sample.dataset)) {
             continue; /* another class stands for the group, or the sample meets it in any case */
         }
+        uint32_t row = (uint32_t)(class_index - first) - block->row_begin, place = row;
+        if (classifier->drawn && !drawn_has(classifier, dataset, row, &place)) {
+            continue;
+        }
         enum status status = reserve_pair(classifier, error);
         if (status != STATUS_OK) {
             return status;
         }
         classifier->pair[classifier->pairs] =
-            (struct crossing_pair){.scored = (uint32_t)scored,
-                                   .row = (uint32_t)(class_index - first) - block->row_begin,
-                                   .block = block};
+            (struct crossing_pair){.scored = (uint32_t)scored, .row = row, .place = place, .block = block};
         classifier->draw[classifier->pairs] = (struct crossing_draw){
             .sample = classifier->scored[scored].place, .class_index = (uint32_t)class_index};
         classifier->pairs++;

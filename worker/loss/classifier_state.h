@@ -20,17 +20,19 @@ struct classifier_block {
     uint32_t row_begin, row_end;
     int part, parts;
     float *weight; /* [row_end - row_begin][D] */
-    float *gradient; /* the same */
+    float *gradient; /* the same; where classes are drawn [drawn.count][D] */
+    struct parameter_drawn drawn; /* rows of the step under way, where classes are drawn */
     float *
         centre; /* [row_end - row_begin][D] sums of unit embeddings, and [row_end - row_begin] of how many; or NULL */
     struct center_rows center;
     struct parameter parameter; /* weight and gradient as a group has them */
 };
 
-/* Neighbouring rows of one block: what a thread scores at a time. */
+/* Neighbouring rows of one block, or of those drawn of it: what a thread scores at a time. */
 struct chunk {
     size_t dataset;
-    uint32_t begin; /* first row, counted within the block */
+    uint32_t begin; /* first row, counted within the block; where classes are drawn, within block.drawn */
+    uint64_t first; /* what its first row counts as among targets: see struct scored */
     int rows;
     float *inverse_norm; /* [rows], of the round under way */
     struct meeting *meeting; /* [meetings] */
@@ -54,6 +56,7 @@ struct meeting {
 struct scored {
     struct sample sample;
     uint32_t target; /* class whose row the sample should be near: its group's home */
+    uint64_t target_at; /* the same; where classes are drawn the place of its row (classifier_drawn.h) */
     uint32_t place; /* worker * count + position */
     uint32_t slot; /* among those that this worker has a part in, in the order in which they came */
     double share; /* its loss's part in the mean: dataset weight / global batch */
@@ -81,6 +84,7 @@ struct denominator {
 struct crossing_pair {
     uint32_t scored; /* index in order of dataset */
     uint32_t row; /* within the block */
+    uint32_t place; /* of its gradient: the row, or where classes are drawn its number among those */
     struct classifier_block *block;
     float inverse_norm, cosine, slope;
 };
@@ -112,12 +116,14 @@ struct classifier {
     struct exchange_group *everyone; /* the same */
     bool global; /* every worker may have a part in every denominator */
 
+    struct drawn *drawn; /* classifier_drawn.c; NULL: all classes stand in every step */
     int chunk_rows;
-    struct chunk *chunk; /* of all owned blocks */
-    size_t chunks;
+    struct chunk *chunk; /* of all owned blocks, or of the rows drawn of them: so many of chunk_capacity */
+    size_t chunks, chunk_capacity;
     struct meeting *meeting; /* of all chunks */
     int *meeting_row;
-    float *inverse_norm; /* of all owned rows */
+    float *inverse_norm; /* [row_capacity]: of all owned rows, or of those that stand in a step */
+    size_t row_capacity;
     float *arena; /* kept cosines */
     size_t arena_count;
     struct thread_part *part; /* [threads] */
@@ -150,5 +156,18 @@ struct classifier {
 
 /* What goes back to a sample's worker behind the gradient: each is set by one owner and 0 from the others. */
 enum { RETURN_LOSS, RETURN_CORRECT, RETURN_NORM_SLOPE, RETURN_COUNT };
+
+/* --- Which samples are scored against which rows: classifier_meeting.c ---
+ *
+ * Rows are cut into chunks, those of a dataset's block into as few as may be; a chunk's rows meet the samples of one
+ * dataset, or of several where identity groups share them. That is so for as long as the groups are, but where classes
+ * are drawn: then it is planned anew for each step, in room that is there.
+ */
+
+/* Adds the chunks of so many rows of a dataset's block, the first of which counts as `first` among targets. */
+void meeting_cut_chunks(struct classifier *classifier, size_t dataset, size_t rows, uint64_t first);
+
+/* As the identity groups say: the meetings of all chunks, or room for them where classes are drawn. */
+enum status meeting_plan(struct classifier *classifier, struct error *error);
 
 #endif

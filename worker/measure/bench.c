@@ -162,7 +162,9 @@ static void collect_sizes(struct watch *watch, struct bench *bench)
     for (size_t k = 0; k < bench->datasets; k++) {
         bench->classes[k] = trainer->classes[k];
         bench->images[k] = trainer->manifests[k].images;
-        bench->classifier_weights += (int64_t)trainer->classes[k] * trainer->config->model.embedding;
+        const struct parameter_group *rows = &trainer_class_rows(trainer)[k];
+        int64_t updated = rows->drawn ? (int64_t)rows->drawn->count : trainer->classes[k];
+        bench->classifier_weights += updated * trainer->config->model.embedding;
     }
     bench->network_bytes = (int64_t)iresnet_memory_bytes(trainer->net);
     bench->classifier_bytes = (int64_t)classifier_memory_bytes(trainer->classifier);
@@ -219,7 +221,10 @@ static enum status set_up(const struct bench_request *request, struct watch *wat
     if (status != STATUS_OK) {
         return status;
     }
-    trainer_start_on_noise(trainer, 1, (int64_t)request->steps + 1);
+    status = trainer_start_on_noise(trainer, 1, (int64_t)request->steps + 1, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
     bench->datasets = trainer->datasets;
     bench->layer_count = iresnet_layer_count(trainer->net);
     status = allocate(bench, error);
@@ -227,6 +232,11 @@ static enum status set_up(const struct bench_request *request, struct watch *wat
         status = profile_create(bench->layer_count, &watch->profile, error);
     }
     trainer_init_random(trainer);
+    for (size_t k = 0; k < trainer->datasets; k++) {
+        const struct parameter_group *rows = &trainer_class_rows(trainer)[k];
+        memset(rows->momentum, 0,
+               rows->count * sizeof *rows->momentum); /* no step is to be the first to touch it */
+    }
     iresnet_set_profile(trainer->net, &watch->profile);
     trainer_observe(trainer,
                     &(struct trainer_observer){.phase = enter_phase, .sum = record_sum, .context = watch});

@@ -41,7 +41,7 @@ struct bench {
     const char *isa;
     int64_t parameters; /* of the backbone */
     int64_t exchanged_weights; /* backbone and domain head */
-    int64_t classifier_weights;
+    int64_t classifier_weights; /* that a step updates */
     uint64_t *images; /* [datasets]: of each, or its classes where there are no files */
     uint32_t *classes; /* [datasets] */
     size_t datasets;

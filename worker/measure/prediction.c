@@ -123,6 +123,29 @@ static double buckets_exchange(const struct prediction_input *input, int workers
     return waited;
 }
 
+static bool draws_classes(const struct prediction_input *input)
+{
+    return input->sample > 0 && input->sample < 1;
+}
+
+/* Class rows that stand in a step of so many lanes: where they are drawn, those of its samples are there too. */
+static double standing_rows(const struct prediction_input *input, int lanes)
+{
+    double rows = 0;
+    for (size_t k = 0; k < input->datasets; k++) {
+        rows += input->classes[k];
+    }
+    double drawn = draws_classes(input) ? input->sample * rows : rows;
+    return fmin(rows, drawn + (1 - drawn / rows) * lanes * input->lane_batch);
+}
+
+/* Before a step with drawn classes every worker tells of all its samples. */
+static double draw_exchange(const struct prediction_input *input, int workers, int rounds)
+{
+    double told = (double)(workers - 1) * rounds * input->lane_batch * (double)sizeof(struct sample);
+    return draws_classes(input) ? input->latency + told / input->bandwidth : 0;
+}
+
 /* Seconds a worker adds up gradients: what came is read once, and sums stay in the caches. */
 static double additions(const struct prediction_input *input, int workers)
 {
@@ -145,19 +168,18 @@ void prediction_make(const struct prediction_input *input, int workers, struct p
     }
     int rounds = lane_share_rounds(lanes, workers);
     struct ownership ownership = ownership_of(input, workers);
-    double rows = 0;
-    for (size_t k = 0; k < input->datasets; k++) {
-        rows += input->classes[k];
-    }
-    double exchanged = (double)input->exchanged_weights, owned = rows * input->embedding;
-    double update = input->update * (exchanged + ownership.rows * owned) / (exchanged + owned);
-    double round = input->forward + input->classifier * ownership.work + input->backward;
+    double measured = standing_rows(input, 1), standing = standing_rows(input, lanes);
+    double exchanged = (double)input->exchanged_weights, owned = measured * input->embedding;
+    double update =
+        input->update * (exchanged + ownership.rows * owned * standing / measured) / (exchanged + owned);
+    double round =
+        input->forward + input->classifier * ownership.work * standing / measured + input->backward;
     prediction->compute = rounds * round + update;
     if (workers > 1) {
         prediction->compute += additions(input, workers);
-        prediction->exchange = rounds * classifier_exchange(input, workers, &ownership) +
-                               buckets_exchange(input, workers, &prediction->hidden) +
-                               2 * doublings(workers) * input->latency;
+        prediction->exchange =
+            draw_exchange(input, workers, rounds) + rounds * classifier_exchange(input, workers, &ownership) +
+            buckets_exchange(input, workers, &prediction->hidden) + 2 * doublings(workers) * input->latency;
     }
     prediction->step = prediction->compute + prediction->exchange;
     prediction->images_per_second = (double)batch / prediction->step;

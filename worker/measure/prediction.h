@@ -5,7 +5,8 @@
  * reduces over them, and takes their gradients back: nothing hides that. Gradient buckets leave in the last round as the
  * backward pass completes them and go one after the other: 2 (W-1)/W of a bucket's bytes over the bandwidth, two
  * latencies a level (worker/exchange/sum_levels.h; those of MPI's sums 2 log2 W), and the additions, (W-1)/W of its bytes read once, which the
- * worker's own cores do. What has not arrived when the backward pass ends, the step waits for. Reading data is taken to
+ * worker's own cores do. Where classes are drawn, the rate's share of them stands in a step, and those of its samples, of which
+ * all workers are told ahead. What has not arrived when the backward pass ends, the step waits for. Reading data is taken to
  * be hidden.
  */
 #ifndef DAIL_WORKER_MEASURE_PREDICTION_H
@@ -33,6 +34,7 @@ struct prediction_input {
     size_t datasets;
     uint32_t rows_min;
     bool scope_all; /* samples meet every dataset's classes */
+    double sample; /* share of the classes that is drawn for a step; 0 or 1: all stand */
     double bandwidth; /* bytes a second, of each worker each way */
     double latency; /* seconds */
     double memory; /* bytes a second read and written: what additions run at */

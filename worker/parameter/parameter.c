@@ -131,6 +131,7 @@ bool parameter_group_create_copy(const struct parameter_group *group, struct par
 {
     *copy = *group;
     copy->gradient = NULL;
+    copy->drawn = NULL;
     copy->weight = allocate(group->count);
     copy->momentum = allocate(group->count);
     copy->statistics = group->statistic_count > 0 ? allocate(group->statistic_count) : NULL;

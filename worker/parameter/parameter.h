@@ -56,6 +56,13 @@ uint32_t parameter_rows_begin(uint32_t all, int part, int parts);
 /* The block that has a row, which is one of `all`. */
 int parameter_rows_part(uint32_t all, uint32_t row, int parts);
 
+/* The rows of a group that a step touches, and their gradient. */
+struct parameter_drawn {
+    const uint32_t *row; /* [count] ascending, counted from the group's first */
+    size_t count;
+    float *gradient; /* [count][D] */
+};
+
 /* Parameters that are trained, saved and traced as one: the backbone, the domain head, and of each dataset the
  * class rows that this worker owns. The vectors belong to who made the group, but for those that
  * parameter_group_add_momentum and parameter_group_create_copy allocate. */
@@ -67,7 +74,8 @@ struct parameter_group {
     size_t parameter_count;
     size_t count; /* floats of each of the next three; of class rows 0 where the worker owns none */
     float *weight;
-    float *gradient; /* NULL: not trained */
+    float *gradient; /* NULL: not trained, or `drawn` has it */
+    const struct parameter_drawn *drawn; /* of class rows of which a step touches some alone; NULL: all */
     float *momentum; /* NULL: not trained, or the caller does not want it */
     float *statistics; /* running statistics [statistic_count], NULL: none */
     size_t statistic_count;
