@@ -79,12 +79,12 @@ fixed_bytes() {
     echo $((2 * 8 * 16 + (weights + 2 * 528) * 4 + 13 * 8))
 }
 # travelled: of each step what is handed over beside all this and the embeddings, and whether those can be what they are:
-# an image whose dataset's one owner is the other worker brings an embedding there, and a gradient and two figures back;
+# an image whose dataset's one owner is the other worker brings an embedding there, and a gradient and three figures back;
 # half of that is the mean over the workers. Nobody else gets anything of the step's 32 images.
 travelled() {
     records "$work/two" step 'join " ", @$r{"bytes", "bytes_embeddings", "bytes_reductions"}' |
         while read -r bytes embeddings reductions; do
-            image=$(((32 + 32 + 2) * 2))
+            image=$(((32 + 32 + 3) * 2))
             echo $((bytes - embeddings - $(fixed_bytes))) "$reductions" $((embeddings % image)) \
                 $((embeddings > 0 && embeddings < 32 * image))
         done | tr '\n' ' '
