@@ -39,9 +39,9 @@ mpirun --oversubscribe -n 3 "$programs/daild" "$etc/demo.yaml" --set "run.dir=$r
 checkpoint=$(ls -d "$run"/checkpoints/step-?????????)
 echo "demo: verification on held-out people, untrained and trained"
 # shellcheck disable=SC2086
-"$programs/dail" eval --untrained "$checkpoint" $sets >"$run/untrained.txt"
+"$programs/dail" eval --bootstrap 0 --untrained "$checkpoint" $sets >"$run/untrained.txt"
 # shellcheck disable=SC2086
-"$programs/dail" eval "$checkpoint" $sets >"$run/trained.txt"
+"$programs/dail" eval --bootstrap 0 "$checkpoint" $sets >"$run/trained.txt"
 
 # Rows of the two tables are alike: set, pairs, accuracy, ...
 awk -v least="$least" '
