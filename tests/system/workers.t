@@ -72,11 +72,11 @@ else
 fi
 
 # fixed_bytes: that each of two workers hands over in a step whatever the images are: two rounds' numbers of 8 images, all
-# weights but the classifier's and the last layer's 32, which are fixed, two statistics of 528 channels, and the step's 13
+# weights but the classifier's and the last layer's 32, which are fixed, two statistics of 528 channels, and the step's 16
 # sums.
 fixed_bytes() {
     weights=$(records "$work/two" start '$r->{parameters} - 3 * 12 * 32 - 32')
-    echo $((2 * 8 * 16 + (weights + 2 * 528) * 4 + 13 * 8))
+    echo $((2 * 8 * 16 + (weights + 2 * 528) * 4 + 16 * 8))
 }
 # travelled: of each step what is handed over beside all this and the embeddings, and whether those can be what they are:
 # an image whose dataset's one owner is the other worker brings an embedding there, and a gradient and three figures back;
