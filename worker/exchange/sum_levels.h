@@ -5,7 +5,8 @@
  * Of 32 workers on 8 hosts the levels are 4 and 8; of 256 alone on their hosts 16 and 16. Worker w is member
  * w / stride % size of a level, whose stride is the product of the sizes below it. All sizes but the last are powers of
  * two, so that each level takes whole branches of the tree in which parts are added (direct_sum.h): a sum has the same
- * bits on whatever levels, and a run keeps its bits on other hosts.
+ * bits on whatever levels, and a run keeps its bits on other hosts. Not so where values travel rounded: each level rounds
+ * what it sends, so that a rounded sum's bits follow the levels.
  */
 #ifndef DAIL_WORKER_EXCHANGE_SUM_LEVELS_H
 #define DAIL_WORKER_EXCHANGE_SUM_LEVELS_H
