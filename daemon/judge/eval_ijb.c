@@ -1,6 +1,7 @@
 #include "daemon/judge/eval_ijb.h"
 
 #include "daemon/judge/eval_result.h"
+#include "daemon/judge/judge_json.h"
 #include "daemon/terminal/progress.h"
 #include "daemon/terminal/warning.h"
 #include "proto/json_value.h"
@@ -180,13 +181,9 @@ static enum status print_json(const struct judging *judging, struct error *error
         json_t *interval = json_pack("{s:I}", "people", (json_int_t)judging->result.people);
         put_figures(&judging->result, true, interval);
         json_object_set_new(object, "interval", interval);
-        json_object_set_new(object, "bootstrap",
-                            json_pack("{s:i, s:I}", "draws", config->bootstrap.draws, "seed",
-                                      (json_int_t)config->bootstrap.seed));
+        json_object_set_new(object, "bootstrap", judge_json_bootstrap(&config->bootstrap));
     }
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    printf("\n");
-    json_decref(object);
+    judge_json_print(object);
     return STATUS_OK;
 }
 

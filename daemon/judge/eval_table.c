@@ -1,5 +1,6 @@
 /* Tables and JSON of what `dail eval` found. */
 #include "daemon/judge/eval_result.h"
+#include "daemon/judge/judge_json.h"
 
 #include "proto/json_value.h"
 
@@ -326,9 +327,7 @@ static json_t *make_model(const struct eval_results *results, const struct eval_
         json_object_set_new(object, "groups", make_fairness(results, &model->fairness));
     }
     if (object && results->bootstrap.draws > 0) {
-        json_object_set_new(object, "bootstrap",
-                            json_pack("{s:i, s:I}", "draws", results->bootstrap.draws, "seed",
-                                      (json_int_t)results->bootstrap.seed));
+        json_object_set_new(object, "bootstrap", judge_json_bootstrap(&results->bootstrap));
     }
     return object;
 }
@@ -351,9 +350,7 @@ enum status eval_print_json(const struct eval_results *results, struct error *er
         json_decref(models);
         return error_no_memory(error, "eval");
     }
-    json_dumpf(shown, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    printf("\n");
-    json_decref(shown);
+    judge_json_print(shown);
     json_decref(models);
     return STATUS_OK;
 }

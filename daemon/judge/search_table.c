@@ -1,4 +1,5 @@
 /* Tables and JSON of what `dail search` found. */
+#include "daemon/judge/judge_json.h"
 #include "daemon/judge/search_result.h"
 
 #include "proto/json_value.h"
@@ -131,12 +132,8 @@ enum status search_print_json(const struct search_result *result, struct error *
         json_t *interval = json_pack("{s:I}", "people", (json_int_t)result->intervals.people);
         put_figures(result, true, interval);
         json_object_set_new(object, "interval", interval);
-        json_object_set_new(object, "bootstrap",
-                            json_pack("{s:i, s:I}", "draws", result->bootstrap.draws, "seed",
-                                      (json_int_t)result->bootstrap.seed));
+        json_object_set_new(object, "bootstrap", judge_json_bootstrap(&result->bootstrap));
     }
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-    printf("\n");
-    json_decref(object);
+    judge_json_print(object);
     return STATUS_OK;
 }
