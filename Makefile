@@ -132,7 +132,8 @@ $(BUILD)/daild: $(BUILD)/obj/daemon/daild.o $(A_daemon)
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_daemon) $(LIBS) $(MPI_LIBS)
 
 # daild for another MPI, of MPICC: only the sources that see mpi.h are compiled anew.
-MPI_SOURCES := daemon/daild.c daemon/coordinator/link.c daemon/opening/opening.c worker/exchange/direct_sum.c worker/exchange/exchange_mpi.c
+MPI_SOURCES := daemon/daild.c daemon/coordinator/link.c daemon/opening/opening.c \
+               $(addprefix worker/exchange/,exchange_mpi.c request_list.c direct_sum.c)
 mpi_flags    = $(shell sed -n 's/^MPI_$(2) :=//p' $(BUILD)/mpi/$(1)/config.mk)
 $(BUILD)/mpi/%/config.mk: etc/configure.sh
 	@mkdir -p $(@D)
@@ -293,7 +294,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(A_nn)
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(A_nn) $(LIBS)
 
 # The exchange as it is, compiled by SimGrid's MPI.
-SIMULATED := tests/simulation/exchange_step.c worker/exchange/exchange_mpi.c worker/exchange/direct_sum.c
+SIMULATED := tests/simulation/exchange_step.c $(addprefix worker/exchange/,exchange_mpi.c request_list.c direct_sum.c)
 $(BUILD)/tests/simulation/exchange_step: $(SIMULATED) $(A_loss) $(wildcard tests/simulation/*.h worker/exchange/*.h)
 	@mkdir -p $(@D)
 	$(if $(QUIET),@echo '  LINK $@')

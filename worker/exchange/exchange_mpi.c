@@ -1,6 +1,7 @@
 #include "worker/exchange/exchange_mpi.h"
 
 #include "worker/exchange/direct_sum.h"
+#include "worker/exchange/request_list.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -24,13 +25,6 @@
 struct exchange_group {
     MPI_Comm communicator; /* MPI_COMM_NULL: this worker is outside, or alone in it */
     bool owned; /* to be freed with the group */
-};
-
-struct request_list {
-    MPI_Request *request;
-    int *completed; /* scratch of MPI_Testsome */
-    MPI_Status *status; /* never read: gcc takes MPICH 4's MPI_STATUSES_IGNORE for an array without room */
-    int count, capacity;
 };
 
 struct exchange_mpi {
@@ -148,39 +142,6 @@ static enum status settle_buckets(struct exchange_mpi *mpi, enum status status)
         mpi->bucket_under_way = false;
     }
     return status;
-}
-
-/* Room for one more request. */
-static enum status reserve(struct request_list *list, struct error *error)
-{
-    if (list->count < list->capacity) {
-        return STATUS_OK;
-    }
-    int capacity = list->capacity ? 2 * list->capacity : 64;
-    MPI_Request *request = realloc(list->request, (size_t)capacity * sizeof *request);
-    if (request) {
-        list->request = request;
-    }
-    int *completed = realloc(list->completed, (size_t)capacity * sizeof *completed);
-    if (completed) {
-        list->completed = completed;
-    }
-    MPI_Status *status = realloc(list->status, (size_t)capacity * sizeof *status);
-    if (status) {
-        list->status = status;
-    }
-    if (!request || !completed || !status) {
-        return error_no_memory(error, "exchange");
-    }
-    list->capacity = capacity;
-    return STATUS_OK;
-}
-
-static void free_list(struct request_list *list)
-{
-    free(list->request);
-    free(list->completed);
-    free(list->status);
 }
 
 static enum status mpi_allgather(struct exchange *exchange, const void *send, size_t bytes, void *recv,
@@ -311,7 +272,7 @@ static enum status start_reduction(struct exchange_mpi *mpi, struct request_list
 {
     enum status status = check_count(count, error);
     if (status == STATUS_OK) {
-        status = reserve(list, error);
+        status = request_list_reserve(list, error);
     }
     if (status != STATUS_OK) {
         return status;
@@ -375,7 +336,7 @@ static enum status start_piece(struct exchange_mpi *mpi, const struct exchange_p
 {
     enum status status = check_count(piece->size, error);
     if (status == STATUS_OK) {
-        status = reserve(&mpi->pieces, error);
+        status = request_list_reserve(&mpi->pieces, error);
     }
     if (status != STATUS_OK) {
         return status;
@@ -453,18 +414,6 @@ static enum status mpi_bucket_start(struct exchange *exchange, float *values, si
                                                         values, count, error));
 }
 
-/* Forgets the completed requests, so that later tests are short. */
-static void compact(struct request_list *list)
-{
-    int kept = 0;
-    for (int i = 0; i < list->count; i++) {
-        if (list->request[i] != MPI_REQUEST_NULL) {
-            list->request[kept++] = list->request[i];
-        }
-    }
-    list->count = kept;
-}
-
 static enum status mpi_buckets_progress(struct exchange *exchange, struct error *error)
 {
     struct exchange_mpi *mpi = of(exchange);
@@ -477,7 +426,7 @@ static enum status mpi_buckets_progress(struct exchange *exchange, struct error 
             return account(mpi, begin, fail(mpi, code, "summing gradients", error));
         }
         if (completed > 0) {
-            compact(list);
+            request_list_compact(list);
         }
     }
     enum status status = mpi->direct_under_way ? progress_direct(mpi, error) : STATUS_OK;
@@ -507,9 +456,9 @@ static void mpi_close(struct exchange *exchange)
     if (!mpi->lost && mpi->communicator != MPI_COMM_NULL) {
         MPI_Comm_free(&mpi->communicator);
     }
-    free_list(&mpi->reductions);
-    free_list(&mpi->pieces);
-    free_list(&mpi->buckets);
+    request_list_free(&mpi->reductions);
+    request_list_free(&mpi->pieces);
+    request_list_free(&mpi->buckets);
     /* MPI may still write to what is under way. */
     if (!mpi->lost && !mpi->direct_under_way) {
         direct_sums_free(mpi->direct);
