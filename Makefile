@@ -233,10 +233,10 @@ $(BUILD)/tests/system/%.so: tests/system/%.c $(BUILD)/config.mk
 	$(if $(QUIET),@echo '  LINK $@')
 	$(QUIET)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -shared -fPIC -o $@ $< -ldl -lpthread
 
-# Many tests wait more than they compute: seven at a time keep two cores busy, the longest first.
+# Many tests wait more than they compute: six at a time keep two cores busy, the longest first.
 LONGEST := $(patsubst %,tests/system/%.t,torture slurm run hang hosts export bad_input crash embed resume slurm_script readme)
 check-system: all $(BUILD)/tests/system/fault.so $(BUILD)/tests/system/reads.so
-	DAIL_BUILD=$(BUILD) prove -j7 --timer $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/*.t))
+	DAIL_BUILD=$(BUILD) prove -j6 --timer $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/system/*.t))
 
 ORACLE  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/oracle/*.c))
 check-oracle: all check-deps $(ORACLE)
